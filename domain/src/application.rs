@@ -1,0 +1,30 @@
+//! The use cases, one per file: what each function of the API does.
+//!
+//! A use case takes the ports it calls and no others, so its argument list reads as the function's
+//! list of permissions.
+
+mod authenticate;
+mod create_food;
+mod create_user;
+mod delete_food;
+mod get_food;
+mod get_user;
+mod list_food;
+mod list_users;
+mod login;
+mod logout;
+mod refresh;
+mod update_food;
+
+pub use authenticate::{AuthenticateError, SignedIn, authenticate};
+pub use create_food::{CreateFoodError, InvalidFood, InvalidFoodField, NewFood, create_food};
+pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
+pub use delete_food::{DeleteFoodError, delete_food};
+pub use get_food::{GetFoodError, get_food};
+pub use get_user::{GetUserError, get_user};
+pub use list_food::list_food;
+pub use list_users::list_users;
+pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
+pub use logout::logout;
+pub use refresh::{RefreshError, refresh};
+pub use update_food::{FoodChange, UpdateFoodError, update_food};

@@ -1,0 +1,128 @@
+//! Moments in time, and where they come from.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// RFC 3339 in UTC with milliseconds, always the same width.
+const RFC_3339: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// A moment in UTC, to the millisecond, between 1970 and 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The last millisecond of the year 9999, the end of what RFC 3339 can write.
+    const MAX_UNIX_MILLIS: i64 = 253_402_300_799_999;
+
+    /// `None` outside 1970 to 9999.
+    pub fn from_unix_millis(millis: i64) -> Option<Self> {
+        (0..=Self::MAX_UNIX_MILLIS)
+            .contains(&millis)
+            .then_some(Self(millis))
+    }
+
+    /// `None` outside 1970 to 9999.
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        Self::from_unix_millis(seconds.checked_mul(1000)?)
+    }
+
+    /// Milliseconds since 1970.
+    pub fn unix_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, as tokens count time (RFC 7519, `NumericDate`).
+    pub fn unix_seconds(self) -> i64 {
+        self.0 / 1000
+    }
+
+    /// This moment without its milliseconds.
+    #[must_use]
+    pub fn whole_seconds(self) -> Self {
+        Self(self.0 - self.0 % 1000)
+    }
+
+    /// The moment `duration` later; never beyond the year 9999.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis).min(Self::MAX_UNIX_MILLIS))
+    }
+
+    /// How long ago `earlier` was; zero when it is not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with milliseconds: `2026-11-22T18:53:26.123Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .map_err(|_| fmt::Error)?
+            .format(RFC_3339)
+            .map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// Where the time comes from.
+pub trait Clock {
+    /// The moment of the call.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the machine's time is read"
+    )]
+    fn now(&self) -> Timestamp {
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(0).plus(since_1970)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_as_rfc_3339_with_milliseconds() {
+        let moment = Timestamp::from_unix_millis(1_792_002_005_007).unwrap();
+        assert_eq!(moment.to_string(), "2026-10-14T17:00:05.007Z");
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn moments_that_rfc_3339_cannot_write_are_refused() {
+        assert_eq!(Timestamp::from_unix_millis(-1), None);
+        assert_eq!(
+            Timestamp::from_unix_millis(Timestamp::MAX_UNIX_MILLIS + 1),
+            None
+        );
+        assert_eq!(Timestamp::from_unix_seconds(i64::MAX), None);
+        let last = Timestamp::from_unix_millis(Timestamp::MAX_UNIX_MILLIS).unwrap();
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(last.plus(Duration::MAX), last);
+    }
+
+    #[test]
+    fn an_earlier_moment_lies_zero_ahead() {
+        let (earlier, later) = (Timestamp(1_000), Timestamp(3_500));
+        assert_eq!(later.since(earlier), Duration::from_millis(2_500));
+        assert_eq!(earlier.since(later), Duration::ZERO);
+        assert_eq!(later.whole_seconds(), Timestamp(3_000));
+    }
+}

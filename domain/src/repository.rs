@@ -1,0 +1,131 @@
+//! The ports to users and foods.
+//!
+//! Every method is one atomic step: it happens wholly or not at all, also when many callers do it
+//! at once. `testing::contracts` says so in code.
+
+use thiserror::Error;
+
+use crate::food::Food;
+use crate::id::{FoodId, UserId};
+use crate::page::{Page, PageRequest};
+use crate::password::PasswordHash;
+use crate::user::{Email, PublicUser, User};
+
+/// The cause of an error, for the log.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong behind a port, by what can be done about it.
+#[derive(Debug, Error)]
+pub enum RepositoryError {
+    /// Nobody knows whether it was done: ask, or try again.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Source),
+    /// What is stored is not what we store: repair it.
+    #[error("the store holds something unreadable")]
+    Corrupt(#[source] Source),
+}
+
+/// Why a user was not saved.
+#[derive(Debug, Error)]
+pub enum CreateUserError {
+    /// Another account has the address; nothing was written.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// See [`RepositoryError`].
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// What signing in needs to know.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Who has the address.
+    pub user: PublicUser,
+    /// What the password is compared with.
+    pub password: PasswordHash,
+}
+
+/// The accounts.
+pub trait UserRepository {
+    /// Saves a new account; MUST return `EmailTaken`, and write nothing, when another has its
+    /// address in any case.
+    async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError>;
+
+    /// `None` when nobody has this id.
+    async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError>;
+
+    /// `None` when nobody has this address. Sees every account created before.
+    async fn find_credentials(&self, email: &Email)
+    -> Result<Option<Credentials>, RepositoryError>;
+
+    /// Everybody, oldest first.
+    async fn list(&self, page: PageRequest<UserId>) -> Result<Page<PublicUser>, RepositoryError>;
+
+    /// Replaces `old` by `new`; does nothing when the hash is no longer `old`.
+    async fn replace_password(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), RepositoryError>;
+}
+
+/// Why a new food was not saved.
+#[derive(Debug, Error)]
+pub enum CreateFoodError {
+    /// Another food has the title; nothing was written.
+    #[error("the title is taken")]
+    TitleTaken,
+    /// See [`RepositoryError`].
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// Why a change to a food was not saved.
+#[derive(Debug, Error)]
+pub enum UpdateFoodError {
+    /// Another food has the title; nothing was written.
+    #[error("the title is taken")]
+    TitleTaken,
+    /// The food is gone or has another version by now; nothing was written.
+    #[error("the food was changed meanwhile")]
+    Changed,
+    /// See [`RepositoryError`].
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// Why a food was not deleted.
+#[derive(Debug, Error)]
+pub enum DeleteFoodError {
+    /// The food is gone or has another version by now; nothing was deleted.
+    #[error("the food was changed meanwhile")]
+    Changed,
+    /// See [`RepositoryError`].
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// The foods everyone can see.
+pub trait FoodRepository {
+    /// Saves a new food; MUST return `TitleTaken`, and write nothing, when another has its folded
+    /// title.
+    async fn create(&self, food: &Food) -> Result<(), CreateFoodError>;
+
+    /// `None` when no food has this id. May lag behind by moments: for showing.
+    async fn find(&self, id: FoodId) -> Result<Option<Food>, RepositoryError>;
+
+    /// `None` when no food has this id. Sees every save made before: for deciding.
+    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, RepositoryError>;
+
+    /// All foods, newest first.
+    async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError>;
+
+    /// Puts `changed` in the place of `current`; MUST return `Changed` when the stored version or
+    /// owner is not that of `current`, and `TitleTaken` when another food has the new title.
+    /// The old title is free from then on.
+    async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError>;
+
+    /// Deletes this version of the food; its title is free from then on.
+    async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError>;
+}

@@ -1,0 +1,172 @@
+//! Sessions and what refreshing one can lead to.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::id::{SessionId, TokenId, UserId};
+
+/// How long the token before the current one may still be presented: two tabs that refresh at
+/// once, or a client whose answer was lost, do not lose their session.
+pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
+
+/// Which refresh token is current, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshGrant {
+    /// Which token it is.
+    pub token: TokenId,
+    /// From when it counts, to the second.
+    pub issued_at: Timestamp,
+    /// When it ends, to the second.
+    pub expires_at: Timestamp,
+}
+
+impl RefreshGrant {
+    /// A new token that counts from `now`.
+    pub fn new(now: Timestamp, lifetime: Duration) -> Self {
+        Self {
+            token: TokenId::new(now),
+            issued_at: now.whole_seconds(),
+            expires_at: now.whole_seconds().plus(lifetime),
+        }
+    }
+}
+
+/// The refresh token before the current one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Superseded {
+    /// Which token it was.
+    pub token: TokenId,
+    /// When the current one took its place.
+    pub at: Timestamp,
+}
+
+/// One login of one user. It ends when its refresh token does, or when it is revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Which login it is.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The current refresh token.
+    pub refresh: RefreshGrant,
+    /// The one before, once there was a refresh.
+    pub previous: Option<Superseded>,
+    /// When the user logged in.
+    pub created_at: Timestamp,
+    /// With what the user logged in, as the client says.
+    pub user_agent: Option<UserAgent>,
+}
+
+impl Session {
+    /// Begins a session at `now`.
+    pub fn begin(
+        user: UserId,
+        now: Timestamp,
+        lifetime: Duration,
+        user_agent: Option<UserAgent>,
+    ) -> Self {
+        Self {
+            id: SessionId::new(now),
+            user,
+            refresh: RefreshGrant::new(now, lifetime),
+            previous: None,
+            created_at: now,
+            user_agent,
+        }
+    }
+
+    /// Whether the session is over at `now`.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.refresh.expires_at <= now
+    }
+
+    /// Whether `presented` is the token before the current one, and its grace is not over.
+    pub fn is_in_grace(&self, presented: TokenId, now: Timestamp) -> bool {
+        self.previous.as_ref().is_some_and(|previous| {
+            previous.token == presented && now.since(previous.at) <= REFRESH_GRACE
+        })
+    }
+
+    /// The session after its current token was exchanged for `next`.
+    #[must_use]
+    pub fn rotated(&self, next: RefreshGrant, now: Timestamp) -> Self {
+        Self {
+            previous: Some(Superseded {
+                token: self.refresh.token,
+                at: now,
+            }),
+            refresh: next,
+            ..self.clone()
+        }
+    }
+}
+
+/// What a client calls itself; no more than its first 256 characters are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserAgent(String);
+
+impl UserAgent {
+    /// How much of it is kept.
+    pub const MAX_CHARS: usize = 256;
+
+    /// `None` for an empty text.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let text: String = raw.trim().chars().take(Self::MAX_CHARS).collect();
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// What the client calls itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What presenting a refresh token led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// It was the current one and is exchanged: the session as it is now.
+    Rotated(Session),
+    /// It was the one before, within [`REFRESH_GRACE`]: the session as it is.
+    Repeated(Session),
+    /// It was an older one. Somebody has a copy, and nobody knows who: the session is revoked
+    /// (RFC 9700, section 4.14).
+    Reused,
+    /// There is no such session, or no longer.
+    Ended,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_unix_millis(1_792_002_005_000 + millis).unwrap()
+    }
+
+    #[test]
+    fn the_token_before_is_good_for_ten_seconds() {
+        let begun = Session::begin(UserId::new(at(0)), at(0), Duration::from_secs(60), None);
+        let first = begun.refresh.token;
+        assert!(!begun.is_in_grace(first, at(0)));
+
+        let next = RefreshGrant::new(at(1), Duration::from_secs(60));
+        let rotated = begun.rotated(next.clone(), at(1));
+        assert!(rotated.is_in_grace(first, at(10_001)));
+        assert!(!rotated.is_in_grace(first, at(10_002)));
+        assert!(!rotated.is_in_grace(next.token, at(1)));
+    }
+
+    #[test]
+    fn a_session_ends_with_its_refresh_token() {
+        let session = Session::begin(UserId::new(at(0)), at(0), Duration::from_secs(60), None);
+        assert!(!session.has_expired(at(59_999)));
+        assert!(session.has_expired(at(60_000)));
+    }
+
+    #[test]
+    fn a_long_user_agent_is_cut() {
+        let agent = UserAgent::parse(&"é".repeat(300)).unwrap();
+        assert_eq!(agent.as_str().chars().count(), 256);
+        assert_eq!(UserAgent::parse("  "), None);
+    }
+}

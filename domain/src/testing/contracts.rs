@@ -1,0 +1,448 @@
+//! What every adapter of a port must do, as code: called on memory and on the real engines.
+//!
+//! Each contract wants a store of its own, empty where it says so.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::sample;
+use crate::clock::Timestamp;
+use crate::food::{Description, Food, Title};
+use crate::id::{FoodId, SessionId, TokenId, UserId};
+use crate::image::ImageKey;
+use crate::page::{PageRequest, PageSize};
+use crate::password::PasswordHash;
+use crate::repository::{
+    CreateFoodError, CreateUserError, DeleteFoodError, FoodRepository, UpdateFoodError,
+    UserRepository,
+};
+use crate::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, UserAgent};
+use crate::store::{ImageStore, SessionStore};
+use crate::user::Email;
+
+fn size(entries: usize) -> PageSize {
+    PageSize::parse(&entries.to_string()).expect("a size")
+}
+
+/// Accounts; wants an empty repository.
+pub async fn user_repository(users: &impl UserRepository) {
+    let hash = PasswordHash::new("a hash".to_owned());
+
+    // What is saved is found, by id and by address in any case.
+    let ada = sample::user();
+    users.create(&ada, &hash).await.expect("created");
+    let found = users.find(ada.public.id).await.expect("found");
+    assert_eq!(found.as_ref(), Some(&ada.public));
+    let shouted = Email::parse(&ada.email.as_typed().to_uppercase()).expect("an address");
+    let credentials = users.find_credentials(&shouted).await.expect("found");
+    let credentials = credentials.expect("the account");
+    assert_eq!(credentials.user, ada.public);
+    assert_eq!(credentials.password, hash);
+
+    // What is not there is `None`.
+    let stranger = sample::user();
+    assert_eq!(users.find(stranger.public.id).await.expect("asked"), None);
+    let nobody = users.find_credentials(&stranger.email).await;
+    assert!(nobody.expect("asked").is_none());
+
+    // One address, one account, in any case; and nothing of the second is kept.
+    let mut eve = sample::user();
+    eve.email = shouted;
+    let refused = users.create(&eve, &hash).await;
+    assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
+    assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
+
+    // A hash is replaced only while it is the one that was compared.
+    let (newer, newest) = (
+        PasswordHash::new("newer".to_owned()),
+        PasswordHash::new("newest".to_owned()),
+    );
+    for (old, new) in [(&hash, &newer), (&hash, &newest)] {
+        let replaced = users.replace_password(ada.public.id, old, new).await;
+        replaced.expect("asked");
+    }
+    let credentials = users.find_credentials(&ada.email).await.expect("found");
+    assert_eq!(credentials.expect("the account").password, newer);
+    let replaced = users
+        .replace_password(stranger.public.id, &hash, &newer)
+        .await;
+    replaced.expect("asked");
+    assert_eq!(users.find(stranger.public.id).await.expect("asked"), None);
+
+    // Everybody once, oldest first, however it is cut.
+    let mut all = vec![ada.public];
+    for _ in 0..7 {
+        let user = sample::user();
+        users.create(&user, &hash).await.expect("created");
+        all.push(user.public);
+    }
+    for entries in [1, 3, 8, 100] {
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let request = PageRequest {
+                after,
+                size: size(entries),
+            };
+            let page = users.list(request).await.expect("listed");
+            assert!(page.items.len() <= entries);
+            after = page.items.last().map(|user| user.id);
+            seen.extend(page.items);
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(seen, all, "in parts of {entries}");
+    }
+
+    // Of 50 who want one address at once, one gets it.
+    let address = sample::user().email;
+    let rivals: Vec<_> = (0..50)
+        .map(|_| {
+            let mut user = sample::user();
+            user.email = address.clone();
+            user
+        })
+        .collect();
+    let outcomes = join_all(rivals.iter().map(|user| users.create(user, &hash))).await;
+    let winners: Vec<_> = rivals
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.is_ok())
+        .map(|(user, _)| user.public.id)
+        .collect();
+    let losers = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(CreateUserError::EmailTaken)))
+        .count();
+    assert_eq!((winners.len(), losers), (1, 49));
+    let credentials = users.find_credentials(&address).await.expect("found");
+    assert_eq!(credentials.expect("the account").user.id, winners[0]);
+    for user in rivals {
+        let found = users.find(user.public.id).await.expect("asked");
+        assert_eq!(found.is_some(), user.public.id == winners[0]);
+    }
+}
+
+fn next_version(food: &Food, title: &str) -> Food {
+    Food {
+        title: Title::parse(title).expect("a title"),
+        updated_at: food.updated_at.plus(Duration::from_secs(1)),
+        version: food.version + 1,
+        ..food.clone()
+    }
+}
+
+/// Foods; wants an empty repository.
+pub async fn food_repository(foods: &impl FoodRepository) {
+    let ada = sample::public_user(sample::moment());
+
+    // What is saved is found.
+    let rice = sample::food(&ada);
+    foods.create(&rice).await.expect("created");
+    assert_eq!(
+        foods.find(rice.id).await.expect("found"),
+        Some(rice.clone())
+    );
+    let latest = foods.find_latest(rice.id).await.expect("found");
+    assert_eq!(latest, Some(rice.clone()));
+    let unknown = sample::food(&ada);
+    assert_eq!(foods.find(unknown.id).await.expect("asked"), None);
+    assert_eq!(foods.find_latest(unknown.id).await.expect("asked"), None);
+
+    // One title, one food, in any case; and nothing of the second is kept.
+    let mut copy = sample::food(&ada);
+    copy.title = Title::parse(&rice.title.as_str().to_uppercase()).expect("a title");
+    let refused = foods.create(&copy).await;
+    assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
+    assert_eq!(foods.find_latest(copy.id).await.expect("asked"), None);
+
+    // A change is made to the version it was made for, and to no other.
+    let fried = next_version(&rice, "Fried rice");
+    foods.update(&rice, &fried).await.expect("updated");
+    let latest = foods.find_latest(rice.id).await.expect("found");
+    assert_eq!(latest, Some(fried.clone()));
+    let late = foods.update(&rice, &next_version(&rice, "Late rice")).await;
+    assert!(matches!(late, Err(UpdateFoodError::Changed)));
+    let late = foods
+        .update(&rice, &next_version(&rice, "Fried rice"))
+        .await;
+    assert!(matches!(late, Err(UpdateFoodError::Changed)));
+    let mut stolen = fried.clone();
+    stolen.creator = sample::public_user(sample::moment());
+    let theft = foods.update(&stolen, &next_version(&stolen, "Mine")).await;
+    assert!(matches!(theft, Err(UpdateFoodError::Changed)));
+    let theft = foods.delete(&stolen).await;
+    assert!(matches!(theft, Err(DeleteFoodError::Changed)));
+    let latest = foods.find_latest(rice.id).await.expect("found");
+    assert_eq!(latest, Some(fried.clone()));
+
+    // A food may keep its title, or spell it otherwise.
+    let louder = next_version(&fried, "FRIED RICE");
+    foods.update(&fried, &louder).await.expect("updated");
+    let mut same = next_version(&louder, "FRIED RICE");
+    same.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
+    foods.update(&louder, &same).await.expect("updated");
+    let latest = foods.find_latest(rice.id).await.expect("found");
+    assert_eq!(latest, Some(same.clone()));
+
+    // The old title is free, the new one is not.
+    copy.title = rice.title.clone();
+    foods.create(&copy).await.expect("the old title is free");
+    let taken = foods
+        .update(&copy, &next_version(&copy, "fried rice"))
+        .await;
+    assert!(matches!(taken, Err(UpdateFoodError::TitleTaken)));
+    let untouched = foods.find_latest(copy.id).await.expect("found");
+    assert_eq!(untouched, Some(copy.clone()));
+
+    // Deleting is for one version, and frees the title.
+    let late = foods.delete(&louder).await;
+    assert!(matches!(late, Err(DeleteFoodError::Changed)));
+    foods.delete(&same).await.expect("deleted");
+    assert_eq!(foods.find_latest(rice.id).await.expect("asked"), None);
+    let gone = foods.delete(&same).await;
+    assert!(matches!(gone, Err(DeleteFoodError::Changed)));
+    let gone = foods.update(&same, &next_version(&same, "Ghost")).await;
+    assert!(matches!(gone, Err(UpdateFoodError::Changed)));
+    let heir = next_version(&copy, "fried rice");
+    foods.update(&copy, &heir).await.expect("the title is free");
+
+    food_repository_list(foods, heir).await;
+    food_repository_races(foods).await;
+}
+
+/// Every food once, newest first, however it is cut.
+async fn food_repository_list(foods: &impl FoodRepository, oldest: Food) {
+    let creator = oldest.creator.clone();
+    let mut all = vec![oldest];
+    for _ in 0..7 {
+        let food = sample::food(&creator);
+        foods.create(&food).await.expect("created");
+        all.insert(0, food);
+    }
+    for entries in [1, 3, 8, 100] {
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let request = PageRequest {
+                after,
+                size: size(entries),
+            };
+            let page = foods.list(request).await.expect("listed");
+            assert!(page.items.len() <= entries);
+            after = page.items.last().map(|food| food.id);
+            seen.extend(page.items);
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(seen, all, "in parts of {entries}");
+    }
+    let before_all = PageRequest {
+        after: Some(FoodId::from_bytes([0; 16])),
+        size: size(10),
+    };
+    let page = foods.list(before_all).await.expect("listed");
+    assert!(page.items.is_empty() && !page.more);
+}
+
+/// Of many who want one title, or one version, at once, one gets it.
+async fn food_repository_races(foods: &impl FoodRepository) {
+    let ada = sample::public_user(sample::moment());
+    let rivals: Vec<_> = (0..50)
+        .map(|_| Food {
+            title: Title::parse("The only one").expect("a title"),
+            ..sample::food(&ada)
+        })
+        .collect();
+    let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
+    let taken = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(CreateFoodError::TitleTaken)))
+        .count();
+    assert_eq!(taken, 49);
+    let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
+    let winner = &rivals[winner];
+
+    let edits: Vec<_> = (0..20)
+        .map(|nth| next_version(winner, &format!("Edit {nth}")))
+        .collect();
+    let outcomes = join_all(edits.iter().map(|edit| foods.update(winner, edit))).await;
+    let late = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(UpdateFoodError::Changed)))
+        .count();
+    assert_eq!(late, 19);
+    let made = outcomes.iter().position(Result::is_ok).expect("an edit");
+    let stored = foods.find_latest(winner.id).await.expect("found");
+    assert_eq!(stored.as_ref(), Some(&edits[made]));
+
+    // The titles of the edits that were not made are free.
+    for nth in (0..20).filter(|nth| *nth != made) {
+        let food = Food {
+            title: Title::parse(&format!("edit {nth}")).expect("a title"),
+            ..sample::food(&ada)
+        };
+        foods.create(&food).await.expect("the title is free");
+    }
+}
+
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+fn begin(now: Timestamp) -> Session {
+    let agent = UserAgent::parse("contract/1.0 (ünïcode)");
+    Session::begin(UserId::new(now), now, LIFETIME, agent)
+}
+
+async fn rotate(
+    sessions: &impl SessionStore,
+    session: &Session,
+    presented: TokenId,
+    now: Timestamp,
+) -> (RefreshGrant, Rotation) {
+    let next = RefreshGrant::new(now, LIFETIME);
+    let rotation = sessions
+        .rotate(session.user, session.id, presented, &next, now)
+        .await
+        .expect("asked");
+    (next, rotation)
+}
+
+/// Sessions.
+pub async fn session_store(sessions: &impl SessionStore) {
+    let now = sample::moment();
+    let find = async |session: &Session, now| {
+        sessions
+            .find(session.user, session.id, now)
+            .await
+            .expect("asked")
+    };
+
+    // What is kept is found, for its user only, until it expires.
+    let session = begin(now);
+    sessions.create(&session, now).await.expect("created");
+    assert_eq!(find(&session, now).await, Some(session.clone()));
+    let stranger = UserId::new(now);
+    let theirs = sessions.find(stranger, session.id, now).await;
+    assert_eq!(theirs.expect("asked"), None);
+    let unknown = sessions.find(session.user, SessionId::new(now), now).await;
+    assert_eq!(unknown.expect("asked"), None);
+    let last_moment = session.refresh.expires_at;
+    let just_before = Timestamp::from_unix_millis(last_moment.unix_millis() - 1);
+    assert!(
+        find(&session, just_before.expect("a moment"))
+            .await
+            .is_some()
+    );
+    assert_eq!(find(&session, last_moment).await, None);
+
+    // The current token is exchanged once; the one before is answered with the same for ten
+    // seconds; then it ends the session.
+    let first = session.refresh.token;
+    let (next, rotation) = rotate(sessions, &session, first, now).await;
+    let rotated = session.rotated(next, now);
+    assert_eq!(rotation, Rotation::Rotated(rotated.clone()));
+    assert_eq!(find(&session, now).await, Some(rotated.clone()));
+    let in_time = now.plus(REFRESH_GRACE);
+    let (_, rotation) = rotate(sessions, &session, first, in_time).await;
+    assert_eq!(rotation, Rotation::Repeated(rotated.clone()));
+    let too_late = in_time.plus(Duration::from_millis(1));
+    let (_, rotation) = rotate(sessions, &session, first, too_late).await;
+    assert_eq!(rotation, Rotation::Reused);
+    assert_eq!(find(&session, now).await, None);
+    let (_, rotation) = rotate(sessions, &session, rotated.refresh.token, too_late).await;
+    assert_eq!(rotation, Rotation::Ended);
+
+    // A token two exchanges old ends the session at once.
+    let session = begin(now);
+    sessions.create(&session, now).await.expect("created");
+    let (second, _) = rotate(sessions, &session, session.refresh.token, now).await;
+    let (_, rotation) = rotate(sessions, &session, second.token, now).await;
+    assert!(matches!(rotation, Rotation::Rotated(_)));
+    let (_, rotation) = rotate(sessions, &session, session.refresh.token, now).await;
+    assert_eq!(rotation, Rotation::Reused);
+    assert_eq!(find(&session, now).await, None);
+
+    // An expired session is not brought back.
+    let session = begin(now);
+    sessions.create(&session, now).await.expect("created");
+    let expired = session.refresh.expires_at;
+    let (_, rotation) = rotate(sessions, &session, session.refresh.token, expired).await;
+    assert_eq!(rotation, Rotation::Ended);
+
+    // Revoking ends one session, for good, as often as one likes.
+    let (one, mut other) = (begin(now), begin(now));
+    other.user = one.user;
+    for session in [&one, &other] {
+        sessions.create(session, now).await.expect("created");
+    }
+    for _ in 0..2 {
+        sessions.revoke(one.user, one.id).await.expect("revoked");
+    }
+    assert_eq!(find(&one, now).await, None);
+    assert_eq!(find(&other, now).await, Some(other.clone()));
+    let (_, rotation) = rotate(sessions, &one, one.refresh.token, now).await;
+    assert_eq!(rotation, Rotation::Ended);
+    assert_eq!(find(&one, now).await, None);
+
+    session_store_races(sessions).await;
+}
+
+async fn session_store_races(sessions: &impl SessionStore) {
+    // Of twenty who present one token at once, one rotates, and all hold the same next token.
+    let now = sample::moment();
+    let session = begin(now);
+    sessions.create(&session, now).await.expect("created");
+    let presented = session.refresh.token;
+    let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
+    let outcomes = join_all(all).await;
+    let rotations = outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Rotation::Rotated(_)))
+        .count();
+    assert_eq!(rotations, 1);
+    let held: HashSet<TokenId> = outcomes
+        .iter()
+        .map(|(_, outcome)| match outcome {
+            Rotation::Rotated(session) | Rotation::Repeated(session) => session.refresh.token,
+            Rotation::Reused | Rotation::Ended => panic!("the session ended: {outcome:?}"),
+        })
+        .collect();
+    assert_eq!(held.len(), 1);
+
+    // Whoever revokes while others rotate leaves nothing alive.
+    for _ in 0..10 {
+        let session = begin(now);
+        sessions.create(&session, now).await.expect("created");
+        let presented = session.refresh.token;
+        let rotations = join_all((0..5).map(|_| rotate(sessions, &session, presented, now)));
+        let revocation = sessions.revoke(session.user, session.id);
+        let (outcomes, revoked) = futures_util::future::join(rotations, revocation).await;
+        revoked.expect("revoked");
+        let found = sessions.find(session.user, session.id, now).await;
+        assert_eq!(found.expect("asked"), None);
+        for (next, _) in outcomes {
+            let (_, outcome) = rotate(sessions, &session, next.token, now).await;
+            assert_eq!(outcome, Rotation::Ended);
+        }
+    }
+}
+
+/// Pictures; `is_there` asks the store behind the port whether it holds the key.
+pub async fn image_store(images: &impl ImageStore, is_there: impl AsyncFn(&ImageKey) -> bool) {
+    let food = sample::food(&sample::public_user(sample::moment()));
+    let other = ImageKey::new(food.id, sample::image().kind(), sample::moment());
+    for key in [&food.image, &other] {
+        assert!(!is_there(key).await);
+        images.put(key, &sample::image()).await.expect("kept");
+        assert!(is_there(key).await);
+    }
+    for _ in 0..2 {
+        images.delete(&food.image).await.expect("removed");
+        assert!(!is_there(&food.image).await);
+    }
+    assert!(is_there(&other).await);
+}

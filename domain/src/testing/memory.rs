@@ -1,0 +1,471 @@
+//! The ports in memory, for tests of the domain.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::food::Food;
+use crate::id::{FoodId, SessionId, TokenId, UserId};
+use crate::image::{Image, ImageKey};
+use crate::page::{Page, PageRequest};
+use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use crate::repository::{
+    CreateFoodError, CreateUserError, Credentials, DeleteFoodError, FoodRepository,
+    RepositoryError, UpdateFoodError, UserRepository,
+};
+use crate::session::{RefreshGrant, Rotation, Session};
+use crate::store::{ImageStore, SessionStore};
+use crate::token::{Claims, SignError, TokenError, TokenSigner};
+use crate::user::{Email, PublicUser, User};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct FixedClock(AtomicI64);
+
+impl FixedClock {
+    /// Stands at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.unix_millis()))
+    }
+
+    /// Moves on.
+    pub fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Default for FixedClock {
+    /// Stands at 2026-10-14 17:00:05 UTC.
+    fn default() -> Self {
+        Self(AtomicI64::new(1_792_002_005_000))
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+            .expect("a test stays between 1970 and 9999")
+    }
+}
+
+fn page<Id: Ord + Copy, T>(
+    entries: impl Iterator<Item = (Id, T)>,
+    request: PageRequest<Id>,
+    is_after: impl Fn(Id, Id) -> bool,
+) -> Page<T> {
+    let mut items: Vec<T> = entries
+        .filter(|(id, _)| request.after.is_none_or(|after| is_after(*id, after)))
+        .map(|(_, item)| item)
+        .take(request.size.get() + 1)
+        .collect();
+    let more = items.len() > request.size.get();
+    items.truncate(request.size.get());
+    Page { items, more }
+}
+
+/// Accounts in memory.
+#[derive(Debug, Default)]
+pub struct MemoryUsers(Mutex<BTreeMap<UserId, (User, PasswordHash)>>);
+
+impl MemoryUsers {
+    /// The hash of the user's password, if there is such a user.
+    pub fn password_of(&self, id: UserId) -> Option<PasswordHash> {
+        lock(&self.0).get(&id).map(|(_, hash)| hash.clone())
+    }
+
+    /// The account, if there is one.
+    pub fn account(&self, id: UserId) -> Option<User> {
+        lock(&self.0).get(&id).map(|(user, _)| user.clone())
+    }
+}
+
+impl UserRepository for MemoryUsers {
+    async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError> {
+        let mut users = lock(&self.0);
+        if users.values().any(|(other, _)| other.email == user.email) {
+            return Err(CreateUserError::EmailTaken);
+        }
+        users.insert(user.public.id, (user.clone(), password.clone()));
+        Ok(())
+    }
+
+    async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        Ok(lock(&self.0).get(&id).map(|(user, _)| user.public.clone()))
+    }
+
+    async fn find_credentials(
+        &self,
+        email: &Email,
+    ) -> Result<Option<Credentials>, RepositoryError> {
+        Ok(lock(&self.0)
+            .values()
+            .find(|(user, _)| user.email == *email)
+            .map(|(user, password)| Credentials {
+                user: user.public.clone(),
+                password: password.clone(),
+            }))
+    }
+
+    async fn list(
+        &self,
+        request: PageRequest<UserId>,
+    ) -> Result<Page<PublicUser>, RepositoryError> {
+        let users = lock(&self.0);
+        let entries = users
+            .iter()
+            .map(|(id, (user, _))| (*id, user.public.clone()));
+        Ok(page(entries, request, |id, after| id > after))
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), RepositoryError> {
+        if let Some((_, password)) = lock(&self.0).get_mut(&id)
+            && *password == *old
+        {
+            *password = new.clone();
+        }
+        Ok(())
+    }
+}
+
+/// Foods in memory. Saving can be made to fail.
+#[derive(Debug, Default)]
+pub struct MemoryFoods {
+    foods: Mutex<BTreeMap<FoodId, Food>>,
+    fails: AtomicBool,
+    loses_answers: AtomicBool,
+}
+
+impl MemoryFoods {
+    /// From now on nothing is saved, and nobody is told why.
+    pub fn fail(&self) {
+        self.fails.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on everything is saved, and the caller hears of a failure.
+    pub fn lose_answers(&self) {
+        self.loses_answers.store(true, Ordering::SeqCst);
+    }
+
+    fn before_save(&self) -> Result<(), RepositoryError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(RepositoryError::Unavailable("the test says so".into()));
+        }
+        Ok(())
+    }
+
+    fn after_save(&self) -> Result<(), RepositoryError> {
+        if self.loses_answers.load(Ordering::SeqCst) {
+            return Err(RepositoryError::Unavailable("the answer is lost".into()));
+        }
+        Ok(())
+    }
+}
+
+fn is_taken(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
+    let folded = food.title.folded();
+    foods
+        .values()
+        .any(|other| other.id != food.id && other.title.folded() == folded)
+}
+
+fn is_current(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
+    foods.get(&food.id).is_some_and(|stored| {
+        stored.version == food.version && stored.creator.id == food.creator.id
+    })
+}
+
+impl FoodRepository for MemoryFoods {
+    async fn create(&self, food: &Food) -> Result<(), CreateFoodError> {
+        self.before_save()?;
+        let mut foods = lock(&self.foods);
+        if is_taken(&foods, food) {
+            return Err(CreateFoodError::TitleTaken);
+        }
+        foods.insert(food.id, food.clone());
+        Ok(self.after_save()?)
+    }
+
+    async fn find(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+        self.find_latest(id).await
+    }
+
+    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+        Ok(lock(&self.foods).get(&id).cloned())
+    }
+
+    async fn list(&self, request: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+        let foods = lock(&self.foods);
+        let entries = foods.iter().rev().map(|(id, food)| (*id, food.clone()));
+        Ok(page(entries, request, |id, after| id < after))
+    }
+
+    async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+        self.before_save()?;
+        let mut foods = lock(&self.foods);
+        if !is_current(&foods, current) {
+            return Err(UpdateFoodError::Changed);
+        }
+        if is_taken(&foods, changed) {
+            return Err(UpdateFoodError::TitleTaken);
+        }
+        foods.insert(changed.id, changed.clone());
+        Ok(self.after_save()?)
+    }
+
+    async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {
+        self.before_save()?;
+        let mut foods = lock(&self.foods);
+        if !is_current(&foods, food) {
+            return Err(DeleteFoodError::Changed);
+        }
+        foods.remove(&food.id);
+        Ok(self.after_save()?)
+    }
+}
+
+/// Sessions in memory.
+#[derive(Debug, Default)]
+pub struct MemorySessions(Mutex<HashMap<(UserId, SessionId), Session>>);
+
+impl MemorySessions {
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+impl SessionStore for MemorySessions {
+    async fn create(&self, session: &Session, _now: Timestamp) -> Result<(), RepositoryError> {
+        lock(&self.0).insert((session.user, session.id), session.clone());
+        Ok(())
+    }
+
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, RepositoryError> {
+        Ok(lock(&self.0)
+            .get(&(user, session))
+            .filter(|session| !session.has_expired(now))
+            .cloned())
+    }
+
+    async fn rotate(
+        &self,
+        user: UserId,
+        session: SessionId,
+        presented: TokenId,
+        next: &RefreshGrant,
+        now: Timestamp,
+    ) -> Result<Rotation, RepositoryError> {
+        let mut sessions = lock(&self.0);
+        let Some(stored) = sessions
+            .get_mut(&(user, session))
+            .filter(|stored| !stored.has_expired(now))
+        else {
+            return Ok(Rotation::Ended);
+        };
+        if stored.refresh.token == presented {
+            *stored = stored.rotated(next.clone(), now);
+            return Ok(Rotation::Rotated(stored.clone()));
+        }
+        if stored.is_in_grace(presented, now) {
+            return Ok(Rotation::Repeated(stored.clone()));
+        }
+        sessions.remove(&(user, session));
+        Ok(Rotation::Reused)
+    }
+
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
+        lock(&self.0).remove(&(user, session));
+        Ok(())
+    }
+}
+
+/// Pictures in memory.
+#[derive(Debug, Default)]
+pub struct MemoryImages(Mutex<HashMap<ImageKey, Image>>);
+
+impl MemoryImages {
+    /// The picture under the key.
+    pub fn get(&self, key: &ImageKey) -> Option<Image> {
+        lock(&self.0).get(key).cloned()
+    }
+
+    /// How many pictures there are.
+    pub fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+impl ImageStore for MemoryImages {
+    async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), RepositoryError> {
+        lock(&self.0).insert(key.clone(), image.clone());
+        Ok(())
+    }
+
+    async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError> {
+        lock(&self.0).remove(key);
+        Ok(())
+    }
+}
+
+/// Hashes nothing, and counts how often it was asked.
+#[derive(Debug, Default)]
+pub struct PlainHasher {
+    asked: AtomicI64,
+}
+
+impl PlainHasher {
+    /// How often something was hashed or compared.
+    pub fn asked(&self) -> i64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl PasswordHasher for PlainHasher {
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(PasswordHash::new(format!("new:{}", password.reveal())))
+    }
+
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> Verdict {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match hash.as_str().split_once(':') {
+            Some(("new", secret)) if secret == password.reveal() => Verdict::Right,
+            Some(("old", secret)) if secret == password.reveal() => Verdict::RightButOutdated,
+            _ => Verdict::Wrong,
+        }
+    }
+
+    fn decoy(&self) -> PasswordHash {
+        PasswordHash::new("decoy".to_owned())
+    }
+}
+
+/// Signs with a name instead of a secret.
+#[derive(Debug, Clone)]
+pub struct PlainSigner(pub &'static str);
+
+impl TokenSigner for PlainSigner {
+    fn sign(&self, claims: &Claims) -> Result<String, SignError> {
+        Ok(format!(
+            "{}|{}|{}|{}|{}|{}",
+            self.0,
+            claims.user,
+            claims.session,
+            claims.token,
+            claims.issued_at.unix_seconds(),
+            claims.expires_at.unix_seconds()
+        ))
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        let parts: Vec<&str> = token.split('|').collect();
+        let [signer, user, session, jti, issued_at, expires_at] = parts[..] else {
+            return Err(TokenError::Malformed);
+        };
+        if signer != self.0 {
+            return Err(TokenError::Refused);
+        }
+        let time = |raw: &str| raw.parse().ok().and_then(Timestamp::from_unix_seconds);
+        let claims = (|| {
+            Some(Claims {
+                user: UserId::parse(user).ok()?,
+                session: SessionId::parse(session).ok()?,
+                token: TokenId::parse(jti).ok()?,
+                issued_at: time(issued_at)?,
+                expires_at: time(expires_at)?,
+            })
+        })()
+        .ok_or(TokenError::Malformed)?;
+        if claims.expires_at <= now {
+            return Err(TokenError::Expired);
+        }
+        Ok(claims)
+    }
+}
+
+/// Things to test with.
+pub mod sample {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use bytes::Bytes;
+
+    use super::{FixedClock, Timestamp};
+    use crate::clock::Clock;
+    use crate::food::{Description, Food, Title};
+    use crate::id::{FoodId, UserId};
+    use crate::image::{Image, ImageKey, ImageKind};
+    use crate::user::{Email, PublicUser, User, UserName};
+
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+
+    /// A moment all samples agree on, each time a millisecond later.
+    pub fn moment() -> Timestamp {
+        let step = NEXT.fetch_add(1, Ordering::SeqCst);
+        FixedClock::default()
+            .now()
+            .plus(std::time::Duration::from_millis(step))
+    }
+
+    /// A user with an address of their own.
+    pub fn user() -> User {
+        let created_at = moment();
+        User {
+            public: public_user(created_at),
+            email: Email::parse(&format!("ada.{}@example.com", created_at.unix_millis()))
+                .expect("an address"),
+            created_at,
+        }
+    }
+
+    /// Ada, with an id of her own.
+    pub fn public_user(now: Timestamp) -> PublicUser {
+        PublicUser {
+            id: UserId::new(now),
+            first_name: UserName::parse("Ada").expect("a name"),
+            last_name: UserName::parse("Lovelace").expect("a name"),
+        }
+    }
+
+    /// A food with a title of its own, shared by `creator`.
+    pub fn food(creator: &PublicUser) -> Food {
+        let now = moment();
+        let id = FoodId::new(now);
+        Food {
+            id,
+            creator: creator.clone(),
+            title: Title::parse(&format!("Jollof rice {}", now.unix_millis())).expect("a title"),
+            description: Description::sanitize("<p>With <b>plantain</b></p>")
+                .expect("a description"),
+            image: ImageKey::new(id, ImageKind::Gif, now),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    /// The smallest picture: a GIF of one pixel.
+    pub const GIF: &[u8] =
+        b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+
+    /// The smallest picture, recognised.
+    pub fn image() -> Image {
+        Image::parse(Bytes::from_static(GIF), GIF.len()).expect("a picture")
+    }
+}

@@ -1,0 +1,116 @@
+//! Access and refresh tokens, and the port that signs them.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::clock::Timestamp;
+use crate::id::{SessionId, TokenId, UserId};
+use crate::session::Session;
+
+/// What a token says, beside what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// Whose it is: `sub`.
+    pub user: UserId,
+    /// Which login it belongs to: `sid`.
+    pub session: SessionId,
+    /// Which token it is: `jti`.
+    pub token: TokenId,
+    /// From when it counts, to the second: `iat`.
+    pub issued_at: Timestamp,
+    /// When it ends, to the second: `exp`.
+    pub expires_at: Timestamp,
+}
+
+/// Why a token is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// There is none, or it cannot be read.
+    #[error("no token, or one that cannot be read")]
+    Malformed,
+    /// It was ours, and its time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// It is readable, and not ours, or not for this.
+    #[error("the token is not accepted")]
+    Refused,
+}
+
+/// A token could not be signed.
+#[derive(Debug, Error)]
+#[error("the token could not be signed")]
+pub struct SignError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Signs and verifies tokens of one use: a signer of access tokens refuses refresh tokens, and the
+/// other way round.
+pub trait TokenSigner {
+    /// The same claims always give the same text.
+    fn sign(&self, claims: &Claims) -> Result<String, SignError>;
+
+    /// What the token says; `Expired` only for one whose signature is ours.
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError>;
+}
+
+/// How long tokens last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// The setting `ACCESS_TOKEN_TTL_SECONDS`.
+    pub access: Duration,
+    /// The setting `REFRESH_TOKEN_TTL_SECONDS`; as long as a session lasts unused.
+    pub refresh: Duration,
+}
+
+/// What a client gets to stay signed in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenPair {
+    /// For each request.
+    pub access: String,
+    /// For the next pair.
+    pub refresh: String,
+    /// How long the access token lasts.
+    pub access_lifetime: Duration,
+}
+
+impl std::fmt::Debug for TokenPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenPair(…)")
+    }
+}
+
+/// Makes token pairs: two signers and how long their tokens last.
+#[derive(Debug, Clone)]
+pub struct TokenIssuer<S> {
+    /// Signs access tokens.
+    pub access: S,
+    /// Signs refresh tokens.
+    pub refresh: S,
+    /// How long both last.
+    pub lifetimes: Lifetimes,
+}
+
+impl<S: TokenSigner> TokenIssuer<S> {
+    /// A new access token, and the session's current refresh token written out once more: callers
+    /// that see the same session hold the same refresh token.
+    pub fn issue(&self, session: &Session, now: Timestamp) -> Result<TokenPair, SignError> {
+        let access = Claims {
+            user: session.user,
+            session: session.id,
+            token: TokenId::new(now),
+            issued_at: now.whole_seconds(),
+            expires_at: now.whole_seconds().plus(self.lifetimes.access),
+        };
+        let refresh = Claims {
+            user: session.user,
+            session: session.id,
+            token: session.refresh.token,
+            issued_at: session.refresh.issued_at,
+            expires_at: session.refresh.expires_at,
+        };
+        Ok(TokenPair {
+            access: self.access.sign(&access)?,
+            refresh: self.refresh.sign(&refresh)?,
+            access_lifetime: self.lifetimes.access,
+        })
+    }
+}
