@@ -16,6 +16,9 @@ mod logout;
 mod refresh;
 mod update_food;
 
+#[cfg(test)]
+mod fakes;
+
 pub use authenticate::{AuthenticateError, SignedIn, authenticate};
 pub use create_food::{CreateFoodError, InvalidFood, InvalidFoodField, NewFood, create_food};
 pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_moment_reads_as_rfc_3339_with_milliseconds() {
         let moment = Timestamp::from_unix_millis(1_792_002_005_007).unwrap();
-        assert_eq!(moment.to_string(), "2026-10-14T17:00:05.007Z");
+        assert_eq!(moment.to_string(), "2026-10-14T18:20:05.007Z");
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
     }
 

@@ -8,3 +8,39 @@ pub use memory::{
     FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUsers, PlainHasher, PlainSigner,
     sample,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::{Password, PasswordHasher, Verdict};
+
+    #[tokio::test]
+    async fn accounts_in_memory_meet_the_contract() {
+        contracts::user_repository(&MemoryUsers::default()).await;
+    }
+
+    #[tokio::test]
+    async fn foods_in_memory_meet_the_contract() {
+        contracts::food_repository(&MemoryFoods::default()).await;
+    }
+
+    #[tokio::test]
+    async fn sessions_in_memory_meet_the_contract() {
+        contracts::session_store(&MemorySessions::default()).await;
+    }
+
+    #[tokio::test]
+    async fn pictures_in_memory_meet_the_contract() {
+        let images = MemoryImages::default();
+        contracts::image_store(&images, async |key| images.get(key).is_some()).await;
+    }
+
+    #[test]
+    fn no_password_has_the_decoy() {
+        let hasher = PlainHasher::default();
+        for raw in ["decoy", "", "new:decoy"] {
+            let verdict = hasher.verify(&Password::presented(raw), &hasher.decoy());
+            assert_eq!(verdict, Verdict::Wrong);
+        }
+    }
+}

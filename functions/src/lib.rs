@@ -1,1 +1,32 @@
+//! The functions of the API: one binary per route, and what they share.
+//!
+//! How a request flows: API Gateway makes an event of it; [`serve`] hands each event to
+//! [`event::answer`], which reads it, calls the [`Handler`] of the route and writes the reply. A
+//! handler always does the same: parse, act, answer. What goes wrong becomes an [`ApiError`], and
+//! `error` alone decides which status and codes that means.
 
+/// All functions in one process, for the laptop and for tests.
+pub mod api;
+mod auth;
+mod error;
+/// From an API Gateway event to a reply.
+pub mod event;
+mod form;
+/// What each route does.
+pub mod handlers;
+mod page;
+mod request;
+mod response;
+/// The routes of the API.
+pub mod routes;
+mod serve;
+/// What the environment tells a function.
+pub mod settings;
+/// Adapters, made from settings.
+pub mod setup;
+
+pub use error::ApiError;
+pub use event::Handler;
+pub use lambda_runtime::Error;
+pub use response::Reply;
+pub use serve::serve;

@@ -1,1 +1,17 @@
+//! The ports of the domain over real technology: users, foods and sessions on `DynamoDB`, sessions
+//! on a Redis-compatible server, pictures on S3, tokens as JWT, passwords as Argon2id.
 
+/// Passwords as Argon2id hashes; bcrypt hashes from a migration still verify.
+pub mod argon2;
+/// AWS clients, built lean.
+pub mod aws;
+/// Users, foods and sessions on `DynamoDB`.
+pub mod dynamodb;
+/// Tokens as JWT, signed with HS256.
+pub mod jwt;
+/// Sessions on a Redis-compatible server.
+pub mod redis;
+/// Pictures on S3.
+pub mod s3;
+/// The token table on whichever technology the settings choose.
+pub mod sessions;

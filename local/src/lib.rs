@@ -1,1 +1,264 @@
+//! The whole API on one machine: API Gateway, the functions, their database, their store of
+//! pictures and the CDN, in one process.
 
+/// The command line.
+pub mod cli;
+mod cors;
+mod data_dir;
+/// A few people and foods to look at.
+pub mod demo;
+mod event;
+mod gateway;
+mod images;
+mod problem;
+mod reply;
+mod request_log;
+mod router;
+mod settings;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engines::dynamodb::DynamoDbError;
+use engines::s3::S3Error;
+use engines::setup::SetupError;
+use engines::{DynamoDb, S3, TableNames};
+use functions::api::Api;
+use functions::settings::{Settings, SettingsError};
+use infrastructure::aws::{Aws, InvalidCaBundle};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::cors::Cors;
+pub use crate::data_dir::DataDirError;
+use crate::data_dir::{DataDir, Secrets};
+pub use crate::demo::DemoError;
+use crate::gateway::Gateway;
+use crate::images::Images;
+use crate::settings::{ACCESS_KEY_ID, Complete, Machine, SECRET_ACCESS_KEY};
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen on 127.0.0.1; 0 picks a free port.
+    pub port: u16,
+    /// Where everything is kept.
+    pub storage: Storage,
+    /// Settings as the environment would have them; they win over what is filled in here. Those
+    /// that begin with `AWS_` are ignored.
+    pub settings: Vec<(String, String)>,
+    /// Whether to fill in a few users and foods.
+    pub demo: bool,
+    /// Whether each request is a line on standard output.
+    pub log: bool,
+}
+
+impl Default for Options {
+    /// A free port, nothing kept, no settings: what a test wants.
+    fn default() -> Self {
+        Self {
+            port: 0,
+            storage: Storage::Memory,
+            settings: Vec::new(),
+            demo: false,
+            log: false,
+        }
+    }
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// Nowhere.
+    Memory,
+    /// In this folder, which is made where it is missing, and is for one process at a time.
+    Dir(PathBuf),
+}
+
+/// Why it does not start. Each says in one line what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Another program listens there.
+    #[error(
+        "port {0} is taken: end the program that listens there, or choose another port with --port \
+         (0 picks a free one)"
+    )]
+    PortTaken(u16),
+    /// The system does not let us listen there.
+    #[error("cannot listen on port {port}: {source}; choose another with --port")]
+    Port {
+        /// Which port.
+        port: u16,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// See [`DataDirError`].
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// See [`DynamoDbError`].
+    #[error(transparent)]
+    DynamoDb(#[from] DynamoDbError),
+    /// See [`S3Error`].
+    #[error(transparent)]
+    S3(#[from] S3Error),
+    /// An engine refuses a table or the bucket.
+    #[error(
+        "{0}: {reason}; check the names of tables and bucket in the environment, or start with an \
+         empty folder: --data-dir",
+        reason = root(.0)
+    )]
+    Setup(#[from] SetupError),
+    /// A setting from the environment is wrong.
+    #[error("{0}; correct it in the environment, or unset it")]
+    Settings(#[from] SettingsError),
+    /// See [`InvalidCaBundle`].
+    #[error(transparent)]
+    Certificates(#[from] InvalidCaBundle),
+    /// The API refused what the demo sent.
+    #[error("the demo cannot be filled in: {0}; start without --demo, or with an empty folder")]
+    Demo(#[from] DemoError),
+}
+
+/// What is at the bottom of an error, in one line.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string().replace('\n', " ")
+}
+
+/// The API, running until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Local {
+    base_url: String,
+    data_dir: Option<PathBuf>,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+    engines: Engines,
+}
+
+/// In the order in which they stop: the folder is free for others once nothing writes to it.
+#[derive(Debug)]
+struct Engines {
+    dynamodb: DynamoDb,
+    s3: S3,
+    _data_dir: Option<DataDir>,
+}
+
+impl Engines {
+    fn start(storage: &Storage) -> Result<(Self, Secrets), StartError> {
+        let (key, secret) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+        match storage {
+            Storage::Memory => {
+                let engines = Self {
+                    dynamodb: DynamoDb::memory()?,
+                    s3: S3::temporary(key, secret)?,
+                    _data_dir: None,
+                };
+                Ok((engines, Secrets::generate()?))
+            }
+            Storage::Dir(path) => {
+                let dir = DataDir::open(path)?;
+                let secrets = dir.secrets()?;
+                let engines = Self {
+                    dynamodb: DynamoDb::open(&dir.database())?,
+                    s3: S3::open(&dir.images(), key, secret)?,
+                    _data_dir: Some(dir),
+                };
+                Ok((engines, secrets))
+            }
+        }
+    }
+}
+
+impl Local {
+    /// Starts everything. Once this returns, requests are answered and, with
+    /// [`demo`](Options::demo), the demo is there.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let listener = listen(options.port).await?;
+        let address = listener.local_addr().map_err(|source| StartError::Port {
+            port: options.port,
+            source,
+        })?;
+        let (engines, secrets) = Engines::start(&options.storage)?;
+        let base_url = format!("http://{address}");
+        let settings = Complete::new(
+            options.settings,
+            &Machine {
+                base_url: &base_url,
+                images_path: images::PATH,
+                dynamodb_url: engines.dynamodb.url(),
+                s3_url: engines.s3.url(),
+                secrets: &secrets,
+            },
+        );
+        let aws = Aws::new(engines::settings(&engines.dynamodb, &engines.s3))?;
+        let tables = TableNames {
+            users: settings.get("USERS_TABLE").to_owned(),
+            foods: settings.get("FOODS_TABLE").to_owned(),
+            sessions: settings.get("SESSIONS_TABLE").to_owned(),
+        };
+        let bucket = settings.get("IMAGES_BUCKET").to_owned();
+        engines::create_tables(&aws.dynamodb(), &tables).await?;
+        engines::create_bucket(&aws.s3(), &bucket).await?;
+        let cors = Cors::parse(settings.get("ALLOWED_ORIGIN"));
+        let gateway = Arc::new(Gateway {
+            api: Arc::new(Api::new(&Settings::new(settings.into_inner()))?),
+            images: Images::new(aws.s3(), bucket),
+            cors,
+            address,
+            log: options.log,
+        });
+        if options.demo {
+            demo::fill(&gateway, address).await?;
+        }
+        let (stop, stopped) = oneshot::channel();
+        Ok(Self {
+            base_url,
+            data_dir: engines._data_dir.as_ref().map(|dir| dir.path().to_owned()),
+            stop,
+            server: tokio::spawn(gateway.run(listener, stopped)),
+            engines,
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The absolute path of the folder; `None` when nothing is kept.
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// Takes no more requests, ends those that have begun, within a few seconds, and then the
+    /// engines.
+    pub async fn stop(self) {
+        let Self {
+            stop,
+            server,
+            engines,
+            ..
+        } = self;
+        let _ = stop.send(());
+        let _ = server.await;
+        // They wait for their threads.
+        let _ = tokio::task::spawn_blocking(move || drop(engines)).await;
+    }
+}
+
+async fn listen(port: u16) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => StartError::PortTaken(port),
+            _ => StartError::Port { port, source },
+        })
+}

@@ -46,3 +46,107 @@ pub async fn authenticate(
         session: claims.session,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::application::fakes::{Down, issuer};
+    use crate::session::Session;
+    use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
+    use crate::token::{TokenIssuer, TokenPair};
+
+    async fn begin(
+        sessions: &MemorySessions,
+        clock: &FixedClock,
+        tokens: &TokenIssuer<PlainSigner>,
+    ) -> (Session, TokenPair) {
+        let user = UserId::new(sample::moment());
+        let session = Session::begin(user, clock.now(), tokens.lifetimes.refresh, None);
+        sessions.create(&session, clock.now()).await.unwrap();
+        let pair = tokens.issue(&session, clock.now()).unwrap();
+        (session, pair)
+    }
+
+    fn why(outcome: Result<SignedIn, AuthenticateError>) -> TokenError {
+        match outcome {
+            Err(AuthenticateError::Token(error)) => error,
+            other => panic!("no matter of tokens: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_access_token_tells_who_and_by_which_login() {
+        let (sessions, clock, tokens) =
+            (MemorySessions::default(), FixedClock::default(), issuer());
+        let (session, pair) = begin(&sessions, &clock, &tokens).await;
+        let who = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        let expected = SignedIn {
+            user: session.user,
+            session: session.id,
+        };
+        assert_eq!(who.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn an_access_token_expires_to_the_millisecond() {
+        let (sessions, clock, tokens) =
+            (MemorySessions::default(), FixedClock::default(), issuer());
+        let (_, pair) = begin(&sessions, &clock, &tokens).await;
+        clock.advance(tokens.lifetimes.access - Duration::from_millis(1));
+        let in_time = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        assert!(in_time.is_ok());
+        clock.advance(Duration::from_millis(1));
+        let late = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        assert_eq!(why(late), TokenError::Expired);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_cannot_be_read_is_malformed() {
+        let sessions = MemorySessions::default();
+        for token in ["", "undefined", "access|1|2|3|4|5"] {
+            let clock = FixedClock::default();
+            let refused = authenticate(&sessions, &PlainSigner("access"), &clock, token).await;
+            assert_eq!(why(refused), TokenError::Malformed, "{token}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_or_one_signed_by_others_is_refused() {
+        let (sessions, clock, tokens) =
+            (MemorySessions::default(), FixedClock::default(), issuer());
+        let (_, pair) = begin(&sessions, &clock, &tokens).await;
+        let refused = authenticate(&sessions, &tokens.access, &clock, &pair.refresh).await;
+        assert_eq!(why(refused), TokenError::Refused);
+        let others = PlainSigner("theirs");
+        let refused = authenticate(&sessions, &others, &clock, &pair.access).await;
+        assert_eq!(why(refused), TokenError::Refused);
+    }
+
+    #[tokio::test]
+    async fn a_token_without_a_living_session_is_refused() {
+        let (sessions, clock, mut tokens) =
+            (MemorySessions::default(), FixedClock::default(), issuer());
+        tokens.lifetimes.access = tokens.lifetimes.refresh * 2;
+
+        let (session, pair) = begin(&sessions, &clock, &tokens).await;
+        sessions.revoke(session.user, session.id).await.unwrap();
+        let refused = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        assert_eq!(why(refused), TokenError::Refused);
+
+        let (_, pair) = begin(&sessions, &clock, &tokens).await;
+        clock.advance(tokens.lifetimes.refresh);
+        let refused = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        assert_eq!(why(refused), TokenError::Refused);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_down_is_told_as_such() {
+        let (sessions, clock, tokens) =
+            (MemorySessions::default(), FixedClock::default(), issuer());
+        let (_, pair) = begin(&sessions, &clock, &tokens).await;
+        let failed = authenticate(&Down, &tokens.access, &clock, &pair.access).await;
+        assert!(matches!(failed, Err(AuthenticateError::Repository(_))));
+    }
+}

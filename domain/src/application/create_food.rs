@@ -148,3 +148,247 @@ pub async fn create_food(
     let _ = images.delete(&food.image).await;
     Err(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::application::fakes::{Down, Meddled, Step, unavailable};
+    use crate::image::ImageKind;
+    use crate::password::PasswordHash;
+    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
+    use crate::user::PublicUser;
+
+    const MAX_BYTES: usize = 1_000;
+
+    fn picture() -> Option<Bytes> {
+        Some(Bytes::from_static(sample::GIF))
+    }
+
+    fn rice() -> NewFood {
+        NewFood::parse(
+            " Jollof rice ",
+            "<p>With plantain</p>",
+            picture(),
+            MAX_BYTES,
+        )
+        .unwrap()
+    }
+
+    fn wrong(title: &str, description: &str, image: Option<Bytes>) -> Vec<InvalidFoodField> {
+        NewFood::parse(title, description, image, MAX_BYTES)
+            .unwrap_err()
+            .0
+    }
+
+    async fn ada(users: &MemoryUsers) -> PublicUser {
+        let user = sample::user();
+        let hash = PasswordHash::new("a hash".to_owned());
+        users.create(&user, &hash).await.unwrap();
+        user.public
+    }
+
+    #[test]
+    fn all_that_is_missing_is_told_at_once_and_in_order() {
+        assert_eq!(
+            wrong(" ", "\n", None),
+            [
+                InvalidFoodField::TitleRequired,
+                InvalidFoodField::DescriptionRequired,
+                InvalidFoodField::ImageRequired,
+            ]
+        );
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_and_in_order() {
+        assert_eq!(
+            wrong(
+                &"x".repeat(101),
+                &"x".repeat(20_001),
+                Some(Bytes::from_static(b"text"))
+            ),
+            [
+                InvalidFoodField::TitleTooLong,
+                InvalidFoodField::DescriptionTooLong,
+                InvalidFoodField::InvalidImage(InvalidImage::Unrecognised),
+            ]
+        );
+        assert_eq!(
+            wrong("Rice", "Good", Some(Bytes::from(vec![0; MAX_BYTES + 1]))),
+            [InvalidFoodField::InvalidImage(InvalidImage::TooLarge {
+                max_bytes: MAX_BYTES
+            })]
+        );
+    }
+
+    #[test]
+    fn a_description_that_is_all_script_counts_as_missing() {
+        assert_eq!(
+            wrong("Rice", "<script>steal()</script>", picture()),
+            [InvalidFoodField::DescriptionRequired]
+        );
+    }
+
+    #[test]
+    fn an_empty_file_is_no_picture() {
+        assert_eq!(
+            wrong("Rice", "Good", Some(Bytes::new())),
+            [InvalidFoodField::InvalidImage(InvalidImage::Unrecognised)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_food_is_saved_with_its_picture_and_its_creator() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        let food = create_food(&users, &foods, &images, &clock, ada.id, rice())
+            .await
+            .unwrap();
+        assert_eq!(food.creator, ada);
+        assert_eq!(food.title.as_str(), "Jollof rice");
+        assert_eq!(food.description.as_str(), "<p>With plantain</p>");
+        assert_eq!(
+            (food.created_at, food.updated_at),
+            (clock.now(), clock.now())
+        );
+        assert_eq!(food.version, 1);
+        assert_eq!(images.get(&food.image), Some(sample::image()));
+        let directory = format!("foods/{}/", food.id);
+        assert!(food.image.as_str().starts_with(&directory));
+        assert!(food.image.as_str().ends_with(ImageKind::Gif.extension()));
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_runs_is_not_saved() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let ada = ada(&users).await;
+        let hostile = "<p onclick=\"steal()\">Good<script>steal()</script> \
+                       <a href=\"javascript:steal()\">rice</a></p>";
+        let new = NewFood::parse("Rice", hostile, picture(), MAX_BYTES).unwrap();
+        let food = create_food(&users, &foods, &images, &FixedClock::default(), ada.id, new)
+            .await
+            .unwrap();
+        assert_eq!(
+            food.description.as_str(),
+            "<p>Good <a rel=\"noopener noreferrer\">rice</a></p>"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_taken_title_leaves_no_food_and_no_picture() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        let first = create_food(&users, &foods, &images, &clock, ada.id, rice())
+            .await
+            .unwrap();
+        let same = NewFood::parse("JOLLOF RICE", "Mine", picture(), MAX_BYTES).unwrap();
+        let refused = create_food(&users, &foods, &images, &clock, ada.id, same).await;
+        assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
+        assert_eq!(images.count(), 1);
+        assert!(images.get(&first.image).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_shares_nothing() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let gone = UserId::new(sample::moment());
+        let clock = FixedClock::default();
+        let refused = create_food(&users, &foods, &images, &clock, gone, rice()).await;
+        assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_failed_save_leaves_no_picture() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        foods.fail();
+        let failed = create_food(&users, &foods, &images, &clock, ada.id, rice()).await;
+        assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_loses_neither_food_nor_picture() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        foods.lose_answers();
+        let food = create_food(&users, &foods, &images, &clock, ada.id, rice())
+            .await
+            .unwrap();
+        assert!(images.get(&food.image).is_some());
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    }
+
+    #[tokio::test]
+    async fn where_nobody_can_tell_whether_the_food_is_saved_the_picture_stays() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        foods.lose_answers();
+        let asked = Cell::new(false);
+        let foods = Meddled {
+            foods: &foods,
+            meddle: async |step| match step {
+                Step::Save => Ok(()),
+                Step::Find => {
+                    asked.set(true);
+                    Err(unavailable())
+                }
+            },
+        };
+        let failed = create_food(&users, &foods, &images, &clock, ada.id, rice()).await;
+        assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
+        assert!(asked.get());
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_down_saves_nothing() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        let failed = create_food(&Down, &foods, &images, &clock, ada.id, rice()).await;
+        assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
+        assert_eq!(images.count(), 0);
+
+        let failed = create_food(&users, &foods, &Down, &clock, ada.id, rice()).await;
+        assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
+        let created = create_food(&users, &foods, &images, &clock, ada.id, rice()).await;
+        assert!(created.is_ok(), "the title is free");
+    }
+}

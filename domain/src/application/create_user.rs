@@ -145,3 +145,129 @@ pub async fn create_user(
     users.create(&user, &hash).await?;
     Ok(user.public)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::fakes::Down;
+    use crate::testing::{FixedClock, MemoryUsers, PlainHasher};
+
+    const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
+
+    fn ada() -> NewUser {
+        NewUser::parse(
+            " Ada ",
+            "Lovelace",
+            " Ada@Example.com ",
+            "correct horse",
+            POLICY,
+        )
+        .unwrap()
+    }
+
+    fn wrong(first: &str, last: &str, email: &str, password: &str) -> Vec<InvalidUserField> {
+        NewUser::parse(first, last, email, password, POLICY)
+            .unwrap_err()
+            .0
+    }
+
+    #[test]
+    fn all_that_is_missing_is_told_at_once_and_in_order() {
+        let missing = [
+            InvalidUserField::FirstNameRequired,
+            InvalidUserField::LastNameRequired,
+            InvalidUserField::EmailRequired,
+            InvalidUserField::PasswordRequired,
+        ];
+        assert_eq!(wrong("", "", "", ""), missing);
+        assert_eq!(wrong(" ", "\t", "\n ", ""), missing);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_and_in_order() {
+        let long = "x".repeat(101);
+        assert_eq!(
+            wrong(&long, &long, "ada@", "short"),
+            [
+                InvalidUserField::NameTooLong,
+                InvalidUserField::NameTooLong,
+                InvalidUserField::InvalidEmail,
+                InvalidUserField::InvalidPassword(InvalidPassword::TooShort { min_chars: 8 }),
+            ]
+        );
+        assert_eq!(
+            wrong("Ada", " ", "ada@example.com", &"x".repeat(129)),
+            [
+                InvalidUserField::LastNameRequired,
+                InvalidUserField::InvalidPassword(InvalidPassword::TooLong),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_password_of_spaces_is_a_password() {
+        assert!(NewUser::parse("Ada", "L", "ada@example.com", "        ", POLICY).is_ok());
+    }
+
+    #[test]
+    fn the_shortest_password_is_a_setting() {
+        let policy = PasswordPolicy { min_chars: 6 };
+        assert!(NewUser::parse("Ada", "L", "ada@example.com", "sesame", policy).is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_signs_up_is_saved_with_a_hash() {
+        let (users, hasher, clock) = (
+            MemoryUsers::default(),
+            PlainHasher::default(),
+            FixedClock::default(),
+        );
+        let public = create_user(&users, &hasher, &clock, ada()).await.unwrap();
+        assert_eq!(public.first_name.as_str(), "Ada");
+        assert_eq!(public.last_name.as_str(), "Lovelace");
+
+        let account = users.account(public.id).unwrap();
+        assert_eq!(account.public, public);
+        assert_eq!(account.email.as_typed(), "Ada@Example.com");
+        assert_eq!(account.created_at, clock.now());
+        let hash = users.password_of(public.id).unwrap();
+        assert_eq!(hash.as_str(), "new:correct horse");
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_refused_in_any_case_after_as_much_hashing() {
+        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
+        let free = PlainHasher::default();
+        let ada = create_user(&users, &free, &clock, ada()).await.unwrap();
+
+        let taken = PlainHasher::default();
+        let eve = NewUser::parse("Eve", "L", "ADA@EXAMPLE.COM", "another horse", POLICY).unwrap();
+        let refused = create_user(&users, &taken, &clock, eve).await;
+        assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
+        assert_eq!(taken.asked(), free.asked());
+
+        let kept = users.password_of(ada.id).unwrap();
+        assert_eq!(kept.as_str(), "new:correct horse");
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_fails_signs_nobody_up() {
+        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
+        let failed = create_user(&users, &Down, &clock, ada()).await;
+        assert!(matches!(failed, Err(CreateUserError::Hash(_))));
+        let found = users.find_credentials(&ada().email).await.unwrap();
+        assert!(found.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_down_is_told_as_such() {
+        let failed = create_user(
+            &Down,
+            &PlainHasher::default(),
+            &FixedClock::default(),
+            ada(),
+        )
+        .await;
+        assert!(matches!(failed, Err(CreateUserError::Repository(_))));
+    }
+}

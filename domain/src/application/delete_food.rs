@@ -56,8 +56,177 @@ async fn delete(
         match foods.delete(&food).await {
             Ok(()) => return Ok(food),
             Err(repository::DeleteFoodError::Changed) => {}
-            Err(repository::DeleteFoodError::Repository(error)) => return Err(error.into()),
+            Err(repository::DeleteFoodError::Repository(error)) => {
+                // Perhaps only the answer was lost.
+                return match foods.find_latest(id).await {
+                    Ok(None) => Ok(food),
+                    _ => Err(error.into()),
+                };
+            }
         }
     }
     Err(DeleteFoodError::Busy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::fakes::{Down, Meddled, Step, unavailable};
+    use crate::testing::{MemoryFoods, MemoryImages, sample};
+
+    async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> Food {
+        let food = sample::food(&sample::public_user(sample::moment()));
+        foods.create(&food).await.unwrap();
+        images.put(&food.image, &sample::image()).await.unwrap();
+        food
+    }
+
+    /// What somebody else makes of the food.
+    async fn touch(foods: &MemoryFoods, id: FoodId) {
+        let current = foods.find_latest(id).await.unwrap().unwrap();
+        let changed = Food {
+            version: current.version + 1,
+            ..current.clone()
+        };
+        foods.update(&current, &changed).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_deleted_food_is_gone_with_its_picture_and_frees_its_title() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let other = shared(&foods, &images).await;
+        let deleted = delete_food(&foods, &images, food.id, food.creator.id).await;
+        deleted.unwrap();
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
+        assert_eq!(images.get(&food.image), None);
+        assert!(images.get(&other.image).is_some());
+
+        let heir = Food {
+            title: food.title,
+            ..sample::food(&other.creator)
+        };
+        foods.create(&heir).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_deletes_a_food() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let eve = UserId::new(sample::moment());
+        let refused = delete_food(&foods, &images, food.id, eve).await;
+        assert!(matches!(refused, Err(DeleteFoodError::NotOwner)));
+        assert!(images.get(&food.image).is_some());
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    }
+
+    #[tokio::test]
+    async fn a_food_that_is_gone_is_not_found() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let deleted = delete_food(&foods, &images, food.id, food.creator.id).await;
+        deleted.unwrap();
+        let again = delete_food(&foods, &images, food.id, food.creator.id).await;
+        assert!(matches!(again, Err(DeleteFoodError::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn a_failed_deletion_leaves_food_and_picture() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        foods.fail();
+        let failed = delete_food(&foods, &images, food.id, food.creator.id).await;
+        assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
+        assert!(images.get(&food.image).is_some());
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_leaves_no_picture() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        foods.lose_answers();
+        let deleted = delete_food(&foods, &images, food.id, food.creator.id).await;
+        deleted.unwrap();
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn where_nobody_can_tell_whether_the_food_is_gone_the_picture_stays() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let saved = std::cell::Cell::new(false);
+        let unreachable = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save {
+                    saved.set(true);
+                }
+                if saved.get() {
+                    return Err(unavailable());
+                }
+                Ok(())
+            },
+        };
+        let failed = delete_food(&unreachable, &images, food.id, food.creator.id).await;
+        assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
+        assert!(images.get(&food.image).is_some());
+    }
+
+    #[tokio::test]
+    async fn the_picture_that_the_food_has_in_the_end_is_the_one_removed() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let first = std::cell::Cell::new(true);
+        let contended = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save && first.replace(false) {
+                    let repainted = Food {
+                        image: sample::food(&food.creator).image,
+                        version: 2,
+                        ..food.clone()
+                    };
+                    images.put(&repainted.image, &sample::image()).await?;
+                    foods.update(&food, &repainted).await.unwrap();
+                    images.delete(&food.image).await?;
+                }
+                Ok(())
+            },
+        };
+        let deleted = delete_food(&contended, &images, food.id, food.creator.id).await;
+        deleted.unwrap();
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_deletion_gives_up_when_others_never_do() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let contended = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save {
+                    touch(&foods, food.id).await;
+                }
+                Ok(())
+            },
+        };
+        let refused = delete_food(&contended, &images, food.id, food.creator.id).await;
+        assert!(matches!(refused, Err(DeleteFoodError::Busy)));
+        assert!(images.get(&food.image).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_down_is_told_as_such() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let failed = delete_food(&Down, &images, food.id, food.creator.id).await;
+        assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
+        // The food is gone, whatever becomes of its picture.
+        let deleted = delete_food(&foods, &Down, food.id, food.creator.id).await;
+        assert!(deleted.is_ok());
+    }
 }

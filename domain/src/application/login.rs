@@ -124,3 +124,194 @@ pub async fn login(
     sessions.create(&session, now).await?;
     Ok(LoggedIn { user, tokens })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::fakes::{Down, issuer};
+    use crate::password::PasswordHash;
+    use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
+    use crate::user::User;
+
+    async fn account(users: &MemoryUsers, hash: &str) -> User {
+        let user = sample::user();
+        let hash = PasswordHash::new(hash.to_owned());
+        users.create(&user, &hash).await.unwrap();
+        user
+    }
+
+    fn attempt(email: &str, password: &str) -> LoginAttempt {
+        LoginAttempt::parse(email, password, Some("test/1.0")).unwrap()
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_and_in_order() {
+        for (email, password, wrong) in [
+            (
+                " ",
+                "",
+                vec![
+                    InvalidLoginField::EmailRequired,
+                    InvalidLoginField::PasswordRequired,
+                ],
+            ),
+            (
+                "ada@",
+                "",
+                vec![
+                    InvalidLoginField::InvalidEmail,
+                    InvalidLoginField::PasswordRequired,
+                ],
+            ),
+            ("ada@", "x", vec![InvalidLoginField::InvalidEmail]),
+        ] {
+            let error = LoginAttempt::parse(email, password, None).unwrap_err();
+            assert_eq!(error, InvalidLogin(wrong));
+        }
+    }
+
+    #[test]
+    fn any_password_is_worth_comparing() {
+        assert!(LoginAttempt::parse("ada@example.com", "x", None).is_ok());
+        assert!(LoginAttempt::parse("ada@example.com", &"x".repeat(1_000), None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_right_password_begins_a_session() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
+        let ada = account(&users, "new:correct horse").await;
+        let attempt = attempt(&ada.email.as_typed().to_uppercase(), "correct horse");
+        let signed_in = login(&users, &sessions, &hasher, &tokens, &clock, attempt)
+            .await
+            .unwrap();
+        assert_eq!(signed_in.user, ada.public);
+        assert_eq!(signed_in.tokens.access_lifetime, tokens.lifetimes.access);
+        assert_eq!(hasher.asked(), 1);
+
+        let now = clock.now();
+        let access = tokens.access.verify(&signed_in.tokens.access, now).unwrap();
+        let refresh = tokens
+            .refresh
+            .verify(&signed_in.tokens.refresh, now)
+            .unwrap();
+        assert_eq!(
+            (access.user, access.session),
+            (ada.public.id, refresh.session)
+        );
+        assert_eq!(
+            access.expires_at,
+            now.whole_seconds().plus(tokens.lifetimes.access)
+        );
+        let session = sessions
+            .find(ada.public.id, access.session, now)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(session.refresh.token, refresh.token);
+        assert_eq!(session.refresh.expires_at, refresh.expires_at);
+        assert_eq!(session.previous, None);
+        assert_eq!(session.created_at, now);
+        assert_eq!(session.user_agent.unwrap().as_str(), "test/1.0");
+    }
+
+    #[tokio::test]
+    async fn each_login_is_a_session_of_its_own() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
+        let ada = account(&users, "new:correct horse").await;
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let attempt = attempt(ada.email.as_typed(), "correct horse");
+            let signed_in = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+            held.push(signed_in.unwrap().tokens.refresh);
+        }
+        assert_eq!(sessions.count(), 2);
+        assert_ne!(held[0], held[1]);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_begins_no_session() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
+        for hash in ["new:correct horse", "old:correct horse", "unreadable"] {
+            let ada = account(&users, hash).await;
+            let attempt = attempt(ada.email.as_typed(), "battery staple");
+            let refused = login(&users, &sessions, &hasher, &issuer(), &clock, attempt).await;
+            assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
+            let kept = users.password_of(ada.public.id).unwrap();
+            assert_eq!(kept.as_str(), hash);
+        }
+        assert_eq!(sessions.count(), 0);
+        assert_eq!(hasher.asked(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_address_is_refused_like_a_wrong_password() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
+        for password in ["correct horse", "decoy"] {
+            let before = hasher.asked();
+            let attempt = attempt("nobody@example.com", password);
+            let refused = login(&users, &sessions, &hasher, &issuer(), &clock, attempt).await;
+            assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
+            assert_eq!(hasher.asked(), before + 1);
+        }
+        assert_eq!(sessions.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_outdated_hash_is_replaced_once() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
+        let ada = account(&users, "old:correct horse").await;
+        // Compared and hashed anew, then only compared.
+        for asked in [2, 3] {
+            let attempt = attempt(ada.email.as_typed(), "correct horse");
+            let signed_in = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+            assert_eq!(signed_in.unwrap().user, ada.public);
+            let hash = users.password_of(ada.public.id).unwrap();
+            assert_eq!(hash.as_str(), "new:correct horse");
+            assert_eq!(hasher.asked(), asked);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_fails_begins_no_session() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let ada = account(&users, "old:correct horse").await;
+        let attempt = attempt(ada.email.as_typed(), "correct horse");
+        let clock = FixedClock::default();
+        let failed = login(&users, &sessions, &Down, &issuer(), &clock, attempt).await;
+        assert!(matches!(failed, Err(LoginError::Hash(_))));
+        assert_eq!(sessions.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn tokens_that_cannot_be_signed_begin_no_session() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
+        let ada = account(&users, "new:correct horse").await;
+        let attempt = attempt(ada.email.as_typed(), "correct horse");
+        let mute = TokenIssuer {
+            access: Down,
+            refresh: Down,
+            lifetimes: issuer().lifetimes,
+        };
+        let failed = login(&users, &sessions, &hasher, &mute, &clock, attempt).await;
+        assert!(matches!(failed, Err(LoginError::Sign(_))));
+        assert_eq!(sessions.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_down_is_told_as_such() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
+        let ada = account(&users, "new:correct horse").await;
+        let attempt = || attempt(ada.email.as_typed(), "correct horse");
+        let failed = login(&Down, &sessions, &hasher, &issuer(), &clock, attempt()).await;
+        assert!(matches!(failed, Err(LoginError::Repository(_))));
+        let failed = login(&users, &Down, &hasher, &issuer(), &clock, attempt()).await;
+        assert!(matches!(failed, Err(LoginError::Repository(_))));
+    }
+}

@@ -179,3 +179,377 @@ async fn is_unused(
         | UpdateFoodError::Busy => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::application::InvalidFoodField;
+    use crate::application::fakes::{Down, Meddled, Step, unavailable};
+    use crate::image::InvalidImage;
+    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
+
+    const MAX_BYTES: usize = 1_000;
+
+    fn change(title: &str, image: Option<&'static [u8]>) -> FoodChange {
+        FoodChange::parse(
+            title,
+            "<p>Now with egg</p>",
+            image.map(Bytes::from_static),
+            MAX_BYTES,
+        )
+        .unwrap()
+    }
+
+    /// A food with its picture, and a clock that stands a minute later.
+    async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> (Food, FixedClock) {
+        let food = sample::food(&sample::public_user(sample::moment()));
+        foods.create(&food).await.unwrap();
+        images.put(&food.image, &sample::image()).await.unwrap();
+        let clock = FixedClock::at(food.updated_at);
+        clock.advance(Duration::from_secs(60));
+        (food, clock)
+    }
+
+    /// What somebody else makes of the food.
+    async fn touch(foods: &MemoryFoods, id: FoodId) {
+        let current = foods.find_latest(id).await.unwrap().unwrap();
+        let changed = Food {
+            version: current.version + 1,
+            ..current.clone()
+        };
+        foods.update(&current, &changed).await.unwrap();
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_and_in_order() {
+        let parse = |title, description, image: Option<&'static [u8]>| {
+            FoodChange::parse(title, description, image.map(Bytes::from_static), 4)
+                .unwrap_err()
+                .0
+        };
+        assert_eq!(
+            parse("", "<script></script>", Some(b"text")),
+            [
+                InvalidFoodField::TitleRequired,
+                InvalidFoodField::DescriptionRequired,
+                InvalidFoodField::InvalidImage(InvalidImage::Unrecognised),
+            ]
+        );
+        let (title, description) = ("x".repeat(101), "x".repeat(20_001));
+        assert_eq!(
+            parse(&title, &description, Some(b"large")),
+            [
+                InvalidFoodField::TitleTooLong,
+                InvalidFoodField::DescriptionTooLong,
+                InvalidFoodField::InvalidImage(InvalidImage::TooLarge { max_bytes: 4 }),
+            ]
+        );
+        assert_eq!(parse("", "Good", None), [InvalidFoodField::TitleRequired]);
+    }
+
+    #[tokio::test]
+    async fn without_a_new_picture_the_old_one_stays() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let change = change("Fried rice", None);
+        let changed = update_food(&foods, &images, &clock, food.id, food.creator.id, change)
+            .await
+            .unwrap();
+        let expected = Food {
+            title: Title::parse("Fried rice").unwrap(),
+            description: Description::sanitize("<p>Now with egg</p>").unwrap(),
+            updated_at: clock.now(),
+            version: 2,
+            ..food.clone()
+        };
+        assert_eq!(changed, expected);
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(changed));
+        assert!(images.get(&food.image).is_some());
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_new_picture_takes_the_place_of_the_old_one() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let change = change(food.title.as_str(), Some(sample::GIF));
+        let changed = update_food(&foods, &images, &clock, food.id, food.creator.id, change)
+            .await
+            .unwrap();
+        assert_ne!(changed.image, food.image);
+        assert!(images.get(&changed.image).is_some());
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn time_does_not_run_backwards() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, _) = shared(&foods, &images).await;
+        let slow = FixedClock::default();
+        assert!(slow.now() < food.updated_at);
+        let change = change("Fried rice", None);
+        let changed = update_food(&foods, &images, &slow, food.id, food.creator.id, change).await;
+        assert_eq!(changed.unwrap().updated_at, food.updated_at);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_food_is_not_found() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let unknown = FoodId::new(sample::moment());
+        let change = change("Fried rice", Some(sample::GIF));
+        let refused = update_food(&foods, &images, &clock, unknown, food.creator.id, change).await;
+        assert!(matches!(refused, Err(UpdateFoodError::NotFound)));
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_changes_a_food() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let eve = UserId::new(sample::moment());
+        let change = change("Mine", Some(sample::GIF));
+        let refused = update_food(&foods, &images, &clock, food.id, eve, change).await;
+        assert!(matches!(refused, Err(UpdateFoodError::NotOwner)));
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_taken_title_leaves_food_and_picture_as_they_were() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let (other, _) = shared(&foods, &images).await;
+        let shouted = other.title.as_str().to_uppercase();
+        let change = change(&shouted, Some(sample::GIF));
+        let refused = update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
+        assert!(images.get(&food.image).is_some());
+        assert_eq!(images.count(), 2);
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    }
+
+    #[tokio::test]
+    async fn a_food_may_keep_its_title_or_spell_it_otherwise() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let shouted = food.title.as_str().to_uppercase();
+        for title in [food.title.as_str(), &shouted] {
+            let change = change(title, None);
+            let changed =
+                update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+            assert_eq!(changed.unwrap().title.as_str(), title);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_change_removes_only_the_new_picture() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        foods.fail();
+        let change = change("Fried rice", Some(sample::GIF));
+        let failed = update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
+        assert!(images.get(&food.image).is_some());
+        assert_eq!(images.count(), 1);
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_loses_neither_change_nor_picture() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        foods.lose_answers();
+        let change = change("Fried rice", Some(sample::GIF));
+        let changed = update_food(&foods, &images, &clock, food.id, food.creator.id, change)
+            .await
+            .unwrap();
+        assert!(images.get(&changed.image).is_some());
+        assert_eq!(images.count(), 1);
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(changed));
+    }
+
+    #[tokio::test]
+    async fn where_nobody_can_tell_whether_the_change_is_saved_both_pictures_stay() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        foods.lose_answers();
+        let saved = Cell::new(false);
+        let foods = Meddled {
+            foods: &foods,
+            meddle: async |step| match step {
+                Step::Find if saved.get() => Err(unavailable()),
+                Step::Find => Ok(()),
+                Step::Save => {
+                    saved.set(true);
+                    Ok(())
+                }
+            },
+        };
+        let change = change("Fried rice", Some(sample::GIF));
+        let failed = update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
+        assert_eq!(images.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_lost_change_that_somebody_built_upon_keeps_its_picture() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let saves = Cell::new(0);
+        // The change goes through, its answer does not, and then somebody changes the title.
+        let lossy = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save {
+                    saves.set(saves.get() + 1);
+                } else if saves.replace(0) == 1 {
+                    let current = foods.find_latest(food.id).await?.unwrap();
+                    let retitled = Food {
+                        title: Title::parse("Somebody's title").unwrap(),
+                        version: current.version + 1,
+                        ..current.clone()
+                    };
+                    // Is saved, though the answer is lost.
+                    let _ = foods.update(&current, &retitled).await;
+                }
+                Ok(())
+            },
+        };
+        foods.lose_answers();
+        let change = change("Fried rice", Some(sample::GIF));
+        let failed = update_food(&lossy, &images, &clock, food.id, food.creator.id, change).await;
+        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
+        let stored = foods.find_latest(food.id).await.unwrap().unwrap();
+        assert_eq!(stored.title.as_str(), "Somebody's title");
+        assert_ne!(stored.image, food.image);
+        assert!(images.get(&stored.image).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_change_is_made_again_on_what_others_made_of_the_food() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let rivals = Cell::new(3);
+        let contended = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save && rivals.get() > 0 {
+                    rivals.set(rivals.get() - 1);
+                    touch(&foods, food.id).await;
+                }
+                Ok(())
+            },
+        };
+        let change = change("Fried rice", Some(sample::GIF));
+        let changed = update_food(
+            &contended,
+            &images,
+            &clock,
+            food.id,
+            food.creator.id,
+            change,
+        )
+        .await;
+        let changed = changed.unwrap();
+        assert_eq!(changed.version, 5);
+        assert!(images.get(&changed.image).is_some());
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_picture_that_a_rival_just_uploaded_is_the_one_removed() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let owner = food.creator.id;
+        let first = Cell::new(true);
+        let contended = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save && first.replace(false) {
+                    let rival = change("Rival rice", Some(sample::GIF));
+                    let made = update_food(&foods, &images, &clock, food.id, owner, rival).await;
+                    made.unwrap();
+                }
+                Ok(())
+            },
+        };
+        let last = change("Fried rice", Some(sample::GIF));
+        let changed = update_food(&contended, &images, &clock, food.id, owner, last).await;
+        let changed = changed.unwrap();
+        assert!(images.get(&changed.image).is_some());
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_change_gives_up_when_others_never_do() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let contended = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save {
+                    touch(&foods, food.id).await;
+                }
+                Ok(())
+            },
+        };
+        let change = change("Fried rice", Some(sample::GIF));
+        let refused = update_food(
+            &contended,
+            &images,
+            &clock,
+            food.id,
+            food.creator.id,
+            change,
+        )
+        .await;
+        assert!(matches!(refused, Err(UpdateFoodError::Busy)));
+        assert!(images.get(&food.image).is_some());
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_food_deleted_meanwhile_is_not_found_and_leaves_no_picture() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let contended = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save {
+                    foods.delete(&food).await.unwrap();
+                    images.delete(&food.image).await?;
+                }
+                Ok(())
+            },
+        };
+        let change = change("Fried rice", Some(sample::GIF));
+        let refused = update_food(
+            &contended,
+            &images,
+            &clock,
+            food.id,
+            food.creator.id,
+            change,
+        )
+        .await;
+        assert!(matches!(refused, Err(UpdateFoodError::NotFound)));
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_down_changes_nothing() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let change = || change("Fried rice", Some(sample::GIF));
+        let failed = update_food(&Down, &images, &clock, food.id, food.creator.id, change()).await;
+        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
+        assert_eq!(images.count(), 1);
+        let failed = update_food(&foods, &Down, &clock, food.id, food.creator.id, change()).await;
+        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
+        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    }
+}

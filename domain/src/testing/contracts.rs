@@ -290,7 +290,7 @@ async fn food_repository_races(foods: &impl FoodRepository) {
     }
 }
 
-const LIFETIME: Duration = Duration::from_secs(3600);
+const LIFETIME: Duration = Duration::from_hours(1);
 
 fn begin(now: Timestamp) -> Session {
     let agent = UserAgent::parse("contract/1.0 (ünïcode)");

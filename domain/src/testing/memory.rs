@@ -42,7 +42,7 @@ impl FixedClock {
 }
 
 impl Default for FixedClock {
-    /// Stands at 2026-10-14 17:00:05 UTC.
+    /// Stands at 2026-10-14 18:20:05 UTC.
     fn default() -> Self {
         Self(AtomicI64::new(1_792_002_005_000))
     }

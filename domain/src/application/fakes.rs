@@ -1,0 +1,206 @@
+//! Ports that misbehave, for the tests of the use cases.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::food::Food;
+use crate::id::{FoodId, SessionId, TokenId, UserId};
+use crate::image::{Image, ImageKey};
+use crate::page::{Page, PageRequest};
+use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use crate::repository::{
+    CreateFoodError, CreateUserError, Credentials, DeleteFoodError, FoodRepository,
+    RepositoryError, UpdateFoodError, UserRepository,
+};
+use crate::session::{RefreshGrant, Rotation, Session};
+use crate::store::{ImageStore, SessionStore};
+use crate::testing::{MemoryFoods, PlainSigner};
+use crate::token::{Claims, Lifetimes, SignError, TokenError, TokenIssuer, TokenSigner};
+use crate::user::{Email, PublicUser, User};
+
+/// A store that cannot be reached.
+pub(super) fn unavailable() -> RepositoryError {
+    RepositoryError::Unavailable("the test says so".into())
+}
+
+/// Tokens of 15 minutes and sessions of 7 days.
+pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
+    TokenIssuer {
+        access: PlainSigner("access"),
+        refresh: PlainSigner("refresh"),
+        lifetimes: Lifetimes {
+            access: Duration::from_secs(15 * 60),
+            refresh: Duration::from_secs(7 * 24 * 60 * 60),
+        },
+    }
+}
+
+/// Every port, out of order. As a hasher it finds every password right and outdated, and can make
+/// no new hash; as a signer it accepts nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Down;
+
+impl UserRepository for Down {
+    async fn create(&self, _: &User, _: &PasswordHash) -> Result<(), CreateUserError> {
+        Err(unavailable().into())
+    }
+
+    async fn find(&self, _: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn find_credentials(&self, _: &Email) -> Result<Option<Credentials>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn list(&self, _: PageRequest<UserId>) -> Result<Page<PublicUser>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn replace_password(
+        &self,
+        _: UserId,
+        _: &PasswordHash,
+        _: &PasswordHash,
+    ) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+}
+
+impl FoodRepository for Down {
+    async fn create(&self, _: &Food) -> Result<(), CreateFoodError> {
+        Err(unavailable().into())
+    }
+
+    async fn find(&self, _: FoodId) -> Result<Option<Food>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn find_latest(&self, _: FoodId) -> Result<Option<Food>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn list(&self, _: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn update(&self, _: &Food, _: &Food) -> Result<(), UpdateFoodError> {
+        Err(unavailable().into())
+    }
+
+    async fn delete(&self, _: &Food) -> Result<(), DeleteFoodError> {
+        Err(unavailable().into())
+    }
+}
+
+impl SessionStore for Down {
+    async fn create(&self, _: &Session, _: Timestamp) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn find(
+        &self,
+        _: UserId,
+        _: SessionId,
+        _: Timestamp,
+    ) -> Result<Option<Session>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn rotate(
+        &self,
+        _: UserId,
+        _: SessionId,
+        _: TokenId,
+        _: &RefreshGrant,
+        _: Timestamp,
+    ) -> Result<Rotation, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn revoke(&self, _: UserId, _: SessionId) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+}
+
+impl ImageStore for Down {
+    async fn put(&self, _: &ImageKey, _: &Image) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn delete(&self, _: &ImageKey) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+}
+
+impl PasswordHasher for Down {
+    fn hash(&self, _: &Password) -> Result<PasswordHash, HashError> {
+        Err(HashError("the test says so".into()))
+    }
+
+    fn verify(&self, _: &Password, _: &PasswordHash) -> Verdict {
+        Verdict::RightButOutdated
+    }
+
+    fn decoy(&self) -> PasswordHash {
+        PasswordHash::new("decoy".to_owned())
+    }
+}
+
+impl TokenSigner for Down {
+    fn sign(&self, _: &Claims) -> Result<String, SignError> {
+        Err(SignError("the test says so".into()))
+    }
+
+    fn verify(&self, _: &str, _: Timestamp) -> Result<Claims, TokenError> {
+        Err(TokenError::Refused)
+    }
+}
+
+/// What a use case is about to do with the foods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Find,
+    Save,
+}
+
+/// Foods in memory, and somebody who comes first at each step: to change them, or to make the step
+/// fail.
+pub(super) struct Meddled<'a, M> {
+    pub(super) foods: &'a MemoryFoods,
+    pub(super) meddle: M,
+}
+
+impl<M> FoodRepository for Meddled<'_, M>
+where
+    M: AsyncFn(Step) -> Result<(), RepositoryError>,
+{
+    async fn create(&self, food: &Food) -> Result<(), CreateFoodError> {
+        (self.meddle)(Step::Save).await?;
+        self.foods.create(food).await
+    }
+
+    async fn find(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+        (self.meddle)(Step::Find).await?;
+        self.foods.find(id).await
+    }
+
+    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+        (self.meddle)(Step::Find).await?;
+        self.foods.find_latest(id).await
+    }
+
+    async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+        self.foods.list(page).await
+    }
+
+    async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+        (self.meddle)(Step::Save).await?;
+        self.foods.update(current, changed).await
+    }
+
+    async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {
+        (self.meddle)(Step::Save).await?;
+        self.foods.delete(food).await
+    }
+}

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""Writes the events beside this file: requests as API Gateway's HTTP API hands them to a function
+(payload format 2.0). Standard library only, and the same files every time.
+
+The tokens are signed with the secrets below and live until 2100, so an event works wherever a
+function has these secrets and the users, foods and sessions below: see README.md.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import pathlib
+
+FOLDER = pathlib.Path(__file__).parent
+
+ACCESS_SECRET = "the access secret of the events, not for production"
+REFRESH_SECRET = "the refresh secret of the events, not for production"
+
+ADA = "01990000-0000-7000-8000-000000000001"
+EVE = "01990000-0000-7000-8000-000000000002"
+NOBODY = "01990000-0000-7000-8000-00000000ffff"
+ADAS_SESSION = "01990000-0000-7000-8000-00000000a001"
+EVES_SESSION = "01990000-0000-7000-8000-00000000a002"
+ENDED_SESSION = "01990000-0000-7000-8000-00000000a00f"
+ADAS_REFRESH = "01990000-0000-7000-8000-00000000b001"
+SOME_TOKEN = "01990000-0000-7000-8000-00000000b00f"
+JOLLOF = "01990000-0000-7000-8000-00000000f001"
+FUFU = "01990000-0000-7000-8000-00000000f002"
+NO_FOOD = "01990000-0000-7000-8000-00000000ffff"
+
+ISSUED = 1_790_000_000  # 2026-09-21
+UNTIL_2100 = 4_102_444_800
+PAST = ISSUED + 900
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def token(use, user, session, jti=SOME_TOKEN, expires=UNTIL_2100, secret=None, **claims):
+    secret = secret or (ACCESS_SECRET if use == "access" else REFRESH_SECRET)
+    kid = hmac.new(secret.encode(), b"food-app key id", hashlib.sha256).hexdigest()[:16]
+    header = {"typ": "JWT", "alg": "HS256", "kid": kid}
+    body = {
+        "sub": user, "sid": session, "jti": jti, "iat": ISSUED, "exp": expires,
+        "iss": "food-app", "aud": "food-app", "token_use": use, **claims,
+    }
+    compact = {"separators": (",", ":")}
+    message = ".".join(base64url(json.dumps(part, **compact).encode()) for part in (header, body))
+    signature = hmac.new(secret.encode(), message.encode(), hashlib.sha256).digest()
+    return f"{message}.{base64url(signature)}"
+
+
+ADA_SIGNED_IN = token("access", ADA, ADAS_SESSION)
+EVE_SIGNED_IN = token("access", EVE, EVES_SESSION)
+
+
+def event(route, *, path=None, query="", bearer=None, body=None, content_type=None, binary=False):
+    method, template = route.split(" ")
+    raw_path = template.format(**(path or {}))
+    agent = "food-app-events/1.0"
+    headers = {
+        "accept": "*/*",
+        "content-length": str(len(body or b"")),
+        "host": "api.food.example",
+        "user-agent": agent,
+        "x-amzn-trace-id": "Root=1-6a13f5b0-0123456789abcdef01234567",
+        "x-forwarded-for": "203.0.113.7",
+        "x-forwarded-port": "443",
+        "x-forwarded-proto": "https",
+    }
+    if bearer is not None:
+        headers["authorization"] = f"Bearer {bearer}"
+    if content_type:
+        headers["content-type"] = content_type
+    result = {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": raw_path,
+        "rawQueryString": query,
+        "headers": dict(sorted(headers.items())),
+    }
+    if query:
+        result["queryStringParameters"] = dict(pair.split("=") for pair in query.split("&"))
+    if path:
+        result["pathParameters"] = path
+    result["requestContext"] = {
+        "accountId": "123456789012",
+        "apiId": "a1b2c3d4e5",
+        "domainName": "api.food.example",
+        "domainPrefix": "api",
+        "http": {
+            "method": method,
+            "path": raw_path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": "203.0.113.7",
+            "userAgent": agent,
+        },
+        "requestId": "JKJaXmPLvHcESHA=",
+        "routeKey": route,
+        "stage": "$default",
+        "time": "21/Sep/2026:14:13:20 +0000",
+        "timeEpoch": ISSUED * 1000,
+    }
+    if body is not None:
+        result["body"] = base64.b64encode(body).decode() if binary else body.decode()
+    result["isBase64Encoded"] = binary
+    return result
+
+
+def with_json(route, value, **more):
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return event(route, body=text.encode(), content_type="application/json", **more)
+
+
+def with_form(route, fields, **more):
+    boundary = "----food-app-events"
+    body = b""
+    for name, value in fields.items():
+        body += f"--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"".encode()
+        if isinstance(value, tuple):
+            file_name, media_type, data = value
+            body += f"; filename=\"{file_name}\"\r\nContent-Type: {media_type}".encode()
+        else:
+            data = value.encode()
+        body += b"\r\n\r\n" + data + b"\r\n"
+    body += f"--{boundary}--\r\n".encode()
+    content_type = f"multipart/form-data; boundary={boundary}"
+    return event(route, body=body, content_type=content_type, binary=True, **more)
+
+
+def cursor(tag, entity):
+    return base64url(tag + bytes.fromhex(entity.replace("-", "")))
+
+
+PICTURE = ("jollof.jpg", "image/jpeg", (FOLDER / "jollof.jpg").read_bytes())
+GRACE = {
+    "first_name": "Grace", "last_name": "Hopper",
+    "email": "grace@example.com", "password": "anchors aweigh",
+}
+SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": PICTURE}
+ONE_FOOD = "/food/{food_id}"
+
+EVENTS = {
+    "create_user": with_json("POST /users", GRACE),
+    "create_user.email_taken": with_json("POST /users", {**GRACE, "email": "ADA@example.com"}),
+    "create_user.invalid_fields": with_json(
+        "POST /users", {"first_name": " ", "email": "grace", "password": "short"}
+    ),
+    "create_user.invalid_json": with_json("POST /users", "{\"first_name\":"),
+    "list_users": event("GET /users"),
+    "list_users.page": event("GET /users", query="limit=1"),
+    "list_users.next_page": event("GET /users", query=f"limit=1&cursor={cursor(b'u', ADA)}"),
+    "list_users.foreign_cursor": event("GET /users", query=f"cursor={cursor(b'f', JOLLOF)}"),
+    "get_user": event("GET /users/{user_id}", path={"user_id": ADA}),
+    "get_user.not_found": event("GET /users/{user_id}", path={"user_id": NOBODY}),
+    "get_user.bad_id": event("GET /users/{user_id}", path={"user_id": "1"}),
+    "login": with_json("POST /login", {"email": "Ada@example.com", "password": "analytical"}),
+    "login.incorrect_password": with_json(
+        "POST /login", {"email": "ada@example.com", "password": "difference"}
+    ),
+    "login.unknown_email": with_json(
+        "POST /login", {"email": "nobody@example.com", "password": "difference"}
+    ),
+    "login.invalid_fields": with_json("POST /login", {"email": "ada"}),
+    "logout": event("POST /logout", bearer=ADA_SIGNED_IN),
+    "logout.no_token": event("POST /logout"),
+    "logout.expired_token": event(
+        "POST /logout", bearer=token("access", ADA, ADAS_SESSION, expires=PAST)
+    ),
+    "logout.ended_session": event("POST /logout", bearer=token("access", ADA, ENDED_SESSION)),
+    "logout.refresh_token": event("POST /logout", bearer=token("refresh", ADA, ADAS_SESSION)),
+    "logout.foreign_secret": event(
+        "POST /logout", bearer=token("access", ADA, ADAS_SESSION, secret="x" * 32)
+    ),
+    "logout.foreign_audience": event(
+        "POST /logout", bearer=token("access", ADA, ADAS_SESSION, aud="another-app")
+    ),
+    "refresh": with_json(
+        "POST /refresh", {"refresh_token": token("refresh", ADA, ADAS_SESSION, ADAS_REFRESH)}
+    ),
+    "refresh.missing_token": with_json("POST /refresh", {}),
+    "refresh.reused_token": with_json(
+        "POST /refresh", {"refresh_token": token("refresh", ADA, ADAS_SESSION)}
+    ),
+    "refresh.expired_token": with_json(
+        "POST /refresh",
+        {"refresh_token": token("refresh", ADA, ADAS_SESSION, ADAS_REFRESH, expires=PAST)},
+    ),
+    "refresh.access_token": with_json("POST /refresh", {"refresh_token": ADA_SIGNED_IN}),
+    "create_food": with_form("POST /food", SUYA, bearer=ADA_SIGNED_IN),
+    "create_food.unique_title": with_form(
+        "POST /food", {**SUYA, "title": " JOLLOF rice"}, bearer=ADA_SIGNED_IN
+    ),
+    "create_food.invalid_fields": with_form(
+        "POST /food", {"title": "null", "food_image": "undefined"}, bearer=ADA_SIGNED_IN
+    ),
+    "create_food.not_an_image": with_form(
+        "POST /food",
+        {**SUYA, "food_image": ("suya.jpg", "image/jpeg", b"<html>not a picture</html>")},
+        bearer=ADA_SIGNED_IN,
+    ),
+    "create_food.no_token": with_form("POST /food", SUYA),
+    "create_food.not_a_form": with_json("POST /food", {"title": "Suya"}, bearer=ADA_SIGNED_IN),
+    "list_food": event("GET /food"),
+    "list_food.page": event("GET /food", query="limit=1"),
+    "list_food.next_page": event("GET /food", query=f"limit=1&cursor={cursor(b'f', FUFU)}"),
+    "list_food.bad_limit": event("GET /food", query="limit=101"),
+    "get_food": event("GET " + ONE_FOOD, path={"food_id": JOLLOF}),
+    "get_food.not_found": event("GET " + ONE_FOOD, path={"food_id": NO_FOOD}),
+    "get_food.bad_id": event("GET " + ONE_FOOD, path={"food_id": "jollof"}),
+    "update_food": with_form(
+        "PUT " + ONE_FOOD,
+        {**SUYA, "title": "Party jollof"}, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+    ),
+    "update_food.keeps_picture": with_form(
+        "PUT " + ONE_FOOD,
+        {"food_image": "undefined", "title": "Jollof rice", "description": "Smoky"},
+        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+    ),
+    "update_food.unique_title": with_form(
+        "PUT " + ONE_FOOD,
+        {"title": "fufu AND egusi", "description": "Smoky"},
+        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+    ),
+    "update_food.not_owner": with_form(
+        "PUT " + ONE_FOOD, SUYA, path={"food_id": JOLLOF}, bearer=EVE_SIGNED_IN
+    ),
+    "update_food.not_found": with_form(
+        "PUT " + ONE_FOOD, SUYA, path={"food_id": NO_FOOD}, bearer=ADA_SIGNED_IN
+    ),
+    "delete_food": event("DELETE " + ONE_FOOD, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN),
+    "delete_food.not_owner": event(
+        "DELETE " + ONE_FOOD, path={"food_id": JOLLOF}, bearer=EVE_SIGNED_IN
+    ),
+    "delete_food.not_found": event(
+        "DELETE " + ONE_FOOD, path={"food_id": NO_FOOD}, bearer=ADA_SIGNED_IN
+    ),
+    "delete_food.bad_id": event(
+        "DELETE " + ONE_FOOD, path={"food_id": "%00"}, bearer=ADA_SIGNED_IN
+    ),
+}
+
+if __name__ == "__main__":
+    for old in FOLDER.glob("*.json"):
+        old.unlink()
+    for name, value in EVENTS.items():
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
+    print(f"{len(EVENTS)} events")

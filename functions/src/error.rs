@@ -1,0 +1,402 @@
+//! Errors to HTTP: the only place that knows which status and codes an outcome has.
+//!
+//! An error is `application/problem+json` (RFC 9457) whose extension members are our stable codes,
+//! each with a sentence. Codes never change; those sentences that old clients show do not either.
+//! There is no `_` arm: a new outcome of the domain fails to compile until someone picks its status.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use domain::application::{
+    AuthenticateError, CreateFoodError, CreateUserError, DeleteFoodError, GetFoodError,
+    GetUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField, InvalidUser,
+    InvalidUserField, LoginError, RefreshError, UpdateFoodError,
+};
+use domain::food::{Description, Title};
+use domain::id::InvalidId;
+use domain::image::InvalidImage;
+use domain::page::InvalidPageSize;
+use domain::password::{HashError, InvalidPassword, Password};
+use domain::repository::RepositoryError;
+use domain::token::{SignError, TokenError};
+use domain::user::UserName;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::response::Reply;
+
+/// Clients refresh on this sentence, word for word.
+const TOKEN_EXPIRED: &str = "Token is expired";
+/// And on this one.
+const TOKEN_MALFORMED: &str = "token contains an invalid number of segments";
+
+type Sentence = Cow<'static, str>;
+
+/// An answer that says what went wrong, and what the log should know about it.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    codes: Vec<(&'static str, Sentence)>,
+    challenge: Option<&'static str>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, sentence: impl Into<Sentence>) -> Self {
+        Self::several(status, vec![(code, sentence.into())])
+    }
+
+    fn several(status: StatusCode, codes: Vec<(&'static str, Sentence)>) -> Self {
+        Self {
+            status,
+            codes,
+            challenge: None,
+            source: None,
+        }
+    }
+
+    /// The request as a whole cannot be read.
+    pub(crate) fn invalid_request(sentence: impl Into<Sentence>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", sentence)
+    }
+
+    /// The body is not a JSON object of the right shape.
+    pub(crate) fn invalid_json() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_json",
+            "invalid json",
+        )
+    }
+
+    /// There is no refresh token in the body.
+    pub(crate) fn refresh_token_required() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "refresh_token_required",
+            "refresh token is required",
+        )
+    }
+
+    fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing")
+    }
+
+    fn not_owner() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not_owner",
+            "only who shared it may change or delete it",
+        )
+    }
+
+    fn unauthorized(code: &'static str, sentence: &'static str, challenge: &'static str) -> Self {
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(StatusCode::UNAUTHORIZED, code, sentence)
+        }
+    }
+
+    fn unavailable(source: Option<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source,
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "please try again in a moment",
+            )
+        }
+    }
+
+    fn internal(source: Box<dyn Error + Send + Sync>) -> Self {
+        Self {
+            source: Some(source),
+            ..Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "something went wrong on our side",
+            )
+        }
+    }
+
+    /// What happened behind a 5xx, with everything that led to it; for the log only.
+    pub(crate) fn cause(&self) -> Option<String> {
+        let mut error: &dyn Error = self.source.as_deref()?;
+        let mut chain = error.to_string();
+        while let Some(source) = error.source() {
+            chain.push_str(": ");
+            chain.push_str(&source.to_string());
+            error = source;
+        }
+        Some(chain)
+    }
+
+    /// The first of its codes.
+    pub(crate) fn code(&self) -> &'static str {
+        self.codes.first().map_or("", |(code, _)| code)
+    }
+
+    /// The problem as the client sees it.
+    pub(crate) fn into_reply(self) -> Reply {
+        let mut problem = Map::new();
+        problem.insert("type".to_owned(), "about:blank".into());
+        let title = self.status.canonical_reason().unwrap_or_default();
+        problem.insert("title".to_owned(), title.into());
+        problem.insert("status".to_owned(), self.status.as_u16().into());
+        for (code, sentence) in self.codes {
+            problem.insert(code.to_owned(), sentence.into());
+        }
+        let body = Value::Object(problem).to_string();
+        let mut reply = Reply::json(self.status, "application/problem+json", body);
+        if let Some(challenge) = self.challenge {
+            reply
+                .headers
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            reply
+                .headers
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        reply
+    }
+}
+
+impl From<RepositoryError> for ApiError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Unavailable(_) => Self::unavailable(Some(error.into())),
+            RepositoryError::Corrupt(_) => Self::internal(error.into()),
+        }
+    }
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        Self::internal(error.into())
+    }
+}
+
+impl From<SignError> for ApiError {
+    fn from(error: SignError) -> Self {
+        Self::internal(error.into())
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        // RFC 6750, section 3.1: no error code where there was no token.
+        let (sentence, challenge) = match error {
+            TokenError::Malformed => (TOKEN_MALFORMED, "Bearer realm=\"food-app\""),
+            TokenError::Expired => (
+                TOKEN_EXPIRED,
+                "Bearer realm=\"food-app\", error=\"invalid_token\", \
+                 error_description=\"The token expired\"",
+            ),
+            TokenError::Refused => (
+                "unauthorized",
+                "Bearer realm=\"food-app\", error=\"invalid_token\"",
+            ),
+        };
+        Self::unauthorized("error", sentence, challenge)
+    }
+}
+
+impl From<AuthenticateError> for ApiError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Token(error) => error.into(),
+            AuthenticateError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Token(error) => error.into(),
+            RefreshError::Sign(error) => error.into(),
+            RefreshError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::IncorrectPassword => Self::unauthorized(
+                "incorrect_password",
+                "incorrect email or password",
+                "Bearer realm=\"food-app\"",
+            ),
+            LoginError::Hash(error) => error.into(),
+            LoginError::Sign(error) => error.into(),
+            LoginError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidLogin> for ApiError {
+    fn from(invalid: InvalidLogin) -> Self {
+        let codes = invalid.0.into_iter().map(|field| match field {
+            InvalidLoginField::EmailRequired => ("email_required", "email is required".into()),
+            InvalidLoginField::InvalidEmail => {
+                ("invalid_email", "please provide a valid email".into())
+            }
+            InvalidLoginField::PasswordRequired => {
+                ("password_required", "password is required".into())
+            }
+        });
+        Self::several(StatusCode::UNPROCESSABLE_ENTITY, codes.collect())
+    }
+}
+
+impl From<InvalidUser> for ApiError {
+    fn from(invalid: InvalidUser) -> Self {
+        let codes = invalid.0.into_iter().map(|field| match field {
+            InvalidUserField::FirstNameRequired => {
+                ("firstname_required", "first name is required".into())
+            }
+            InvalidUserField::LastNameRequired => {
+                ("lastname_required", "last name is required".into())
+            }
+            InvalidUserField::NameTooLong => {
+                let max = UserName::MAX_CHARS;
+                let sentence = format!("a name should be at most {max} characters");
+                ("name_too_long", sentence.into())
+            }
+            InvalidUserField::EmailRequired => ("email_required", "email is required".into()),
+            InvalidUserField::InvalidEmail => {
+                ("invalid_email", "please provide a valid email".into())
+            }
+            InvalidUserField::PasswordRequired => {
+                ("password_required", "password is required".into())
+            }
+            InvalidUserField::InvalidPassword(InvalidPassword::TooShort { min_chars }) => {
+                let sentence = format!("password should be at least {min_chars} characters");
+                ("invalid_password", sentence.into())
+            }
+            InvalidUserField::InvalidPassword(InvalidPassword::TooLong) => {
+                let max = Password::MAX_CHARS;
+                let sentence = format!("password should be at most {max} characters");
+                ("invalid_password", sentence.into())
+            }
+        });
+        Self::several(StatusCode::UNPROCESSABLE_ENTITY, codes.collect())
+    }
+}
+
+impl From<CreateUserError> for ApiError {
+    fn from(error: CreateUserError) -> Self {
+        match error {
+            CreateUserError::EmailTaken => {
+                Self::new(StatusCode::CONFLICT, "email_taken", "email already taken")
+            }
+            CreateUserError::Hash(error) => error.into(),
+            CreateUserError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<GetUserError> for ApiError {
+    fn from(error: GetUserError) -> Self {
+        match error {
+            GetUserError::NotFound => Self::not_found(),
+            GetUserError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidFood> for ApiError {
+    fn from(invalid: InvalidFood) -> Self {
+        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
+        let codes = invalid.0.into_iter().map(|field| match field {
+            InvalidFoodField::TitleRequired => ("title_required", "title is required".into()),
+            InvalidFoodField::TitleTooLong => {
+                let max = Title::MAX_CHARS;
+                let sentence = format!("title should be at most {max} characters");
+                ("title_too_long", sentence.into())
+            }
+            InvalidFoodField::DescriptionRequired => {
+                ("desc_required", "description is required".into())
+            }
+            InvalidFoodField::DescriptionTooLong => {
+                let max = Description::MAX_CHARS;
+                let sentence = format!("description should be at most {max} characters");
+                ("desc_too_long", sentence.into())
+            }
+            InvalidFoodField::ImageRequired => ("invalid_file", "a valid file is required".into()),
+            InvalidFoodField::InvalidImage(InvalidImage::Unrecognised) => {
+                ("upload_err", "please upload a valid image".into())
+            }
+            InvalidFoodField::InvalidImage(InvalidImage::TooLarge { max_bytes }) => {
+                status = StatusCode::PAYLOAD_TOO_LARGE;
+                let sentence = format!("please upload an image of at most {max_bytes} bytes");
+                ("upload_err", sentence.into())
+            }
+        });
+        let codes = codes.collect();
+        Self::several(status, codes)
+    }
+}
+
+impl From<CreateFoodError> for ApiError {
+    fn from(error: CreateFoodError) -> Self {
+        match error {
+            CreateFoodError::TitleTaken => Self::new(
+                StatusCode::CONFLICT,
+                "unique_title",
+                "food title already taken",
+            ),
+            CreateFoodError::CreatorGone => TokenError::Refused.into(),
+            CreateFoodError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<GetFoodError> for ApiError {
+    fn from(error: GetFoodError) -> Self {
+        match error {
+            GetFoodError::NotFound => Self::not_found(),
+            GetFoodError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<UpdateFoodError> for ApiError {
+    fn from(error: UpdateFoodError) -> Self {
+        match error {
+            UpdateFoodError::NotFound => Self::not_found(),
+            UpdateFoodError::NotOwner => Self::not_owner(),
+            UpdateFoodError::TitleTaken => {
+                Self::new(StatusCode::CONFLICT, "unique_title", "title already taken")
+            }
+            UpdateFoodError::Busy => Self::unavailable(Some(error.into())),
+            UpdateFoodError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeleteFoodError> for ApiError {
+    fn from(error: DeleteFoodError) -> Self {
+        match error {
+            DeleteFoodError::NotFound => Self::not_found(),
+            DeleteFoodError::NotOwner => Self::not_owner(),
+            DeleteFoodError::Busy => Self::unavailable(Some(error.into())),
+            DeleteFoodError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidId> for ApiError {
+    fn from(_: InvalidId) -> Self {
+        Self::invalid_request("the id in the path should be a UUID")
+    }
+}
+
+impl From<InvalidPageSize> for ApiError {
+    fn from(error: InvalidPageSize) -> Self {
+        Self::invalid_request(error.to_string())
+    }
+}

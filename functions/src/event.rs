@@ -1,0 +1,101 @@
+//! From an API Gateway event to a reply.
+
+use std::future::Future;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::HOST;
+use http::uri::PathAndQuery;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Body, Request};
+
+use crate::error::ApiError;
+use crate::response::Reply;
+use crate::settings::SettingsError;
+use crate::setup::Setup;
+
+/// One function: what it is made of, and what it does with a request.
+pub trait Handler: Sized + Send + Sync {
+    /// Makes the function from its settings. Connects to nothing.
+    fn new(setup: &Setup) -> Result<Self, SettingsError>;
+
+    /// Answers a request.
+    fn handle(&self, request: Request) -> impl Future<Output = Result<Reply, ApiError>> + Send;
+}
+
+/// Answers an event: API Gateway's JSON (payload format 2.0) in, its answer out. Never fails: what
+/// cannot be read is answered with 400.
+pub async fn answer(handler: &impl Handler, event: &str) -> ApiGatewayV2httpResponse {
+    let reply = match read(event) {
+        // Boxed: the types of nested futures grow beyond what the compiler follows.
+        Ok(request) => Box::pin(handler.handle(request)).await,
+        Err(error) => Err(error),
+    };
+    let reply = reply.unwrap_or_else(|error| {
+        if let Some(cause) = error.cause() {
+            tracing::error!(code = error.code(), cause, "request failed");
+        }
+        error.into_reply()
+    });
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = reply.status.as_u16().into();
+    response.headers = reply.headers;
+    response.body = Some(Body::Text(reply.body));
+    response
+}
+
+/// `lambda_http` trusts API Gateway and panics on a body that is no base64 and on a target that is
+/// no URI; and its parser refuses events whose headers are not ASCII. A client can cause some of
+/// that, and must get an answer.
+fn read(event: &str) -> Result<Request, ApiError> {
+    let invalid = |what: &'static str| ApiError::invalid_request(what);
+    let mut event: ApiGatewayV2httpRequest = serde_json::from_str(event)
+        .map_err(|_| invalid("the request has headers or a form that cannot be read"))?;
+    let body = match event.body.take() {
+        None => Body::Empty,
+        Some(text) if event.is_base64_encoded => STANDARD
+            .decode(text)
+            .map(Body::Binary)
+            .map_err(|_| invalid("the body should be base64"))?,
+        Some(text) => Body::Text(text),
+    };
+    event.is_base64_encoded = false;
+    let host = event.headers.remove(HOST);
+    event.request_context.domain_name = None;
+    let path = event.raw_path.take().unwrap_or_default();
+    let query = event.raw_query_string.take().unwrap_or_default();
+    let target = PathAndQuery::try_from(format!("{}?{query}", encode(&path)));
+    let target = target.map_err(|_| invalid("the query cannot be read"))?;
+    event.raw_path = Some(target.path().to_owned());
+    event.raw_query_string = target.query().map(str::to_owned);
+    let mut request = Request::from(LambdaRequest::ApiGatewayV2(event));
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, host);
+    }
+    *request.body_mut() = body;
+    Ok(request)
+}
+
+/// API Gateway has decoded the path: encodes what cannot stand in a URI.
+fn encode(path: &str) -> String {
+    let path = if path.starts_with('/') { path } else { "/" };
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            byte => {
+                const HEX: [char; 16] = [
+                    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+                ];
+                encoded.extend([
+                    '%',
+                    HEX[usize::from(byte >> 4)],
+                    HEX[usize::from(byte & 15)],
+                ]);
+            }
+        }
+    }
+    encoded
+}

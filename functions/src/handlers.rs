@@ -1,0 +1,30 @@
+//! What each route does: one file per route, named as its use case, its binary and its events.
+//!
+//! A handler's fields read as its function's list of permissions. Its file always has the same
+//! order: route, wiring, parse – act – answer, shapes.
+
+mod create_food;
+mod create_user;
+mod delete_food;
+mod food_body;
+mod get_food;
+mod get_user;
+mod list_food;
+mod list_users;
+mod login;
+mod logout;
+mod refresh;
+mod update_food;
+mod user_body;
+
+pub use create_food::CreateFood;
+pub use create_user::CreateUser;
+pub use delete_food::DeleteFood;
+pub use get_food::GetFood;
+pub use get_user::GetUser;
+pub use list_food::ListFood;
+pub use list_users::ListUsers;
+pub use login::Login;
+pub use logout::Logout;
+pub use refresh::Refresh;
+pub use update_food::UpdateFood;

@@ -1,0 +1,36 @@
+//! `DELETE /food/{food_id}`: takes a food of the caller's back.
+
+use domain::application::delete_food;
+use domain::id::FoodId;
+use infrastructure::dynamodb::DynamoDbFoods;
+use infrastructure::s3::S3Images;
+use lambda_http::Request;
+
+use crate::auth::Auth;
+use crate::settings::SettingsError;
+use crate::setup::Setup;
+use crate::{ApiError, Handler, Reply, request, response};
+
+/// See the file.
+pub struct DeleteFood {
+    auth: Auth,
+    foods: DynamoDbFoods,
+    images: S3Images,
+}
+
+impl Handler for DeleteFood {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            auth: setup.auth()?,
+            foods: setup.foods()?,
+            images: setup.images()?,
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let signed_in = self.auth.user(&request).await?;
+        let id = FoodId::parse(&request::path(&request, "food_id"))?;
+        delete_food(&self.foods, &self.images, id, signed_in.user).await?;
+        Ok(response::ok(&"food deleted"))
+    }
+}

@@ -1,0 +1,43 @@
+//! `GET /food/{food_id}`: one food, and who shared it.
+
+use domain::application::get_food;
+use domain::id::FoodId;
+use infrastructure::dynamodb::DynamoDbFoods;
+use lambda_http::Request;
+use serde::Serialize;
+
+use super::food_body::FoodBody;
+use super::user_body::UserBody;
+use crate::settings::SettingsError;
+use crate::setup::{ImageUrls, Setup};
+use crate::{ApiError, Handler, Reply, request, response};
+
+/// See the file.
+pub struct GetFood {
+    foods: DynamoDbFoods,
+    urls: ImageUrls,
+}
+
+impl Handler for GetFood {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            foods: setup.foods()?,
+            urls: setup.image_urls()?,
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let id = FoodId::parse(&request::path(&request, "food_id"))?;
+        let food = get_food(&self.foods, id).await?;
+        Ok(response::ok(&Body {
+            food: FoodBody::new(&food, &self.urls),
+            creator: UserBody::from(&food.creator),
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    food: FoodBody,
+    creator: UserBody,
+}

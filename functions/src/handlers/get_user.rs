@@ -1,0 +1,30 @@
+//! `GET /users/{user_id}`: one user.
+
+use domain::application::get_user;
+use domain::id::UserId;
+use infrastructure::dynamodb::DynamoDbUsers;
+use lambda_http::Request;
+
+use super::user_body::UserBody;
+use crate::settings::SettingsError;
+use crate::setup::Setup;
+use crate::{ApiError, Handler, Reply, request, response};
+
+/// See the file.
+pub struct GetUser {
+    users: DynamoDbUsers,
+}
+
+impl Handler for GetUser {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            users: setup.users()?,
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let id = UserId::parse(&request::path(&request, "user_id"))?;
+        let user = get_user(&self.users, id).await?;
+        Ok(response::ok(&UserBody::from(&user)))
+    }
+}

@@ -1,0 +1,37 @@
+//! `GET /food`: all foods, newest first.
+
+use domain::application::list_food;
+use infrastructure::dynamodb::DynamoDbFoods;
+use lambda_http::Request;
+
+use super::food_body::FoodBody;
+use crate::settings::SettingsError;
+use crate::setup::{ImageUrls, Setup};
+use crate::{ApiError, Handler, Reply, page};
+
+/// See the file.
+pub struct ListFood {
+    foods: DynamoDbFoods,
+    urls: ImageUrls,
+}
+
+impl Handler for ListFood {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            foods: setup.foods()?,
+            urls: setup.image_urls()?,
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let asked = page::parse(&request)?;
+        let foods = list_food(&self.foods, asked).await?;
+        Ok(page::reply(
+            &request,
+            asked,
+            &foods,
+            |food| food.id,
+            |food| FoodBody::new(food, &self.urls),
+        ))
+    }
+}

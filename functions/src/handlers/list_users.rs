@@ -1,0 +1,35 @@
+//! `GET /users`: everybody, oldest first.
+
+use domain::application::list_users;
+use infrastructure::dynamodb::DynamoDbUsers;
+use lambda_http::Request;
+
+use super::user_body::UserBody;
+use crate::settings::SettingsError;
+use crate::setup::Setup;
+use crate::{ApiError, Handler, Reply, page};
+
+/// See the file.
+pub struct ListUsers {
+    users: DynamoDbUsers,
+}
+
+impl Handler for ListUsers {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            users: setup.users()?,
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let asked = page::parse(&request)?;
+        let users = list_users(&self.users, asked).await?;
+        Ok(page::reply(
+            &request,
+            asked,
+            &users,
+            |user| user.id,
+            |user| UserBody::from(user),
+        ))
+    }
+}

@@ -1,0 +1,75 @@
+//! `POST /login`: signs somebody in.
+
+use domain::application::{LoginAttempt, login};
+use domain::clock::SystemClock;
+use domain::token::TokenIssuer;
+use infrastructure::argon2::Argon2Hasher;
+use infrastructure::dynamodb::DynamoDbUsers;
+use infrastructure::jwt::JwtTokens;
+use infrastructure::sessions::Sessions;
+use lambda_http::Request;
+use serde::{Deserialize, Serialize};
+
+use super::refresh::TokenBody;
+use super::user_body::UserBody;
+use crate::settings::SettingsError;
+use crate::setup::Setup;
+use crate::{ApiError, Handler, Reply, request, response};
+
+/// See the file.
+pub struct Login {
+    users: DynamoDbUsers,
+    sessions: Sessions,
+    hasher: Argon2Hasher,
+    tokens: TokenIssuer<JwtTokens>,
+    clock: SystemClock,
+}
+
+impl Handler for Login {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            users: setup.users()?,
+            sessions: setup.sessions()?,
+            hasher: setup.hasher(),
+            tokens: setup.token_issuer()?,
+            clock: setup.clock(),
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let body: Body = request::json(&request)?;
+        let attempt = LoginAttempt::parse(
+            &body.email.unwrap_or_default(),
+            &body.password.unwrap_or_default(),
+            request::user_agent(&request),
+        )?;
+        let logged_in = login(
+            &self.users,
+            &self.sessions,
+            &self.hasher,
+            &self.tokens,
+            &self.clock,
+            attempt,
+        )
+        .await?;
+        let answer = LoginBody {
+            user: UserBody::from(&logged_in.user),
+            tokens: TokenBody::from(logged_in.tokens),
+        };
+        Ok(response::ok(&answer).no_store())
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    email: Option<String>,
+    password: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LoginBody {
+    #[serde(flatten)]
+    user: UserBody,
+    #[serde(flatten)]
+    tokens: TokenBody,
+}

@@ -1,0 +1,28 @@
+//! `POST /logout`: ends the caller's session.
+
+use domain::application::logout;
+use lambda_http::Request;
+
+use crate::auth::Auth;
+use crate::settings::SettingsError;
+use crate::setup::Setup;
+use crate::{ApiError, Handler, Reply, response};
+
+/// See the file.
+pub struct Logout {
+    auth: Auth,
+}
+
+impl Handler for Logout {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            auth: setup.auth()?,
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let signed_in = self.auth.user(&request).await?;
+        logout(&self.auth.sessions, signed_in).await?;
+        Ok(response::ok(&"Successfully logged out"))
+    }
+}

@@ -1,0 +1,101 @@
+//! What a request says.
+
+use http::header::USER_AGENT;
+use lambda_http::{Body, Request, RequestExt};
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+
+/// The value of a path parameter; empty when API Gateway gave none.
+pub(crate) fn path(request: &Request, name: &str) -> String {
+    request
+        .path_parameters_ref()
+        .and_then(|parameters| parameters.first(name))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The first value of a query parameter.
+pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request
+        .query_string_parameters_ref()
+        .and_then(|parameters| parameters.first(name))
+}
+
+/// What the client calls itself.
+pub(crate) fn user_agent(request: &Request) -> Option<&str> {
+    request.headers().get(USER_AGENT)?.to_str().ok()
+}
+
+/// The body as a JSON object. Unknown members are ignored; a member that is there twice, or of
+/// another type, makes it invalid. The content type is not asked for: old clients do not care.
+pub(crate) fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
+    let body: &[u8] = match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => b"",
+    };
+    // A struct could also be read from an array, and that is no object.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    is_object
+        .then(|| serde_json::from_slice(body).ok())
+        .flatten()
+        .ok_or_else(ApiError::invalid_json)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Shape {
+        name: Option<String>,
+    }
+
+    fn parse(body: impl Into<Body>) -> Option<Shape> {
+        json(&Request::new(body.into())).ok()
+    }
+
+    #[test]
+    fn an_object_is_read_and_what_it_has_more_is_ignored() {
+        for body in [
+            r#"{"name":"Ada"}"#,
+            "\r\n {\"name\":\"Ada\", \"id\":1, \"x\":[[{}]]} ",
+        ] {
+            let name = Some("Ada".to_owned());
+            assert_eq!(parse(body), Some(Shape { name }), "{body}");
+        }
+        assert_eq!(parse("{}"), Some(Shape { name: None }));
+        assert_eq!(parse(r#"{"name":null}"#), Some(Shape { name: None }));
+        assert!(parse(br#"{"name":"Ada"}"#.to_vec()).is_some());
+    }
+
+    #[test]
+    fn what_is_no_such_object_is_refused() {
+        let deep = format!(
+            "{{\"name\":{}1{}}}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        for body in [
+            "",
+            "null",
+            "[\"Ada\"]",
+            "\"Ada\"",
+            "{",
+            "{}{}",
+            r#"{"name":1}"#,
+            r#"{"name":"a","name":"b"}"#,
+            r#"{"name":"\ud800"}"#,
+            "{name:1}",
+            &deep,
+        ] {
+            let shown: String = body.chars().take(20).collect();
+            assert_eq!(parse(body), None, "{shown}");
+        }
+        assert_eq!(parse(b"{\"name\":\"\xff\"}".to_vec()), None);
+        assert_eq!(parse(Body::Empty), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! What a function answers.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// An answer: always JSON, or a problem in JSON.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// JSON that is written already.
+    pub(crate) fn json(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Not to be kept by anybody on the way (RFC 6749, section 5.1).
+    pub(crate) fn no_store(mut self) -> Self {
+        self.headers
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self
+    }
+}
+
+fn reply(status: StatusCode, body: &impl Serialize) -> Reply {
+    let body = serde_json::to_string(body).expect("our bodies have text keys and no odd numbers");
+    Reply::json(status, "application/json", body)
+}
+
+/// 200
+pub(crate) fn ok(body: &impl Serialize) -> Reply {
+    reply(StatusCode::OK, body)
+}
+
+/// 201
+pub(crate) fn created(body: &impl Serialize) -> Reply {
+    reply(StatusCode::CREATED, body)
+}

@@ -1,0 +1,125 @@
+//! What the environment tells a function (README, "Settings"). A setting that is missing or wrong
+//! stops the function at its start, with the setting's name.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use thiserror::Error;
+
+/// A setting that is missing or wrong. Says which and why, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("setting {name}: {reason}")]
+pub struct SettingsError {
+    /// Which setting.
+    pub name: String,
+    /// What it should be.
+    pub reason: String,
+}
+
+/// Settings by name.
+#[derive(Clone, Default)]
+pub struct Settings(HashMap<String, String>);
+
+impl Settings {
+    /// These settings and no others.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(variables.into_iter().collect())
+    }
+
+    /// The environment of the process.
+    pub fn from_env() -> Self {
+        // A variable that is not Unicode is none of ours.
+        Self::new(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
+    }
+
+    /// `None` when it is missing or empty.
+    pub fn optional(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// An error when it is missing or empty.
+    pub fn required(&self, name: &str) -> Result<&str, SettingsError> {
+        self.optional(name)
+            .ok_or_else(|| Self::error(name, "is missing"))
+    }
+
+    /// A whole number in `range`, or `default` when it is missing.
+    pub fn number(
+        &self,
+        name: &str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, SettingsError> {
+        match self.optional(name).map(str::parse) {
+            None => Ok(default),
+            Some(Ok(number)) if range.contains(&number) => Ok(number),
+            Some(_) => {
+                let (least, most) = range.into_inner();
+                let reason = format!("should be a whole number from {least} to {most}");
+                Err(Self::error(name, &reason))
+            }
+        }
+    }
+
+    /// The error that says what the setting should be.
+    pub fn error(name: &str, reason: &str) -> SettingsError {
+        SettingsError {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    /// Names only: some values are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        Settings::new(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
+    }
+
+    #[test]
+    fn a_missing_or_empty_setting_is_named() {
+        for settings in [settings(&[]), settings(&[("USERS_TABLE", "")])] {
+            let error = settings.required("USERS_TABLE").unwrap_err();
+            assert_eq!(error.to_string(), "setting USERS_TABLE: is missing");
+        }
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_named_without_its_value() {
+        for wrong in ["0", "129", "-1", "eight", "8.0"] {
+            let error = settings(&[("PASSWORD_MIN_LENGTH", wrong)])
+                .number("PASSWORD_MIN_LENGTH", 8, 1..=128)
+                .unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "setting PASSWORD_MIN_LENGTH: should be a whole number from 1 to 128"
+            );
+        }
+        assert_eq!(settings(&[]).number("N", 8, 1..=128), Ok(8));
+        assert_eq!(settings(&[("N", "12")]).number("N", 8, 1..=128), Ok(12));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let shown = format!("{:?}", settings(&[("ACCESS_SECRET", "sesame")]));
+        assert!(shown.contains("ACCESS_SECRET") && !shown.contains("sesame"));
+    }
+}

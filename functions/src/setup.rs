@@ -1,0 +1,176 @@
+//! Adapters, made from settings: the only place that names one.
+
+use std::time::Duration;
+
+use domain::clock::SystemClock;
+use domain::image::ImageKey;
+use domain::password::PasswordPolicy;
+use domain::token::{Lifetimes, TokenIssuer};
+use infrastructure::argon2::Argon2Hasher;
+use infrastructure::aws::{Aws, AwsSettings};
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbSessions, DynamoDbUsers};
+use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
+use infrastructure::redis::RedisSessions;
+use infrastructure::s3::S3Images;
+use infrastructure::sessions::Sessions;
+
+use crate::auth::Auth;
+use crate::settings::{Settings, SettingsError};
+
+const A_DAY: u64 = 24 * 60 * 60;
+
+/// Where browsers find pictures: the setting `IMAGE_BASE_URL`.
+#[derive(Debug, Clone)]
+pub struct ImageUrls(String);
+
+impl ImageUrls {
+    /// The absolute URL of a picture.
+    pub fn url(&self, key: &ImageKey) -> String {
+        format!("{}/{}", self.0, key.as_str())
+    }
+}
+
+/// Makes the adapters that a function asks for, and reads no other settings.
+#[derive(Clone)]
+pub struct Setup {
+    settings: Settings,
+    aws: Aws,
+}
+
+impl Setup {
+    /// Reads what AWS clients need. Connects to nothing.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let text = |name: &str| settings.required(name).map(str::to_owned);
+        let optional = |name: &str| settings.optional(name).map(str::to_owned);
+        let ca_bundle = settings
+            .optional("AWS_CA_BUNDLE")
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|_| Settings::error("AWS_CA_BUNDLE", "names a file that cannot be read"))?;
+        let aws = Aws::new(AwsSettings {
+            region: text("AWS_REGION")?,
+            access_key_id: text("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: text("AWS_SECRET_ACCESS_KEY")?,
+            session_token: optional("AWS_SESSION_TOKEN"),
+            dynamodb_endpoint: optional("AWS_ENDPOINT_URL_DYNAMODB"),
+            s3_endpoint: optional("AWS_ENDPOINT_URL_S3"),
+            ca_bundle,
+        })
+        .map_err(|_| Settings::error("AWS_CA_BUNDLE", "names a file without certificates"))?;
+        Ok(Self { settings, aws })
+    }
+
+    /// `USERS_TABLE`
+    pub fn users(&self) -> Result<DynamoDbUsers, SettingsError> {
+        let table = self.settings.required("USERS_TABLE")?.to_owned();
+        Ok(DynamoDbUsers::new(self.aws.dynamodb(), table))
+    }
+
+    /// `FOODS_TABLE`
+    pub fn foods(&self) -> Result<DynamoDbFoods, SettingsError> {
+        let table = self.settings.required("FOODS_TABLE")?.to_owned();
+        Ok(DynamoDbFoods::new(self.aws.dynamodb(), table))
+    }
+
+    /// `TOKEN_STORE_URL`, or `SESSIONS_TABLE` when that is empty.
+    pub fn sessions(&self) -> Result<Sessions, SettingsError> {
+        if let Some(url) = self.settings.optional("TOKEN_STORE_URL") {
+            let sessions = RedisSessions::new(url).map_err(|_| {
+                Settings::error("TOKEN_STORE_URL", "should be a redis:// or rediss:// URL")
+            })?;
+            return Ok(Sessions::Redis(Box::new(sessions)));
+        }
+        let table = self.settings.required("SESSIONS_TABLE")?.to_owned();
+        let sessions = DynamoDbSessions::new(self.aws.dynamodb(), table);
+        Ok(Sessions::DynamoDb(sessions))
+    }
+
+    /// `IMAGES_BUCKET`
+    pub fn images(&self) -> Result<S3Images, SettingsError> {
+        let bucket = self.settings.required("IMAGES_BUCKET")?.to_owned();
+        Ok(S3Images::new(self.aws.s3(), bucket))
+    }
+
+    /// `IMAGE_BASE_URL`
+    pub fn image_urls(&self) -> Result<ImageUrls, SettingsError> {
+        let name = "IMAGE_BASE_URL";
+        let base = self.settings.required(name)?;
+        let is_absolute = base
+            .parse::<http::Uri>()
+            .is_ok_and(|uri| uri.scheme().is_some() && uri.authority().is_some());
+        if !is_absolute {
+            return Err(Settings::error(name, "should be an absolute URL"));
+        }
+        Ok(ImageUrls(base.trim_end_matches('/').to_owned()))
+    }
+
+    /// `MAX_IMAGE_BYTES`
+    pub fn max_image_bytes(&self) -> Result<usize, SettingsError> {
+        let bytes = self
+            .settings
+            .number("MAX_IMAGE_BYTES", 8_192_000, 1..=100_000_000)?;
+        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
+    /// `PASSWORD_MIN_LENGTH`
+    pub fn password_policy(&self) -> Result<PasswordPolicy, SettingsError> {
+        let min_chars = self.settings.number("PASSWORD_MIN_LENGTH", 8, 1..=128)?;
+        Ok(PasswordPolicy {
+            min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Needs no setting.
+    pub fn hasher(&self) -> Argon2Hasher {
+        Argon2Hasher
+    }
+
+    /// Needs no setting.
+    pub fn clock(&self) -> SystemClock {
+        SystemClock
+    }
+
+    /// What a signed-in route needs to know who calls.
+    pub fn auth(&self) -> Result<Auth, SettingsError> {
+        Ok(Auth {
+            sessions: self.sessions()?,
+            access: self.tokens(TokenUse::Access)?,
+            clock: self.clock(),
+        })
+    }
+
+    /// Both secrets and both lifetimes.
+    pub fn token_issuer(&self) -> Result<TokenIssuer<JwtTokens>, SettingsError> {
+        let seconds = |name: &str, default| {
+            self.settings
+                .number(name, default, 1..=365 * A_DAY)
+                .map(Duration::from_secs)
+        };
+        Ok(TokenIssuer {
+            access: self.tokens(TokenUse::Access)?,
+            refresh: self.tokens(TokenUse::Refresh)?,
+            lifetimes: Lifetimes {
+                access: seconds("ACCESS_TOKEN_TTL_SECONDS", 15 * 60)?,
+                refresh: seconds("REFRESH_TOKEN_TTL_SECONDS", 7 * A_DAY)?,
+            },
+        })
+    }
+
+    /// `ACCESS_SECRET` or `REFRESH_SECRET`, and the same with `_PREVIOUS`.
+    fn tokens(&self, token_use: TokenUse) -> Result<JwtTokens, SettingsError> {
+        let (current, previous) = match token_use {
+            TokenUse::Access => ("ACCESS_SECRET", "ACCESS_SECRET_PREVIOUS"),
+            TokenUse::Refresh => ("REFRESH_SECRET", "REFRESH_SECRET_PREVIOUS"),
+        };
+        let parse = |name: &str, raw: &str| {
+            Secret::parse(raw).map_err(|error| Settings::error(name, &error.to_string()))
+        };
+        let secret = parse(current, self.settings.required(current)?)?;
+        let previous = self
+            .settings
+            .optional(previous)
+            .map(|raw| parse(previous, raw))
+            .transpose()?;
+        Ok(JwtTokens::new(token_use, secret, previous))
+    }
+}

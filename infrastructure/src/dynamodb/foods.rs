@@ -1,0 +1,246 @@
+//! Foods. A food and the claim on its title are two items, written as one:
+//!
+//! | `pk` | attributes |
+//! |---|---|
+//! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_key` `created_at` `updated_at` (ms) `version` `feed` |
+//! | `TITLE#<folded title>` | `food_id` |
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use domain::food::{Description, Food, Title};
+use domain::id::{FoodId, UserId};
+use domain::image::ImageKey;
+use domain::page::{Page, PageRequest};
+use domain::repository::{
+    CreateFoodError, DeleteFoodError, FoodRepository, RepositoryError, UpdateFoodError,
+};
+use domain::user::{PublicUser, UserName};
+
+use super::error::unavailable;
+use super::item::{Item, millis, number, read, read_millis, read_number, text};
+use super::page::{Index, list};
+use super::table::foods as table;
+use super::transaction::{self, Outcome};
+
+/// The one partition of the feed.
+const EVERYTHING: &str = "FOOD";
+/// Nobody changed the food since it was read, and it is the same person's.
+const UNCHANGED: &str = "version = :current AND user_id = :owner";
+const CHANGE: &str = "SET title = :title, description = :description, image_key = :image_key, \
+                      updated_at = :updated_at, version = :version";
+
+/// Foods on a table of `DynamoDB`.
+#[derive(Debug, Clone)]
+pub struct DynamoDbFoods {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDbFoods {
+    /// Foods on this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    async fn get(&self, id: FoodId, consistent: bool) -> Result<Option<Food>, RepositoryError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(table::PK, text(food_key(id)))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        answer.item.as_ref().map(food).transpose()
+    }
+
+    fn claim(&self, id: FoodId, title: &Title) -> TransactWriteItem {
+        let claim = Put::builder()
+            .table_name(&self.table)
+            .item(table::PK, text(title_key(title)))
+            .item("food_id", text(id.to_string()))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .expect("a put with a table and an item");
+        TransactWriteItem::builder().put(claim).build()
+    }
+
+    fn unclaim(&self, id: FoodId, title: &Title) -> TransactWriteItem {
+        let claim = Delete::builder()
+            .table_name(&self.table)
+            .key(table::PK, text(title_key(title)))
+            .condition_expression("food_id = :food_id")
+            .expression_attribute_values(":food_id", text(id.to_string()))
+            .build()
+            .expect("a deletion with a table and a key");
+        TransactWriteItem::builder().delete(claim).build()
+    }
+
+    /// The title stays the same one: no claim is touched.
+    async fn update_item(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PK, text(food_key(current.id)))
+            .update_expression(CHANGE)
+            .condition_expression(UNCHANGED)
+            .set_expression_attribute_values(Some(change_values(current, changed)))
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(
+                    UpdateItemError::ConditionalCheckFailedException(_)
+                    | UpdateItemError::TransactionConflictException(_),
+                ) => Err(UpdateFoodError::Changed),
+                _ => Err(unavailable(error).into()),
+            },
+        }
+    }
+
+    async fn update_and_reclaim(
+        &self,
+        current: &Food,
+        changed: &Food,
+    ) -> Result<(), UpdateFoodError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key(table::PK, text(food_key(current.id)))
+            .update_expression(CHANGE)
+            .condition_expression(UNCHANGED)
+            .set_expression_attribute_values(Some(change_values(current, changed)))
+            .build()
+            .expect("an update with a table, a key and an expression");
+        let items = vec![
+            TransactWriteItem::builder().update(update).build(),
+            self.claim(changed.id, &changed.title),
+            self.unclaim(current.id, &current.title),
+        ];
+        match transaction::write(&self.client, items).await? {
+            Outcome::Written => Ok(()),
+            refused if refused.refuses(0) => Err(UpdateFoodError::Changed),
+            refused if refused.refuses(1) => Err(UpdateFoodError::TitleTaken),
+            Outcome::Refused(_) => Err(UpdateFoodError::Changed),
+        }
+    }
+}
+
+fn food_key(id: FoodId) -> String {
+    format!("FOOD#{id}")
+}
+
+fn title_key(title: &Title) -> String {
+    format!("TITLE#{}", title.folded())
+}
+
+fn change_values(current: &Food, changed: &Food) -> Item {
+    [
+        (":current", number(current.version)),
+        (":owner", text(current.creator.id.to_string())),
+        (":title", text(changed.title.as_str())),
+        (":description", text(changed.description.as_str())),
+        (":image_key", text(changed.image.as_str())),
+        (":updated_at", millis(changed.updated_at)),
+        (":version", number(changed.version)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+fn food(item: &Item) -> Result<Food, RepositoryError> {
+    Ok(Food {
+        id: read(item, table::ID, FoodId::parse)?,
+        creator: PublicUser {
+            id: read(item, table::USER_ID, UserId::parse)?,
+            first_name: read(item, "creator_first_name", UserName::parse)?,
+            last_name: read(item, "creator_last_name", UserName::parse)?,
+        },
+        title: read(item, "title", Title::parse)?,
+        description: read(item, "description", Description::stored)?,
+        image: read(item, "image_key", ImageKey::parse)?,
+        created_at: read_millis(item, "created_at")?,
+        updated_at: read_millis(item, "updated_at")?,
+        version: read_number(item, "version")?,
+    })
+}
+
+impl FoodRepository for DynamoDbFoods {
+    async fn create(&self, food: &Food) -> Result<(), CreateFoodError> {
+        let new = Put::builder()
+            .table_name(&self.table)
+            .item(table::PK, text(food_key(food.id)))
+            .item(table::ID, text(food.id.to_string()))
+            .item(table::FEED, text(EVERYTHING))
+            .item(table::USER_ID, text(food.creator.id.to_string()))
+            .item("creator_first_name", text(food.creator.first_name.as_str()))
+            .item("creator_last_name", text(food.creator.last_name.as_str()))
+            .item("title", text(food.title.as_str()))
+            .item("description", text(food.description.as_str()))
+            .item("image_key", text(food.image.as_str()))
+            .item("created_at", millis(food.created_at))
+            .item("updated_at", millis(food.updated_at))
+            .item("version", number(food.version))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .expect("a put with a table and an item");
+        let items = vec![
+            TransactWriteItem::builder().put(new).build(),
+            self.claim(food.id, &food.title),
+        ];
+        match transaction::write(&self.client, items).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(_) => Err(CreateFoodError::TitleTaken),
+        }
+    }
+
+    async fn find(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+        self.get(id, false).await
+    }
+
+    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+        self.get(id, true).await
+    }
+
+    async fn list(&self, request: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+        let feed = Index {
+            table: &self.table,
+            name: table::FEED_INDEX,
+            partition: (table::FEED, EVERYTHING),
+            sort: table::ID,
+            ascending: false,
+        };
+        list(&self.client, &feed, request, food).await
+    }
+
+    async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+        if current.title.folded() == changed.title.folded() {
+            self.update_item(current, changed).await
+        } else {
+            self.update_and_reclaim(current, changed).await
+        }
+    }
+
+    async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .key(table::PK, text(food_key(food.id)))
+            .condition_expression(UNCHANGED)
+            .expression_attribute_values(":current", number(food.version))
+            .expression_attribute_values(":owner", text(food.creator.id.to_string()))
+            .build()
+            .expect("a deletion with a table and a key");
+        let items = vec![
+            TransactWriteItem::builder().delete(delete).build(),
+            self.unclaim(food.id, &food.title),
+        ];
+        match transaction::write(&self.client, items).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(_) => Err(DeleteFoodError::Changed),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Attribute ↔ value: what is stored is parsed as what is sent, and a failure is `Corrupt`, never a
+//! default.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::clock::Timestamp;
+use domain::repository::RepositoryError;
+
+/// An item as the SDK has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(super) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(super) fn millis(moment: Timestamp) -> AttributeValue {
+    number(moment.unix_millis())
+}
+
+pub(super) fn corrupt(what: &str) -> RepositoryError {
+    RepositoryError::Corrupt(format!("attribute {what}").into())
+}
+
+/// The text of an attribute.
+pub(super) fn read_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, RepositoryError> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(corrupt(name)),
+    }
+}
+
+/// The text of an attribute, parsed.
+pub(super) fn read<T, E>(
+    item: &Item,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, RepositoryError> {
+    parse(read_text(item, name)?).map_err(|_| corrupt(name))
+}
+
+/// The number of an attribute.
+pub(super) fn read_number<T: std::str::FromStr>(
+    item: &Item,
+    name: &str,
+) -> Result<T, RepositoryError> {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().map_err(|_| corrupt(name)),
+        _ => Err(corrupt(name)),
+    }
+}
+
+/// The moment of an attribute, in milliseconds since 1970.
+pub(super) fn read_millis(item: &Item, name: &str) -> Result<Timestamp, RepositoryError> {
+    Timestamp::from_unix_millis(read_number(item, name)?).ok_or_else(|| corrupt(name))
+}

@@ -1,0 +1,206 @@
+//! Sessions, an item each:
+//!
+//! | attribute | |
+//! |---|---|
+//! | `pk` `sk` | the user's id, the session's id |
+//! | `token` `issued_at` `refresh_expires_at` | the current refresh token; moments in ms |
+//! | `previous` `rotated_at` | the one before, once there was a refresh |
+//! | `created_at` `user_agent` | |
+//! | `expires_at` | `refresh_expires_at` in seconds, rounded up, for the table's TTL |
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::clock::Timestamp;
+use domain::id::{SessionId, TokenId, UserId};
+use domain::repository::RepositoryError;
+use domain::session::{RefreshGrant, Rotation, Session, Superseded, UserAgent};
+use domain::store::SessionStore;
+
+use super::error::unavailable;
+use super::item::{Item, corrupt, millis, number, read, read_millis, read_text, text};
+use super::table::sessions as table;
+
+const IS_CURRENT: &str = "#token = :presented AND refresh_expires_at > :now";
+const ROTATE: &str = "SET #token = :next, issued_at = :issued_at, \
+                      refresh_expires_at = :refresh_expires_at, expires_at = :expires_at, \
+                      previous = :presented, rotated_at = :now";
+
+/// Sessions on a table of `DynamoDB`.
+#[derive(Debug, Clone)]
+pub struct DynamoDbSessions {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDbSessions {
+    /// Sessions on this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+/// A TTL deletes what lies before the second it stands at.
+fn ttl(expires_at: Timestamp) -> AttributeValue {
+    let seconds = expires_at.unix_seconds();
+    let rounds_down = expires_at.whole_seconds() < expires_at;
+    number(seconds + i64::from(rounds_down))
+}
+
+fn session(item: &Item) -> Result<Session, RepositoryError> {
+    let previous = match item.get("previous") {
+        None => None,
+        Some(_) => Some(Superseded {
+            token: read(item, "previous", TokenId::parse)?,
+            at: read_millis(item, "rotated_at")?,
+        }),
+    };
+    let user_agent = match item.get("user_agent") {
+        None => None,
+        Some(_) => {
+            let agent = UserAgent::parse(read_text(item, "user_agent")?);
+            Some(agent.ok_or_else(|| corrupt("user_agent"))?)
+        }
+    };
+    Ok(Session {
+        id: read(item, table::SK, SessionId::parse)?,
+        user: read(item, table::PK, UserId::parse)?,
+        refresh: RefreshGrant {
+            token: read(item, "token", TokenId::parse)?,
+            issued_at: read_millis(item, "issued_at")?,
+            expires_at: read_millis(item, "refresh_expires_at")?,
+        },
+        previous,
+        created_at: read_millis(item, "created_at")?,
+        user_agent,
+    })
+}
+
+impl SessionStore for DynamoDbSessions {
+    async fn create(&self, session: &Session, _now: Timestamp) -> Result<(), RepositoryError> {
+        let mut put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(table::PK, text(session.user.to_string()))
+            .item(table::SK, text(session.id.to_string()))
+            .item("token", text(session.refresh.token.to_string()))
+            .item("issued_at", millis(session.refresh.issued_at))
+            .item("refresh_expires_at", millis(session.refresh.expires_at))
+            .item(table::EXPIRES_AT, ttl(session.refresh.expires_at))
+            .item("created_at", millis(session.created_at));
+        if let Some(previous) = &session.previous {
+            put = put
+                .item("previous", text(previous.token.to_string()))
+                .item("rotated_at", millis(previous.at));
+        }
+        if let Some(agent) = &session.user_agent {
+            put = put.item("user_agent", text(agent.as_str()));
+        }
+        put.send().await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, RepositoryError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(table::PK, text(user.to_string()))
+            .key(table::SK, text(session.to_string()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let Some(item) = answer.item else {
+            return Ok(None);
+        };
+        let session = self::session(&item)?;
+        // A TTL deletes late, by days.
+        Ok((!session.has_expired(now)).then_some(session))
+    }
+
+    /// The SDK sends it again when the answer was lost. It tells `Repeated` then, with `next` as the
+    /// current token: the same to the caller.
+    async fn rotate(
+        &self,
+        user: UserId,
+        session: SessionId,
+        presented: TokenId,
+        next: &RefreshGrant,
+        now: Timestamp,
+    ) -> Result<Rotation, RepositoryError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PK, text(user.to_string()))
+            .key(table::SK, text(session.to_string()))
+            .condition_expression(IS_CURRENT)
+            .update_expression(ROTATE)
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":presented", text(presented.to_string()))
+            .expression_attribute_values(":now", millis(now))
+            .expression_attribute_values(":next", text(next.token.to_string()))
+            .expression_attribute_values(":issued_at", millis(next.issued_at))
+            .expression_attribute_values(":refresh_expires_at", millis(next.expires_at))
+            .expression_attribute_values(":expires_at", ttl(next.expires_at))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match updated {
+            Ok(answer) => {
+                let item = answer.attributes.unwrap_or_default();
+                return Ok(Rotation::Rotated(self::session(&item)?));
+            }
+            Err(error) => error,
+        };
+        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) =
+            error.as_service_error()
+        else {
+            return Err(unavailable(error));
+        };
+        let Some(item) = refused.item() else {
+            return Ok(Rotation::Ended);
+        };
+        let stored = self::session(item)?;
+        if stored.has_expired(now) {
+            return Ok(Rotation::Ended);
+        }
+        if stored.is_in_grace(presented, now) {
+            return Ok(Rotation::Repeated(stored));
+        }
+        self.revoke(user, session).await?;
+        Ok(Rotation::Reused)
+    }
+
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key(table::PK, text(user.to_string()))
+            .key(table::SK, text(session.to_string()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ttl_never_comes_early() {
+        let at = |millis| ttl(Timestamp::from_unix_millis(millis).unwrap());
+        assert_eq!(at(1000), number(1));
+        assert_eq!(at(1001), number(2));
+        assert_eq!(at(1999), number(2));
+    }
+}

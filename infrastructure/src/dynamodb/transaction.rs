@@ -1,0 +1,82 @@
+//! Writing several items as one step.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::repository::RepositoryError;
+
+use super::error::unavailable;
+
+/// How often a transaction that met another one is tried again.
+const MAX_ATTEMPTS: u32 = 10;
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What became of a transaction.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// All of it is written.
+    Written,
+    /// None of it is written: for each item, whether its condition was not met.
+    Refused(Vec<bool>),
+}
+
+impl Outcome {
+    /// Whether it was refused and the condition of this item was not met.
+    pub(super) fn refuses(&self, item: usize) -> bool {
+        match self {
+            Self::Written => false,
+            Self::Refused(unmet) => unmet.get(item) == Some(&true),
+        }
+    }
+}
+
+/// Writes all items or none. Where another transaction is at work on one of them, `DynamoDB` cancels
+/// instead of waiting (and the SDK does not try that again): we do, with full jitter.
+pub(super) async fn write(
+    client: &Client,
+    items: Vec<TransactWriteItem>,
+) -> Result<Outcome, RepositoryError> {
+    let mut attempt = 1;
+    loop {
+        let sent = client
+            .transact_write_items()
+            .set_transact_items(Some(items.clone()))
+            .send()
+            .await;
+        let Err(error) = sent else {
+            return Ok(Outcome::Written);
+        };
+        let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
+            error.as_service_error()
+        else {
+            return Err(unavailable(error));
+        };
+        let codes: Vec<_> = canceled
+            .cancellation_reasons()
+            .iter()
+            .map(|reason| reason.code().unwrap_or_default())
+            .collect();
+        if codes.contains(&"ConditionalCheckFailed") {
+            let unmet = codes.iter().map(|code| *code == "ConditionalCheckFailed");
+            return Ok(Outcome::Refused(unmet.collect()));
+        }
+        let passes = codes.iter().all(|code| {
+            matches!(
+                *code,
+                "None"
+                    | "TransactionConflict"
+                    | "ThrottlingError"
+                    | "ProvisionedThroughputExceeded"
+            )
+        });
+        if !passes || attempt == MAX_ATTEMPTS {
+            return Err(unavailable(error));
+        }
+        let longest = LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(attempt));
+        tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
+        attempt += 1;
+    }
+}

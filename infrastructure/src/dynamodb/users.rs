@@ -1,0 +1,189 @@
+//! Accounts. An account and the claim on its e-mail address are two items, written as one:
+//!
+//! | `pk` | attributes |
+//! |---|---|
+//! | `USER#<id>` | `id` `first_name` `last_name` `email` `password_hash` `created_at` (ms) `directory` |
+//! | `EMAIL#<lower-case address>` | `user_id` |
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use domain::id::UserId;
+use domain::page::{Page, PageRequest};
+use domain::password::PasswordHash;
+use domain::repository::{CreateUserError, Credentials, RepositoryError, UserRepository};
+use domain::user::{Email, PublicUser, User, UserName};
+
+use super::error::unavailable;
+use super::item::{Item, millis, read, read_text, text};
+use super::page::{Index, list};
+use super::table::users as table;
+use super::transaction;
+
+const PASSWORD_HASH: &str = "password_hash";
+const USER_ID: &str = "user_id";
+/// The one partition of the directory.
+const EVERYBODY: &str = "USER";
+/// What a public user is made of; `#` because names of attributes may be reserved words.
+const PUBLIC: &str = "#id, first_name, last_name";
+
+/// Accounts on a table of `DynamoDB`.
+#[derive(Debug, Clone)]
+pub struct DynamoDbUsers {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDbUsers {
+    /// Accounts on this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    async fn account(
+        &self,
+        pk: String,
+        projection: &str,
+        consistent: bool,
+    ) -> Result<Option<Item>, RepositoryError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(table::PK, text(pk))
+            .projection_expression(projection)
+            .expression_attribute_names("#id", table::ID)
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(answer.item)
+    }
+}
+
+fn account_key(id: UserId) -> String {
+    format!("USER#{id}")
+}
+
+fn claim_key(email: &Email) -> String {
+    format!("EMAIL#{}", email.folded())
+}
+
+fn public_user(item: &Item) -> Result<PublicUser, RepositoryError> {
+    Ok(PublicUser {
+        id: read(item, table::ID, UserId::parse)?,
+        first_name: read(item, "first_name", UserName::parse)?,
+        last_name: read(item, "last_name", UserName::parse)?,
+    })
+}
+
+impl UserRepository for DynamoDbUsers {
+    async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError> {
+        let new = || {
+            Put::builder()
+                .table_name(&self.table)
+                .condition_expression("attribute_not_exists(pk)")
+        };
+        let account = new()
+            .item(table::PK, text(account_key(user.public.id)))
+            .item(table::ID, text(user.public.id.to_string()))
+            .item("first_name", text(user.public.first_name.as_str()))
+            .item("last_name", text(user.public.last_name.as_str()))
+            .item("email", text(user.email.as_typed()))
+            .item(PASSWORD_HASH, text(password.as_str()))
+            .item("created_at", millis(user.created_at))
+            .item(table::DIRECTORY, text(EVERYBODY));
+        let claim = new()
+            .item(table::PK, text(claim_key(&user.email)))
+            .item(USER_ID, text(user.public.id.to_string()));
+        let items = [account, claim].map(transact_put);
+        match transaction::write(&self.client, items.into()).await? {
+            transaction::Outcome::Written => Ok(()),
+            transaction::Outcome::Refused(_) => Err(CreateUserError::EmailTaken),
+        }
+    }
+
+    async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        let item = self.account(account_key(id), PUBLIC, false).await?;
+        item.as_ref().map(public_user).transpose()
+    }
+
+    async fn find_credentials(
+        &self,
+        email: &Email,
+    ) -> Result<Option<Credentials>, RepositoryError> {
+        let claim = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(table::PK, text(claim_key(email)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let Some(claim) = claim.item else {
+            return Ok(None);
+        };
+        let id = read(&claim, USER_ID, UserId::parse)?;
+        let account = self
+            .account(
+                account_key(id),
+                "#id, first_name, last_name, password_hash",
+                true,
+            )
+            .await?;
+        // Both are written as one: a claim without an account is somebody who left just now.
+        let Some(account) = account else {
+            return Ok(None);
+        };
+        Ok(Some(Credentials {
+            user: public_user(&account)?,
+            password: PasswordHash::new(read_text(&account, PASSWORD_HASH)?.to_owned()),
+        }))
+    }
+
+    async fn list(
+        &self,
+        request: PageRequest<UserId>,
+    ) -> Result<Page<PublicUser>, RepositoryError> {
+        let directory = Index {
+            table: &self.table,
+            name: table::DIRECTORY_INDEX,
+            partition: (table::DIRECTORY, EVERYBODY),
+            sort: table::ID,
+            ascending: true,
+        };
+        list(&self.client, &directory, request, public_user).await
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), RepositoryError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PK, text(account_key(id)))
+            .update_expression("SET password_hash = :new")
+            .condition_expression("password_hash = :old")
+            .expression_attribute_values(":old", text(old.as_str()))
+            .expression_attribute_values(":new", text(new.as_str()))
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(unavailable(error)),
+            },
+        }
+    }
+}
+
+fn transact_put(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> TransactWriteItem {
+    let put = put.build().expect("a put with a table and an item");
+    TransactWriteItem::builder().put(put).build()
+}

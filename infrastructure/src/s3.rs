@@ -1,0 +1,5 @@
+//! Pictures on S3.
+
+mod images;
+
+pub use images::S3Images;

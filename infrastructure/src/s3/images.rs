@@ -1,0 +1,64 @@
+//! Pictures in a bucket, each under a key of its own that never changes what it holds.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::ByteStream;
+use domain::image::{Image, ImageKey};
+use domain::repository::RepositoryError;
+use domain::store::ImageStore;
+
+/// What is under a key never changes: browsers and the CDN may keep it for a year (RFC 8246).
+const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// Pictures in a bucket of S3.
+#[derive(Debug, Clone)]
+pub struct S3Images {
+    client: Client,
+    bucket: String,
+}
+
+impl S3Images {
+    /// Pictures in this bucket.
+    pub fn new(client: Client, bucket: String) -> Self {
+        Self { client, bucket }
+    }
+}
+
+fn unavailable<E, R>(error: SdkError<E, R>) -> RepositoryError
+where
+    E: std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    RepositoryError::Unavailable(error.into())
+}
+
+impl ImageStore for S3Images {
+    async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), RepositoryError> {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key.as_str())
+            .content_type(image.kind().media_type())
+            .cache_control(CACHE_CONTROL)
+            .body(ByteStream::from(image.bytes().clone()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
+    }
+
+    async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError> {
+        self.client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key.as_str())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| {
+                // The callers' answer does not depend on it, so this is its only trace.
+                tracing::warn!(image.key = key.as_str(), error = %error, "picture left behind");
+                unavailable(error)
+            })
+    }
+}

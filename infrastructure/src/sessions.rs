@@ -1,0 +1,61 @@
+//! The token table on whichever technology the settings choose.
+
+use domain::clock::Timestamp;
+use domain::id::{SessionId, TokenId, UserId};
+use domain::repository::RepositoryError;
+use domain::session::{RefreshGrant, Rotation, Session};
+use domain::store::SessionStore;
+
+use crate::dynamodb::DynamoDbSessions;
+use crate::redis::RedisSessions;
+
+/// Sessions where `TOKEN_STORE_URL` says.
+#[derive(Debug, Clone)]
+pub enum Sessions {
+    /// The setting is empty.
+    DynamoDb(DynamoDbSessions),
+    /// The setting is a `redis://` or `rediss://` URL.
+    Redis(Box<RedisSessions>),
+}
+
+impl SessionStore for Sessions {
+    async fn create(&self, session: &Session, now: Timestamp) -> Result<(), RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.create(session, now).await,
+            Self::Redis(sessions) => sessions.create(session, now).await,
+        }
+    }
+
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.find(user, session, now).await,
+            Self::Redis(sessions) => sessions.find(user, session, now).await,
+        }
+    }
+
+    async fn rotate(
+        &self,
+        user: UserId,
+        session: SessionId,
+        presented: TokenId,
+        next: &RefreshGrant,
+        now: Timestamp,
+    ) -> Result<Rotation, RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.rotate(user, session, presented, next, now).await,
+            Self::Redis(sessions) => sessions.rotate(user, session, presented, next, now).await,
+        }
+    }
+
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.revoke(user, session).await,
+            Self::Redis(sessions) => sessions.revoke(user, session).await,
+        }
+    }
+}

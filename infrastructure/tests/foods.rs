@@ -1,0 +1,130 @@
+//! The contract of the foods, on the real engine, and what listing them costs.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeSerializationInterceptorContextMut, FinalizerInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnConsumedCapacity, WriteRequest};
+use domain::id::FoodId;
+use domain::page::{PageRequest, PageSize};
+use domain::repository::FoodRepository;
+use domain::testing::{contracts, sample};
+use engines::Engines;
+use engines::dynoxide::actions::scan::ScanRequest;
+use engines::dynoxide::{AttributeValue, ImportOptions, Item};
+use infrastructure::dynamodb::DynamoDbFoods;
+
+#[tokio::test]
+async fn foods_on_dynamodb_meet_the_contract() {
+    let engines = Engines::shared();
+    let table = engines.tables().await.foods;
+    contracts::food_repository(&DynamoDbFoods::new(engines.aws().dynamodb(), table)).await;
+}
+
+#[tokio::test]
+async fn listing_costs_the_same_with_100_foods_and_with_20_000() {
+    let engines = Engines::shared();
+    let table = engines.tables().await.foods;
+    let meter = Meter::default();
+    let client = engines.aws().dynamodb();
+    let metered = client.config().to_builder().interceptor(meter.clone());
+    let foods = DynamoDbFoods::new(Client::from_conf(metered.build()), table.clone());
+
+    let first = sample::food(&sample::public_user(sample::moment()));
+    foods.create(&first).await.unwrap();
+    add_copies(&engines, &table, 1..100);
+    let few = cost_of_listing(&foods, &meter).await;
+    assert!(few.iter().all(|units| *units > 0.0), "{few:?}");
+    add_copies(&engines, &table, 100..20_000);
+    assert_eq!(cost_of_listing(&foods, &meter).await, few);
+}
+
+/// A small page, a page of all that fits, and a page from the middle.
+async fn cost_of_listing(foods: &DynamoDbFoods, meter: &Meter) -> Vec<f64> {
+    let mut costs = Vec::new();
+    for (size, after) in [("1", None), ("99", None), ("20", Some(copy_id(50)))] {
+        let size = PageSize::parse(size).unwrap();
+        let page = foods.list(PageRequest { after, size }).await.unwrap();
+        assert_eq!(page.items.len(), size.get());
+        assert!(page.more);
+        costs.push(meter.take());
+    }
+    costs
+}
+
+/// Sorts before the ids of our time, the older the higher the number.
+fn copy_id(number: u32) -> FoodId {
+    let mut bytes = [0; 16];
+    bytes[12..].copy_from_slice(&(u32::MAX - number).to_be_bytes());
+    FoodId::from_bytes(bytes)
+}
+
+/// Past the repository, which writes one food at a time: copies of the one that is there.
+fn add_copies(engines: &Engines, table: &str, numbers: Range<u32>) {
+    let database = engines.dynamodb().database();
+    let request = ScanRequest {
+        table_name: table.to_owned(),
+        ..ScanRequest::default()
+    };
+    let scanned = database.scan(request).unwrap().items.unwrap();
+    let is_food = |item: &&Item| item.contains_key("title");
+    let original = scanned.iter().find(is_food).unwrap();
+    let copies = numbers.map(|number| {
+        let id = copy_id(number).to_string();
+        let mut item = original.clone();
+        item.insert("pk".to_owned(), AttributeValue::S(format!("FOOD#{id}")));
+        item.insert("id".to_owned(), AttributeValue::S(id));
+        item
+    });
+    database
+        .import_items(table, copies.collect(), ImportOptions::default())
+        .unwrap();
+}
+
+/// Adds up what queries consume.
+#[derive(Debug, Clone, Default)]
+struct Meter(Arc<Mutex<f64>>);
+
+impl Meter {
+    fn take(&self) -> f64 {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "Meter"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(query) = context.input_mut().downcast_mut::<QueryInput>() {
+            query.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
+        }
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let output = context.output_or_error().and_then(Result::ok);
+        if let Some(output) = output.and_then(|output| output.downcast_ref::<QueryOutput>()) {
+            let consumed = output.consumed_capacity().ok_or("no consumed capacity")?;
+            *self.0.lock().unwrap() += consumed.capacity_units().unwrap_or_default();
+        }
+        Ok(())
+    }
+}

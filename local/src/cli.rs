@@ -1,0 +1,103 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::{Options, Storage};
+
+/// The whole API on one machine: every route, with its database and its store of pictures in the
+/// same process.
+#[derive(Debug, Parser)]
+#[command(name = "local", version, after_help = AFTER_HELP)]
+pub struct Args {
+    /// Where to listen on 127.0.0.1; 0 picks a free port.
+    #[arg(long, value_name = "PORT", default_value_t = 8888)]
+    port: u16,
+
+    /// The folder that keeps everything between runs: database, pictures and secrets. It is made
+    /// where it is missing; delete it to start afresh.
+    #[arg(long, value_name = "DIR", default_value = ".local")]
+    data_dir: PathBuf,
+
+    /// Keep nothing: everything is gone when the program ends.
+    #[arg(long, conflicts_with = "data_dir")]
+    memory: bool,
+
+    /// Fill in a few users, and foods with pictures.
+    #[arg(long)]
+    demo: bool,
+}
+
+const AFTER_HELP: &str = "\
+Settings come from the environment; what is missing is filled in for this machine:
+  PASSWORD_MIN_LENGTH        shortest password, in characters [8]
+  MAX_IMAGE_BYTES            largest picture, in bytes [8192000]
+  ALLOWED_ORIGIN             origins that may call the API, with commas between them [*]
+  TOKEN_STORE_URL            redis:// or rediss:// URL that keeps sessions [empty: the database]
+  ACCESS_TOKEN_TTL_SECONDS   how long an access token lives [900]
+  REFRESH_TOKEN_TTL_SECONDS  how long a refresh token lives [604800]
+  ACCESS_SECRET, REFRESH_SECRET
+                             what tokens are signed with, at least 32 bytes [made on the first
+                             run and kept in the data dir]
+  ACCESS_SECRET_PREVIOUS, REFRESH_SECRET_PREVIOUS
+                             secrets that are going out of use [none]
+  IMAGE_BASE_URL             where browsers find pictures [/images on this server]
+  USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET
+                             names of tables and bucket [users, foods, sessions, images]
+Variables that begin with AWS_ are ignored: no AWS account is ever used.
+
+Ctrl-C ends the program once running requests are answered.
+
+Exit status: 0 after Ctrl-C, 1 when it cannot start, 2 for a wrong command line.
+
+Examples:
+  local                      http://127.0.0.1:8888, kept in .local
+  local --demo               the same, with something to look at
+  local --memory --port 0    for a test: a free port, nothing kept";
+
+impl Args {
+    /// What the library should start; `settings` are the environment's.
+    pub fn into_options(self, settings: Vec<(String, String)>) -> Options {
+        Options {
+            port: self.port,
+            storage: if self.memory {
+                Storage::Memory
+            } else {
+                Storage::Dir(self.data_dir)
+            },
+            settings,
+            demo: self.demo,
+            log: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_the_ones_people_know() {
+        let args = Args::parse_from(["local"]);
+        let options = args.into_options(Vec::new());
+        assert_eq!(options.port, 8888);
+        assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
+        assert!(!options.demo);
+    }
+
+    #[test]
+    fn memory_and_a_folder_exclude_each_other() {
+        assert!(Args::try_parse_from(["local", "--memory", "--data-dir", "x"]).is_err());
+        assert!(Args::try_parse_from(["local", "--port", "65536"]).is_err());
+        let options = Args::parse_from(["local", "--memory"]).into_options(Vec::new());
+        assert!(matches!(options.storage, Storage::Memory));
+    }
+}

@@ -1,0 +1,141 @@
+//! The eleven real binaries, each started as a process and answering its events.
+
+use functions::routes::ROUTES;
+
+use crate::events::{check, expected, function};
+use crate::support::runtime_api::Function;
+use crate::support::scene::{Scene, event};
+
+macro_rules! binaries {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*]
+    };
+}
+
+const BINARIES: [(&str, &str); 11] = binaries!(
+    "create_user",
+    "list_users",
+    "get_user",
+    "login",
+    "logout",
+    "refresh",
+    "create_food",
+    "list_food",
+    "get_food",
+    "update_food",
+    "delete_food",
+);
+
+#[test]
+fn there_is_one_binary_for_each_route() {
+    assert_eq!(
+        BINARIES.map(|(name, _)| name),
+        ROUTES.map(|route| route.name)
+    );
+}
+
+#[tokio::test]
+async fn every_binary_answers_its_events() {
+    for (name, binary) in BINARIES {
+        let scene = Scene::set().await;
+        let mut running = Function::start(binary, &scene.settings).await;
+        // Failures first: they leave the scene as it is. One process answers them all.
+        let mut events = expected();
+        events.retain(|(event, ..)| function(event) == name);
+        events.sort_by_key(|(event, status, _)| (*status < 300, event.len()));
+        for (name, status, body) in events {
+            // Two events that write cannot share a scene; those of `events.rs` have one each.
+            if matches!(name, "refresh.reused_token" | "update_food.keeps_picture") {
+                continue;
+            }
+            check(name, &running.invoke(&event(name)).await, status, &body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_binary_answers_nonsense_with_a_400() {
+    for (name, binary) in BINARIES {
+        let scene = Scene::set().await;
+        let mut running = Function::start(binary, &scene.settings).await;
+        let answer = running.invoke("{\"version\":\"2.0\"}").await;
+        assert_eq!(answer["statusCode"], 400, "{name}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_setting_stops_each_binary_with_its_name() {
+    let scene = Scene::set().await;
+    for (binary, missing) in [
+        ("create_user", "USERS_TABLE"),
+        ("list_users", "AWS_REGION"),
+        ("get_user", "AWS_SECRET_ACCESS_KEY"),
+        ("login", "REFRESH_SECRET"),
+        ("logout", "ACCESS_SECRET"),
+        ("refresh", "SESSIONS_TABLE"),
+        ("create_food", "IMAGES_BUCKET"),
+        ("list_food", "FOODS_TABLE"),
+        ("get_food", "IMAGE_BASE_URL"),
+        ("update_food", "IMAGES_BUCKET"),
+        ("delete_food", "FOODS_TABLE"),
+    ] {
+        let settings: Vec<_> = scene
+            .settings
+            .iter()
+            .filter(|(name, _)| name != missing)
+            .cloned()
+            .collect();
+        let (_, binary) = BINARIES
+            .into_iter()
+            .find(|(name, _)| *name == binary)
+            .unwrap();
+        let log = Function::start(binary, &settings).await.failure().await;
+        assert!(log.contains(missing), "{binary}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_setting_stops_a_binary_with_its_name_and_without_its_value() {
+    let scene = Scene::set().await;
+    for (binary, name, value) in [
+        ("create_user", "PASSWORD_MIN_LENGTH", "ninety"),
+        ("login", "ACCESS_SECRET", "too-short-secret"),
+        ("login", "ACCESS_TOKEN_TTL_SECONDS", "-15"),
+        ("refresh", "REFRESH_SECRET_PREVIOUS", "too-short-secret"),
+        ("logout", "TOKEN_STORE_URL", "http://user:hunter2@127.0.0.1"),
+        ("create_food", "MAX_IMAGE_BYTES", "8MB"),
+        ("get_food", "IMAGE_BASE_URL", "images.food.example"),
+        ("get_food", "AWS_CA_BUNDLE", "/no/such/bundle.pem"),
+    ] {
+        let mut settings = scene.settings.clone();
+        settings.retain(|(other, _)| other != name);
+        settings.push((name.to_owned(), value.to_owned()));
+        let (_, binary) = BINARIES.into_iter().find(|(b, _)| *b == binary).unwrap();
+        let log = Function::start(binary, &settings).await.failure().await;
+        assert!(log.contains(name), "{binary}: {log}");
+        assert!(!log.contains(value), "{binary}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_a_503_and_the_log_says_why() {
+    let scene = Scene::set().await;
+    let mut settings = scene.settings.clone();
+    settings.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
+    // Port 9 is for discarding; nobody listens there.
+    let nowhere = "http://127.0.0.1:9".to_owned();
+    settings.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), nowhere));
+    let (_, binary) = BINARIES[8];
+    let mut running = Function::start(binary, &settings).await;
+    let answer = running.invoke(&event("get_food")).await;
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    assert_eq!(answer["headers"]["retry-after"], "1");
+    let body = answer["body"].as_str().unwrap();
+    assert!(body.contains("unavailable") && !body.contains("127.0.0.1"));
+    let log = running.log().await;
+    assert!(log.contains("\"code\":\"unavailable\""), "{log}");
+    assert!(
+        log.contains("8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+        "{log}"
+    );
+}

@@ -1,0 +1,141 @@
+//! Errors on every path: problems with flat codes, and CORS headers on them too.
+
+use functions::api::Api as Functions;
+use functions::settings::Settings;
+use http::Method;
+use serde_json::Value;
+
+use crate::support::scene::{Scene, event};
+use crate::support::{Api, Form};
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_a_404_problem() {
+    let api = Api::start().await;
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/foods"),
+        (Method::GET, "/food/"),
+        (Method::GET, "/login"),
+        (Method::PATCH, "/food"),
+        (Method::DELETE, "/users"),
+        (Method::GET, "/users/a/b"),
+        (Method::POST, "/users/../users"),
+    ] {
+        api.request(method, path)
+            .send()
+            .await
+            .has_code(404, "not_found");
+    }
+    let head = api.request(Method::HEAD, "/food").send().await;
+    assert_eq!(head.status, 404, "HEAD is not routed");
+}
+
+#[tokio::test]
+async fn errors_carry_the_cors_headers_that_successes_do() {
+    let api = Api::start().await;
+    let origin = "https://app.example.com";
+    for (call, status) in [
+        (api.get("/food"), 200),
+        (api.get("/food?limit=0"), 400),
+        (api.post("/logout"), 401),
+        (api.get("/food/01990000-0000-7000-8000-000000000001"), 404),
+        (api.get("/nowhere"), 404),
+        (api.post("/users").body("application/json", "{}"), 422),
+        (api.post("/food").form(Form::new()), 401),
+    ] {
+        let answer = call.header("origin", origin).send().await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        let exposed = answer
+            .header("access-control-expose-headers")
+            .to_lowercase();
+        for header in ["link", "etag", "retry-after"] {
+            assert!(exposed.contains(header), "{exposed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_without_a_function() {
+    let api = Api::start().await;
+    for path in ["/food", "/food/1", "/users"] {
+        let answer = api
+            .request(Method::OPTIONS, path)
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "PUT")
+            .header(
+                "access-control-request-headers",
+                "authorization, content-type",
+            )
+            .send()
+            .await;
+        assert_eq!(answer.status, 204);
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        assert!(
+            answer
+                .header("access-control-allow-methods")
+                .contains("PUT")
+        );
+        let allowed = answer.header("access-control-allow-headers").to_lowercase();
+        assert!(allowed.contains("authorization") && allowed.contains("content-type"));
+    }
+}
+
+#[tokio::test]
+async fn the_allowed_origin_is_a_setting() {
+    let api = Api::with(&[("ALLOWED_ORIGIN", "https://app.example.com")]).await;
+    for (origin, allowed) in [
+        ("https://app.example.com", "https://app.example.com"),
+        ("https://evil.example.com", ""),
+    ] {
+        let answer = api.get("/food").header("origin", origin).send().await;
+        assert_eq!(answer.header("access-control-allow-origin"), allowed);
+    }
+}
+
+/// What a client can make of an event, given straight to the handlers.
+async fn answer(function: &str, change: impl Fn(&mut Value)) -> Value {
+    let scene = Scene::set().await;
+    let functions = Functions::new(&Settings::new(scene.settings.clone())).unwrap();
+    let mut event: Value = serde_json::from_str(&event(function)).unwrap();
+    change(&mut event);
+    let answer = functions.invoke(function, &event.to_string()).await;
+    serde_json::from_str(&answer.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn events_that_would_make_the_parser_panic_are_a_400() {
+    let bad_base64 = |event: &mut Value| event["body"] = "not base64!".into();
+    for function in ["create_food", "update_food"] {
+        let answer = answer(function, bad_base64).await;
+        assert_eq!(answer["statusCode"], 400, "{answer}");
+    }
+    let changes: [fn(&mut Value); 4] = [
+        |event| event["rawQueryString"] = "limit=\"<>\u{7f}".into(),
+        |event| event["headers"]["user-agent"] = "caf\u{e9}".into(),
+        |event| event["headers"] = "none".into(),
+        |event| event["requestContext"] = Value::Null,
+    ];
+    for change in changes {
+        let answer = answer("list_food", change).await;
+        assert_eq!(answer["statusCode"], 400, "{answer}");
+        let body = answer["body"].as_str().unwrap();
+        assert!(body.contains("invalid_request"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn odd_hosts_and_paths_do_not_keep_a_request_from_its_answer() {
+    let changes: [fn(&mut Value); 6] = [
+        |event| event["headers"]["host"] = "a b:99999".into(),
+        |event| event["headers"]["host"] = "".into(),
+        |event| event["rawPath"] = "/food /\"<é>".into(),
+        |event| event["rawPath"] = "".into(),
+        |event| event["rawPath"] = ":99999".into(),
+        |event| event["requestContext"]["stage"] = "pro d".into(),
+    ];
+    for change in changes {
+        let answer = answer("list_food", change).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+    }
+}

@@ -1,0 +1,334 @@
+//! Every file in `events/`, and what it is answered with.
+
+use std::collections::BTreeSet;
+
+use functions::api::Api;
+use functions::routes::ROUTES;
+use functions::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::support::scene::{ADA, EVE, FUFU, JOLLOF, Scene, event, folder};
+
+/// Each event with its status and, where that is known beforehand, its body.
+pub fn expected() -> Vec<(&'static str, u16, Value)> {
+    let problem = |status: u16, title: &str, codes: Value| {
+        let mut problem = json!({"type": "about:blank", "title": title, "status": status});
+        for (code, sentence) in codes.as_object().expect("codes") {
+            problem[code] = sentence.clone();
+        }
+        problem
+    };
+    let invalid = |codes| problem(422, "Unprocessable Entity", codes);
+    let unauthorized = |sentence: &str| problem(401, "Unauthorized", json!({ "error": sentence }));
+    let bad_id = problem(
+        400,
+        "Bad Request",
+        json!({"invalid_request": "the id in the path should be a UUID"}),
+    );
+    let not_found = problem(
+        404,
+        "Not Found",
+        json!({"not_found": "there is no such thing"}),
+    );
+    let not_owner = problem(
+        403,
+        "Forbidden",
+        json!({"not_owner": "only who shared it may change or delete it"}),
+    );
+    let wrong = problem(
+        401,
+        "Unauthorized",
+        json!({"incorrect_password": "incorrect email or password"}),
+    );
+    let malformed = "token contains an invalid number of segments";
+    let ada = json!({"id": ADA, "first_name": "Ada", "last_name": "Lovelace"});
+    let eve = json!({"id": EVE, "first_name": "Eve", "last_name": "Lovelace"});
+    vec![
+        (
+            "create_user",
+            201,
+            json!({"first_name": "Grace", "last_name": "Hopper"}),
+        ),
+        (
+            "create_user.email_taken",
+            409,
+            problem(
+                409,
+                "Conflict",
+                json!({"email_taken": "email already taken"}),
+            ),
+        ),
+        (
+            "create_user.invalid_fields",
+            422,
+            invalid(json!({
+                "firstname_required": "first name is required",
+                "lastname_required": "last name is required",
+                "invalid_email": "please provide a valid email",
+                "invalid_password": "password should be at least 8 characters",
+            })),
+        ),
+        (
+            "create_user.invalid_json",
+            422,
+            invalid(json!({"invalid_json": "invalid json"})),
+        ),
+        ("list_users", 200, json!([ada, eve])),
+        ("list_users.page", 200, json!([ada])),
+        ("list_users.next_page", 200, json!([eve])),
+        (
+            "list_users.foreign_cursor",
+            400,
+            problem(
+                400,
+                "Bad Request",
+                json!({"invalid_request": "the cursor should be one from a Link of this list"}),
+            ),
+        ),
+        ("get_user", 200, ada.clone()),
+        ("get_user.not_found", 404, not_found.clone()),
+        ("get_user.bad_id", 400, bad_id.clone()),
+        (
+            "login",
+            200,
+            json!({
+                "id": ADA, "first_name": "Ada", "last_name": "Lovelace",
+                "token_type": "Bearer", "expires_in": 900,
+            }),
+        ),
+        ("login.incorrect_password", 401, wrong.clone()),
+        ("login.unknown_email", 401, wrong),
+        (
+            "login.invalid_fields",
+            422,
+            invalid(json!({
+                "invalid_email": "please provide a valid email",
+                "password_required": "password is required",
+            })),
+        ),
+        ("logout", 200, json!("Successfully logged out")),
+        ("logout.no_token", 401, unauthorized(malformed)),
+        (
+            "logout.expired_token",
+            401,
+            unauthorized("Token is expired"),
+        ),
+        ("logout.ended_session", 401, unauthorized("unauthorized")),
+        ("logout.refresh_token", 401, unauthorized("unauthorized")),
+        ("logout.foreign_secret", 401, unauthorized("unauthorized")),
+        ("logout.foreign_audience", 401, unauthorized("unauthorized")),
+        (
+            "refresh",
+            201,
+            json!({"token_type": "Bearer", "expires_in": 900}),
+        ),
+        (
+            "refresh.missing_token",
+            422,
+            invalid(json!({"refresh_token_required": "refresh token is required"})),
+        ),
+        ("refresh.reused_token", 401, unauthorized("unauthorized")),
+        (
+            "refresh.expired_token",
+            401,
+            unauthorized("Token is expired"),
+        ),
+        ("refresh.access_token", 401, unauthorized("unauthorized")),
+        (
+            "create_food",
+            201,
+            json!({
+                "user_id": ADA, "title": "Suya", "description": "<p>With <b>yaji</b></p>",
+                "deleted_at": null,
+            }),
+        ),
+        (
+            "create_food.unique_title",
+            409,
+            problem(
+                409,
+                "Conflict",
+                json!({"unique_title": "food title already taken"}),
+            ),
+        ),
+        (
+            "create_food.invalid_fields",
+            422,
+            invalid(json!({
+                "title_required": "title is required",
+                "desc_required": "description is required",
+                "invalid_file": "a valid file is required",
+            })),
+        ),
+        (
+            "create_food.not_an_image",
+            422,
+            invalid(json!({"upload_err": "please upload a valid image"})),
+        ),
+        ("create_food.no_token", 401, unauthorized(malformed)),
+        (
+            "create_food.not_a_form",
+            400,
+            problem(
+                400,
+                "Bad Request",
+                json!({"invalid_request": "the body should be multipart/form-data, \
+                       and its Content-Type name a boundary"}),
+            ),
+        ),
+        (
+            "list_food",
+            200,
+            json!([{"id": FUFU, "user_id": EVE}, {"id": JOLLOF, "user_id": ADA}]),
+        ),
+        ("list_food.page", 200, json!([{"id": FUFU}])),
+        ("list_food.next_page", 200, json!([{"id": JOLLOF}])),
+        (
+            "list_food.bad_limit",
+            400,
+            problem(
+                400,
+                "Bad Request",
+                json!({"invalid_request": "a limit is a number from 1 to 100"}),
+            ),
+        ),
+        (
+            "get_food",
+            200,
+            json!({
+                "food": {
+                    "id": JOLLOF, "user_id": ADA, "title": "Jollof rice",
+                    "description": "<p>Smoky</p>", "deleted_at": null,
+                },
+                "creator": ada,
+            }),
+        ),
+        ("get_food.not_found", 404, not_found.clone()),
+        ("get_food.bad_id", 400, bad_id.clone()),
+        (
+            "update_food",
+            200,
+            json!({"id": JOLLOF, "title": "Party jollof"}),
+        ),
+        (
+            "update_food.keeps_picture",
+            200,
+            json!({"id": JOLLOF, "title": "Jollof rice", "description": "Smoky"}),
+        ),
+        (
+            "update_food.unique_title",
+            409,
+            problem(
+                409,
+                "Conflict",
+                json!({"unique_title": "title already taken"}),
+            ),
+        ),
+        ("update_food.not_owner", 403, not_owner.clone()),
+        ("update_food.not_found", 404, not_found.clone()),
+        ("delete_food", 200, json!("food deleted")),
+        ("delete_food.not_owner", 403, not_owner),
+        ("delete_food.not_found", 404, not_found),
+        ("delete_food.bad_id", 400, bad_id),
+    ]
+}
+
+/// The whole answer is as expected; of successful ones, what is expected is part of it.
+pub fn check(name: &str, answer: &Value, status: u16, expected: &Value) {
+    let body = answer["body"].as_str().expect("a body");
+    assert_eq!(answer["statusCode"], status, "{name}: {body}");
+    assert_eq!(answer["isBase64Encoded"], false, "{name}");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    if status < 300 {
+        assert_eq!(answer["headers"]["content-type"], "application/json");
+        assert_contains(name, &body, expected);
+    } else {
+        assert_eq!(
+            answer["headers"]["content-type"],
+            "application/problem+json"
+        );
+        assert_eq!(&body, expected, "{name}");
+    }
+}
+
+fn assert_contains(name: &str, actual: &Value, part: &Value) {
+    match (actual, part) {
+        (Value::Object(actual), Value::Object(part)) => {
+            for (member, value) in part {
+                let found = actual
+                    .get(member)
+                    .unwrap_or_else(|| panic!("{name}: {member}"));
+                assert_contains(name, found, value);
+            }
+        }
+        (Value::Array(actual), Value::Array(part)) => {
+            assert_eq!(actual.len(), part.len(), "{name}");
+            for (actual, part) in actual.iter().zip(part) {
+                assert_contains(name, actual, part);
+            }
+        }
+        _ => assert_eq!(actual, part, "{name}"),
+    }
+}
+
+/// The function that an event is for.
+pub fn function(event: &str) -> &str {
+    event
+        .split_once('.')
+        .map_or(event, |(function, _)| function)
+}
+
+#[tokio::test]
+async fn every_event_is_answered_as_expected() {
+    for (name, status, body) in expected() {
+        let scene = Scene::set().await;
+        let api = Api::new(&Settings::new(scene.settings.clone())).unwrap();
+        let answer = api.invoke(function(name), &event(name)).await.unwrap();
+        check(name, &serde_json::from_str(&answer).unwrap(), status, &body);
+    }
+}
+
+#[test]
+fn every_event_file_is_expected_and_every_route_has_a_success_and_a_failure() {
+    let files: BTreeSet<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
+        .collect();
+    let expected = expected();
+    let named: BTreeSet<String> = expected
+        .iter()
+        .map(|(name, ..)| (*name).to_owned())
+        .collect();
+    assert_eq!(files, named);
+    for route in ROUTES {
+        let statuses: Vec<u16> = expected
+            .iter()
+            .filter(|(name, ..)| function(name) == route.name)
+            .map(|(_, status, _)| *status)
+            .collect();
+        assert!(
+            statuses.iter().any(|status| *status < 300),
+            "{}",
+            route.name
+        );
+        assert!(
+            statuses.iter().any(|status| *status >= 400),
+            "{}",
+            route.name
+        );
+    }
+}
+
+#[test]
+fn every_event_is_for_the_route_of_its_function() {
+    for (name, ..) in expected() {
+        let event: Value = serde_json::from_str(&event(name)).unwrap();
+        let route = ROUTES.iter().find(|route| route.name == function(name));
+        let route = route.expect("a route");
+        let key = format!("{} {}", route.method, route.path);
+        assert_eq!(event["version"], "2.0");
+        assert_eq!(event["routeKey"], key, "{name}");
+        assert_eq!(event["requestContext"]["http"]["method"], route.method);
+    }
+}

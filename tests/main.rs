@@ -1,0 +1,16 @@
+//! The whole API, driven from outside: events given to the handlers and to the real binaries, and
+//! HTTP requests to the API on one machine. Engines are real, ports are free ones, and each test
+//! has its own data.
+
+mod binaries;
+mod errors;
+mod events;
+mod foods;
+mod hostile;
+mod lists;
+mod old_client;
+mod pictures;
+mod races;
+mod sessions;
+mod support;
+mod users;

@@ -1,0 +1,10 @@
+//! What the tests share.
+
+pub mod client;
+pub mod form;
+pub mod pictures;
+pub mod runtime_api;
+pub mod scene;
+
+pub use client::{Answer, Api, Member};
+pub use form::Form;

@@ -1,0 +1,140 @@
+//! A stand-in for the Lambda Runtime API
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>): starts a real function binary
+//! and gives it events.
+
+use std::convert::Infallible;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+
+/// A function that is slower than this to answer, or to fail, hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running function.
+pub struct Function {
+    process: Child,
+    events: mpsc::UnboundedSender<String>,
+    answers: mpsc::UnboundedReceiver<(String, Value)>,
+}
+
+struct RuntimeApi {
+    events: Mutex<mpsc::UnboundedReceiver<String>>,
+    answers: mpsc::UnboundedSender<(String, Value)>,
+}
+
+impl Function {
+    /// Starts the binary with these settings and no other environment.
+    pub async fn start(binary: &str, settings: &[(String, String)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (events, waiting) = mpsc::unbounded_channel();
+        let (answered, answers) = mpsc::unbounded_channel();
+        let api = Arc::new(RuntimeApi {
+            events: Mutex::new(waiting),
+            answers: answered,
+        });
+        tokio::spawn(serve(listener, api));
+        let process = Command::new(binary)
+            .env_clear()
+            .envs(settings.iter().cloned())
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "function-under-test")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary starts");
+        Self {
+            process,
+            events,
+            answers,
+        }
+    }
+
+    /// What the function answers to the event, as API Gateway gets it.
+    pub async fn invoke(&mut self, event: &str) -> Value {
+        self.events.send(event.to_owned()).expect("the API listens");
+        let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
+        let (path, answer) = answer.expect("an answer in time").expect("an answer");
+        assert!(path.ends_with("/response"), "{path}: {answer}");
+        answer
+    }
+
+    /// What the function wrote, once it has ended by itself with a failure.
+    pub async fn failure(self) -> String {
+        let output = tokio::time::timeout(PATIENCE, self.process.wait_with_output()).await;
+        let output = output.expect("an end in time").expect("an end");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
+    }
+
+    /// What the function wrote until it was ended.
+    pub async fn log(mut self) -> String {
+        self.process.start_kill().expect("it runs");
+        let output = self.process.wait_with_output().await.expect("an end");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
+    }
+}
+
+async fn serve(listener: TcpListener, api: Arc<RuntimeApi>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let api = Arc::clone(&api);
+        let service = service_fn(move |request| {
+            let api = Arc::clone(&api);
+            async move { Ok::<_, Infallible>(api.answer(request).await) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection);
+    }
+}
+
+impl RuntimeApi {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let path = request.uri().path().to_owned();
+        let body = request.into_body().collect().await.expect("a whole body");
+        if path == "/2018-06-01/runtime/invocation/next" {
+            let Some(event) = self.events.lock().await.recv().await else {
+                // The test is over: the function waits for an event that never comes.
+                return std::future::pending().await;
+            };
+            return Response::builder()
+                .header(
+                    "lambda-runtime-aws-request-id",
+                    "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                )
+                .header("lambda-runtime-deadline-ms", "4102444800000")
+                .header(
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:us-east-1:123456789012:function:function-under-test",
+                )
+                .header(
+                    "lambda-runtime-trace-id",
+                    "Root=1-6a13f5b0-0123456789abcdef01234567",
+                )
+                .body(Full::from(event))
+                .expect("an answer");
+        }
+        let answer = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+        // Nobody listens any more when the test is over.
+        let _ = self.answers.send((path, answer));
+        Response::builder()
+            .status(202)
+            .body(Full::default())
+            .expect("an answer")
+    }
+}
