@@ -347,16 +347,16 @@ mod tests {
         bytes.into_inner()
     }
 
-    fn iso_box(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn iso_box(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         let size = u32::try_from(8 + body.len()).unwrap();
-        [&size.to_be_bytes(), kind, body].concat()
+        [&size.to_be_bytes(), &kind, body].concat()
     }
 
-    fn iso_file(brand: &[u8; 4], compatible: &[u8]) -> Vec<u8> {
+    fn iso_file(brand: [u8; 4], compatible: &[u8]) -> Vec<u8> {
         [
-            iso_box(b"ftyp", &[brand, &[0; 4], compatible].concat()),
-            iso_box(b"meta", &[7; 24]),
-            iso_box(b"mdat", &[0xFF; 40]),
+            iso_box(*b"ftyp", &[&brand, &[0; 4], compatible].concat()),
+            iso_box(*b"meta", &[7; 24]),
+            iso_box(*b"mdat", &[0xFF; 40]),
         ]
         .concat()
     }
@@ -394,11 +394,11 @@ mod tests {
             ("GIF", ImageKind::Gif, drawn(ImageFormat::Gif)),
             ("animated GIF", ImageKind::Gif, ANIMATED_GIF.into()),
             ("AVIF", ImageKind::Avif, AVIF.into()),
-            ("AVIF by hand", ImageKind::Avif, iso_file(b"avif", b"mif1")),
+            ("AVIF by hand", ImageKind::Avif, iso_file(*b"avif", b"mif1")),
             (
                 "AVIF, other brand",
                 ImageKind::Avif,
-                iso_file(b"mif1", b"miafavif"),
+                iso_file(*b"mif1", b"miafavif"),
             ),
             ("animated WebP", ImageKind::Webp, ANIMATED_WEBP.into()),
             ("AVIF sequence", ImageKind::Avif, AVIF_SEQUENCE.into()),
@@ -433,7 +433,7 @@ mod tests {
 
     #[test]
     fn a_film_behind_a_jpeg_is_no_concern_of_ours() {
-        let film = iso_file(b"mp42", b"isom");
+        let film = iso_file(*b"mp42", b"isom");
         let bytes = [drawn(ImageFormat::Jpeg), film].concat();
         assert_eq!(sniffed(&bytes), Ok(ImageKind::Jpeg));
     }
@@ -477,8 +477,8 @@ mod tests {
         assert!(is_refused(b"RIFF\x0c\0\0\0WEBPVP8 \0\0\0\0"));
         assert!(is_refused(b"RIFF\x0c\0\0\0WEBPEXIF\0\0\0\0"));
 
-        let ftyp = iso_box(b"ftyp", b"avif\0\0\0\0");
-        let (meta, mdat) = (iso_box(b"meta", &[]), iso_box(b"mdat", &[]));
+        let ftyp = iso_box(*b"ftyp", b"avif\0\0\0\0");
+        let (meta, mdat) = (iso_box(*b"meta", &[]), iso_box(*b"mdat", &[]));
         assert!(is_refused(&[ftyp.as_slice(), &meta].concat()));
         assert!(is_refused(&[ftyp.as_slice(), &mdat].concat()));
         assert!(sniffed(&[ftyp, meta, mdat].concat()).is_ok());
@@ -486,8 +486,8 @@ mod tests {
 
     #[test]
     fn a_box_may_be_large_or_reach_to_the_end() {
-        let ftyp = iso_box(b"ftyp", b"avif\0\0\0\0");
-        let meta = iso_box(b"meta", &[]);
+        let ftyp = iso_box(*b"ftyp", b"avif\0\0\0\0");
+        let meta = iso_box(*b"meta", &[]);
         let large =
             |size: u64| [b"\0\0\0\x01mdat", size.to_be_bytes().as_slice(), &[9; 4]].concat();
         for (mdat, is_whole) in [
@@ -523,13 +523,13 @@ mod tests {
             b"GIF88a\x01\0\x01\0\0\0\0;",
             b"RIFF\x04\0\0\0WAVE",
             b"\xFF\xD8\xFF",
-            &iso_file(b"heic", b"mif1heic"),
-            &iso_file(b"mp42", b"isomavc1"),
+            &iso_file(*b"heic", b"mif1heic"),
+            &iso_file(*b"mp42", b"isomavc1"),
             // The second word is a version, no brand.
             &[
-                iso_box(b"ftyp", b"heicavif"),
-                iso_box(b"meta", &[]),
-                iso_box(b"mdat", &[]),
+                iso_box(*b"ftyp", b"heicavif"),
+                iso_box(*b"meta", &[]),
+                iso_box(*b"mdat", &[]),
             ]
             .concat(),
         ] {
@@ -557,7 +557,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_bytes() {
-        let image = Image::parse(Bytes::from(iso_file(b"avif", b"")), 1_000).unwrap();
+        let image = Image::parse(Bytes::from(iso_file(*b"avif", b"")), 1_000).unwrap();
         assert_eq!(format!("{image:?}"), "Image(Avif, 96 bytes)");
     }
 
@@ -594,7 +594,7 @@ mod tests {
             repeated(b"RIFF\xF8\x11\x7A\0WEBP", b"EXIF\0\0\0\0"),
             repeated(b"GIF89a\x01\0\x01\0\0\0\0", &[0x21, 0xFE, 0]),
             repeated(b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\0\0\0\0\0\x02", &[1]),
-            repeated(&iso_file(b"avif", b""), b"\0\0\0\x08free"),
+            repeated(&iso_file(*b"avif", b""), b"\0\0\0\x08free"),
             repeated(b"\x7F\xFF\xFF\xFFftypmif1", b"mif1"),
         ] {
             let head = bytes[..24].escape_ascii().to_string();

@@ -145,11 +145,11 @@ mod tests {
 
     #[test]
     fn the_token_before_is_good_for_ten_seconds() {
-        let begun = Session::begin(UserId::new(at(0)), at(0), Duration::from_secs(60), None);
+        let begun = Session::begin(UserId::new(at(0)), at(0), Duration::from_mins(1), None);
         let first = begun.refresh.token;
         assert!(!begun.is_in_grace(first, at(0)));
 
-        let next = RefreshGrant::new(at(1), Duration::from_secs(60));
+        let next = RefreshGrant::new(at(1), Duration::from_mins(1));
         let rotated = begun.rotated(next.clone(), at(1));
         assert!(rotated.is_in_grace(first, at(10_001)));
         assert!(!rotated.is_in_grace(first, at(10_002)));
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_with_its_refresh_token() {
-        let session = Session::begin(UserId::new(at(0)), at(0), Duration::from_secs(60), None);
+        let session = Session::begin(UserId::new(at(0)), at(0), Duration::from_mins(1), None);
         assert!(!session.has_expired(at(59_999)));
         assert!(session.has_expired(at(60_000)));
     }

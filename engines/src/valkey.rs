@@ -248,3 +248,64 @@ fn in_wheel(folder: &Path) -> Option<PathBuf> {
         .map(|platform| platform.path().join("valkey-server"))
         .find(|program| program.is_file())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn it_answers_until_it_is_killed_and_again_after_a_restart() {
+        let mut valkey = Valkey::start().unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, valkey.port()));
+        assert!(answers(address, valkey.password()));
+        assert!(!answers(address, "guess"));
+        valkey.kill();
+        assert!(!answers(address, valkey.password()));
+        valkey.restart().unwrap();
+        assert!(answers(address, valkey.password()));
+    }
+
+    #[test]
+    fn it_dies_with_its_owner() {
+        let mut valkey = Valkey::start().unwrap();
+        let mut process = valkey.process.take().unwrap();
+        // What the system does for an owner who is killed.
+        drop(process.stdin.take());
+        assert_eq!(process.wait().unwrap().signal(), Some(9));
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_told_at_once() {
+        let first = Valkey::start().unwrap();
+        let mut second = Valkey::start().unwrap();
+        second.kill();
+        second.port = first.port();
+        let error = second.run().unwrap_err();
+        assert!(matches!(error, ValkeyError::NotStarted { .. }), "{error:?}");
+        assert!(
+            error.to_string().contains("Address already in use"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn many_at_once_install_one_wheel() {
+        let target = tempfile::tempdir().unwrap();
+        let programs: Vec<_> = thread::scope(|scope| {
+            let all: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| installed(target.path()).unwrap()))
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(programs.iter().all(|program| *program == programs[0]));
+        let version = Command::new(&programs[0])
+            .arg("--version")
+            .output()
+            .unwrap();
+        assert!(String::from_utf8_lossy(&version.stdout).contains("v=9.1.2"));
+        let left: Vec<_> = fs::read_dir(target.path()).unwrap().collect();
+        assert_eq!(left.len(), 2, "the wheel and the lock: {left:?}");
+    }
+}

@@ -67,7 +67,8 @@ async fn find(
 #[tokio::test]
 async fn sessions_on_valkey_meet_the_contract() {
     let valkey = Valkey::start().unwrap();
-    contracts::session_store(&Sessions::Redis(sessions_on(&valkey))).await;
+    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
+    contracts::session_store(&sessions).await;
 }
 
 #[tokio::test]
@@ -236,7 +237,10 @@ async fn a_damaged_record_on_valkey_is_told_and_kept() {
     sessions.create(&session, now).await.unwrap();
     let () = redis.hset(key(&session), "issued_at", "").await.unwrap();
     let found = find(&sessions, &session, now).await;
-    assert!(matches!(found, Err(RepositoryError::Corrupt(_))), "{found:?}");
+    assert!(
+        matches!(found, Err(RepositoryError::Corrupt(_))),
+        "{found:?}"
+    );
 
     let session = begin(now);
     let () = redis.set(key(&session), "no hash").await.unwrap();

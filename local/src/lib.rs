@@ -100,10 +100,10 @@ pub enum StartError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// See [`DynamoDbError`].
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = if matches!(.0, DynamoDbError::Unusable { .. }) { ELSEWHERE } else { "" })]
     DynamoDb(#[from] DynamoDbError),
     /// See [`S3Error`].
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = if matches!(.0, S3Error::Unusable { .. }) { ELSEWHERE } else { "" })]
     S3(#[from] S3Error),
     /// An engine refuses a table or the bucket.
     #[error(
@@ -122,6 +122,8 @@ pub enum StartError {
     #[error("the demo cannot be filled in: {0}; start without --demo, or with an empty folder")]
     Demo(#[from] DemoError),
 }
+
+const ELSEWHERE: &str = "; choose another folder with --data-dir, or keep nothing with --memory";
 
 /// What is at the bottom of an error, in one line.
 fn root(error: &dyn std::error::Error) -> String {

@@ -162,18 +162,10 @@ mod tests {
 
     const MAX_BYTES: usize = 1_000;
 
-    fn picture() -> Option<Bytes> {
-        Some(Bytes::from_static(sample::GIF))
-    }
+    const PICTURE: Option<Bytes> = Some(Bytes::from_static(sample::GIF));
 
     fn rice() -> NewFood {
-        NewFood::parse(
-            " Jollof rice ",
-            "<p>With plantain</p>",
-            picture(),
-            MAX_BYTES,
-        )
-        .unwrap()
+        NewFood::parse(" Jollof rice ", "<p>With plantain</p>", PICTURE, MAX_BYTES).unwrap()
     }
 
     fn wrong(title: &str, description: &str, image: Option<Bytes>) -> Vec<InvalidFoodField> {
@@ -226,7 +218,7 @@ mod tests {
     #[test]
     fn a_description_that_is_all_script_counts_as_missing() {
         assert_eq!(
-            wrong("Rice", "<script>steal()</script>", picture()),
+            wrong("Rice", "<script>steal()</script>", PICTURE),
             [InvalidFoodField::DescriptionRequired]
         );
     }
@@ -276,7 +268,7 @@ mod tests {
         let ada = ada(&users).await;
         let hostile = "<p onclick=\"steal()\">Good<script>steal()</script> \
                        <a href=\"javascript:steal()\">rice</a></p>";
-        let new = NewFood::parse("Rice", hostile, picture(), MAX_BYTES).unwrap();
+        let new = NewFood::parse("Rice", hostile, PICTURE, MAX_BYTES).unwrap();
         let food = create_food(&users, &foods, &images, &FixedClock::default(), ada.id, new)
             .await
             .unwrap();
@@ -297,7 +289,7 @@ mod tests {
         let first = create_food(&users, &foods, &images, &clock, ada.id, rice())
             .await
             .unwrap();
-        let same = NewFood::parse("JOLLOF RICE", "Mine", picture(), MAX_BYTES).unwrap();
+        let same = NewFood::parse("JOLLOF RICE", "Mine", PICTURE, MAX_BYTES).unwrap();
         let refused = create_food(&users, &foods, &images, &clock, ada.id, same).await;
         assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
         assert_eq!(images.count(), 1);

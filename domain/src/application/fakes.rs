@@ -29,8 +29,8 @@ pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
         access: PlainSigner("access"),
         refresh: PlainSigner("refresh"),
         lifetimes: Lifetimes {
-            access: Duration::from_secs(15 * 60),
-            refresh: Duration::from_secs(7 * 24 * 60 * 60),
+            access: Duration::from_mins(15),
+            refresh: Duration::from_hours(7 * 24),
         },
     }
 }

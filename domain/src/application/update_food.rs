@@ -209,7 +209,7 @@ mod tests {
         foods.create(&food).await.unwrap();
         images.put(&food.image, &sample::image()).await.unwrap();
         let clock = FixedClock::at(food.updated_at);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         (food, clock)
     }
 
