@@ -307,11 +307,8 @@ async fn tokens_that_are_not_ours_are_refused(
                 .unwrap(),
             REFUSED,
         ),
-        (format!("{head}.{body}x.{signature}"), MALFORMED),
-        (
-            format!("{head}.{body}.{}", signature.to_lowercase()),
-            REFUSED,
-        ),
+        (format!("{head}.{body}x.{signature}"), REFUSED),
+        (format!("{head}.{body}.{}", "A".repeat(43)), REFUSED),
         (format!("{head}.{body}."), REFUSED),
         (format!("eyJhbGciOiJub25lIn0.{body}."), MALFORMED),
         (format!("{head}.{body}"), MALFORMED),
@@ -320,11 +317,6 @@ async fn tokens_that_are_not_ours_are_refused(
         (String::new(), MALFORMED),
     ] {
         for answer in signed_in_routes(&api, Some(&token)).await {
-            // The signature of a changed body cannot be right, and the body may not be readable.
-            if problem == MALFORMED && answer.json()["error"] == REFUSED.1 {
-                assert!(token.starts_with(head) && token.contains('x'), "{token}");
-                continue;
-            }
             answer.is_problem(401, &[problem]);
             let challenge = answer.header("www-authenticate");
             assert!(challenge.starts_with("Bearer realm="), "{challenge}");
@@ -610,12 +602,10 @@ async fn extra_members_bind_to_nothing_in_login_and_refresh() {
     assert_eq!(member(&body).id, eve.id);
     let body = json!({"refresh_token": eve.refresh, "user_id": ada.id, "access_token": ada.access});
     let answer = api.post("/refresh").json(&body).send().await;
-    let food = api.share(
-        &Member {
-            access: tokens(&answer).0,
-            ..eve.clone()
-        },
-        "Fufu",
-    );
-    assert_eq!(food.await["user_id"], eve.id);
+    let refreshed = Member {
+        access: tokens(&answer).0,
+        ..eve.clone()
+    };
+    let food = api.share(&refreshed, "Fufu").await;
+    assert_eq!(food["user_id"], eve.id);
 }

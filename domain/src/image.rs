@@ -371,6 +371,7 @@ mod tests {
         [&jpeg[..2], inserted, &jpeg[2..]].concat()
     }
 
+    // What the library does not write, as Pillow 13 does: 24 by 24 pixels.
     const PROGRESSIVE_JPEG: &[u8] = include_bytes!("../tests/pictures/progressive.jpg");
     const JPEG_WITH_RESTARTS: &[u8] = include_bytes!("../tests/pictures/restarts.jpg");
     const LOSSY_WEBP: &[u8] = include_bytes!("../tests/pictures/lossy.webp");
@@ -572,11 +573,11 @@ mod tests {
         }
     }
 
-    /// Eight megabytes that keep a walker at work to the end: a walker that looks at each byte
-    /// more than a few times would take hours.
+    /// Megabytes that keep a walker at work to the end: one that looked at all of them for each
+    /// would take an hour.
     #[test]
     fn hostile_bytes_are_walked_once() {
-        const SIZE: usize = 8_000_000;
+        const SIZE: usize = 2_000_000;
         let repeated = |head: &[u8], unit: &[u8]| {
             let mut bytes = head.to_vec();
             bytes.extend(unit.iter().cycle().take(SIZE - head.len()));
@@ -591,7 +592,7 @@ mod tests {
             repeated(&scan, &[0xFF, 0xDA, 0, 2]),
             repeated(&[0xFF, 0xD8], &[0xFF, 0xE0, 0, 2]),
             repeated(b"\x89PNG\r\n\x1A\n", &[0]),
-            repeated(b"RIFF\xF8\x11\x7A\0WEBP", b"EXIF\0\0\0\0"),
+            repeated(b"RIFF\x78\x84\x1E\0WEBP", b"EXIF\0\0\0\0"),
             repeated(b"GIF89a\x01\0\x01\0\0\0\0", &[0x21, 0xFE, 0]),
             repeated(b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\0\0\0\0\0\x02", &[1]),
             repeated(&iso_file(*b"avif", b""), b"\0\0\0\x08free"),

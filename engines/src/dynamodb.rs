@@ -4,6 +4,7 @@
 //! nothing. The log is not synced to the disk by every write: a power cut may take the last ones,
 //! but never damages the file.
 
+use std::fmt::{self, Display};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use thiserror::Error;
 use crate::server::Server;
 
 /// How often expired items are removed.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Why the engine does not start.
 #[derive(Debug, Error)]
@@ -59,8 +60,8 @@ pub struct DynamoDb {
 #[derive(Clone)]
 struct SharedDatabase(Database);
 
-impl std::fmt::Debug for SharedDatabase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SharedDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Database")
     }
 }
@@ -69,12 +70,12 @@ impl DynamoDb {
     /// Keeps nothing.
     pub fn memory() -> Result<Self, DynamoDbError> {
         let path = Path::new(":memory:");
-        Self::start(Database::memory().map_err(|error| unusable(path, error))?)
+        Self::start(Database::memory().map_err(|error| unusable(path, &error))?)
     }
 
     /// Keeps everything in this file, which is made when it is not there.
     pub fn open(path: &Path) -> Result<Self, DynamoDbError> {
-        if path.try_exists().map_err(|error| unusable(path, error))? {
+        if path.try_exists().map_err(|error| unusable(path, &error))? {
             check(path)?;
         } else {
             create(path)?;
@@ -82,16 +83,16 @@ impl DynamoDb {
         let database = database(path)?;
         database
             .disable_bulk_loading()
-            .map_err(|error| unusable(path, error))?;
+            .map_err(|error| unusable(path, &error))?;
         Self::start(database)
     }
 
     fn start(database: Database) -> Result<Self, DynamoDbError> {
-        let served = database.clone();
+        let clone = database.clone();
         let server = Server::start("dynamodb", |listener, stop| async move {
             // An error is a stop that was dropped, which is a stop.
             let stop = async { stop.await.unwrap_or_default() };
-            if let Err(error) = server::serve_with_shutdown(listener, served, stop).await {
+            if let Err(error) = server::serve_with_shutdown(listener, clone, stop).await {
                 tracing::error!(error, "the DynamoDB engine stopped");
             }
         })?;
@@ -132,14 +133,14 @@ fn sweep(database: &Database) -> Result<usize, SweepError> {
         .map_err(|error| SweepError(error.to_string()))
 }
 
-fn unusable(path: &Path, reason: impl ToString) -> DynamoDbError {
+fn unusable(path: &Path, reason: &(impl Display + ?Sized)) -> DynamoDbError {
     DynamoDbError::Unusable {
         path: path.to_owned(),
         reason: reason.to_string(),
     }
 }
 
-fn damaged(path: &Path, reason: impl ToString) -> DynamoDbError {
+fn damaged(path: &Path, reason: &(impl Display + ?Sized)) -> DynamoDbError {
     DynamoDbError::Damaged {
         path: path.to_owned(),
         reason: reason.to_string(),
@@ -150,7 +151,7 @@ fn database(path: &Path) -> Result<Database, DynamoDbError> {
     let name = path
         .to_str()
         .ok_or_else(|| unusable(path, "the path is not UTF-8"))?;
-    Database::new(name).map_err(|error| unusable(path, error))
+    Database::new(name).map_err(|error| unusable(path, &error))
 }
 
 /// Made under another name and renamed: a process that is killed meanwhile leaves no half of it, and
@@ -165,18 +166,18 @@ fn create(path: &Path) -> Result<(), DynamoDbError> {
     for leftover in [".new", ".new-wal", ".new-shm", "-wal", "-shm"].map(beside) {
         match fs::remove_file(&leftover) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(unusable(&leftover, error));
+                return Err(unusable(&leftover, &error));
             }
             _ => {}
         }
     }
     drop(database(&new)?);
-    fs::rename(&new, path).map_err(|error| unusable(path, error))
+    fs::rename(&new, path).map_err(|error| unusable(path, &error))
 }
 
 /// dynoxide notices a damaged page when a request comes upon it; we want to know before.
 fn check(path: &Path) -> Result<(), DynamoDbError> {
-    let metadata = fs::metadata(path).map_err(|error| unusable(path, error))?;
+    let metadata = fs::metadata(path).map_err(|error| unusable(path, &error))?;
     if !metadata.is_file() {
         return Err(unusable(path, "it is not a file"));
     }
@@ -188,12 +189,12 @@ fn check(path: &Path) -> Result<(), DynamoDbError> {
             .and_then(|file| file.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)));
     match verdict {
         Ok(verdict) if verdict == "ok" => Ok(()),
-        Ok(verdict) => Err(damaged(path, verdict)),
+        Ok(verdict) => Err(damaged(path, &verdict)),
         Err(error) => match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-                Err(damaged(path, error))
+                Err(damaged(path, &error))
             }
-            _ => Err(unusable(path, error)),
+            _ => Err(unusable(path, &error)),
         },
     }
 }

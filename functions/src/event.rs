@@ -45,9 +45,9 @@ pub async fn answer(handler: &impl Handler, event: &str) -> ApiGatewayV2httpResp
     response
 }
 
-/// `lambda_http` trusts API Gateway and panics on a body that is no base64 and on a target that is
-/// no URI; and its parser refuses events whose headers are not ASCII. A client can cause some of
-/// that, and must get an answer.
+/// `lambda_http` trusts API Gateway: it panics on a body that is no base64 and on a target that is no
+/// URI, and an event that does not parse is a failure of the function. Whatever a client can get
+/// through API Gateway must have an answer (docs/decisions/0006-events-are-checked-first.md).
 fn read(event: &str) -> Result<Request, ApiError> {
     let invalid = |what: &'static str| ApiError::invalid_request(what);
     let mut event: ApiGatewayV2httpRequest = serde_json::from_str(event)

@@ -24,6 +24,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// All attempts together.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 const MAX_ATTEMPTS: u32 = 4;
+/// Attempts are as far apart as AWS recommends for `DynamoDB`, instead of a second and more.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What an AWS client needs to know: the variables that Lambda sets, by their own names.
 #[derive(Clone)]
@@ -56,6 +59,13 @@ pub struct Aws {
     http: SharedHttpClient,
 }
 
+impl std::fmt::Debug for Aws {
+    /// The region only: the rest has secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Aws({})", self.settings.region)
+    }
+}
+
 impl Aws {
     /// Connects to nothing yet.
     pub fn new(settings: AwsSettings) -> Result<Self, InvalidCaBundle> {
@@ -86,7 +96,7 @@ impl Aws {
             ))
             .credentials_provider(self.credentials())
             .http_client(self.http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+            .retry_config(retries())
             .timeout_config(timeouts())
             .sleep_impl(TokioSleep::new());
         config.set_endpoint_url(self.settings.dynamodb_endpoint.clone());
@@ -102,7 +112,7 @@ impl Aws {
             ))
             .credentials_provider(self.credentials())
             .http_client(self.http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+            .retry_config(retries())
             .timeout_config(timeouts())
             .sleep_impl(TokioSleep::new())
             .force_path_style(self.settings.s3_endpoint.is_some());
@@ -122,6 +132,13 @@ impl Aws {
 }
 
 const PEM_HEADER: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE)
+}
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()

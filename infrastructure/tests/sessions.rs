@@ -1,6 +1,8 @@
 //! The contract of the sessions, on a real Valkey and on the `DynamoDB` engine, and what is special
 //! about each.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +26,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const LIFETIME: Duration = Duration::from_secs(3600);
+const LIFETIME: Duration = Duration::from_hours(1);
 
 fn begin(now: Timestamp) -> Session {
     Session::begin(UserId::new(now), now, LIFETIME, None)
@@ -91,7 +93,7 @@ async fn a_key_lives_as_long_as_its_session() {
     let left: i64 = redis.pttl(key(&session)).await.unwrap();
     assert!(nearly(3_600_000).contains(&left), "{left}");
 
-    let later = now.plus(Duration::from_secs(1800));
+    let later = now.plus(Duration::from_mins(30));
     let next = RefreshGrant::new(later, LIFETIME * 2);
     let rotation = sessions
         .rotate(
@@ -129,7 +131,7 @@ async fn nothing_is_left_of_a_session_that_is_over() {
     sessions.create(&reused, now).await.unwrap();
     let (_, rotation) = rotate(&sessions, &reused, now).await;
     assert!(matches!(rotation, Ok(Rotation::Rotated(_))), "{rotation:?}");
-    let much_later = now.plus(Duration::from_secs(60));
+    let much_later = now.plus(Duration::from_mins(1));
     let (_, rotation) = rotate(&sessions, &reused, much_later).await;
     assert!(matches!(rotation, Ok(Rotation::Reused)), "{rotation:?}");
 

@@ -183,13 +183,13 @@ mod tests {
         assert_ne!(made.access_secret, made.refresh_secret);
 
         let file = dir.path().join("secrets.json");
-        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(), 0o600);
+        let rights = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(rights(), 0o600);
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
         let kept = dir.secrets().unwrap();
         assert_eq!(kept.access_secret, made.access_secret);
         assert_eq!(kept.refresh_secret, made.refresh_secret);
-        assert_eq!(mode(), 0o600);
+        assert_eq!(rights(), 0o600);
         assert!(!dir.path().join("secrets.json.tmp").exists());
     }
 

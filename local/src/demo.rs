@@ -44,7 +44,7 @@ struct Dish {
     description: &'static str,
     format: ImageFormat,
     table: [u8; 3],
-    dish: [u8; 3],
+    colour: [u8; 3],
 }
 
 const PEOPLE: [Person; 3] = [
@@ -58,14 +58,14 @@ const PEOPLE: [Person; 3] = [
                 description: "<p>Smoky, red and <strong>never</strong> without plantain.</p>",
                 format: ImageFormat::Jpeg,
                 table: [92, 64, 51],
-                dish: [207, 84, 32],
+                colour: [207, 84, 32],
             },
             Dish {
                 title: "Egusi soup",
                 description: "<p>Melon seeds and bitter leaf. Eat it with your hands.</p>",
                 format: ImageFormat::Png,
                 table: [120, 144, 156],
-                dish: [181, 148, 53],
+                colour: [181, 148, 53],
             },
         ],
     },
@@ -80,14 +80,14 @@ const PEOPLE: [Person; 3] = [
                               <li>Sichuan pepper</li></ul>",
                 format: ImageFormat::Jpeg,
                 table: [55, 71, 79],
-                dish: [171, 40, 30],
+                colour: [171, 40, 30],
             },
             Dish {
                 title: "Scallion pancakes",
                 description: "<p>Flaky layers, best straight from the pan.</p>",
                 format: ImageFormat::Jpeg,
                 table: [84, 110, 84],
-                dish: [226, 190, 120],
+                colour: [226, 190, 120],
             },
         ],
     },
@@ -101,14 +101,14 @@ const PEOPLE: [Person; 3] = [
                 description: "<p>Egg noodles, mountain cheese, <em>a lot</em> of onions.</p>",
                 format: ImageFormat::Jpeg,
                 table: [121, 85, 72],
-                dish: [240, 200, 80],
+                colour: [240, 200, 80],
             },
             Dish {
                 title: "Gazpacho",
                 description: "<p>Summer in a glass: tomatoes, cucumber, bread, olive oil.</p>",
                 format: ImageFormat::Png,
                 table: [176, 190, 197],
-                dish: [214, 60, 40],
+                colour: [214, 60, 40],
             },
         ],
     },
@@ -202,15 +202,15 @@ impl Dish {
         const RIM: [u8; 3] = [214, 208, 198];
         let picture = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
             let (from_left, from_top) = (x.abs_diff(WIDTH / 2), y.abs_diff(HEIGHT / 2));
-            let colour = match from_left * from_left + from_top * from_top {
-                0..=7_000 => self.dish,
+            let seen = match from_left * from_left + from_top * from_top {
+                0..=7_000 => self.colour,
                 7_001..=11_700 => PLATE,
                 11_701..=14_000 => RIM,
                 _ => self.table,
             };
             // Light falls in from the top left.
             let shade = 255 - (x + y) * 80 / (WIDTH + HEIGHT);
-            Rgb(colour.map(|part| u8::try_from(u32::from(part) * shade / 255).unwrap_or(u8::MAX)))
+            Rgb(seen.map(|part| u8::try_from(u32::from(part) * shade / 255).unwrap_or(u8::MAX)))
         });
         let mut file = Cursor::new(Vec::new());
         let written = picture.write_to(&mut file, self.format);

@@ -1,4 +1,4 @@
-//! The CDN at home: pictures under `/images/`, read from the bucket as CloudFront reads them.
+//! The CDN at home: pictures under `/images/`, read from the bucket as `CloudFront` reads them.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;

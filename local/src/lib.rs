@@ -139,6 +139,7 @@ fn root(error: &dyn std::error::Error) -> String {
 pub struct Local {
     base_url: String,
     data_dir: Option<PathBuf>,
+    aws: Aws,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
     engines: Engines,
@@ -149,7 +150,7 @@ pub struct Local {
 struct Engines {
     dynamodb: DynamoDb,
     s3: S3,
-    _data_dir: Option<DataDir>,
+    data_dir: Option<DataDir>,
 }
 
 impl Engines {
@@ -160,7 +161,7 @@ impl Engines {
                 let engines = Self {
                     dynamodb: DynamoDb::memory()?,
                     s3: S3::temporary(key, secret)?,
-                    _data_dir: None,
+                    data_dir: None,
                 };
                 Ok((engines, Secrets::generate()?))
             }
@@ -170,7 +171,7 @@ impl Engines {
                 let engines = Self {
                     dynamodb: DynamoDb::open(&dir.database())?,
                     s3: S3::open(&dir.images(), key, secret)?,
-                    _data_dir: Some(dir),
+                    data_dir: Some(dir),
                 };
                 Ok((engines, secrets))
             }
@@ -222,7 +223,8 @@ impl Local {
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             base_url,
-            data_dir: engines._data_dir.as_ref().map(|dir| dir.path().to_owned()),
+            data_dir: engines.data_dir.as_ref().map(|dir| dir.path().to_owned()),
+            aws,
             stop,
             server: tokio::spawn(gateway.run(listener, stopped)),
             engines,
@@ -237,6 +239,11 @@ impl Local {
     /// The absolute path of the folder; `None` when nothing is kept.
     pub fn data_dir(&self) -> Option<&Path> {
         self.data_dir.as_deref()
+    }
+
+    /// Clients of the engines, to look at what is behind the API.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
     }
 
     /// Takes no more requests, ends those that have begun, within a few seconds, and then the

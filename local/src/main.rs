@@ -8,15 +8,10 @@ use clap::Parser;
 use functions::routes::ROUTES;
 use local::cli::Args;
 use local::{Local, Options, demo};
-use mimalloc::MiMalloc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-
-/// glibc keeps what hashing a password or reading a picture took: 40 MB more once it was used.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {

@@ -78,8 +78,8 @@ fn name(segment: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn names(method: Method, path: &str) -> Option<&'static str> {
-        find(&method, path).map(|found| found.route.name)
+    fn names(method: &Method, path: &str) -> Option<&'static str> {
+        find(method, path).map(|found| found.route.name)
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
                 .path
                 .replace("{food_id}", "1")
                 .replace("{user_id}", "1");
-            assert_eq!(names(method, &path), Some(route.name), "{path}");
+            assert_eq!(names(&method, &path), Some(route.name), "{path}");
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
             (Method::GET, "/food/1/2"),
             (Method::GET, "/login"),
         ] {
-            assert_eq!(names(method, path), None, "{path}");
+            assert_eq!(names(&method, path), None, "{path}");
         }
     }
 

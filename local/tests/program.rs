@@ -139,7 +139,11 @@ fn a_damaged_database_is_a_one_line_error_and_stays_as_it_is() {
 
 #[test]
 fn a_part_of_the_folder_that_cannot_be_used_is_a_one_line_error() {
-    for (part, is_file) in [("dynamodb.sqlite", false), ("images", true), ("lock", false)] {
+    for (part, is_file) in [
+        ("dynamodb.sqlite", false),
+        ("images", true),
+        ("lock", false),
+    ] {
         let folder = Folder::new();
         fs::create_dir(&folder.path).unwrap();
         let path = folder.path.join(part);
@@ -149,7 +153,10 @@ fn a_part_of_the_folder_that_cannot_be_used_is_a_one_line_error() {
             fs::create_dir(&path).unwrap();
         }
         let output = output(&["--port", "0", "--data-dir", folder.path.to_str().unwrap()]);
-        assert_refused(&output, &[folder.path.to_str().unwrap(), "--data-dir", "--memory"]);
+        assert_refused(
+            &output,
+            &[folder.path.to_str().unwrap(), "--data-dir", "--memory"],
+        );
     }
 }
 

@@ -6,5 +6,5 @@ pub mod pictures;
 pub mod runtime_api;
 pub mod scene;
 
-pub use client::{Answer, Api, Member};
+pub use client::{Answer, Api};
 pub use form::Form;

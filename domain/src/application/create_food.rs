@@ -33,6 +33,9 @@ pub enum InvalidFoodField {
     /// A description longer than [`Description::MAX_CHARS`].
     #[error("the description is too long")]
     DescriptionTooLong,
+    /// A description with too many tags, or too long ones.
+    #[error("the description has too much markup")]
+    DescriptionTooMuchMarkup,
     /// No picture.
     #[error("a picture is required")]
     ImageRequired,
@@ -57,6 +60,7 @@ pub(super) fn parse_description(raw: &str) -> Result<Description, InvalidFoodFie
     Description::sanitize(raw).map_err(|error| match error {
         InvalidDescription::Empty => InvalidFoodField::DescriptionRequired,
         InvalidDescription::TooLong => InvalidFoodField::DescriptionTooLong,
+        InvalidDescription::TooMuchMarkup => InvalidFoodField::DescriptionTooMuchMarkup,
     })
 }
 

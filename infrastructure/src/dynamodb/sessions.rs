@@ -18,7 +18,7 @@ use domain::session::{RefreshGrant, Rotation, Session, Superseded, UserAgent};
 use domain::store::SessionStore;
 
 use super::error::unavailable;
-use super::item::{Item, corrupt, millis, number, read, read_millis, read_text, text};
+use super::item::{Item, millis, number, read, read_millis, text};
 use super::table::sessions as table;
 
 const IS_CURRENT: &str = "#token = :presented AND refresh_expires_at > :now";
@@ -48,20 +48,14 @@ fn ttl(expires_at: Timestamp) -> AttributeValue {
 }
 
 fn session(item: &Item) -> Result<Session, RepositoryError> {
-    let previous = match item.get("previous") {
-        None => None,
-        Some(_) => Some(Superseded {
+    let superseded = || {
+        Ok(Superseded {
             token: read(item, "previous", TokenId::parse)?,
             at: read_millis(item, "rotated_at")?,
-        }),
+        })
     };
-    let user_agent = match item.get("user_agent") {
-        None => None,
-        Some(_) => {
-            let agent = UserAgent::parse(read_text(item, "user_agent")?);
-            Some(agent.ok_or_else(|| corrupt("user_agent"))?)
-        }
-    };
+    let agent = || read(item, "user_agent", |raw| UserAgent::parse(raw).ok_or(()));
+    let has = |name| item.contains_key(name);
     Ok(Session {
         id: read(item, table::SK, SessionId::parse)?,
         user: read(item, table::PK, UserId::parse)?,
@@ -70,9 +64,9 @@ fn session(item: &Item) -> Result<Session, RepositoryError> {
             issued_at: read_millis(item, "issued_at")?,
             expires_at: read_millis(item, "refresh_expires_at")?,
         },
-        previous,
+        previous: has("previous").then(superseded).transpose()?,
         created_at: read_millis(item, "created_at")?,
-        user_agent,
+        user_agent: has("user_agent").then(agent).transpose()?,
     })
 }
 

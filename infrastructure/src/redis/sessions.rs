@@ -151,7 +151,12 @@ fn moment(raw: &str) -> Option<Timestamp> {
 }
 
 fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, RepositoryError> {
-    let previous = read_optional(record, "previous", token)?;
+    let superseded = |token| {
+        Ok(Superseded {
+            token,
+            at: read(record, "rotated_at", moment)?,
+        })
+    };
     Ok(Session {
         id,
         user,
@@ -160,13 +165,9 @@ fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, Repo
             issued_at: read(record, "issued_at", moment)?,
             expires_at: read(record, "expires_at", moment)?,
         },
-        previous: match previous {
-            None => None,
-            Some(token) => Some(Superseded {
-                token,
-                at: read(record, "rotated_at", moment)?,
-            }),
-        },
+        previous: read_optional(record, "previous", token)?
+            .map(superseded)
+            .transpose()?,
         created_at: read(record, "created_at", moment)?,
         user_agent: read_optional(record, "user_agent", UserAgent::parse)?,
     })
