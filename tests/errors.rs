@@ -1,5 +1,6 @@
 //! Errors on every path: problems with flat codes, and CORS headers on them too.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use functions::api::Api as Functions;
 use functions::settings::Settings;
 use http::Method;
@@ -90,6 +91,33 @@ async fn the_allowed_origin_is_a_setting() {
     ] {
         let answer = api.get("/food").header("origin", origin).send().await;
         assert_eq!(answer.header("access-control-allow-origin"), allowed);
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_is_a_500_that_tells_nothing() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let food = api.share(&ada, "Soup").await;
+    let id = food["id"].as_str().unwrap();
+    api.local
+        .aws()
+        .dynamodb()
+        .update_item()
+        .table_name("foods")
+        .key("pk", AttributeValue::S(format!("FOOD#{id}")))
+        .update_expression("REMOVE title")
+        .send()
+        .await
+        .unwrap();
+    let path = format!("/food/{id}");
+    for answer in [
+        api.get(&path).send().await,
+        api.get("/food").send().await,
+        api.delete(&path).bearer(&ada).send().await,
+    ] {
+        let sentence = "something went wrong on our side";
+        answer.is_problem(500, &[("internal_error", sentence)]);
     }
 }
 

@@ -111,8 +111,11 @@ impl UserAgent {
 
     /// `None` for an empty text.
     pub fn parse(raw: &str) -> Option<Self> {
-        let text: String = raw.trim().chars().take(Self::MAX_CHARS).collect();
-        (!text.is_empty()).then_some(Self(text))
+        let raw = raw.trim();
+        let end = raw.char_indices().nth(Self::MAX_CHARS);
+        // Also what stands at the cut is trimmed, so that what is stored reads back the same.
+        let text = end.map_or(raw, |(end, _)| raw[..end].trim_end());
+        (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
     /// What the client calls itself.
@@ -168,5 +171,8 @@ mod tests {
         let agent = UserAgent::parse(&"é".repeat(300)).unwrap();
         assert_eq!(agent.as_str().chars().count(), 256);
         assert_eq!(UserAgent::parse("  "), None);
+        let space_at_the_cut = format!("{} {}", "a".repeat(255), "b".repeat(9));
+        let agent = UserAgent::parse(&space_at_the_cut).unwrap();
+        assert_eq!(UserAgent::parse(agent.as_str()), Some(agent));
     }
 }

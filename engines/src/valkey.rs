@@ -2,7 +2,7 @@
 //! wheel, kept in the target folder.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -52,7 +51,6 @@ pub enum ValkeyError {
 #[derive(Debug)]
 pub struct Valkey {
     program: PathBuf,
-    folder: TempDir,
     /// Proves that who answers is ours: another server may be on the port.
     password: String,
     port: u16,
@@ -64,9 +62,6 @@ impl Valkey {
     pub fn start() -> Result<Self, ValkeyError> {
         let mut valkey = Self {
             program: program()?,
-            folder: tempfile::Builder::new()
-                .prefix("food-app-valkey-")
-                .tempdir()?,
             password: Uuid::new_v4().simple().to_string(),
             port: 0,
             process: None,
@@ -117,7 +112,7 @@ impl Valkey {
     }
 
     fn run(&mut self) -> Result<(), ValkeyError> {
-        let log = self.folder.path().join("log");
+        let mut log = tempfile::tempfile()?;
         let process = Command::new("sh")
             .args(["-c", WATCHED, "valkey"])
             .arg(&self.program)
@@ -125,10 +120,9 @@ impl Valkey {
             .args(["--port", &self.port.to_string()])
             .args(["--requirepass", &self.password])
             .args(["--save", "", "--appendonly", "no"])
-            .arg("--dir")
-            .arg(self.folder.path())
+            .current_dir(std::env::temp_dir())
             .stdin(Stdio::piped())
-            .stdout(File::create(&log)?)
+            .stdout(log.try_clone()?)
             .stderr(Stdio::null())
             .spawn()?;
         // From here on dropping ends it.
@@ -148,10 +142,12 @@ impl Valkey {
             thread::sleep(POLL_INTERVAL);
         };
         self.kill();
-        let log = fs::read_to_string(log).unwrap_or_default();
+        let mut said = String::new();
+        log.rewind()?;
+        log.read_to_string(&mut said)?;
         Err(ValkeyError::NotStarted {
             program: self.program.clone(),
-            reason: format!("{reason}; {}", log.trim()),
+            reason: format!("{reason}; {}", said.trim()),
         })
     }
 }

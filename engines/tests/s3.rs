@@ -112,12 +112,12 @@ async fn nothing_is_left_of_a_temporary_one() {
     let s3 = S3::temporary("key", "secret").unwrap();
     create_bucket(&client(&s3), &marker).await.unwrap();
     let left = || {
-        let roots = fs::read_dir(std::env::temp_dir()).unwrap();
-        roots
-            .map(|root| root.unwrap().path().join(&marker))
-            .find(|bucket| bucket.exists())
+        let folders = fs::read_dir(std::env::temp_dir()).unwrap();
+        folders
+            .map(|folder| folder.unwrap().path())
+            .find(|folder| folder.join("root").join(&marker).exists())
     };
-    assert!(left().is_some());
+    let folder = left().unwrap();
     drop(s3);
-    assert_eq!(left(), None);
+    assert!(!folder.exists());
 }

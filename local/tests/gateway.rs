@@ -1,5 +1,7 @@
 //! What API Gateway would do, seen by a client of `Local`.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 mod support;
 
 use std::io::{Read, Write};

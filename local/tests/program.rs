@@ -1,5 +1,7 @@
 //! The real program: how it starts, what it says, how it ends, and what it keeps.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 mod support;
 
 use std::fs;

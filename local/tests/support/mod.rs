@@ -137,7 +137,7 @@ impl Client {
         let own_host = ("Host", self.address.as_str());
         let has_host = headers.iter().any(|(name, _)| *name == "Host");
         for (name, value) in headers.iter().chain((!has_host).then_some(&own_host)) {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         head
     }
