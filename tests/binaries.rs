@@ -51,7 +51,14 @@ async fn every_binary_answers_its_events() {
             check(name, &running.invoke(&event(name)).await, status, &body);
         }
         let log = running.log().await;
-        for secret in ["@example.com", "analytical", "anchors", "secret", "eyJ", "$argon2"] {
+        for secret in [
+            "@example.com",
+            "analytical",
+            "anchors",
+            "secret",
+            "eyJ",
+            "$argon2",
+        ] {
             assert!(!log.contains(secret), "{name} wrote {secret}: {log}");
         }
     }

@@ -22,7 +22,7 @@ use domain::token::{SignError, TokenError};
 use domain::user::UserName;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use serde_json::{Map, Value};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::response::Reply;
 
@@ -139,15 +139,7 @@ impl ApiError {
 
     /// The problem as the client sees it.
     pub(crate) fn into_reply(self) -> Reply {
-        let mut problem = Map::new();
-        problem.insert("type".to_owned(), "about:blank".into());
-        let title = self.status.canonical_reason().unwrap_or_default();
-        problem.insert("title".to_owned(), title.into());
-        problem.insert("status".to_owned(), self.status.as_u16().into());
-        for (code, sentence) in self.codes {
-            problem.insert(code.to_owned(), sentence.into());
-        }
-        let body = Value::Object(problem).to_string();
+        let body = serde_json::to_string(&Problem(&self)).expect("texts and a number");
         let mut reply = Reply::json(self.status, "application/problem+json", body);
         if let Some(challenge) = self.challenge {
             reply
@@ -160,6 +152,24 @@ impl ApiError {
                 .insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         reply
+    }
+}
+
+/// The standard members first, then the codes in the order in which they were found.
+struct Problem<'a>(&'a ApiError);
+
+impl Serialize for Problem<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(error) = self;
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("type", "about:blank")?;
+        let title = error.status.canonical_reason().unwrap_or_default();
+        members.serialize_entry("title", title)?;
+        members.serialize_entry("status", &error.status.as_u16())?;
+        for (code, sentence) in &error.codes {
+            members.serialize_entry(code, sentence)?;
+        }
+        members.end()
     }
 }
 
