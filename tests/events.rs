@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::support::scene::{ADA, EVE, FUFU, JOLLOF, Scene, event, folder};
 
 /// Each event with its status and, where that is known beforehand, its body.
-pub fn expected() -> Vec<(&'static str, u16, Value)> {
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
     let problem = |status: u16, title: &str, codes: Value| {
         let mut problem = json!({"type": "about:blank", "title": title, "status": status});
         for (code, sentence) in codes.as_object().expect("codes") {
@@ -234,7 +235,7 @@ pub fn expected() -> Vec<(&'static str, u16, Value)> {
 }
 
 /// The whole answer is as expected; of successful ones, what is expected is part of it.
-pub fn check(name: &str, answer: &Value, status: u16, expected: &Value) {
+pub(crate) fn check(name: &str, answer: &Value, status: u16, expected: &Value) {
     let body = answer["body"].as_str().expect("a body");
     assert_eq!(answer["statusCode"], status, "{name}: {body}");
     assert_eq!(answer["isBase64Encoded"], false, "{name}");
@@ -272,7 +273,7 @@ fn assert_contains(name: &str, actual: &Value, part: &Value) {
 }
 
 /// The function that an event is for.
-pub fn function(event: &str) -> &str {
+pub(crate) fn function(event: &str) -> &str {
     event
         .split_once('.')
         .map_or(event, |(function, _)| function)

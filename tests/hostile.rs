@@ -211,11 +211,7 @@ async fn headers_that_are_odd_do_no_harm() {
 async fn a_description_that_grows_when_it_is_parsed_is_refused_quickly() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    let mut description = String::from("<p>");
-    for nth in 0..1_400 {
-        description.push_str(&format!("<b a={nth}>"));
-    }
-    description.push_str(&"<p>x".repeat(1_000));
+    let description = format!("<p>{}{}", "<b a>".repeat(1_400), "<p>x".repeat(1_000));
     let form = Form::new()
         .text("title", "Bomb")
         .text("description", &description)

@@ -2,6 +2,8 @@
 //! HTTP requests to the API on one machine. Engines are real, ports are free ones, and each test
 //! has its own data.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 mod binaries;
 mod errors;
 mod events;

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use crate::support::client::{Member, PASSWORD, text};
 use crate::support::{Answer, Api, Form};
 
-pub const ACCESS_SECRET: &str = "an access secret for the tests of sessions";
-pub const REFRESH_SECRET: &str = "a refresh secret for the tests of sessions";
+pub(crate) const ACCESS_SECRET: &str = "an access secret for the tests of sessions";
+pub(crate) const REFRESH_SECRET: &str = "a refresh secret for the tests of sessions";
 
 const SECRETS: [(&str, &str); 2] = [
     ("ACCESS_SECRET", ACCESS_SECRET),
@@ -29,19 +29,19 @@ const MALFORMED: (&str, &str) = ("error", "token contains an invalid number of s
 const REFUSED: (&str, &str) = ("error", "unauthorized");
 
 /// The API on one of the session stores.
-pub struct OnStore {
-    pub api: Api,
-    pub valkey: Option<Valkey>,
+pub(crate) struct OnStore {
+    pub(crate) api: Api,
+    pub(crate) valkey: Option<Valkey>,
 }
 
-pub async fn on_dynamodb() -> OnStore {
+pub(crate) async fn on_dynamodb() -> OnStore {
     OnStore {
         api: Api::with(&SECRETS).await,
         valkey: None,
     }
 }
 
-pub async fn on_redis() -> OnStore {
+pub(crate) async fn on_redis() -> OnStore {
     let valkey = Valkey::start().expect("a Valkey or Redis server");
     let url = valkey.url();
     let settings = [SECRETS[0], SECRETS[1], ("TOKEN_STORE_URL", &url)];

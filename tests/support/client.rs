@@ -15,29 +15,29 @@ use super::form::Form;
 use super::pictures;
 
 /// The API, with data of its own.
-pub struct Api {
-    pub local: Local,
+pub(crate) struct Api {
+    pub(crate) local: Local,
     http: Client<HttpConnector, Full<Bytes>>,
 }
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
-pub struct Member {
-    pub id: String,
-    pub email: String,
-    pub access: String,
-    pub refresh: String,
+pub(crate) struct Member {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
 }
 
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 impl Api {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
     /// With these settings.
-    pub async fn with(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
         let settings = settings
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -51,7 +51,7 @@ impl Api {
         Self { local, http }
     }
 
-    pub fn request(&self, method: Method, path: &str) -> Call<'_> {
+    pub(crate) fn request(&self, method: Method, path: &str) -> Call<'_> {
         let uri = if path.starts_with("http") {
             path.to_owned()
         } else {
@@ -64,24 +64,24 @@ impl Api {
         }
     }
 
-    pub fn get(&self, path: &str) -> Call<'_> {
+    pub(crate) fn get(&self, path: &str) -> Call<'_> {
         self.request(Method::GET, path)
     }
 
-    pub fn post(&self, path: &str) -> Call<'_> {
+    pub(crate) fn post(&self, path: &str) -> Call<'_> {
         self.request(Method::POST, path)
     }
 
-    pub fn put(&self, path: &str) -> Call<'_> {
+    pub(crate) fn put(&self, path: &str) -> Call<'_> {
         self.request(Method::PUT, path)
     }
 
-    pub fn delete(&self, path: &str) -> Call<'_> {
+    pub(crate) fn delete(&self, path: &str) -> Call<'_> {
         self.request(Method::DELETE, path)
     }
 
     /// Signs somebody up; `name` is the first name and begins the address.
-    pub async fn sign_up(&self, name: &str) -> Answer {
+    pub(crate) async fn sign_up(&self, name: &str) -> Answer {
         let user = json!({
             "first_name": name,
             "last_name": "Tester",
@@ -91,7 +91,7 @@ impl Api {
         self.post("/users").json(&user).send().await
     }
 
-    pub async fn log_in(&self, name: &str) -> Member {
+    pub(crate) async fn log_in(&self, name: &str) -> Member {
         let email = format!("{name}@example.com");
         let login = json!({"email": email, "password": PASSWORD});
         let answer = self.post("/login").json(&login).send().await;
@@ -106,31 +106,31 @@ impl Api {
     }
 
     /// Somebody new who is signed in.
-    pub async fn member(&self, name: &str) -> Member {
+    pub(crate) async fn member(&self, name: &str) -> Member {
         let answer = self.sign_up(name).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         self.log_in(name).await
     }
 
     /// A food with this title and a picture of its own.
-    pub async fn share(&self, member: &Member, title: &str) -> Value {
+    pub(crate) async fn share(&self, member: &Member, title: &str) -> Value {
         let form = Form::food(title).file("food.jpg", &pictures::jpeg());
         let answer = self.post("/food").bearer(member).form(form).send().await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()
     }
 
-    pub async fn refresh(&self, token: &str) -> Answer {
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
         let body = json!({"refresh_token": token});
         self.post("/refresh").json(&body).send().await
     }
 
-    pub async fn log_out(&self, access: &str) -> Answer {
+    pub(crate) async fn log_out(&self, access: &str) -> Answer {
         self.post("/logout").token(access).send().await
     }
 
     /// The keys in the bucket of pictures.
-    pub async fn stored_pictures(&self) -> Vec<String> {
+    pub(crate) async fn stored_pictures(&self) -> Vec<String> {
         let client = self.local.aws().s3();
         let listed = client.list_objects_v2().bucket("images").send().await;
         let listed = listed.expect("listed");
@@ -142,7 +142,7 @@ impl Api {
     }
 
     /// Whether nothing is stored under this key of a table.
-    pub async fn is_free(&self, table: &str, pk: &str) -> bool {
+    pub(crate) async fn is_free(&self, table: &str, pk: &str) -> bool {
         let client = self.local.aws().dynamodb();
         let answer = client
             .get_item()
@@ -154,45 +154,45 @@ impl Api {
     }
 }
 
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
 /// A request that is being made.
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     api: &'a Api,
     request: http::request::Builder,
     body: Vec<u8>,
 }
 
 impl Call<'_> {
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
         self
     }
 
-    pub fn token(self, token: &str) -> Self {
+    pub(crate) fn token(self, token: &str) -> Self {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }
 
-    pub fn bearer(self, member: &Member) -> Self {
+    pub(crate) fn bearer(self, member: &Member) -> Self {
         self.token(&member.access)
     }
 
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header(CONTENT_TYPE.as_str(), content_type)
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
-    pub fn form(self, form: Form) -> Self {
+    pub(crate) fn form(self, form: Form) -> Self {
         self.body(&Form::content_type(), form.body())
     }
 
-    pub async fn send(self) -> Answer {
+    pub(crate) async fn send(self) -> Answer {
         let request = self.request.body(Full::from(self.body)).expect("a request");
         let answer = self.api.http.request(request).await.expect("an answer");
         let (parts, body) = answer.into_parts();
@@ -206,23 +206,23 @@ impl Call<'_> {
 
 /// What was answered.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON: {}", self.text()))
     }
 
     /// Empty when it is missing.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("an ASCII header"))
@@ -230,7 +230,7 @@ impl Answer {
 
     /// It is a problem with this status, these codes and sentences, and no others.
     #[track_caller]
-    pub fn is_problem(&self, status: u16, codes: &[(&str, &str)]) {
+    pub(crate) fn is_problem(&self, status: u16, codes: &[(&str, &str)]) {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header("content-type"), "application/problem+json");
         let mut problem = self.json();
@@ -252,14 +252,14 @@ impl Answer {
 
     /// It is a problem with this status and this code first of all, whatever its sentence.
     #[track_caller]
-    pub fn has_code(&self, status: u16, code: &str) {
+    pub(crate) fn has_code(&self, status: u16, code: &str) {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert!(self.json()[code].is_string(), "{}", self.text());
     }
 
     /// The target of the `Link` to the next page.
-    pub fn next(&self) -> Option<String> {
+    pub(crate) fn next(&self) -> Option<String> {
         let link = self.headers.get("link")?.to_str().expect("an ASCII header");
         let target = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
         Some(target.to_owned())

@@ -2,27 +2,27 @@
 
 /// A `multipart/form-data` body (RFC 7578).
 #[derive(Debug, Clone, Default)]
-pub struct Form(Vec<u8>);
+pub(crate) struct Form(Vec<u8>);
 
 const BOUNDARY: &str = "----food-app-tests";
 
 impl Form {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Title and description.
-    pub fn food(title: &str) -> Self {
+    pub(crate) fn food(title: &str) -> Self {
         Self::new()
             .text("title", title)
             .text("description", "<p>With <b>plantain</b></p>")
     }
 
-    pub fn text(self, name: &str, value: &str) -> Self {
+    pub(crate) fn text(self, name: &str, value: &str) -> Self {
         self.part(&format!("name=\"{name}\""), value.as_bytes())
     }
 
-    pub fn file(self, file_name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn file(self, file_name: &str, bytes: &[u8]) -> Self {
         let disposition = format!("name=\"food_image\"; filename=\"{file_name}\"");
         self.part(&disposition, bytes)
     }
@@ -35,11 +35,11 @@ impl Form {
         self
     }
 
-    pub fn content_type() -> String {
+    pub(crate) fn content_type() -> String {
         format!("multipart/form-data; boundary={BOUNDARY}")
     }
 
-    pub fn body(mut self) -> Vec<u8> {
+    pub(crate) fn body(mut self) -> Vec<u8> {
         self.0
             .extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
         self.0

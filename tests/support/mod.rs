@@ -1,10 +1,10 @@
 //! What the tests share.
 
-pub mod client;
-pub mod form;
-pub mod pictures;
-pub mod runtime_api;
-pub mod scene;
+pub(crate) mod client;
+pub(crate) mod form;
+pub(crate) mod pictures;
+pub(crate) mod runtime_api;
+pub(crate) mod scene;
 
-pub use client::{Answer, Api};
-pub use form::Form;
+pub(crate) use client::{Answer, Api};
+pub(crate) use form::Form;

@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, mpsc};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running function.
-pub struct Function {
+pub(crate) struct Function {
     process: Child,
     events: mpsc::UnboundedSender<String>,
     answers: mpsc::UnboundedReceiver<(String, Value)>,
@@ -34,7 +34,7 @@ struct RuntimeApi {
 
 impl Function {
     /// Starts the binary with these settings and no other environment.
-    pub async fn start(binary: &str, settings: &[(String, String)]) -> Self {
+    pub(crate) async fn start(binary: &str, settings: &[(String, String)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (events, waiting) = mpsc::unbounded_channel();
@@ -64,7 +64,7 @@ impl Function {
     }
 
     /// What the function answers to the event, as API Gateway gets it.
-    pub async fn invoke(&mut self, event: &str) -> Value {
+    pub(crate) async fn invoke(&mut self, event: &str) -> Value {
         self.events.send(event.to_owned()).expect("the API listens");
         let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
         let (path, answer) = answer.expect("an answer in time").expect("an answer");
@@ -73,7 +73,7 @@ impl Function {
     }
 
     /// What the function wrote, once it has ended by itself with a failure.
-    pub async fn failure(self) -> String {
+    pub(crate) async fn failure(self) -> String {
         let output = tokio::time::timeout(PATIENCE, self.process.wait_with_output()).await;
         let output = output.expect("an end in time").expect("an end");
         assert!(!output.status.success());
@@ -82,7 +82,7 @@ impl Function {
     }
 
     /// What the function wrote until it was ended.
-    pub async fn log(mut self) -> String {
+    pub(crate) async fn log(mut self) -> String {
         self.process.start_kill().expect("it runs");
         let output = self.process.wait_with_output().await.expect("an end");
         String::from_utf8_lossy(&output.stdout).into_owned()

@@ -17,18 +17,24 @@ use functions::settings::Settings;
 use functions::setup::Setup;
 use infrastructure::argon2::Argon2Hasher;
 
-pub const ADA: &str = "01990000-0000-7000-8000-000000000001";
-pub const EVE: &str = "01990000-0000-7000-8000-000000000002";
-pub const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
-pub const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
+pub(crate) const ADA: &str = "01990000-0000-7000-8000-000000000001";
+pub(crate) const EVE: &str = "01990000-0000-7000-8000-000000000002";
+pub(crate) const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
+pub(crate) const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
 const ADAS_SESSION: &str = "01990000-0000-7000-8000-00000000a001";
 const EVES_SESSION: &str = "01990000-0000-7000-8000-00000000a002";
 const ADAS_REFRESH: &str = "01990000-0000-7000-8000-00000000b001";
 const UNTIL_2100: i64 = 4_102_444_800;
 
+/// Of Ada's and of Eve's password.
+static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
+    let hash = Argon2Hasher.hash(&Password::presented("analytical"));
+    hash.expect("hashed")
+});
+
 /// Two users, their foods and sessions, in tables of their own.
-pub struct Scene {
-    pub settings: Vec<(String, String)>,
+pub(crate) struct Scene {
+    pub(crate) settings: Vec<(String, String)>,
     _engines: Arc<Engines>,
 }
 
@@ -67,7 +73,7 @@ fn settings(
 }
 
 impl Scene {
-    pub async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         let engines = Engines::shared();
         let tables = engines.tables().await;
         let bucket = engines.bucket().await;
@@ -75,10 +81,6 @@ impl Scene {
         let setup = Setup::new(Settings::new(settings.clone())).expect("the settings are right");
         let now = SystemClock.now();
 
-        static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
-            let hash = Argon2Hasher.hash(&Password::presented("analytical"));
-            hash.expect("hashed")
-        });
         let users = setup.users().expect("the settings are right");
         let foods = setup.foods().expect("the settings are right");
         let sessions = setup.sessions().expect("the settings are right");
@@ -142,12 +144,12 @@ fn food_of(creator: PublicUser, id: &str, title: &str, now: Timestamp) -> Food {
 }
 
 /// The folder of the event files.
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))
 }
 
 /// An event file, by its name without `.json`.
-pub fn event(name: &str) -> String {
+pub(crate) fn event(name: &str) -> String {
     let path = folder().join(format!("{name}.json"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
