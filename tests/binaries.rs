@@ -26,6 +26,12 @@ const BINARIES: [(&str, &str); 11] = binaries!(
     "delete_food",
 );
 
+/// The path of the function's binary.
+pub(crate) fn binary(name: &str) -> &'static str {
+    let found = BINARIES.iter().find(|(binary, _)| *binary == name);
+    found.expect("a binary").1
+}
+
 #[test]
 fn there_is_one_binary_for_each_route() {
     assert_eq!(
@@ -96,11 +102,8 @@ async fn a_missing_setting_stops_each_binary_with_its_name() {
             .filter(|(name, _)| name != missing)
             .cloned()
             .collect();
-        let (_, binary) = BINARIES
-            .into_iter()
-            .find(|(name, _)| *name == binary)
-            .unwrap();
-        let log = Function::start(binary, &settings).await.failure().await;
+        let path = self::binary(binary);
+        let log = Function::start(path, &settings).await.failure().await;
         assert!(log.contains(missing), "{binary}: {log}");
     }
 }
@@ -121,8 +124,8 @@ async fn a_wrong_setting_stops_a_binary_with_its_name_and_without_its_value() {
         let mut settings = scene.settings.clone();
         settings.retain(|(other, _)| other != name);
         settings.push((name.to_owned(), value.to_owned()));
-        let (_, binary) = BINARIES.into_iter().find(|(b, _)| *b == binary).unwrap();
-        let log = Function::start(binary, &settings).await.failure().await;
+        let path = self::binary(binary);
+        let log = Function::start(path, &settings).await.failure().await;
         assert!(log.contains(name), "{binary}: {log}");
         assert!(!log.contains(value), "{binary}: {log}");
     }
@@ -136,8 +139,7 @@ async fn a_store_that_is_away_is_a_503_and_the_log_says_why() {
     // Port 9 is for discarding; nobody listens there.
     let nowhere = "http://127.0.0.1:9".to_owned();
     settings.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), nowhere));
-    let (_, binary) = BINARIES[8];
-    let mut running = Function::start(binary, &settings).await;
+    let mut running = Function::start(binary("get_food"), &settings).await;
     let answer = running.invoke(&event("get_food")).await;
     assert_eq!(answer["statusCode"], 503, "{answer}");
     assert_eq!(answer["headers"]["retry-after"], "1");

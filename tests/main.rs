@@ -5,12 +5,15 @@
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
 mod binaries;
+mod capacity;
+mod drift;
 mod errors;
 mod events;
 mod foods;
 mod hostile;
 mod lists;
 mod old_client;
+mod permissions;
 mod pictures;
 mod races;
 mod sessions;

@@ -1,0 +1,64 @@
+//! What a request costs behind the function: round trips and capacity units, as `DynamoDB` counts
+//! them. The table in `docs/CAPACITY.md` says the same; `cargo test -p functions --test api capacity
+//! -- --nocapture` prints it.
+
+use std::fmt::Write as _;
+
+use functions::routes::ROUTES;
+
+use crate::permissions::Recorded;
+use crate::support::recorder::Call;
+use crate::support::scene::event;
+
+/// Operations in the order in which they are called, with how often, and units.
+fn row(name: &str, calls: &[Call]) -> String {
+    let mut operations: Vec<(&str, usize)> = Vec::new();
+    for call in calls {
+        match operations.last_mut() {
+            Some((last, times)) if *last == call.operation => *times += 1,
+            _ => operations.push((&call.operation, 1)),
+        }
+    }
+    let operations: Vec<_> = operations
+        .into_iter()
+        .map(|(operation, times)| match times {
+            1 => operation.to_owned(),
+            times => format!("{times} × {operation}"),
+        })
+        .collect();
+    let is_read = |call: &&Call| matches!(call.operation.as_str(), "GetItem" | "Query");
+    let units = |of: &dyn Fn(&&Call) -> bool| -> f64 {
+        calls
+            .iter()
+            .filter(of)
+            .map(|call| call.capacity)
+            .fold(0.0, |sum, units| sum + units)
+    };
+    format!(
+        "| {name} | {} | {} | {} | {} |",
+        calls.len(),
+        operations.join(", "),
+        units(&is_read),
+        units(&|call| !is_read(call)),
+    )
+}
+
+#[tokio::test]
+async fn the_cost_of_each_route_is_the_one_that_is_written_down() {
+    let mut table = String::from(
+        "| Function | Round trips | Calls | Read units | Write units |\n|---|---|---|---|---|\n",
+    );
+    for route in ROUTES {
+        let recorded = Recorded::scene().await;
+        let mut running = recorded.start(route.name, &[]).await;
+        let answer = running.invoke(&event(route.name)).await;
+        assert!(answer["statusCode"].as_u64().unwrap() < 300, "{answer}");
+        writeln!(table, "{}", row(route.name, &recorded.take())).unwrap();
+    }
+    println!("{table}");
+    let written = include_str!("../docs/CAPACITY.md");
+    assert!(
+        written.contains(&table),
+        "docs/CAPACITY.md should have:\n{table}"
+    );
+}

@@ -1,0 +1,209 @@
+//! Each function may do what it does, and nothing else: its policy in `template.yaml` against the
+//! calls that the real binary makes while it answers its events.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use engines::Valkey;
+use functions::routes::ROUTES;
+use infrastructure::aws::{Aws, AwsSettings};
+use serde_json::{Value, json};
+
+use crate::binaries::binary;
+use crate::events::{expected, function};
+use crate::support::recorder::{Call, Recorder};
+use crate::support::runtime_api::Function;
+use crate::support::scene::{EVE, Scene, event};
+use crate::support::template::{template, texts};
+
+/// An action and a resource, the latter by its logical id.
+type Grants = BTreeSet<(String, String)>;
+
+/// A scene whose engines are called through recorders.
+pub(crate) struct Recorded {
+    scene: Scene,
+    dynamodb: Recorder,
+    s3: Recorder,
+}
+
+fn setting<'a>(scene: &'a Scene, name: &str) -> &'a str {
+    let found = scene.settings.iter().find(|(other, _)| other == name);
+    &found.expect("a setting").1
+}
+
+impl Recorded {
+    pub(crate) async fn scene() -> Self {
+        let scene = Scene::set().await;
+        let dynamodb = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB")).await;
+        let s3 = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_S3")).await;
+        Self {
+            scene,
+            dynamodb,
+            s3,
+        }
+    }
+
+    pub(crate) async fn start(&self, name: &str, more: &[(&str, &str)]) -> Function {
+        let mut settings = self.scene.settings.clone();
+        let endpoints = [
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
+            ("AWS_ENDPOINT_URL_S3", self.s3.url.as_str()),
+        ];
+        for (name, value) in endpoints.iter().chain(more) {
+            settings.retain(|(other, _)| other != name);
+            settings.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        Function::start(binary(name), &settings).await
+    }
+
+    pub(crate) fn take(&self) -> Vec<Call> {
+        let mut calls = self.dynamodb.take();
+        calls.extend(self.s3.take());
+        calls
+    }
+
+    /// What the calls need to be allowed, by the logical ids of the template.
+    fn grants(&self, calls: &[Call]) -> Grants {
+        let names = [
+            ("USERS_TABLE", "UsersTable"),
+            ("FOODS_TABLE", "FoodsTable"),
+            ("SESSIONS_TABLE", "SessionsTable"),
+            ("IMAGES_BUCKET", "ImagesBucket"),
+        ];
+        let logical = |resource: &str| {
+            for (name, id) in names {
+                if let Some(rest) = resource.strip_prefix(setting(&self.scene, name)) {
+                    return match rest.strip_prefix("/foods/") {
+                        Some(_) => format!("{id}/foods/*"),
+                        None => format!("{id}{rest}"),
+                    };
+                }
+            }
+            panic!("{resource} is none of ours");
+        };
+        calls
+            .iter()
+            .flat_map(|call| &call.grants)
+            .map(|(action, resource)| (action.clone(), logical(resource)))
+            .collect()
+    }
+
+    /// Gives Eve a password hash from before the migration.
+    async fn migrate_eve(&self) {
+        let setting = |name| setting(&self.scene, name).to_owned();
+        let aws = Aws::new(AwsSettings {
+            region: setting("AWS_REGION"),
+            access_key_id: setting("AWS_ACCESS_KEY_ID"),
+            secret_access_key: setting("AWS_SECRET_ACCESS_KEY"),
+            session_token: None,
+            dynamodb_endpoint: Some(setting("AWS_ENDPOINT_URL_DYNAMODB")),
+            s3_endpoint: None,
+            ca_bundle: None,
+        });
+        // "U*U", from the test vectors of crypt_blowfish.
+        let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        aws.unwrap()
+            .dynamodb()
+            .update_item()
+            .table_name(setting("USERS_TABLE"))
+            .key("pk", AttributeValue::S(format!("USER#{EVE}")))
+            .update_expression("SET password_hash = :hash")
+            .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+}
+
+/// What the function may do, as the template says.
+fn granted(permissions: &Value, name: &str) -> Grants {
+    let statements = permissions[name].as_array().expect("statements");
+    let mut grants = Grants::new();
+    for statement in statements {
+        for action in texts(&statement["actions"]) {
+            for resource in texts(&statement["resources"]) {
+                grants.insert((action.clone(), resource));
+            }
+        }
+    }
+    grants
+}
+
+/// All that the function does while it answers all its events, and in the cases that no event
+/// leads to.
+async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
+    let mut grants = Grants::new();
+    for (event_name, ..) in expected() {
+        if function(event_name) != name {
+            continue;
+        }
+        let recorded = Recorded::scene().await;
+        let mut running = recorded.start(name, more).await;
+        running.invoke(&event(event_name)).await;
+        grants.extend(recorded.grants(&recorded.take()));
+    }
+    match name {
+        "login" => {
+            let recorded = Recorded::scene().await;
+            recorded.migrate_eve().await;
+            let mut running = recorded.start(name, more).await;
+            let mut event: Value = serde_json::from_str(&event("login")).unwrap();
+            let body = json!({"email": "eve@example.com", "password": "U*U"});
+            event["body"] = body.to_string().into();
+            let answer = running.invoke(&event.to_string()).await;
+            assert_eq!(answer["statusCode"], 200, "{answer}");
+            grants.extend(recorded.grants(&recorded.take()));
+        }
+        // Did the save happen whose answer was lost?
+        "create_food" => {
+            let recorded = Recorded::scene().await;
+            recorded.dynamodb.lose_answers_to("TransactWriteItems");
+            let mut running = recorded.start(name, more).await;
+            let answer = running.invoke(&event(name)).await;
+            assert_eq!(answer["statusCode"], 201, "{answer}");
+            grants.extend(recorded.grants(&recorded.take()));
+        }
+        _ => {}
+    }
+    grants
+}
+
+async fn assert_exact(permissions: &str, more: &[(&str, &str)]) {
+    let permissions = template(permissions);
+    for route in ROUTES {
+        let granted = granted(&permissions, route.name);
+        let done = done(route.name, more).await;
+        let refused: Vec<_> = done.difference(&granted).collect();
+        assert!(refused.is_empty(), "{} does {refused:?}", route.name);
+        let unused: Vec<_> = granted.difference(&done).collect();
+        assert!(unused.is_empty(), "{} never does {unused:?}", route.name);
+    }
+}
+
+#[tokio::test]
+async fn each_function_is_granted_what_it_does_and_nothing_else() {
+    assert_exact("permissions", &[]).await;
+}
+
+#[tokio::test]
+async fn with_a_token_store_no_function_is_granted_the_table_of_sessions() {
+    let permissions = template("permissions.token-store");
+    for route in ROUTES {
+        let without: Grants = granted(&template("permissions"), route.name)
+            .into_iter()
+            .filter(|(_, resource)| resource != "SessionsTable")
+            .collect();
+        assert_eq!(granted(&permissions, route.name), without, "{}", route.name);
+    }
+    // And none asks for it.
+    let valkey = Valkey::start().expect("a Valkey or Redis server");
+    let url = valkey.url();
+    for name in ["login", "refresh", "logout", "create_food"] {
+        let recorded = Recorded::scene().await;
+        let mut running = recorded.start(name, &[("TOKEN_STORE_URL", &url)]).await;
+        running.invoke(&event(name)).await;
+        let done = recorded.grants(&recorded.take());
+        let granted = granted(&permissions, name);
+        assert!(done.is_subset(&granted), "{name} does {done:?}");
+    }
+}
