@@ -3,7 +3,7 @@
 STAGE ?= default
 FUNCTION ?= list_food
 EVENT ?= events/$(FUNCTION).json
-ENGINES ?= .local/engines.env
+ENGINES ?= .local/events/env
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Of `sam` and `aws`: the logical id of a function and the name of the stack.
@@ -27,8 +27,8 @@ help: ## what can be made
 run: ## the whole API on this machine: http://127.0.0.1:8888
 	cargo run -p local
 
-engines: ## only DynamoDB and S3 on this machine, for watch and local-invoke
-	cargo run -p local -- --engines-only
+engines: ## DynamoDB and S3 on this machine with what events/ expects, for watch, invoke and local-invoke
+	cargo run -p local -- --engines-only --events --data-dir .local/events
 
 test: ## all tests
 	cargo test --workspace
@@ -59,7 +59,7 @@ local-invoke: ## give a function an event in the container that Lambda has (need
 	$(SAM) build $(LOGICAL_ID)
 	"$$(.ci/tools aws-sam-cli)/python" .ci/local-template.py .aws-sam/build
 	AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local-secret AWS_DEFAULT_REGION=us-east-1 $(SAM) local invoke $(LOGICAL_ID) \
-	  --template-file .aws-sam/build/local.yaml --event $(EVENT) --env-vars $(ENGINES:.env=.json) --docker-network host
+	  --template-file .aws-sam/build/local.yaml --event $(EVENT) --env-vars $(ENGINES).json --docker-network host
 
 validate: ## check template.yaml without an account
 	.ci/validate-template

@@ -90,7 +90,7 @@ def main():
         if not is_allowed(package["license"] or "none"):
             wrong.append(f"{name} has the licence {package['license']}")
 
-    for root in ("functions", "local"):
+    for root in ("functions", "local", "import"):
         crates = linked(root)
         for name in ONE_OF:
             versions = sorted(version for crate, version in crates if crate == name)

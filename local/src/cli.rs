@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::{Options, Storage};
+use crate::{Fill, Options, Storage};
 
 /// The whole API on one machine: every route, with its database and its store of pictures in the
 /// same process.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = AFTER_HELP)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Args {
     /// Where to listen on 127.0.0.1; 0 picks a free port.
     #[arg(long, value_name = "PORT", default_value_t = 8888)]
@@ -27,6 +31,17 @@ pub struct Args {
     /// Fill in a few users, and foods with pictures.
     #[arg(long)]
     demo: bool,
+
+    /// Set the scene that the files in events/ expect, and sign tokens with their secrets. A scene
+    /// that events have changed is restored.
+    #[arg(long, conflicts_with = "demo")]
+    events: bool,
+
+    /// Leave the functions to `cargo lambda watch` or `sam local`: start the database and the store
+    /// of pictures, serve the pictures and answer every route with 404, and print the environment
+    /// that the functions need.
+    #[arg(long)]
+    engines_only: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -46,6 +61,13 @@ Settings come from the environment; what is missing is filled in for this machin
   USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET
                              names of tables and bucket [users, foods, sessions, images]
 Variables that begin with AWS_ are ignored: no AWS account is ever used.
+With --events, ACCESS_SECRET and REFRESH_SECRET are always those of the events.
+
+With --engines-only, all that is printed can be given to a shell: lines of `export`, and comments. In
+the data dir, for the owner alone and new on each start (the engines are on free ports), it writes
+  env        these lines: for `. .local/env`, or `cargo lambda watch --env-file .local/env`
+  env.json   the same for `sam local invoke --env-vars .local/env.json`
+With --memory it writes neither.
 
 Ctrl-C ends the program once running requests are answered.
 
@@ -54,7 +76,9 @@ Exit status: 0 after Ctrl-C, 1 when it cannot start, 2 for a wrong command line.
 Examples:
   local                      http://127.0.0.1:8888, kept in .local
   local --demo               the same, with something to look at
-  local --memory --port 0    for a test: a free port, nothing kept";
+  local --memory --port 0    for a test: a free port, nothing kept
+  local --engines-only --events --data-dir .local/events
+                             for `cargo lambda watch` and `cargo lambda invoke`";
 
 impl Args {
     /// What the library should start; `settings` are the environment's.
@@ -67,8 +91,14 @@ impl Args {
                 Storage::Dir(self.data_dir)
             },
             settings,
-            demo: self.demo,
-            log: true,
+            fill: match (self.demo, self.events) {
+                (true, _) => Some(Fill::Demo),
+                (_, true) => Some(Fill::Events),
+                _ => None,
+            },
+            engines_only: self.engines_only,
+            // What it prints is for a shell to read.
+            log: !self.engines_only,
         }
     }
 }
@@ -90,7 +120,8 @@ mod tests {
         let options = args.into_options(Vec::new());
         assert_eq!(options.port, 8888);
         assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
-        assert!(!options.demo);
+        assert_eq!(options.fill, None);
+        assert!(!options.engines_only && options.log);
     }
 
     #[test]
@@ -99,5 +130,23 @@ mod tests {
         assert!(Args::try_parse_from(["local", "--port", "65536"]).is_err());
         let options = Args::parse_from(["local", "--memory"]).into_options(Vec::new());
         assert!(matches!(options.storage, Storage::Memory));
+    }
+
+    #[test]
+    fn demo_and_events_exclude_each_other() {
+        assert!(Args::try_parse_from(["local", "--demo", "--events"]).is_err());
+        let fill = |flag| {
+            Args::parse_from(["local", flag])
+                .into_options(Vec::new())
+                .fill
+        };
+        assert_eq!(fill("--demo"), Some(Fill::Demo));
+        assert_eq!(fill("--events"), Some(Fill::Events));
+    }
+
+    #[test]
+    fn engines_alone_write_no_line_per_request() {
+        let options = Args::parse_from(["local", "--engines-only"]).into_options(Vec::new());
+        assert!(options.engines_only && !options.log);
     }
 }

@@ -12,6 +12,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+const SECRETS: &str = "secrets.json";
+
 /// A folder that is locked for this process until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {
@@ -100,7 +102,7 @@ impl DataDir {
 
     /// Those of earlier runs; new ones on the first.
     pub(crate) fn secrets(&self) -> Result<Secrets, DataDirError> {
-        let file = self.path.join("secrets.json");
+        let file = self.path.join(SECRETS);
         match fs::read(&file) {
             Ok(json) => {
                 let secrets: Secrets = serde_json::from_slice(&json)
@@ -112,26 +114,38 @@ impl DataDir {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let secrets = Secrets::generate()?;
-                self.write(&file, &secrets)
-                    .map_err(|source| DataDirError::Unwritable { path: file, source })?;
+                let json = serde_json::to_vec_pretty(&secrets).expect("texts can be written");
+                self.write(SECRETS, &json)?;
                 Ok(secrets)
             }
             Err(source) => Err(DataDirError::Unwritable { path: file, source }),
         }
     }
 
-    /// All of the file or nothing of it, whenever the machine stops.
-    fn write(&self, file: &Path, secrets: &Secrets) -> io::Result<()> {
-        let draft = self.path.join("secrets.json.tmp");
+    /// Writes a file for the owner alone: all of it or nothing, whenever the machine stops.
+    pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<(), DataDirError> {
+        self.try_write(name, contents)
+            .map_err(|source| DataDirError::Unwritable {
+                path: self.path.join(name),
+                source,
+            })
+    }
+
+    fn try_write(&self, name: &str, contents: &[u8]) -> io::Result<()> {
+        let draft = self.path.join(format!("{name}.tmp"));
+        // Its rights are those of whoever made it.
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut output = OpenOptions::new()
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .write(true)
             .mode(0o600)
             .open(&draft)?;
-        output.write_all(&serde_json::to_vec_pretty(secrets)?)?;
+        output.write_all(contents)?;
         output.sync_all()?;
-        fs::rename(&draft, file)?;
+        fs::rename(&draft, self.path.join(name))?;
         File::open(&self.path)?.sync_all()
     }
 }

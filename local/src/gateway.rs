@@ -47,6 +47,8 @@ pub(crate) struct Gateway {
     pub(crate) images: Images,
     pub(crate) cors: Cors,
     pub(crate) address: SocketAddr,
+    /// Whether the routes are served, or pictures alone.
+    pub(crate) routes: bool,
     /// Whether each request is a line on standard output.
     pub(crate) log: bool,
 }
@@ -161,6 +163,7 @@ impl Gateway {
                 let images = &self.images;
                 images.answer(&request.method, &key, &request.headers).await
             }
+            Target::Function { .. } if !self.routes => Err(Problem::NoApi),
             Target::Function { path, found } => {
                 let body = read(body).await?;
                 let event = event::to_json(request, &body, &path, &found, arrival)?;

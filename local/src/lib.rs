@@ -7,6 +7,8 @@ mod cors;
 mod data_dir;
 /// A few people and foods to look at.
 pub mod demo;
+/// The settings of the functions, for other processes.
+pub mod environment;
 mod event;
 mod gateway;
 mod images;
@@ -14,6 +16,8 @@ mod problem;
 mod reply;
 mod request_log;
 mod router;
+/// The scene that the files in `events/` expect.
+pub mod scene;
 mod settings;
 
 use std::io;
@@ -27,6 +31,7 @@ use engines::setup::SetupError;
 use engines::{DynamoDb, S3, TableNames};
 use functions::api::Api;
 use functions::settings::{Settings, SettingsError};
+use functions::setup::Setup;
 use infrastructure::aws::{Aws, InvalidCaBundle};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -37,8 +42,10 @@ use crate::cors::Cors;
 pub use crate::data_dir::DataDirError;
 use crate::data_dir::{DataDir, Secrets};
 pub use crate::demo::DemoError;
+use crate::environment::Environment;
 use crate::gateway::Gateway;
 use crate::images::Images;
+pub use crate::scene::SceneError;
 use crate::settings::{ACCESS_KEY_ID, Complete, Machine, SECRET_ACCESS_KEY};
 
 /// What to start.
@@ -51,8 +58,11 @@ pub struct Options {
     /// Settings as the environment would have them; they win over what is filled in here. Those
     /// that begin with `AWS_` are ignored.
     pub settings: Vec<(String, String)>,
-    /// Whether to fill in a few users and foods.
-    pub demo: bool,
+    /// What to fill in.
+    pub fill: Option<Fill>,
+    /// Whether the functions run somewhere else: then the routes are not served here, and
+    /// [`Environment`] is written into the folder.
+    pub engines_only: bool,
     /// Whether each request is a line on standard output.
     pub log: bool,
 }
@@ -64,10 +74,20 @@ impl Default for Options {
             port: 0,
             storage: Storage::Memory,
             settings: Vec::new(),
-            demo: false,
+            fill: None,
+            engines_only: false,
             log: false,
         }
     }
+}
+
+/// What there is to begin with. What is there already stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// A few people and foods to look at.
+    Demo,
+    /// What the files in `events/` expect, their secrets included.
+    Events,
 }
 
 /// Where everything is kept.
@@ -121,6 +141,12 @@ pub enum StartError {
     /// The API refused what the demo sent.
     #[error("the demo cannot be filled in: {0}; start without --demo, or with an empty folder")]
     Demo(#[from] DemoError),
+    /// See [`SceneError`].
+    #[error(
+        "the scene of the events cannot be set: {0}; choose an empty folder with --data-dir, or \
+         keep nothing with --memory"
+    )]
+    Scene(#[from] SceneError),
 }
 
 const ELSEWHERE: &str = "; choose another folder with --data-dir, or keep nothing with --memory";
@@ -139,6 +165,7 @@ fn root(error: &dyn std::error::Error) -> String {
 pub struct Local {
     base_url: String,
     data_dir: Option<PathBuf>,
+    environment: Environment,
     aws: Aws,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
@@ -180,8 +207,8 @@ impl Engines {
 }
 
 impl Local {
-    /// Starts everything. Once this returns, requests are answered and, with
-    /// [`demo`](Options::demo), the demo is there.
+    /// Starts everything. Once this returns, requests are answered and what was to be
+    /// [filled in](Options::fill) is there.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let listener = listen(options.port).await?;
         let address = listener.local_addr().map_err(|source| StartError::Port {
@@ -190,8 +217,17 @@ impl Local {
         })?;
         let (engines, secrets) = Engines::start(&options.storage)?;
         let base_url = format!("http://{address}");
+        let mut given = options.settings;
+        if options.fill == Some(Fill::Events) {
+            // Last, so that they win: with others the tokens of the events are worth nothing.
+            given.push(("ACCESS_SECRET".to_owned(), scene::ACCESS_SECRET.to_owned()));
+            given.push((
+                "REFRESH_SECRET".to_owned(),
+                scene::REFRESH_SECRET.to_owned(),
+            ));
+        }
         let settings = Complete::new(
-            options.settings,
+            given,
             &Machine {
                 base_url: &base_url,
                 images_path: images::PATH,
@@ -210,23 +246,36 @@ impl Local {
         engines::create_tables(&aws.dynamodb(), &tables).await?;
         engines::create_bucket(&aws.s3(), &bucket).await?;
         let cors = Cors::parse(settings.get("ALLOWED_ORIGIN"));
-        let gateway = Arc::new(Gateway {
-            api: Arc::new(Api::new(&Settings::new(settings.into_inner()))?),
+        let environment = Environment::new(&settings);
+        let settings = Settings::new(settings.into_inner());
+        let mut gateway = Gateway {
+            api: Arc::new(Api::new(&settings)?),
             images: Images::new(aws.s3(), bucket),
             cors,
             address,
+            routes: true,
             log: options.log,
-        });
-        if options.demo {
-            demo::fill(&gateway, address).await?;
+        };
+        match options.fill {
+            Some(Fill::Demo) => demo::fill(&gateway, address).await?,
+            Some(Fill::Events) => scene::fill(&Setup::new(settings)?).await?,
+            None => {}
+        }
+        if options.engines_only {
+            gateway.routes = false;
+            if let Some(dir) = &engines.data_dir {
+                dir.write(environment::FILE, environment.shell().as_bytes())?;
+                dir.write(environment::JSON_FILE, environment.json().as_bytes())?;
+            }
         }
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             base_url,
             data_dir: engines.data_dir.as_ref().map(|dir| dir.path().to_owned()),
+            environment,
             aws,
             stop,
-            server: tokio::spawn(gateway.run(listener, stopped)),
+            server: tokio::spawn(Arc::new(gateway).run(listener, stopped)),
             engines,
         })
     }
@@ -239,6 +288,11 @@ impl Local {
     /// The absolute path of the folder; `None` when nothing is kept.
     pub fn data_dir(&self) -> Option<&Path> {
         self.data_dir.as_deref()
+    }
+
+    /// What functions that run in other processes should be told.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// Clients of the engines, to look at what is behind the API.

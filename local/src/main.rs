@@ -7,11 +7,13 @@ use std::time::Instant;
 use clap::Parser;
 use functions::routes::ROUTES;
 use local::cli::Args;
-use local::{Local, Options, demo};
+use local::{Fill, Local, Options, demo, environment, scene};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+const END: &str = "Ctrl-C ends it.";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
@@ -44,12 +46,15 @@ async fn run(options: Options, started: Instant) -> Result<(), Box<dyn std::erro
     // Before anything is written, so that no moment is left in which a signal cuts it short.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let demo = options.demo;
+    let (fill, engines_only) = (options.fill, options.engines_only);
     let local = Local::start(options).await?;
+    let banner = if engines_only {
+        engines_banner(&local, fill, started)
+    } else {
+        banner(&local, fill, started)
+    };
     // Nobody may be reading: the API runs all the same.
-    let _ = std::io::stdout()
-        .lock()
-        .write_all(banner(&local, demo, started).as_bytes());
+    let _ = std::io::stdout().lock().write_all(banner.as_bytes());
     asked(&mut interrupt, &mut terminate).await;
     tokio::select! {
         () = local.stop() => {}
@@ -66,22 +71,13 @@ async fn asked(interrupt: &mut Signal, terminate: &mut Signal) {
     }
 }
 
-fn banner(local: &Local, demo: bool, started: Instant) -> String {
+fn banner(local: &Local, fill: Option<Fill>, started: Instant) -> String {
     let millis = started.elapsed().as_millis();
-    let kept = local.data_dir().map_or_else(
-        || "nowhere: gone when this ends".to_owned(),
-        |dir| dir.display().to_string(),
-    );
     let mut lines = vec![
         format!("food-app on {} (ready in {millis} ms)", local.base_url()),
-        format!("data in {kept}"),
+        kept(local),
     ];
-    if demo {
-        let (email, password) = (demo::EMAIL, demo::PASSWORD);
-        lines.push(format!(
-            "log in as {email} with the password \"{password}\""
-        ));
-    }
+    lines.extend(login(fill));
     lines.push(String::new());
     for route in &ROUTES {
         let key = if route.signed_in { "signed in" } else { "" };
@@ -90,7 +86,50 @@ fn banner(local: &Local, demo: bool, started: Instant) -> String {
     }
     lines.push("  GET     /images/{key}".to_owned());
     lines.push(String::new());
-    lines.push("Ctrl-C ends it.".to_owned());
+    lines.push(END.to_owned());
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// A script for a shell: what is not for it is a comment.
+fn engines_banner(local: &Local, fill: Option<Fill>, started: Instant) -> String {
+    let millis = started.elapsed().as_millis();
+    let url = local.base_url();
+    let mut comments = vec![
+        format!("food-app engines on {url} (ready in {millis} ms)"),
+        "pictures under /images/{key}, no routes: the functions run somewhere else, told this"
+            .to_owned(),
+        kept(local),
+    ];
+    if let Some(dir) = local.data_dir() {
+        for file in [environment::FILE, environment::JSON_FILE] {
+            comments.push(format!("the same in {}", dir.join(file).display()));
+        }
+    }
+    comments.extend(login(fill));
+    let mut script = String::new();
+    for comment in comments {
+        script.extend(["# ", &comment, "\n"]);
+    }
+    script.push_str(&local.environment().shell());
+    script.extend(["# ", END, "\n"]);
+    script
+}
+
+fn kept(local: &Local) -> String {
+    local.data_dir().map_or_else(
+        || "data in nowhere: gone when this ends".to_owned(),
+        |dir| format!("data in {}", dir.display()),
+    )
+}
+
+/// Whom the banner tells to log in as.
+fn login(fill: Option<Fill>) -> Option<String> {
+    let (email, password) = match fill? {
+        Fill::Demo => (demo::EMAIL, demo::PASSWORD),
+        Fill::Events => (scene::EMAIL, scene::PASSWORD),
+    };
+    Some(format!(
+        "log in as {email} with the password \"{password}\""
+    ))
 }

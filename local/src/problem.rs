@@ -13,6 +13,8 @@ use crate::event;
 pub(crate) enum Problem {
     /// No route has this method and path.
     NoRoute,
+    /// The routes are served by somebody else.
+    NoApi,
     /// No picture has this address.
     NoImage,
     /// The request target cannot be read.
@@ -36,7 +38,7 @@ pub(crate) enum Problem {
 impl Problem {
     fn status(self) -> StatusCode {
         match self {
-            Self::NoRoute | Self::NoImage => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoApi | Self::NoImage => StatusCode::NOT_FOUND,
             Self::BadTarget | Self::BadBody => StatusCode::BAD_REQUEST,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
@@ -48,7 +50,7 @@ impl Problem {
 
     fn code(self) -> &'static str {
         match self {
-            Self::NoRoute | Self::NoImage => "not_found",
+            Self::NoRoute | Self::NoApi | Self::NoImage => "not_found",
             Self::BadTarget | Self::HeadTooLarge | Self::BadBody | Self::SlowBody => {
                 "invalid_request"
             }
@@ -61,6 +63,7 @@ impl Problem {
     fn sentence(self) -> &'static str {
         match self {
             Self::NoRoute => "there is no such thing",
+            Self::NoApi => "only pictures are served here: this was started with --engines-only",
             Self::NoImage => "there is no picture at this address",
             Self::BadTarget => "the address is not valid: check its percent-encoding",
             Self::HeadTooLarge => "the address and the headers are larger than 10,240 bytes",
@@ -112,6 +115,7 @@ mod tests {
     fn each_problem_has_its_status_and_its_code() {
         for (problem, status, code) in [
             (Problem::NoRoute, 404, "not_found"),
+            (Problem::NoApi, 404, "not_found"),
             (Problem::NoImage, 404, "not_found"),
             (Problem::BadTarget, 400, "invalid_request"),
             (Problem::HeadTooLarge, 431, "invalid_request"),

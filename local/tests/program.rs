@@ -23,6 +23,9 @@ fn help_tells_everything_there_is_to_tell() {
         "--data-dir",
         "--memory",
         "--demo",
+        "--events",
+        "--engines-only",
+        "env.json",
         "8888",
         ".local",
         "PASSWORD_MIN_LENGTH",
@@ -41,6 +44,7 @@ fn a_wrong_command_line_is_explained() {
         &["--prot", "1"][..],
         &["--port", "x"],
         &["--memory", "--data-dir", "x"],
+        &["--demo", "--events"],
     ] {
         let output = output(arguments);
         assert_eq!(output.status.code(), Some(2));

@@ -1,36 +1,13 @@
 //! The scene that the files in `events/` expect: see `events/generate.py`.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use domain::clock::{Clock as _, SystemClock, Timestamp};
-use domain::food::{Description, Food, Title};
-use domain::id::{FoodId, SessionId, TokenId, UserId};
-use domain::image::{ImageKey, ImageKind};
-use domain::password::{Password, PasswordHash, PasswordHasher as _};
-use domain::repository::{FoodRepository as _, UserRepository as _};
-use domain::session::{RefreshGrant, Session};
-use domain::store::SessionStore as _;
-use domain::user::{Email, PublicUser, User, UserName};
 use engines::shared::Engines;
 use functions::settings::Settings;
 use functions::setup::Setup;
-use infrastructure::argon2::Argon2Hasher;
-
-pub(crate) const ADA: &str = "01990000-0000-7000-8000-000000000001";
-pub(crate) const EVE: &str = "01990000-0000-7000-8000-000000000002";
-pub(crate) const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
-pub(crate) const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
-const ADAS_SESSION: &str = "01990000-0000-7000-8000-00000000a001";
-const EVES_SESSION: &str = "01990000-0000-7000-8000-00000000a002";
-const ADAS_REFRESH: &str = "01990000-0000-7000-8000-00000000b001";
-const UNTIL_2100: i64 = 4_102_444_800;
-
-/// Of Ada's and of Eve's password.
-static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
-    let hash = Argon2Hasher.hash(&Password::presented("analytical"));
-    hash.expect("hashed")
-});
+use local::scene::{ACCESS_SECRET, REFRESH_SECRET};
+pub(crate) use local::scene::{ADA, EVE, FUFU, JOLLOF};
 
 /// Two users, their foods and sessions, in tables of their own.
 pub(crate) struct Scene {
@@ -59,14 +36,8 @@ fn settings(
         ("SESSIONS_TABLE", tables.sessions),
         ("IMAGES_BUCKET", bucket),
         ("IMAGE_BASE_URL", "https://images.food.example".to_owned()),
-        (
-            "ACCESS_SECRET",
-            "the access secret of the events, not for production".to_owned(),
-        ),
-        (
-            "REFRESH_SECRET",
-            "the refresh secret of the events, not for production".to_owned(),
-        ),
+        ("ACCESS_SECRET", ACCESS_SECRET.to_owned()),
+        ("REFRESH_SECRET", REFRESH_SECRET.to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -79,67 +50,11 @@ impl Scene {
         let bucket = engines.bucket().await;
         let settings = settings(&engines.settings(), tables, bucket);
         let setup = Setup::new(Settings::new(settings.clone())).expect("the settings are right");
-        let now = SystemClock.now();
-
-        let users = setup.users().expect("the settings are right");
-        let foods = setup.foods().expect("the settings are right");
-        let sessions = setup.sessions().expect("the settings are right");
-        for (user, name, session, food, title) in [
-            (ADA, "Ada", ADAS_SESSION, JOLLOF, "Jollof rice"),
-            (EVE, "Eve", EVES_SESSION, FUFU, "Fufu and egusi"),
-        ] {
-            let user = user_named(user, name, now);
-            users.create(&user, &HASH).await.expect("created");
-            let session = session_until_2100(user.public.id, session, now);
-            sessions.create(&session, now).await.expect("created");
-            let food = food_of(user.public, food, title, now);
-            foods.create(&food).await.expect("created");
-        }
+        local::scene::fill(&setup).await.expect("the scene is set");
         Self {
             settings,
             _engines: engines,
         }
-    }
-}
-
-fn user_named(id: &str, name: &str, now: Timestamp) -> User {
-    User {
-        public: PublicUser {
-            id: UserId::parse(id).expect("an id"),
-            first_name: UserName::parse(name).expect("a name"),
-            last_name: UserName::parse("Lovelace").expect("a name"),
-        },
-        email: Email::parse(&format!("{name}@example.com")).expect("an address"),
-        created_at: now,
-    }
-}
-
-fn session_until_2100(user: UserId, id: &str, now: Timestamp) -> Session {
-    Session {
-        id: SessionId::parse(id).expect("an id"),
-        user,
-        refresh: RefreshGrant {
-            token: TokenId::parse(ADAS_REFRESH).expect("an id"),
-            issued_at: now,
-            expires_at: Timestamp::from_unix_seconds(UNTIL_2100).expect("a moment"),
-        },
-        previous: None,
-        created_at: now,
-        user_agent: None,
-    }
-}
-
-fn food_of(creator: PublicUser, id: &str, title: &str, now: Timestamp) -> Food {
-    let id = FoodId::parse(id).expect("an id");
-    Food {
-        id,
-        creator,
-        title: Title::parse(title).expect("a title"),
-        description: Description::sanitize("<p>Smoky</p>").expect("a description"),
-        image: ImageKey::new(id, ImageKind::Jpeg, now),
-        created_at: now,
-        updated_at: now,
-        version: 1,
     }
 }
 

@@ -115,6 +115,11 @@ impl Client {
         Ok(stream)
     }
 
+    /// The absolute URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         self.try_connect().unwrap()
     }
@@ -372,6 +377,13 @@ impl Program {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Ends it as Ctrl-C does.

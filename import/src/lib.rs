@@ -1,0 +1,238 @@
+//! Moves users and foods from the old service's database, exported as CSV, into the stores of the
+//! API (README, "Migrate").
+//!
+//! Ids are made of the old ones, so a run that was cut short is started again and changes nothing of
+//! what it did before.
+
+/// The command line.
+pub mod cli;
+mod export;
+mod old;
+mod pictures;
+mod report;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use domain::food::Food;
+use domain::repository::{
+    CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UserRepository,
+};
+use domain::store::ImageStore;
+use domain::user::PublicUser;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use thiserror::Error;
+
+pub use crate::export::ExportError;
+use crate::old::{Content, Entry, OldFood, OldUser};
+pub use crate::pictures::Pictures;
+pub use crate::report::{Counts, Summary};
+use crate::report::{Outcome, Report};
+
+/// How many rows are under way at once.
+const AT_ONCE: usize = 4;
+/// After so many rows in a row that no store answered for, there is no use in going on.
+const MAX_UNAVAILABLE: usize = 8;
+
+/// The files to read.
+#[derive(Debug, Clone)]
+pub struct Exports {
+    /// The table `users`.
+    pub users: PathBuf,
+    /// The table `foods`.
+    pub foods: PathBuf,
+}
+
+/// Where everything goes, and where pictures come from.
+#[derive(Debug)]
+pub struct Stores<U, F, I> {
+    /// The accounts.
+    pub users: U,
+    /// The foods.
+    pub foods: F,
+    /// The pictures.
+    pub images: I,
+    /// The pictures of the old service.
+    pub pictures: Pictures,
+}
+
+/// Why there was no going on. What was done until then is done.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// See [`ExportError`].
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// Nobody takes the report.
+    #[error("the report cannot be written: {0}")]
+    Report(#[from] io::Error),
+    /// The last rows all failed for that reason.
+    #[error("the stores do not answer; start again when they do, it continues from here")]
+    Unavailable,
+}
+
+/// Reads both files and reports what would not be taken. Fetches and writes nothing.
+pub async fn check(exports: &Exports, out: &mut impl Write) -> Result<Summary, ImportError> {
+    let imported = async |_: &_| Outcome::Imported;
+    let summary = run(exports, imported, async |_, _| Outcome::Imported, out).await?;
+    writeln!(out, "nothing written, but it would be: {summary}")?;
+    Ok(summary)
+}
+
+/// Moves everything, and reports what was not taken.
+pub async fn import(
+    exports: &Exports,
+    stores: &Stores<impl UserRepository, impl FoodRepository, impl ImageStore>,
+    out: &mut impl Write,
+) -> Result<Summary, ImportError> {
+    let summary = run(
+        exports,
+        async |user| stores.take_user(user).await,
+        async |food, creator| stores.take_food(food, creator).await,
+        out,
+    )
+    .await?;
+    writeln!(out, "{summary}")?;
+    Ok(summary)
+}
+
+async fn run(
+    exports: &Exports,
+    take_user: impl AsyncFn(&OldUser) -> Outcome,
+    take_food: impl AsyncFn(&OldFood, &PublicUser) -> Outcome,
+    out: &mut impl Write,
+) -> Result<Summary, ImportError> {
+    // Both, before anything is written.
+    let (users, foods) = (old::users(&exports.users)?, old::foods(&exports.foods)?);
+    let mut owners = HashMap::new();
+    let taken = |id: u64, user: &OldUser| {
+        owners.insert(id, user.user.public.clone());
+    };
+    let users = take(&exports.users, &users, take_user, taken, out).await?;
+    let take_food = async |food: &OldFood| match owners.get(&food.owner) {
+        Some(creator) => take_food(food, creator).await,
+        None => Outcome::NotTaken("user_id: that user was not taken".to_owned()),
+    };
+    let foods = take(&exports.foods, &foods, take_food, |_, _| {}, out).await?;
+    Ok(Summary { users, foods })
+}
+
+/// Takes the rows of a file, some at once, and reports them in their order.
+async fn take<T>(
+    file: &Path,
+    entries: &[Entry<T>],
+    take: impl AsyncFn(&T) -> Outcome,
+    mut taken: impl FnMut(u64, &T),
+    out: &mut impl Write,
+) -> Result<Counts, ImportError> {
+    let take = &take;
+    let mut outcomes = stream::iter(entries)
+        .map(|entry| async move {
+            let outcome = match &entry.content {
+                Content::Right(value) => take(value).await,
+                Content::Wrong(why) => Outcome::NotTaken(why.clone()),
+                Content::Deleted => Outcome::Deleted,
+            };
+            (entry, outcome)
+        })
+        .buffered(AT_ONCE);
+    let mut report = Report {
+        out,
+        file,
+        counts: Counts::default(),
+        unavailable: 0,
+    };
+    while let Some((entry, outcome)) = outcomes.next().await {
+        if let (Outcome::Imported | Outcome::AlreadyThere, Some(id), Content::Right(value)) =
+            (&outcome, entry.old_id, &entry.content)
+        {
+            taken(id, value);
+        }
+        report.row(entry.line, entry.old_id, outcome)?;
+        if report.unavailable == MAX_UNAVAILABLE {
+            return Err(ImportError::Unavailable);
+        }
+    }
+    Ok(report.counts)
+}
+
+impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
+    async fn take_user(&self, old: &OldUser) -> Outcome {
+        let (user, password) = (&old.user, &old.password);
+        match self.users.create(user, password).await {
+            Ok(()) => Outcome::Imported,
+            Err(CreateUserError::EmailTaken) => {
+                match self.users.find_credentials(&user.email).await {
+                    Ok(Some(found)) if found.user.id == user.public.id => Outcome::AlreadyThere,
+                    Ok(Some(_)) => not_taken("email: another account has the address"),
+                    Ok(None) => not_taken("email: the account is there with another address"),
+                    Err(error) => error.into(),
+                }
+            }
+            Err(CreateUserError::Repository(error)) => error.into(),
+        }
+    }
+
+    async fn take_food(&self, old: &OldFood, creator: &PublicUser) -> Outcome {
+        match self.foods.find_latest(old.id).await {
+            Ok(None) => {}
+            Ok(Some(_)) => return Outcome::AlreadyThere,
+            Err(error) => return error.into(),
+        }
+        let image = match self.pictures.load(&old.picture).await {
+            Ok(image) => image,
+            Err(error) => return Outcome::NotTaken(format!("food_image: {error}")),
+        };
+        let food = Food {
+            id: old.id,
+            creator: creator.clone(),
+            title: old.title.clone(),
+            description: old.description.clone(),
+            image: old.key(&image),
+            created_at: old.created_at,
+            updated_at: old.updated_at,
+            version: 1,
+        };
+        if let Err(error) = self.images.put(&food.image, &image).await {
+            return error.into();
+        }
+        match self.foods.create(&food).await {
+            Ok(()) => Outcome::Imported,
+            Err(CreateFoodError::TitleTaken) => match self.foods.find_latest(food.id).await {
+                // By another run at this moment, with this very picture.
+                Ok(Some(_)) => Outcome::AlreadyThere,
+                Ok(None) => {
+                    // A picture left behind is the sweep's business.
+                    let _ = self.images.delete(&food.image).await;
+                    not_taken("title: another food has it")
+                }
+                Err(error) => error.into(),
+            },
+            // The next run writes the picture in its place again.
+            Err(CreateFoodError::Repository(error)) => error.into(),
+        }
+    }
+}
+
+fn not_taken(why: &str) -> Outcome {
+    Outcome::NotTaken(why.to_owned())
+}
+
+impl From<RepositoryError> for Outcome {
+    fn from(error: RepositoryError) -> Self {
+        match &error {
+            RepositoryError::Unavailable(source) => {
+                let mut why = error.to_string();
+                let mut cause: Option<&dyn Error> = Some(source.as_ref());
+                while let Some(error) = cause {
+                    why.extend([": ", &error.to_string().replace('\n', " ")]);
+                    cause = error.source();
+                }
+                Self::Unavailable(why)
+            }
+            RepositoryError::Corrupt(_) => Self::NotTaken(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The scene that the files in `events/` expect, with the same ids and secrets as
+//! `events/generate.py`: two users, a food and a session of each.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use domain::clock::{Clock, Timestamp};
+use domain::food::{Description, Food, Title};
+use domain::id::{FoodId, SessionId, TokenId, UserId};
+use domain::image::{Image, ImageKey, ImageKind};
+use domain::password::{Password, PasswordHash, PasswordHasher};
+use domain::repository::{
+    CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UpdateFoodError,
+    UserRepository,
+};
+use domain::session::{RefreshGrant, Session};
+use domain::store::{ImageStore, SessionStore};
+use domain::user::{Email, PublicUser, User, UserName};
+use functions::settings::SettingsError;
+use functions::setup::Setup;
+use infrastructure::argon2::Argon2Hasher;
+use thiserror::Error;
+
+/// What the access tokens in the events are signed with.
+pub const ACCESS_SECRET: &str = "the access secret of the events, not for production";
+/// What the refresh tokens in the events are signed with.
+pub const REFRESH_SECRET: &str = "the refresh secret of the events, not for production";
+
+/// The id of a user.
+pub const ADA: &str = "01990000-0000-7000-8000-000000000001";
+/// The id of another.
+pub const EVE: &str = "01990000-0000-7000-8000-000000000002";
+/// The id of Ada's food.
+pub const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
+/// The id of Eve's food.
+pub const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
+
+/// Ada's address.
+pub const EMAIL: &str = "ada@example.com";
+/// The password of both. It is nobody's secret.
+pub const PASSWORD: &str = "analytical";
+
+const REFRESH_TOKEN: &str = "01990000-0000-7000-8000-00000000b001";
+const UNTIL_2100: i64 = 4_102_444_800;
+const PICTURE: &[u8] = include_bytes!("../../events/jollof.jpg");
+
+/// Of the password; the same for everybody, and made once, because it takes a while.
+static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
+    let hash = Argon2Hasher.hash(&Password::presented(PASSWORD));
+    hash.expect("hashing has the memory it needs")
+});
+
+struct Person {
+    id: &'static str,
+    first_name: &'static str,
+    email: &'static str,
+    session: &'static str,
+    food: &'static str,
+    title: &'static str,
+    picture: &'static str,
+}
+
+const PEOPLE: [Person; 2] = [
+    Person {
+        id: ADA,
+        first_name: "Ada",
+        email: EMAIL,
+        session: "01990000-0000-7000-8000-00000000a001",
+        food: JOLLOF,
+        title: "Jollof rice",
+        picture: "foods/01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-00000000c001.jpg",
+    },
+    Person {
+        id: EVE,
+        first_name: "Eve",
+        email: "eve@example.com",
+        session: "01990000-0000-7000-8000-00000000a002",
+        food: FUFU,
+        title: "Fufu and egusi",
+        picture: "foods/01990000-0000-7000-8000-00000000f002/01990000-0000-7000-8000-00000000c002.jpg",
+    },
+];
+
+/// Why the scene is not set.
+#[derive(Debug, Error)]
+pub enum SceneError {
+    /// See [`SettingsError`].
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Another account has the address.
+    #[error("{0} belongs to another account")]
+    EmailTaken(&'static str),
+    /// Another food has the title.
+    #[error("another food is called {0:?}")]
+    TitleTaken(&'static str),
+    /// Somebody changes the food at the same time.
+    #[error("{0:?} is being changed by somebody else")]
+    Changed(&'static str),
+    /// See [`RepositoryError`].
+    #[error(transparent)]
+    Store(#[from] RepositoryError),
+}
+
+/// Sets the scene in the tables and the bucket that the settings name. Where it was set before, it
+/// is as at first again: the foods have their titles and pictures back, the sessions are open. What
+/// else is there stays.
+pub async fn fill(setup: &Setup) -> Result<(), SceneError> {
+    let (users, foods) = (setup.users()?, setup.foods()?);
+    let (sessions, images) = (setup.sessions()?, setup.images()?);
+    let now = setup.clock().now();
+    for person in &PEOPLE {
+        let user = person.user(now);
+        person.join(&users, &user).await?;
+        let food = person.food(user.public, now);
+        images.put(&food.image, &picture()).await?;
+        person.share(&foods, &images, food).await?;
+        let session = person.session(now);
+        // An event may have rotated it.
+        sessions.revoke(session.user, session.id).await?;
+        sessions.create(&session, now).await?;
+    }
+    Ok(())
+}
+
+impl Person {
+    async fn join(&self, users: &impl UserRepository, user: &User) -> Result<(), SceneError> {
+        if users.find(user.public.id).await?.is_some() {
+            return Ok(());
+        }
+        let created = users.create(user, &HASH).await;
+        created.map_err(|error| match error {
+            CreateUserError::EmailTaken => SceneError::EmailTaken(self.email),
+            CreateUserError::Repository(error) => error.into(),
+        })
+    }
+
+    async fn share(
+        &self,
+        foods: &impl FoodRepository,
+        images: &impl ImageStore,
+        food: Food,
+    ) -> Result<(), SceneError> {
+        let Some(current) = foods.find_latest(food.id).await? else {
+            let created = foods.create(&food).await;
+            return created.map_err(|error| match error {
+                CreateFoodError::TitleTaken => SceneError::TitleTaken(self.title),
+                CreateFoodError::Repository(error) => error.into(),
+            });
+        };
+        let food = Food {
+            version: current.version + 1,
+            created_at: current.created_at,
+            ..food
+        };
+        let updated = foods.update(&current, &food).await;
+        updated.map_err(|error| match error {
+            UpdateFoodError::TitleTaken => SceneError::TitleTaken(self.title),
+            UpdateFoodError::Changed => SceneError::Changed(self.title),
+            UpdateFoodError::Repository(error) => error.into(),
+        })?;
+        if current.image != food.image {
+            images.delete(&current.image).await?;
+        }
+        Ok(())
+    }
+
+    fn user(&self, now: Timestamp) -> User {
+        User {
+            public: PublicUser {
+                id: UserId::parse(self.id).expect("an id"),
+                first_name: UserName::parse(self.first_name).expect("a name"),
+                last_name: UserName::parse("Lovelace").expect("a name"),
+            },
+            email: Email::parse(self.email).expect("an address"),
+            created_at: now,
+        }
+    }
+
+    fn session(&self, now: Timestamp) -> Session {
+        Session {
+            id: SessionId::parse(self.session).expect("an id"),
+            user: UserId::parse(self.id).expect("an id"),
+            refresh: RefreshGrant {
+                token: TokenId::parse(REFRESH_TOKEN).expect("an id"),
+                issued_at: now,
+                expires_at: Timestamp::from_unix_seconds(UNTIL_2100).expect("a moment"),
+            },
+            previous: None,
+            created_at: now,
+            user_agent: None,
+        }
+    }
+
+    fn food(&self, creator: PublicUser, now: Timestamp) -> Food {
+        Food {
+            id: FoodId::parse(self.food).expect("an id"),
+            creator,
+            title: Title::parse(self.title).expect("a title"),
+            description: Description::sanitize("<p>Smoky</p>").expect("a description"),
+            image: ImageKey::parse(self.picture).expect("a key"),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+}
+
+fn picture() -> Image {
+    let picture = Image::parse(Bytes::from_static(PICTURE), PICTURE.len());
+    let picture = picture.expect("a picture");
+    debug_assert_eq!(picture.kind(), ImageKind::Jpeg, "the keys end in .jpg");
+    picture
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GENERATOR: &str = include_str!("../../events/generate.py");
+
+    #[test]
+    fn ids_and_secrets_are_those_of_the_events() {
+        let named = [
+            ("ACCESS_SECRET", ACCESS_SECRET),
+            ("REFRESH_SECRET", REFRESH_SECRET),
+            ("ADA", ADA),
+            ("EVE", EVE),
+            ("ADAS_SESSION", PEOPLE[0].session),
+            ("EVES_SESSION", PEOPLE[1].session),
+            ("ADAS_REFRESH", REFRESH_TOKEN),
+            ("JOLLOF", JOLLOF),
+            ("FUFU", FUFU),
+        ];
+        for (name, value) in named {
+            let line = format!("{name} = \"{value}\"");
+            assert!(GENERATOR.lines().any(|found| found == line), "{line}");
+        }
+    }
+
+    #[test]
+    fn everything_in_the_scene_is_valid() {
+        let now = Timestamp::from_unix_seconds(1_790_000_000).unwrap();
+        for person in &PEOPLE {
+            let food = person.food(person.user(now).public, now);
+            let folder = format!("foods/{}/", person.food);
+            assert!(food.image.as_str().starts_with(&folder));
+            assert_eq!(person.session(now).user, food.creator.id);
+        }
+        assert_eq!(picture().bytes().len(), PICTURE.len());
+    }
+}
