@@ -12,6 +12,9 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
 
 /// The roots that AWS endpoints chain to: Amazon Root CA 1 to 4 and Starfield Services Root G2
@@ -69,13 +72,10 @@ impl std::fmt::Debug for Aws {
 impl Aws {
     /// Connects to nothing yet.
     pub fn new(settings: AwsSettings) -> Result<Self, InvalidCaBundle> {
-        let roots = settings.ca_bundle.as_deref().unwrap_or(AMAZON_ROOTS);
-        if !roots
-            .windows(PEM_HEADER.len())
-            .any(|window| window == PEM_HEADER)
-        {
-            return Err(InvalidCaBundle("no certificate in it".into()));
-        }
+        let roots = match settings.ca_bundle.as_deref() {
+            Some(bundle) => check(bundle)?,
+            None => AMAZON_ROOTS,
+        };
         let tls = TlsContext::builder()
             .with_trust_store(TrustStore::empty().with_pem_certificate(roots))
             .build()
@@ -131,7 +131,20 @@ impl Aws {
     }
 }
 
-const PEM_HEADER: &[u8] = b"-----BEGIN CERTIFICATE-----";
+/// The HTTP client panics at its first use where a certificate cannot be read.
+fn check(bundle: &[u8]) -> Result<&[u8], InvalidCaBundle> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundle) {
+        let certificate = certificate.map_err(|error| InvalidCaBundle(error.into()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| InvalidCaBundle(error.into()))?;
+    }
+    if roots.is_empty() {
+        return Err(InvalidCaBundle("no certificate in it".into()));
+    }
+    Ok(bundle)
+}
 
 fn retries() -> RetryConfig {
     RetryConfig::standard()
@@ -146,4 +159,68 @@ fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::digest::{SHA256, digest};
+
+    use super::*;
+
+    /// SHA-256 of the certificates, from <https://www.amazontrust.com/repository/>.
+    const PUBLISHED: [&str; 5] = [
+        "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+        "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+        "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+        "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+    ];
+
+    #[test]
+    fn the_trusted_roots_are_the_five_that_amazon_publishes() {
+        let found: Vec<String> = CertificateDer::pem_slice_iter(AMAZON_ROOTS)
+            .map(|certificate| {
+                let fingerprint = digest(&SHA256, &certificate.unwrap());
+                let bytes = fingerprint.as_ref().iter();
+                bytes.map(|byte| format!("{byte:02x}")).collect()
+            })
+            .collect();
+        assert_eq!(found, PUBLISHED);
+    }
+
+    fn settings(ca_bundle: Option<&str>) -> AwsSettings {
+        AwsSettings {
+            region: "eu-west-1".to_owned(),
+            access_key_id: "AKIAEXAMPLE".to_owned(),
+            secret_access_key: "a secret key".to_owned(),
+            session_token: Some("a session token".to_owned()),
+            dynamodb_endpoint: None,
+            s3_endpoint: None,
+            ca_bundle: ca_bundle.map(|pem| pem.as_bytes().to_vec()),
+        }
+    }
+
+    #[test]
+    fn a_bundle_without_certificates_is_refused() {
+        let no_certificate = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+        let cut = "-----BEGIN CERTIFICATE-----\nQUJD";
+        for bundle in [
+            "",
+            "not PEM",
+            "-----BEGIN PRIVATE KEY-----",
+            no_certificate,
+            cut,
+        ] {
+            assert!(Aws::new(settings(Some(bundle))).is_err(), "{bundle}");
+        }
+        let ours = std::str::from_utf8(AMAZON_ROOTS).unwrap();
+        assert!(Aws::new(settings(Some(ours))).is_ok());
+        assert!(Aws::new(settings(None)).is_ok());
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let shown = format!("{:?}", Aws::new(settings(None)).unwrap());
+        assert_eq!(shown, "Aws(eu-west-1)");
+    }
 }
