@@ -8,10 +8,12 @@ the stack is the argument; region and credentials come from the environment, as 
 3. An update that signs with the new version and still accepts the old one.
 
 Neither update touches code: CloudFormation keeps the template that it has. When the longest refresh token of before has ended
-(RefreshTokenSeconds), `--finish` puts the old version out of use. Runs with the Python of .ci/tools."""
+(RefreshTokenSeconds), `--finish` puts the old version out of use. Until then there is no other rotation: functions accept two
+versions, and a third would put one out of use whose refresh tokens live. Runs with the Python of .ci/tools."""
 
 import argparse
 import datetime
+import sys
 
 import boto3
 
@@ -41,8 +43,10 @@ def update(cloudformation, stack, parameters, **changed):
     cloudformation.get_waiter("stack_update_complete").wait(StackName=stack)
 
 
-def rotate(cloudformation, secrets, stack, label):
+def rotate(cloudformation, secrets, stack, label, force):
     parameters, outputs = described(cloudformation, stack)
+    if parameters["AcceptedSecret"] and not force:
+        sys.exit("finish the last rotation first: --finish (or --force, which logs out whoever signed in before it)")
     current = parameters["SigningSecret"]
     for secret in (outputs["AccessSecretArn"], outputs["RefreshSecretArn"]):
         # Letters and digits, as the template has it; it never leaves this process.
@@ -61,14 +65,19 @@ def finish(cloudformation, stack):
 def main():
     arguments = argparse.ArgumentParser(description="Rotates the signing secrets of a deployed stack.")
     arguments.add_argument("stack")
-    arguments.add_argument("--finish", action="store_true", help="accept the version of before no more")
+    end = arguments.add_mutually_exclusive_group()
+    end.add_argument("--finish", action="store_true", help="accept the version of before no more")
+    end.add_argument(
+        "--force", action="store_true",
+        help="rotate though the last rotation is not finished, which logs out whoever signed in before it",
+    )
     given = arguments.parse_args()
     cloudformation = boto3.client("cloudformation")
     if given.finish:
         finish(cloudformation, given.stack)
     else:
         now = datetime.datetime.now(datetime.timezone.utc)
-        rotate(cloudformation, boto3.client("secretsmanager"), given.stack, f"rotated-{now:%Y%m%d%H%M%S}")
+        rotate(cloudformation, boto3.client("secretsmanager"), given.stack, f"rotated-{now:%Y%m%d%H%M%S}", given.force)
 
 
 if __name__ == "__main__":

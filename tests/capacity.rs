@@ -49,8 +49,8 @@ async fn the_cost_of_each_route_is_the_one_that_is_written_down() {
         "| Function | Round trips | Calls | Read units | Write units |\n|---|---|---|---|---|\n",
     );
     for route in ROUTES {
-        let recorded = Recorded::scene().await;
-        let mut running = recorded.start(route.name, &[]).await;
+        let recorded = Recorded::scene(&[]).await;
+        let mut running = recorded.start(route.name).await;
         let answer = running.invoke(&event(route.name)).await;
         assert!(answer["statusCode"].as_u64().unwrap() < 300, "{answer}");
         writeln!(table, "{}", row(route.name, &recorded.take())).unwrap();

@@ -31,10 +31,13 @@ async fn bodies_that_are_no_json_objects_are_invalid_json() {
         deep.as_bytes(),
         endless.as_bytes(),
     ] {
+        let is_about_email = body.starts_with(b"{\"email\"");
         for path in ["/users", "/login", "/refresh"] {
             let answer = api.post(path).body("application/json", body).send().await;
-            let is_other_routes_member = path == "/refresh" && answer.status == 422;
-            if !is_other_routes_member {
+            if path == "/refresh" && is_about_email && std::str::from_utf8(body).is_ok() {
+                // Another route's member, which is ignored here.
+                answer.has_code(422, "refresh_token_required");
+            } else {
                 answer.is_problem(422, &[("invalid_json", "invalid json")]);
             }
         }

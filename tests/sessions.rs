@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::{Clock as _, SystemClock};
-use domain::id::{SessionId, TokenId, UserId};
+use domain::id::{SessionId, UserId};
 use domain::token::{Claims, TokenSigner as _};
 use engines::Valkey;
-use functions::settings::Settings;
-use functions::setup::Setup;
 use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
 use serde_json::{Value, json};
 
@@ -539,47 +537,38 @@ async fn a_bcrypt_hash_from_the_migration_lets_in_and_is_replaced() {
 
 #[tokio::test]
 async fn secrets_rotate_without_signing_anybody_out() {
-    // The same session seen by a server before, during and after the rotation.
-    let old = on_dynamodb().await;
-    let ada = old.api.member("ada").await;
-    let new_secrets = [
+    // Three servers on one session store: before, during and after the rotation.
+    let valkey = Valkey::start().expect("a Valkey or Redis server");
+    let url = valkey.url();
+    let store = ("TOKEN_STORE_URL", url.as_str());
+    let next = [
         ("ACCESS_SECRET", "the next access secret, 32 bytes or more"),
         (
             "REFRESH_SECRET",
             "the next refresh secret, 32 bytes or more",
         ),
     ];
-    let rotating = [
-        new_secrets[0],
-        new_secrets[1],
+    let before = Api::with(&[SECRETS[0], SECRETS[1], store]).await;
+    let during = Api::with(&[
+        next[0],
+        next[1],
         ("ACCESS_SECRET_PREVIOUS", ACCESS_SECRET),
         ("REFRESH_SECRET_PREVIOUS", REFRESH_SECRET),
-    ];
-    let setup = |settings: &[(&str, &str)]| {
-        let aws = [
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "x"),
-            ("AWS_SECRET_ACCESS_KEY", "x"),
-        ];
-        let all = aws.iter().chain(settings);
-        let all = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Setup::new(Settings::new(all))
-            .unwrap()
-            .token_issuer()
-            .unwrap()
-    };
-    let now = SystemClock.now();
-    let during = setup(&rotating);
-    assert!(during.access.verify(&ada.access, now).is_ok());
-    assert!(during.refresh.verify(&ada.refresh, now).is_ok());
-    let after = setup(&new_secrets);
-    assert!(after.access.verify(&ada.access, now).is_err());
-    let claims = Claims {
-        token: TokenId::new(now),
-        ..claims(&access_signer(), &ada.access)
-    };
-    let next = during.access.sign(&claims).unwrap();
-    assert!(after.access.verify(&next, now).is_ok());
+        store,
+    ])
+    .await;
+    let after = Api::with(&[next[0], next[1], store]).await;
+
+    let ada = before.member("ada").await;
+    assert!(is_signed_in(&during, &ada.access).await);
+    assert!(!is_signed_in(&after, &ada.access).await);
+    let refreshed = during.refresh(&ada.refresh).await;
+    assert_eq!(refreshed.status, 201);
+    let (access, refresh) = tokens(&refreshed);
+    assert!(is_signed_in(&after, &access).await);
+    assert!(!is_signed_in(&before, &access).await);
+    assert_eq!(after.refresh(&refresh).await.status, 201);
+    assert_eq!(after.log_out(&access).await.status, 200);
 }
 
 #[tokio::test]

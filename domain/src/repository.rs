@@ -23,6 +23,9 @@ pub enum RepositoryError {
     /// What is stored is not what we store: repair it.
     #[error("the store holds something unreadable")]
     Corrupt(#[source] Source),
+    /// The store will not do it, however often it is asked: a permission or a table is missing.
+    #[error("the store refuses")]
+    Refused(#[source] Source),
 }
 
 /// Why a user was not saved.
@@ -51,10 +54,15 @@ pub trait UserRepository {
     /// address in any case.
     async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError>;
 
-    /// `None` when nobody has this id.
+    /// `None` when nobody has this id. May lag behind by moments: for showing.
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError>;
 
-    /// `None` when nobody has this address. Sees every account created before.
+    /// `None` when nobody has this id. Sees every account created before: for deciding.
+    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError>;
+
+    /// `None` when nobody has this address. Sees every account created before. Does the same work
+    /// for an address that somebody has and for one that nobody has, so that the time taken does
+    /// not tell.
     async fn find_credentials(&self, email: &Email)
     -> Result<Option<Credentials>, RepositoryError>;
 

@@ -177,7 +177,9 @@ impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
         match error {
             RepositoryError::Unavailable(_) => Self::unavailable(Some(error.into())),
-            RepositoryError::Corrupt(_) => Self::internal(error.into()),
+            RepositoryError::Corrupt(_) | RepositoryError::Refused(_) => {
+                Self::internal(error.into())
+            }
         }
     }
 }

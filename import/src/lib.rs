@@ -69,7 +69,9 @@ pub enum ImportError {
     #[error("the report cannot be written: {0}")]
     Report(#[from] io::Error),
     /// The last rows all failed for that reason.
-    #[error("the stores do not answer; start again when they do, it continues from here")]
+    #[error(
+        "the stores do not answer, or refuse; start again when they do not, it continues from here"
+    )]
     Unavailable,
 }
 
@@ -204,7 +206,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
                 // By another run at this moment, with this very picture.
                 Ok(Some(_)) => Outcome::AlreadyThere,
                 Ok(None) => {
-                    // A picture left behind is the sweep's business.
+                    // A picture left behind harms nobody.
                     let _ = self.images.delete(&food.image).await;
                     not_taken("title: another food has it")
                 }
@@ -223,7 +225,7 @@ fn not_taken(why: &str) -> Outcome {
 impl From<RepositoryError> for Outcome {
     fn from(error: RepositoryError) -> Self {
         match &error {
-            RepositoryError::Unavailable(source) => {
+            RepositoryError::Unavailable(source) | RepositoryError::Refused(source) => {
                 let mut why = error.to_string();
                 let mut cause: Option<&dyn Error> = Some(source.as_ref());
                 while let Some(error) = cause {

@@ -236,7 +236,7 @@ async fn broken_rows_are_reported_without_what_is_in_them_and_the_rest_is_taken(
         ran.output,
         "users.csv:4: id 3: first_name: the name is empty; \
          last_name: the name is longer than 100 characters; email: not an e-mail address; \
-         password: not a bcrypt hash; \
+         password: not a bcrypt hash of a usual cost; \
          created_at: not a time as PostgreSQL writes it, since 1970\n\
          users.csv:5: id ?: id: not a number\n\
          users.csv:6: id ?: the row has not as many fields as the header\n\
@@ -372,7 +372,7 @@ async fn a_run_stops_where_no_store_answers() {
     assert_eq!(ran.code, 1);
     let lines: Vec<_> = ran.output.lines().collect();
     assert_eq!(lines.len(), 9, "{}", ran.output);
-    assert!(lines[0].starts_with("users.csv:2: id 1: the store is unavailable: "));
+    assert!(lines[0].starts_with("users.csv:2: id 1: the store refuses: "));
     assert!(!ran.output.contains("@example.com"));
     assert!(lines[8].starts_with("error: the stores do not answer"));
 }

@@ -45,10 +45,17 @@ fn settings(
 
 impl Scene {
     pub(crate) async fn set() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these settings as well.
+    pub(crate) async fn with(more: &[(&str, &str)]) -> Self {
         let engines = Engines::shared();
         let tables = engines.tables().await;
         let bucket = engines.bucket().await;
-        let settings = settings(&engines.settings(), tables, bucket);
+        let mut settings = settings(&engines.settings(), tables, bucket);
+        let more = more.iter();
+        settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let setup = Setup::new(Settings::new(settings.clone())).expect("the settings are right");
         local::scene::fill(&setup).await.expect("the scene is set");
         Self {

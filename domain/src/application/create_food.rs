@@ -120,7 +120,7 @@ pub async fn create_food(
 ) -> Result<Food, CreateFoodError> {
     let now = clock.now();
     let creator = users
-        .find(creator)
+        .find_latest(creator)
         .await?
         .ok_or(CreateFoodError::CreatorGone)?;
     let id = FoodId::new(now);
@@ -148,7 +148,7 @@ pub async fn create_food(
             }
         }
     };
-    // The answer is about the food; a picture left behind is the sweep's business.
+    // The answer is about the food; a picture left behind harms nobody.
     let _ = images.delete(&food.image).await;
     Err(error)
 }

@@ -35,7 +35,7 @@ pub async fn delete_food(
     user: UserId,
 ) -> Result<(), DeleteFoodError> {
     let deleted = delete(foods, id, user).await?;
-    // The food is gone; a picture left behind is the sweep's business.
+    // The food is gone; a picture left behind harms nobody.
     let _ = images.delete(&deleted.image).await;
     Ok(())
 }

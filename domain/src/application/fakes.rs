@@ -49,6 +49,10 @@ impl UserRepository for Down {
         Err(unavailable())
     }
 
+    async fn find_latest(&self, _: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        Err(unavailable())
+    }
+
     async fn find_credentials(&self, _: &Email) -> Result<Option<Credentials>, RepositoryError> {
         Err(unavailable())
     }

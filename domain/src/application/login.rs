@@ -113,9 +113,10 @@ pub async fn login(
         Verdict::Right => {}
         Verdict::RightButOutdated => {
             let new = hasher.hash(&attempt.password)?;
-            users
+            // The password is right: where the new hash cannot be kept, the next login tries again.
+            let _ = users
                 .replace_password(user.id, &credentials.password, &new)
-                .await?;
+                .await;
         }
     }
     let now = clock.now();
@@ -128,8 +129,11 @@ pub async fn login(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::{Down, issuer};
+    use crate::application::fakes::{Down, issuer, unavailable};
+    use crate::id::UserId;
+    use crate::page::{Page, PageRequest};
     use crate::password::PasswordHash;
+    use crate::repository::{CreateUserError, Credentials};
     use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
     use crate::user::User;
 
@@ -274,6 +278,60 @@ mod tests {
             assert_eq!(hash.as_str(), "new:correct horse");
             assert_eq!(hasher.asked(), asked);
         }
+    }
+
+    /// Users whose hashes cannot be replaced.
+    struct Stuck<'a>(&'a MemoryUsers);
+
+    impl UserRepository for Stuck<'_> {
+        async fn create(&self, user: &User, hash: &PasswordHash) -> Result<(), CreateUserError> {
+            self.0.create(user, hash).await
+        }
+
+        async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+            self.0.find(id).await
+        }
+
+        async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+            self.0.find_latest(id).await
+        }
+
+        async fn find_credentials(
+            &self,
+            email: &Email,
+        ) -> Result<Option<Credentials>, RepositoryError> {
+            self.0.find_credentials(email).await
+        }
+
+        async fn list(
+            &self,
+            page: PageRequest<UserId>,
+        ) -> Result<Page<PublicUser>, RepositoryError> {
+            self.0.list(page).await
+        }
+
+        async fn replace_password(
+            &self,
+            _: UserId,
+            _: &PasswordHash,
+            _: &PasswordHash,
+        ) -> Result<(), RepositoryError> {
+            Err(unavailable())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_outdated_hash_that_cannot_be_replaced_lets_in_all_the_same() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
+        let ada = account(&users, "old:correct horse").await;
+        let attempt = attempt(ada.email.as_typed(), "correct horse");
+        let stuck = Stuck(&users);
+        let signed_in = login(&stuck, &sessions, &hasher, &tokens, &clock, attempt).await;
+        assert_eq!(signed_in.unwrap().user, ada.public);
+        assert_eq!(sessions.count(), 1);
+        let hash = users.password_of(ada.public.id).unwrap();
+        assert_eq!(hash.as_str(), "old:correct horse");
     }
 
     #[tokio::test]

@@ -88,11 +88,16 @@ pub async fn update_food(
         }
         None => None,
     };
+    let first = current.image.clone();
     match save(foods, clock, current, &change, uploaded.as_ref()).await {
         Ok((replaced, saved)) => {
-            if replaced.image != saved.image {
-                // The food is saved; a picture left behind is the sweep's business.
-                let _ = images.delete(&replaced.image).await;
+            // Where an answer was lost on the way, the food that was replaced is our own, and the
+            // picture that is no longer shown is the one from before.
+            let mut unused = vec![first, replaced.image];
+            unused.dedup();
+            for key in unused.iter().filter(|key| **key != saved.image) {
+                // The food is saved; a picture left behind harms nobody.
+                let _ = images.delete(key).await;
             }
             Ok(saved)
         }
@@ -393,6 +398,34 @@ mod tests {
         let failed = update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(images.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_first_picture_is_removed_also_where_it_was_replaced_meanwhile() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let (food, clock) = shared(&foods, &images).await;
+        let is_first = Cell::new(true);
+        // As when our own save went through, its answer was lost, and it was sent again.
+        let meddled = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save && is_first.replace(false) {
+                    let replaced = Food {
+                        image: ImageKey::new(food.id, sample::image().kind(), sample::moment()),
+                        version: food.version + 1,
+                        ..food.clone()
+                    };
+                    images.put(&replaced.image, &sample::image()).await?;
+                    foods.update(&food, &replaced).await.unwrap();
+                }
+                Ok(())
+            },
+        };
+        let change = change("Fried rice", Some(sample::GIF));
+        let saved = update_food(&meddled, &images, &clock, food.id, food.creator.id, change);
+        let saved = saved.await.unwrap();
+        assert!(images.get(&saved.image).is_some());
+        assert_eq!(images.count(), 1);
     }
 
     #[tokio::test]

@@ -35,6 +35,8 @@ pub async fn user_repository(users: &impl UserRepository) {
     users.create(&ada, &hash).await.expect("created");
     let found = users.find(ada.public.id).await.expect("found");
     assert_eq!(found.as_ref(), Some(&ada.public));
+    let latest = users.find_latest(ada.public.id).await.expect("found");
+    assert_eq!(latest.as_ref(), Some(&ada.public));
     let shouted = Email::parse(&ada.email.as_typed().to_uppercase()).expect("an address");
     let credentials = users.find_credentials(&shouted).await.expect("found");
     let credentials = credentials.expect("the account");
@@ -44,6 +46,8 @@ pub async fn user_repository(users: &impl UserRepository) {
     // What is not there is `None`.
     let stranger = sample::user();
     assert_eq!(users.find(stranger.public.id).await.expect("asked"), None);
+    let latest = users.find_latest(stranger.public.id).await;
+    assert_eq!(latest.expect("asked"), None);
     let nobody = users.find_credentials(&stranger.email).await;
     assert!(nobody.expect("asked").is_none());
 

@@ -100,6 +100,10 @@ impl UserRepository for MemoryUsers {
         Ok(lock(&self.0).get(&id).map(|(user, _)| user.public.clone()))
     }
 
+    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        self.find(id).await
+    }
+
     async fn find_credentials(
         &self,
         email: &Email,

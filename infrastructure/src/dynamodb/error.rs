@@ -1,13 +1,22 @@
 //! SDK errors as the domain sees them.
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use domain::repository::RepositoryError;
 
 /// A call that failed for no reason the caller asked about.
-pub(super) fn unavailable<E, R>(error: SdkError<E, R>) -> RepositoryError
+pub(super) fn failed<E, R>(error: SdkError<E, R>) -> RepositoryError
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    RepositoryError::Unavailable(error.into())
+    match error.code() {
+        // Asking again does not help.
+        Some(
+            "AccessDeniedException"
+            | "ResourceNotFoundException"
+            | "UnrecognizedClientException"
+            | "ValidationException",
+        ) => RepositoryError::Refused(error.into()),
+        _ => RepositoryError::Unavailable(error.into()),
+    }
 }

@@ -17,8 +17,8 @@ use domain::repository::{
 };
 use domain::user::{PublicUser, UserName};
 
-use super::error::unavailable;
-use super::item::{Item, millis, number, read, read_millis, read_number, text};
+use super::error::failed;
+use super::item::{Item, corrupt, millis, number, read, read_millis, read_number, text};
 use super::page::{Index, list};
 use super::table::foods as table;
 use super::transaction::{self, Outcome};
@@ -52,7 +52,7 @@ impl DynamoDbFoods {
             .consistent_read(consistent)
             .send()
             .await
-            .map_err(unavailable)?;
+            .map_err(failed)?;
         answer.item.as_ref().map(food).transpose()
     }
 
@@ -97,7 +97,7 @@ impl DynamoDbFoods {
                     UpdateItemError::ConditionalCheckFailedException(_)
                     | UpdateItemError::TransactionConflictException(_),
                 ) => Err(UpdateFoodError::Changed),
-                _ => Err(unavailable(error).into()),
+                _ => Err(failed(error).into()),
             },
         }
     }
@@ -124,7 +124,7 @@ impl DynamoDbFoods {
             Outcome::Written => Ok(()),
             refused if refused.refuses(0) => Err(UpdateFoodError::Changed),
             refused if refused.refuses(1) => Err(UpdateFoodError::TitleTaken),
-            Outcome::Refused(_) => Err(UpdateFoodError::Changed),
+            Outcome::Refused(_) => Err(corrupt("the claim on the title").into()),
         }
     }
 }
@@ -240,7 +240,8 @@ impl FoodRepository for DynamoDbFoods {
         ];
         match transaction::write(&self.client, items).await? {
             Outcome::Written => Ok(()),
-            Outcome::Refused(_) => Err(DeleteFoodError::Changed),
+            refused if refused.refuses(0) => Err(DeleteFoodError::Changed),
+            Outcome::Refused(_) => Err(corrupt("the claim on the title").into()),
         }
     }
 }

@@ -17,7 +17,7 @@ use domain::repository::RepositoryError;
 use domain::session::{RefreshGrant, Rotation, Session, Superseded, UserAgent};
 use domain::store::SessionStore;
 
-use super::error::unavailable;
+use super::error::failed;
 use super::item::{Item, millis, number, read, read_millis, text};
 use super::table::sessions as table;
 
@@ -91,7 +91,7 @@ impl SessionStore for DynamoDbSessions {
         if let Some(agent) = &session.user_agent {
             put = put.item("user_agent", text(agent.as_str()));
         }
-        put.send().await.map(|_| ()).map_err(unavailable)
+        put.send().await.map(|_| ()).map_err(failed)
     }
 
     async fn find(
@@ -109,7 +109,7 @@ impl SessionStore for DynamoDbSessions {
             .consistent_read(true)
             .send()
             .await
-            .map_err(unavailable)?;
+            .map_err(failed)?;
         let Some(item) = answer.item else {
             return Ok(None);
         };
@@ -157,7 +157,7 @@ impl SessionStore for DynamoDbSessions {
         let Some(UpdateItemError::ConditionalCheckFailedException(refused)) =
             error.as_service_error()
         else {
-            return Err(unavailable(error));
+            return Err(failed(error));
         };
         let Some(item) = refused.item() else {
             return Ok(Rotation::Ended);
@@ -182,7 +182,7 @@ impl SessionStore for DynamoDbSessions {
             .send()
             .await
             .map(|_| ())
-            .map_err(unavailable)
+            .map_err(failed)
     }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::repository::RepositoryError;
 
-use super::error::unavailable;
+use super::error::failed;
 
 /// How often a transaction that met another one is tried again.
 const MAX_ATTEMPTS: u32 = 10;
@@ -52,7 +52,7 @@ pub(super) async fn write(
         let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
             error.as_service_error()
         else {
-            return Err(unavailable(error));
+            return Err(failed(error));
         };
         let codes: Vec<_> = canceled
             .cancellation_reasons()
@@ -73,7 +73,7 @@ pub(super) async fn write(
             )
         });
         if !passes || attempt == MAX_ATTEMPTS {
-            return Err(unavailable(error));
+            return Err(failed(error));
         }
         let longest = LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(attempt));
         tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;

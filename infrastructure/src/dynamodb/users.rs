@@ -14,7 +14,7 @@ use domain::password::PasswordHash;
 use domain::repository::{CreateUserError, Credentials, RepositoryError, UserRepository};
 use domain::user::{Email, PublicUser, User, UserName};
 
-use super::error::unavailable;
+use super::error::failed;
 use super::item::{Item, millis, read, read_text, text};
 use super::page::{Index, list};
 use super::table::users as table;
@@ -56,7 +56,7 @@ impl DynamoDbUsers {
             .consistent_read(consistent)
             .send()
             .await
-            .map_err(unavailable)?;
+            .map_err(failed)?;
         Ok(answer.item)
     }
 }
@@ -108,6 +108,11 @@ impl UserRepository for DynamoDbUsers {
         item.as_ref().map(public_user).transpose()
     }
 
+    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        let item = self.account(account_key(id), PUBLIC, true).await?;
+        item.as_ref().map(public_user).transpose()
+    }
+
     async fn find_credentials(
         &self,
         email: &Email,
@@ -120,11 +125,12 @@ impl UserRepository for DynamoDbUsers {
             .consistent_read(true)
             .send()
             .await
-            .map_err(unavailable)?;
-        let Some(claim) = claim.item else {
-            return Ok(None);
+            .map_err(failed)?;
+        // Without a claim the account that nobody has is read, as long as any other takes.
+        let id = match &claim.item {
+            Some(claim) => read(claim, USER_ID, UserId::parse)?,
+            None => UserId::from_bytes([0; 16]),
         };
-        let id = read(&claim, USER_ID, UserId::parse)?;
         let account = self
             .account(
                 account_key(id),
@@ -177,7 +183,7 @@ impl UserRepository for DynamoDbUsers {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(unavailable(error)),
+                _ => Err(failed(error)),
             },
         }
     }

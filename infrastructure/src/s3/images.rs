@@ -1,7 +1,7 @@
 //! Pictures in a bucket, each under a key of its own that never changes what it holds.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use domain::image::{Image, ImageKey};
 use domain::repository::RepositoryError;
@@ -24,12 +24,18 @@ impl S3Images {
     }
 }
 
-fn unavailable<E, R>(error: SdkError<E, R>) -> RepositoryError
+fn failed<E, R>(error: SdkError<E, R>) -> RepositoryError
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    RepositoryError::Unavailable(error.into())
+    match error.code() {
+        // Asking again does not help.
+        Some("AccessDenied" | "NoSuchBucket" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => {
+            RepositoryError::Refused(error.into())
+        }
+        _ => RepositoryError::Unavailable(error.into()),
+    }
 }
 
 impl ImageStore for S3Images {
@@ -44,7 +50,7 @@ impl ImageStore for S3Images {
             .send()
             .await
             .map(|_| ())
-            .map_err(unavailable)
+            .map_err(failed)
     }
 
     async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError> {
@@ -58,7 +64,7 @@ impl ImageStore for S3Images {
             .map_err(|error| {
                 // The callers' answer does not depend on it, so this is its only trace.
                 tracing::warn!(image.key = key.as_str(), error = %error, "picture left behind");
-                unavailable(error)
+                failed(error)
             })
     }
 }
