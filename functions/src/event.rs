@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use crate::error::ApiError;
 use crate::response::Reply;
@@ -77,25 +78,16 @@ fn read(event: &str) -> Result<Request, ApiError> {
     Ok(request)
 }
 
+/// What may stand in a path as it is: the unreserved characters and `/` (RFC 3986, section 3.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// API Gateway has decoded the path: encodes what cannot stand in a URI.
-fn encode(path: &str) -> String {
+fn encode(path: &str) -> PercentEncode<'_> {
     let path = if path.starts_with('/') { path } else { "/" };
-    let mut encoded = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'/' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            byte if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
-            byte => {
-                const HEX: [char; 16] = [
-                    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-                ];
-                encoded.extend([
-                    '%',
-                    HEX[usize::from(byte >> 4)],
-                    HEX[usize::from(byte & 15)],
-                ]);
-            }
-        }
-    }
-    encoded
+    utf8_percent_encode(path, ENCODED)
 }

@@ -2,6 +2,7 @@
 //! Lambda's environment. No profile files, no instance metadata, no default chain: each of them
 //! would be paid for by every cold start (docs/decisions/0003-lean-aws-clients.md).
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -55,11 +56,14 @@ pub struct AwsSettings {
 #[error("no TLS connection can be made with these certificates")]
 pub struct InvalidCaBundle(#[source] Box<dyn std::error::Error + Send + Sync>);
 
-/// The AWS clients of one function: they share their connections.
+/// The AWS clients of one function: one of each service, made when it is first asked for. They
+/// share their connections.
 #[derive(Clone)]
 pub struct Aws {
     settings: AwsSettings,
     http: SharedHttpClient,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
 }
 
 impl std::fmt::Debug for Aws {
@@ -84,11 +88,26 @@ impl Aws {
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(tls)
             .build_https();
-        Ok(Self { settings, http })
+        Ok(Self {
+            settings,
+            http,
+            dynamodb: OnceLock::new(),
+            s3: OnceLock::new(),
+        })
     }
 
-    /// A client of `DynamoDB`.
+    /// The client of `DynamoDB`.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let client = self.dynamodb.get_or_init(|| self.new_dynamodb());
+        client.clone()
+    }
+
+    /// The client of S3.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        self.s3.get_or_init(|| self.new_s3()).clone()
+    }
+
+    fn new_dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(aws_sdk_dynamodb::config::Region::new(
@@ -103,8 +122,7 @@ impl Aws {
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
-    /// A client of S3.
-    pub fn s3(&self) -> aws_sdk_s3::Client {
+    fn new_s3(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(aws_sdk_s3::config::Region::new(

@@ -49,6 +49,12 @@ pub enum InvalidFoodField {
 #[error("the food is not valid: {0:?}")]
 pub struct InvalidFood(pub Vec<InvalidFoodField>);
 
+impl InvalidFood {
+    pub(super) fn of(fields: [Option<InvalidFoodField>; 3]) -> Self {
+        Self(fields.into_iter().flatten().collect())
+    }
+}
+
 pub(super) fn parse_title(raw: &str) -> Result<Title, InvalidFoodField> {
     Title::parse(raw).map_err(|error| match error {
         InvalidTitle::Empty => InvalidFoodField::TitleRequired,
@@ -85,12 +91,11 @@ impl NewFood {
                 description,
                 image,
             }),
-            (title, description, image) => Err(InvalidFood(
-                [title.err(), description.err(), image.err()]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
-            )),
+            (title, description, image) => Err(InvalidFood::of([
+                title.err(),
+                description.err(),
+                image.err(),
+            ])),
         }
     }
 }

@@ -40,12 +40,11 @@ impl FoodChange {
                 description,
                 image,
             }),
-            (title, description, image) => Err(InvalidFood(
-                [title.err(), description.err(), image.err()]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
-            )),
+            (title, description, image) => Err(InvalidFood::of([
+                title.err(),
+                description.err(),
+                image.err(),
+            ])),
         }
     }
 }

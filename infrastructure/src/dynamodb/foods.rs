@@ -61,10 +61,8 @@ impl DynamoDbFoods {
             .table_name(&self.table)
             .item(table::PK, text(title_key(title)))
             .item("food_id", text(id.to_string()))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .expect("a put with a table and an item");
-        TransactWriteItem::builder().put(claim).build()
+            .condition_expression("attribute_not_exists(pk)");
+        transaction::put(claim)
     }
 
     fn unclaim(&self, id: FoodId, title: &Title) -> TransactWriteItem {
@@ -72,10 +70,8 @@ impl DynamoDbFoods {
             .table_name(&self.table)
             .key(table::PK, text(title_key(title)))
             .condition_expression("food_id = :food_id")
-            .expression_attribute_values(":food_id", text(id.to_string()))
-            .build()
-            .expect("a deletion with a table and a key");
-        TransactWriteItem::builder().delete(claim).build()
+            .expression_attribute_values(":food_id", text(id.to_string()));
+        transaction::delete(claim)
     }
 
     /// The title stays the same one: no claim is touched.
@@ -112,11 +108,9 @@ impl DynamoDbFoods {
             .key(table::PK, text(food_key(current.id)))
             .update_expression(CHANGE)
             .condition_expression(UNCHANGED)
-            .set_expression_attribute_values(Some(change_values(current, changed)))
-            .build()
-            .expect("an update with a table, a key and an expression");
+            .set_expression_attribute_values(Some(change_values(current, changed)));
         let items = vec![
-            TransactWriteItem::builder().update(update).build(),
+            transaction::update(update),
             self.claim(changed.id, &changed.title),
             self.unclaim(current.id, &current.title),
         ];
@@ -185,13 +179,8 @@ impl FoodRepository for DynamoDbFoods {
             .item("created_at", millis(food.created_at))
             .item("updated_at", millis(food.updated_at))
             .item("version", number(food.version))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .expect("a put with a table and an item");
-        let items = vec![
-            TransactWriteItem::builder().put(new).build(),
-            self.claim(food.id, &food.title),
-        ];
+            .condition_expression("attribute_not_exists(pk)");
+        let items = vec![transaction::put(new), self.claim(food.id, &food.title)];
         match transaction::write(&self.client, items).await? {
             Outcome::Written => Ok(()),
             Outcome::Refused(_) => Err(CreateFoodError::TitleTaken),
@@ -231,11 +220,9 @@ impl FoodRepository for DynamoDbFoods {
             .key(table::PK, text(food_key(food.id)))
             .condition_expression(UNCHANGED)
             .expression_attribute_values(":current", number(food.version))
-            .expression_attribute_values(":owner", text(food.creator.id.to_string()))
-            .build()
-            .expect("a deletion with a table and a key");
+            .expression_attribute_values(":owner", text(food.creator.id.to_string()));
         let items = vec![
-            TransactWriteItem::builder().delete(delete).build(),
+            transaction::delete(delete),
             self.unclaim(food.id, &food.title),
         ];
         match transaction::write(&self.client, items).await? {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
 use domain::repository::RepositoryError;
 
 use super::error::failed;
@@ -31,6 +32,26 @@ impl Outcome {
             Self::Refused(unmet) => unmet.get(item) == Some(&true),
         }
     }
+}
+
+/// An item of a transaction, of a put that has a table and an item.
+pub(super) fn put(put: PutBuilder) -> TransactWriteItem {
+    let put = put.build().expect("a put with a table and an item");
+    TransactWriteItem::builder().put(put).build()
+}
+
+/// An item of a transaction, of an update that has a table, a key and an expression.
+pub(super) fn update(update: UpdateBuilder) -> TransactWriteItem {
+    let update = update
+        .build()
+        .expect("an update with a table, a key and an expression");
+    TransactWriteItem::builder().update(update).build()
+}
+
+/// An item of a transaction, of a deletion that has a table and a key.
+pub(super) fn delete(delete: DeleteBuilder) -> TransactWriteItem {
+    let delete = delete.build().expect("a deletion with a table and a key");
+    TransactWriteItem::builder().delete(delete).build()
 }
 
 /// Writes all items or none. Where another transaction is at work on one of them, `DynamoDB` cancels

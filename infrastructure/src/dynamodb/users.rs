@@ -7,7 +7,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::Put;
 use domain::id::UserId;
 use domain::page::{Page, PageRequest};
 use domain::password::PasswordHash;
@@ -96,7 +96,7 @@ impl UserRepository for DynamoDbUsers {
         let claim = new()
             .item(table::PK, text(claim_key(&user.email)))
             .item(USER_ID, text(user.public.id.to_string()));
-        let items = [account, claim].map(transact_put);
+        let items = [account, claim].map(transaction::put);
         match transaction::write(&self.client, items.into()).await? {
             transaction::Outcome::Written => Ok(()),
             transaction::Outcome::Refused(_) => Err(CreateUserError::EmailTaken),
@@ -187,9 +187,4 @@ impl UserRepository for DynamoDbUsers {
             },
         }
     }
-}
-
-fn transact_put(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> TransactWriteItem {
-    let put = put.build().expect("a put with a table and an item");
-    TransactWriteItem::builder().put(put).build()
 }
