@@ -12,10 +12,13 @@ mod events;
 mod foods;
 mod hostile;
 mod lists;
+#[cfg(target_os = "linux")] // `/proc`
+mod memory;
 mod old_client;
 mod permissions;
 mod pictures;
 mod races;
+mod round_trips;
 mod sessions;
 mod support;
 mod users;

@@ -22,8 +22,8 @@ type Grants = BTreeSet<(String, String)>;
 /// A scene whose engines are called through recorders.
 pub(crate) struct Recorded {
     scene: Scene,
-    dynamodb: Recorder,
-    s3: Recorder,
+    pub(crate) dynamodb: Recorder,
+    pub(crate) s3: Recorder,
 }
 
 fn setting<'a>(scene: &'a Scene, name: &str) -> &'a str {

@@ -2,6 +2,10 @@
 //!
 //! A use case takes the ports it calls and no others, so its argument list reads as the function's
 //! list of permissions.
+//!
+//! A use case that writes for somebody takes a [`SignedIn`], and the entity that it decides on as it
+//! was read before: so the session may be checked while the entity is read, and nothing can be
+//! written before the session was seen to live.
 
 mod authenticate;
 mod create_food;
@@ -19,7 +23,7 @@ mod update_food;
 #[cfg(test)]
 mod fakes;
 
-pub use authenticate::{AuthenticateError, SignedIn, authenticate};
+pub use authenticate::{AuthenticateError, Caller, SignedIn, authenticate, identify};
 pub use create_food::{CreateFoodError, InvalidFood, InvalidFoodField, NewFood, create_food};
 pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
 pub use delete_food::{DeleteFoodError, delete_food};

@@ -1,7 +1,10 @@
 //! Who calls a signed-in route.
 
-use domain::application::{SignedIn, authenticate};
+use std::future::Future;
+
+use domain::application::{Caller, SignedIn, authenticate, identify};
 use domain::clock::SystemClock;
+use futures_util::future::join;
 use http::header::AUTHORIZATION;
 use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
@@ -18,11 +21,26 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Who calls, by the access token in the request.
-    pub(crate) async fn user(&self, request: &Request) -> Result<SignedIn, ApiError> {
-        let token = bearer(request);
-        let signed_in = authenticate(&self.sessions, &self.access, &self.clock, token).await?;
-        Ok(signed_in)
+    /// Who calls, as the access token in the request says. Asks nobody.
+    pub(crate) fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
+        Ok(identify(&self.access, &self.clock, bearer(request))?)
+    }
+
+    /// Whether the caller's session lives.
+    pub(crate) async fn user(&self, caller: Caller) -> Result<SignedIn, ApiError> {
+        Ok(authenticate(&self.sessions, caller).await?)
+    }
+
+    /// The same, while something is read for the caller: neither waits for the other. A session that
+    /// is over is told first, whatever became of the reading.
+    pub(crate) async fn user_while<T>(
+        &self,
+        caller: Caller,
+        read: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<(SignedIn, T), ApiError> {
+        // Boxed: two calls at once are a large future.
+        let (user, read) = join(Box::pin(self.user(caller)), read).await;
+        Ok((user?, read?))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The form that POST and PUT /food send: `title`, `description` and a file `food_image`.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use futures_util::{future, stream};
 use http::header::CONTENT_TYPE;
 use lambda_http::{Body, Request};
-use multer::{Field, Multipart};
+use memchr::memmem;
+use multer::Multipart;
 
 use crate::error::ApiError;
 
@@ -18,7 +21,7 @@ pub(crate) struct FoodForm {
 }
 
 impl FoodForm {
-    /// Takes the body out of the request: a picture is not copied more often than it must.
+    /// Takes the body out of the request: the picture is a slice of it.
     pub(crate) async fn parse(request: &mut Request) -> Result<Self, ApiError> {
         let boundary = request
             .headers()
@@ -35,18 +38,28 @@ impl FoodForm {
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         };
-        let body = stream::once(future::ready(Ok::<_, multer::Error>(body)));
-        let mut parts = Multipart::new(body, boundary);
+        let (frame, contents) = split(&body, &boundary);
+        let frame = stream::once(future::ready(Ok::<_, multer::Error>(frame)));
+        let mut parts = Multipart::new(frame, boundary);
         let (mut title, mut description, mut image) = (None, None, None);
         while let Some(part) = parts.next_field().await.map_err(|_| unreadable())? {
+            let content = contents.get(part.index()).ok_or_else(unreadable)?;
+            let content = body.slice(content.clone());
             // The first of several fields with one name counts.
             match part.name() {
-                Some("title") if title.is_none() => title = Some(text(part).await?),
+                Some("title") if title.is_none() => title = Some(text(&content)?),
                 Some("description") if description.is_none() => {
-                    description = Some(text(part).await?);
+                    description = Some(text(&content)?);
                 }
-                Some("food_image") if image.is_none() => image = Some(file(part).await?),
+                Some("food_image") if image.is_none() => {
+                    image = Some(file(part.file_name(), content));
+                }
                 _ => {}
+            }
+            // Its content was left out. Where there is some, `split` read the form otherwise.
+            let rest = part.bytes().await.map_err(|_| unreadable())?;
+            if !rest.is_empty() {
+                return Err(unreadable());
             }
         }
         Ok(Self {
@@ -61,10 +74,35 @@ fn unreadable() -> ApiError {
     ApiError::invalid_request("the form cannot be read to its end")
 }
 
+/// Parts the form from what it carries: the form as it would be with nothing in its fields, and where
+/// in the body the content of each is. `multer` copies what it is given; the first alone lets it read
+/// everything but the contents, and those are slices of the body.
+fn split(body: &[u8], boundary: &str) -> (Vec<u8>, Vec<Range<usize>>) {
+    let delimiter = format!("\r\n--{boundary}");
+    let find = |from: usize, what: &str| {
+        let found = memmem::find(&body[from..], what.as_bytes());
+        found.map(|at| from + at)
+    };
+    let (mut frame, mut contents) = (Vec::new(), Vec::new());
+    // Before the first delimiter there may be anything.
+    let mut at = find(0, &delimiter[2..]).unwrap_or_default();
+    while let Some(end_of_head) = find(at, "\r\n\r\n") {
+        let start = end_of_head + 4;
+        frame.extend_from_slice(&body[at..start]);
+        let Some(end) = find(start, &delimiter) else {
+            // A field without an end, or what stands behind the form.
+            return (frame, contents);
+        };
+        contents.push(start..end);
+        at = end;
+    }
+    frame.extend_from_slice(&body[at..]);
+    (frame, contents)
+}
+
 /// The old client sends the word `null` for a text that nobody typed.
-async fn text(part: Field<'_>) -> Result<String, ApiError> {
-    let bytes = part.bytes().await.map_err(|_| unreadable())?;
-    let text = std::str::from_utf8(&bytes)
+fn text(content: &[u8]) -> Result<String, ApiError> {
+    let text = std::str::from_utf8(content)
         .map_err(|_| ApiError::invalid_request("the form should be UTF-8"))?;
     Ok(match text {
         "null" => String::new(),
@@ -73,14 +111,12 @@ async fn text(part: Field<'_>) -> Result<String, ApiError> {
 }
 
 /// `None` for a text, and for the nameless empty file that a browser sends when none was chosen.
-async fn file(part: Field<'_>) -> Result<Option<Bytes>, ApiError> {
-    let name = part.file_name().map(str::to_owned);
-    let bytes = part.bytes().await.map_err(|_| unreadable())?;
-    Ok(match name.as_deref() {
+fn file(name: Option<&str>, content: Bytes) -> Option<Bytes> {
+    match name {
         None => None,
-        Some("") if bytes.is_empty() => None,
-        Some(_) => Some(bytes),
-    })
+        Some("") if content.is_empty() => None,
+        Some(_) => Some(content),
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +150,30 @@ mod tests {
         assert_eq!(form.title, "Söup 🍲");
         assert_eq!(form.description, "<p>Hot</p>");
         assert_eq!(form.image, Some(Bytes::from_static(b"bytes")));
+    }
+
+    #[tokio::test]
+    async fn a_picture_is_not_copied() {
+        let body = part("name=\"food_image\"; filename=\"a.jpg\"", "picture") + "--x--\r\n";
+        let body = body.into_bytes();
+        let all = body.as_ptr_range();
+        let image = parse(FORM, body).await.unwrap().image.unwrap();
+        let slice = image.as_ptr_range();
+        assert!(all.contains(&slice.start) && all.contains(&slice.end));
+    }
+
+    #[tokio::test]
+    async fn what_looks_like_a_part_of_the_form_may_be_in_a_field_and_around_the_form() {
+        let odd = "--x\r\n\r\n-x--\r\n\n--x--\r\n-- x\r\n\r\n";
+        let body = "before\r\n\r\n".to_owned()
+            + &part("name=\"food_image\"; filename=\"a.jpg\"", odd)
+            + &part("name=\"title\"", "")
+            + "--x  \r\nContent-Disposition: form-data; name=\"description\"\r\n\r\n\r\n\r\nText"
+            + "\r\n--x--\r\nafter\r\n\r\nit\r\n--x\r\n\r\n";
+        let form = parse(FORM, body).await.unwrap();
+        assert_eq!(form.image, Some(Bytes::from_static(odd.as_bytes())));
+        assert_eq!(form.title, "");
+        assert_eq!(form.description, "\r\n\r\nText");
     }
 
     #[tokio::test]
@@ -152,6 +212,11 @@ mod tests {
             (
                 FORM,
                 "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nSoup",
+            ),
+            (
+                FORM,
+                "--x\r\n\r\ncontent\r\n--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n\
+                 Soup\r\n--x--",
             ),
             (FORM, "--y--\r\n"),
             (FORM, ""),

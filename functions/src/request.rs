@@ -1,5 +1,7 @@
 //! What a request says.
 
+use std::borrow::Cow;
+
 use http::header::USER_AGENT;
 use lambda_http::{Body, Request, RequestExt};
 use serde::de::DeserializeOwned;
@@ -16,10 +18,11 @@ pub(crate) fn path(request: &Request, name: &str) -> String {
 }
 
 /// The first value of a query parameter.
-pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request
-        .query_string_parameters_ref()
-        .and_then(|parameters| parameters.first(name))
+pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
+    let query = request.uri().query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| value)
 }
 
 /// What the client calls itself.
@@ -56,6 +59,20 @@ mod tests {
 
     fn parse(body: impl Into<Body>) -> Option<Shape> {
         json(&Request::new(body.into())).ok()
+    }
+
+    #[test]
+    fn the_first_value_of_a_query_parameter_is_read_decoded() {
+        let request = |target: &str| {
+            let mut request = Request::new(Body::Empty);
+            *request.uri_mut() = target.parse().unwrap();
+            request
+        };
+        let asked = request("/food?x=1&limit=+2%2B&limit=3&cursor");
+        assert_eq!(query(&asked, "limit").as_deref(), Some(" 2+"));
+        assert_eq!(query(&asked, "cursor").as_deref(), Some(""));
+        assert_eq!(query(&asked, "other"), None);
+        assert_eq!(query(&request("/food"), "limit"), None);
     }
 
     #[test]

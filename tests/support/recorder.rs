@@ -1,8 +1,11 @@
 //! Stands between a function and its engines, and writes down what is called: the actions and
-//! resources as IAM names them, and the capacity that `DynamoDB` says each call took.
+//! resources as IAM names them, the capacity that `DynamoDB` says each call took, and what went on
+//! at the same time.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -15,6 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// One call over the network.
 #[derive(Debug, Clone)]
@@ -26,57 +30,98 @@ pub(crate) struct Call {
     pub(crate) grants: Vec<(String, String)>,
     /// What `DynamoDB` says it took.
     pub(crate) capacity: f64,
+    /// When it came, among all calls to all engines: the moments are counted.
+    pub(crate) came: usize,
+    /// When it was answered, likewise.
+    pub(crate) answered: usize,
 }
 
-type Calls = Arc<Mutex<Vec<Call>>>;
+fn moment() -> usize {
+    static MOMENTS: AtomicUsize = AtomicUsize::new(0);
+    MOMENTS.fetch_add(1, Ordering::SeqCst)
+}
+
+/// How many of the calls had to wait for one another: the longest row in which each came after the
+/// one before was answered.
+pub(crate) fn in_sequence(calls: &[Call]) -> usize {
+    let mut calls: Vec<_> = calls.iter().collect();
+    calls.sort_by_key(|call| call.answered);
+    let mut last = None;
+    let later = calls.iter().filter(|call| {
+        let is_later = last.is_none_or(|answered| answered < call.came);
+        if is_later {
+            last = Some(call.answered);
+        }
+        is_later
+    });
+    later.count()
+}
 
 /// A proxy before one engine.
 pub(crate) struct Recorder {
     pub(crate) url: String,
-    calls: Calls,
-    lost: Arc<Mutex<Option<&'static str>>>,
+    record: Arc<Record>,
+}
+
+#[derive(Default)]
+struct Record {
+    calls: Mutex<Vec<Call>>,
+    connections: AtomicUsize,
+    lost: Mutex<Option<&'static str>>,
+    is_holding: AtomicBool,
+    /// The tables that an item was read from.
+    read: watch::Sender<BTreeSet<String>>,
 }
 
 struct Proxy {
     engine: String,
     http: Client<HttpConnector, Full<Bytes>>,
-    calls: Calls,
-    lost: Arc<Mutex<Option<&'static str>>>,
+    record: Arc<Record>,
 }
 
 impl Recorder {
     pub(crate) async fn before(engine: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (calls, lost) = (Calls::default(), Arc::default());
+        let record = Arc::<Record>::default();
         let proxy = Arc::new(Proxy {
             engine: engine.to_owned(),
             http: Client::builder(TokioExecutor::new()).build_http(),
-            calls: Arc::clone(&calls),
-            lost: Arc::clone(&lost),
+            record: Arc::clone(&record),
         });
         tokio::spawn(serve(listener, proxy));
         Self {
             url: format!("http://{address}"),
-            calls,
-            lost,
+            record,
         }
     }
 
     /// From now on the answers to this operation are lost: it is done, and the caller hears of a
     /// failure.
     pub(crate) fn lose_answers_to(&self, operation: &'static str) {
-        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
+        *self.record.lost.lock().expect("no panic") = Some(operation);
+    }
+
+    /// From now on nobody hears of an item before another table was read as well. Who reads one
+    /// after the other waits in vain.
+    pub(crate) fn hold_reads(&self) {
+        self.record.is_holding.store(true, Ordering::SeqCst);
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.record.connections.load(Ordering::SeqCst)
     }
 
     /// What was called since the last time.
     pub(crate) fn take(&self) -> Vec<Call> {
-        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.record.calls.lock().expect("no panic"))
     }
 }
 
 async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
     while let Ok((stream, _)) = listener.accept().await {
+        proxy.record.connections.fetch_add(1, Ordering::SeqCst);
         let proxy = Arc::clone(&proxy);
         let service = service_fn(move |request| {
             let proxy = Arc::clone(&proxy);
@@ -121,12 +166,13 @@ impl Proxy {
         if let Ok(output) = serde_json::from_slice::<Value>(&body) {
             call.capacity = capacity(&output["ConsumedCapacity"]);
         }
-        let lost = *self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if call.operation == "GetItem" {
+            self.meet_another_read(&call).await;
+        }
+        let lost = *self.record.lost.lock().expect("no panic");
         let is_lost = lost == Some(call.operation.as_str());
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(call);
+        call.answered = moment();
+        self.record.calls.lock().expect("no panic").push(call);
         if is_lost {
             let failure = r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#;
             return Response::builder()
@@ -135,6 +181,18 @@ impl Proxy {
                 .expect("an answer");
         }
         Response::from_parts(parts, Full::from(body))
+    }
+
+    async fn meet_another_read(&self, call: &Call) {
+        let (_, table) = &call.grants[0];
+        self.record.read.send_modify(|tables| {
+            tables.insert(table.clone());
+        });
+        if self.record.is_holding.load(Ordering::SeqCst) {
+            let mut read = self.record.read.subscribe();
+            let another = read.wait_for(|tables| tables.len() > 1).await;
+            another.expect("the recorder lives");
+        }
     }
 }
 
@@ -174,6 +232,8 @@ fn dynamodb(operation: &str, input: &Value) -> Call {
         operation: operation.to_owned(),
         grants,
         capacity: 0.0,
+        came: moment(),
+        answered: 0,
     }
 }
 
@@ -189,5 +249,7 @@ fn s3(request: &Parts) -> Call {
         operation: operation.to_owned(),
         grants: vec![(format!("s3:{operation}"), resource)],
         capacity: 0.0,
+        came: moment(),
+        answered: 0,
     }
 }

@@ -72,6 +72,17 @@ impl Function {
         answer
     }
 
+    /// The most memory that the process has had at once so far, in bytes: `VmHWM` of proc(5).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.process.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: u64 = kilobytes.and_then(|n| n.parse().ok()).expect("a number");
+        kilobytes * 1024
+    }
+
     /// What the function wrote, once it has ended by itself with a failure.
     pub(crate) async fn failure(self) -> String {
         let output = tokio::time::timeout(PATIENCE, self.process.wait_with_output()).await;

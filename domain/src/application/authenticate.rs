@@ -2,19 +2,28 @@
 
 use thiserror::Error;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::id::{SessionId, UserId};
 use crate::repository::RepositoryError;
 use crate::store::SessionStore;
 use crate::token::{TokenError, TokenSigner};
 
-/// Somebody signed in, by which login.
+/// Who an access token says is calling, before anybody looked whether the session is over: enough
+/// to read for, too little to write for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignedIn {
+pub struct Caller {
     /// Who it is.
     pub user: UserId,
-    /// By which login.
-    pub session: SessionId,
+    session: SessionId,
+    at: Timestamp,
+}
+
+/// Somebody signed in, by which login. Only [`authenticate`] makes one, so what takes one happens
+/// after the session was seen to live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedIn {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
 }
 
 /// Why a request is nobody's.
@@ -28,23 +37,32 @@ pub enum AuthenticateError {
     Repository(#[from] RepositoryError),
 }
 
-/// Checks the access token, then that its session still lives: logging out takes effect at once.
-pub async fn authenticate(
-    sessions: &impl SessionStore,
+/// Checks the access token. Asks nobody.
+pub fn identify(
     access: &impl TokenSigner,
     clock: &impl Clock,
     token: &str,
-) -> Result<SignedIn, AuthenticateError> {
-    let now = clock.now();
-    let claims = access.verify(token, now)?;
-    sessions
-        .find(claims.user, claims.session, now)
-        .await?
-        .ok_or(TokenError::Refused)?;
-    Ok(SignedIn {
+) -> Result<Caller, TokenError> {
+    let at = clock.now();
+    let claims = access.verify(token, at)?;
+    Ok(Caller {
         user: claims.user,
         session: claims.session,
+        at,
     })
+}
+
+/// Checks that the caller's session still lives: logging out takes effect at once.
+pub async fn authenticate(
+    sessions: &impl SessionStore,
+    caller: Caller,
+) -> Result<SignedIn, AuthenticateError> {
+    let Caller { user, session, at } = caller;
+    sessions
+        .find(user, session, at)
+        .await?
+        .ok_or(TokenError::Refused)?;
+    Ok(SignedIn { user, session })
 }
 
 #[cfg(test)]
@@ -52,7 +70,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, issuer};
+    use crate::application::fakes::{Down, by_token, issuer};
     use crate::session::Session;
     use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
     use crate::token::{TokenIssuer, TokenPair};
@@ -81,7 +99,7 @@ mod tests {
         let (sessions, clock, tokens) =
             (MemorySessions::default(), FixedClock::default(), issuer());
         let (session, pair) = begin(&sessions, &clock, &tokens).await;
-        let who = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        let who = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
         let expected = SignedIn {
             user: session.user,
             session: session.id,
@@ -95,10 +113,10 @@ mod tests {
             (MemorySessions::default(), FixedClock::default(), issuer());
         let (_, pair) = begin(&sessions, &clock, &tokens).await;
         clock.advance(Duration::from_millis(15 * 60 * 1_000 - 1));
-        let in_time = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        let in_time = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
         assert!(in_time.is_ok());
         clock.advance(Duration::from_millis(1));
-        let late = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        let late = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
         assert_eq!(why(late), TokenError::Expired);
     }
 
@@ -107,7 +125,7 @@ mod tests {
         let sessions = MemorySessions::default();
         for token in ["", "undefined", "access|1|2|3|4|5"] {
             let clock = FixedClock::default();
-            let refused = authenticate(&sessions, &PlainSigner("access"), &clock, token).await;
+            let refused = by_token(&sessions, &PlainSigner("access"), &clock, token).await;
             assert_eq!(why(refused), TokenError::Malformed, "{token}");
         }
     }
@@ -117,10 +135,10 @@ mod tests {
         let (sessions, clock, tokens) =
             (MemorySessions::default(), FixedClock::default(), issuer());
         let (_, pair) = begin(&sessions, &clock, &tokens).await;
-        let refused = authenticate(&sessions, &tokens.access, &clock, &pair.refresh).await;
+        let refused = by_token(&sessions, &tokens.access, &clock, &pair.refresh).await;
         assert_eq!(why(refused), TokenError::Refused);
         let others = PlainSigner("theirs");
-        let refused = authenticate(&sessions, &others, &clock, &pair.access).await;
+        let refused = by_token(&sessions, &others, &clock, &pair.access).await;
         assert_eq!(why(refused), TokenError::Refused);
     }
 
@@ -132,12 +150,12 @@ mod tests {
 
         let (session, pair) = begin(&sessions, &clock, &tokens).await;
         sessions.revoke(session.user, session.id).await.unwrap();
-        let refused = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        let refused = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
         assert_eq!(why(refused), TokenError::Refused);
 
         let (_, pair) = begin(&sessions, &clock, &tokens).await;
         clock.advance(tokens.lifetimes.refresh);
-        let refused = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        let refused = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
         assert_eq!(why(refused), TokenError::Refused);
     }
 
@@ -146,7 +164,7 @@ mod tests {
         let (sessions, clock, tokens) =
             (MemorySessions::default(), FixedClock::default(), issuer());
         let (_, pair) = begin(&sessions, &clock, &tokens).await;
-        let failed = authenticate(&Down, &tokens.access, &clock, &pair.access).await;
+        let failed = by_token(&Down, &tokens.access, &clock, &pair.access).await;
         assert!(matches!(failed, Err(AuthenticateError::Repository(_))));
     }
 }

@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::SignedIn;
 use crate::clock::Clock;
 use crate::food::{Description, Food, InvalidDescription, InvalidTitle, Title};
-use crate::id::{FoodId, UserId};
+use crate::id::FoodId;
 use crate::image::{Image, ImageKey, InvalidImage};
-use crate::repository::{self, FoodRepository, RepositoryError, UserRepository};
+use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
+use crate::user::PublicUser;
 
 /// What somebody who shares a food says, once it is right.
 #[derive(Debug, Clone)]
@@ -115,18 +117,20 @@ pub enum CreateFoodError {
 }
 
 /// Keeps the picture, then the food that refers to it. A food that is not saved leaves no picture.
+/// `creator` is who shares it, as [`UserRepository::find_latest`] found them.
+///
+/// [`UserRepository::find_latest`]: crate::repository::UserRepository::find_latest
 pub async fn create_food(
-    users: &impl UserRepository,
     foods: &impl FoodRepository,
     images: &impl ImageStore,
     clock: &impl Clock,
-    creator: UserId,
+    who: SignedIn,
+    creator: Option<PublicUser>,
     new: NewFood,
 ) -> Result<Food, CreateFoodError> {
     let now = clock.now();
-    let creator = users
-        .find_latest(creator)
-        .await?
+    let creator = creator
+        .filter(|creator| creator.id == who.user)
         .ok_or(CreateFoodError::CreatorGone)?;
     let id = FoodId::new(now);
     let food = Food {
@@ -163,11 +167,12 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step, unavailable};
+    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::id::UserId;
     use crate::image::ImageKind;
     use crate::password::PasswordHash;
+    use crate::repository::UserRepository;
     use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
-    use crate::user::PublicUser;
 
     const MAX_BYTES: usize = 1_000;
 
@@ -188,6 +193,19 @@ mod tests {
         let hash = PasswordHash::new("a hash".to_owned());
         users.create(&user, &hash).await.unwrap();
         user.public
+    }
+
+    /// Reads who it is, then shares.
+    async fn share(
+        users: &MemoryUsers,
+        foods: &impl FoodRepository,
+        images: &impl ImageStore,
+        clock: &FixedClock,
+        user: UserId,
+        new: NewFood,
+    ) -> Result<Food, CreateFoodError> {
+        let creator = users.find_latest(user).await?;
+        create_food(foods, images, clock, signed_in(user), creator, new).await
     }
 
     #[test]
@@ -248,7 +266,7 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let food = create_food(&users, &foods, &images, &clock, ada.id, rice())
+        let food = share(&users, &foods, &images, &clock, ada.id, rice())
             .await
             .unwrap();
         assert_eq!(food.creator, ada);
@@ -278,7 +296,7 @@ mod tests {
         let hostile = "<p onclick=\"steal()\">Good<script>steal()</script> \
                        <a href=\"javascript:steal()\">rice</a></p>";
         let new = NewFood::parse("Rice", hostile, PICTURE, MAX_BYTES).unwrap();
-        let food = create_food(&users, &foods, &images, &FixedClock::default(), ada.id, new)
+        let food = share(&users, &foods, &images, &FixedClock::default(), ada.id, new)
             .await
             .unwrap();
         assert_eq!(
@@ -295,11 +313,11 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let first = create_food(&users, &foods, &images, &clock, ada.id, rice())
+        let first = share(&users, &foods, &images, &clock, ada.id, rice())
             .await
             .unwrap();
         let same = NewFood::parse("JOLLOF RICE", "Mine", PICTURE, MAX_BYTES).unwrap();
-        let refused = create_food(&users, &foods, &images, &clock, ada.id, same).await;
+        let refused = share(&users, &foods, &images, &clock, ada.id, same).await;
         assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
         assert_eq!(images.count(), 1);
         assert!(images.get(&first.image).is_some());
@@ -314,7 +332,21 @@ mod tests {
         );
         let gone = UserId::new(sample::moment());
         let clock = FixedClock::default();
-        let refused = create_food(&users, &foods, &images, &clock, gone, rice()).await;
+        let refused = share(&users, &foods, &images, &clock, gone, rice()).await;
+        assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn nobody_shares_for_somebody_else() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        let eve = signed_in(UserId::new(sample::moment()));
+        let refused = create_food(&foods, &images, &clock, eve, Some(ada), rice()).await;
         assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
         assert_eq!(images.count(), 0);
     }
@@ -328,7 +360,7 @@ mod tests {
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
         foods.fail();
-        let failed = create_food(&users, &foods, &images, &clock, ada.id, rice()).await;
+        let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         assert_eq!(images.count(), 0);
     }
@@ -342,7 +374,7 @@ mod tests {
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
         foods.lose_answers();
-        let food = create_food(&users, &foods, &images, &clock, ada.id, rice())
+        let food = share(&users, &foods, &images, &clock, ada.id, rice())
             .await
             .unwrap();
         assert!(images.get(&food.image).is_some());
@@ -369,7 +401,7 @@ mod tests {
                 }
             },
         };
-        let failed = create_food(&users, &foods, &images, &clock, ada.id, rice()).await;
+        let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         assert!(asked.get());
         assert_eq!(images.count(), 1);
@@ -383,13 +415,9 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let failed = create_food(&Down, &foods, &images, &clock, ada.id, rice()).await;
+        let failed = share(&users, &foods, &Down, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-        assert_eq!(images.count(), 0);
-
-        let failed = create_food(&users, &foods, &Down, &clock, ada.id, rice()).await;
-        assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-        let created = create_food(&users, &foods, &images, &clock, ada.id, rice()).await;
+        let created = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(created.is_ok(), "the title is free");
     }
 }

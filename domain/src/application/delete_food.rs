@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
+use super::SignedIn;
 use crate::food::Food;
-use crate::id::{FoodId, UserId};
 use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
 
@@ -27,14 +27,15 @@ pub enum DeleteFoodError {
     Repository(#[from] RepositoryError),
 }
 
-/// Deletes the food, frees its title and then removes its picture.
+/// Deletes the food, frees its title and then removes its picture. `found` is the food, as
+/// [`FoodRepository::find_latest`] found it.
 pub async fn delete_food(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
-    id: FoodId,
-    user: UserId,
+    who: SignedIn,
+    found: Option<Food>,
 ) -> Result<(), DeleteFoodError> {
-    let deleted = delete(foods, id, user).await?;
+    let deleted = delete(foods, who, found).await?;
     // The food is gone; a picture left behind harms nobody.
     let _ = images.delete(&deleted.image).await;
     Ok(())
@@ -42,23 +43,19 @@ pub async fn delete_food(
 
 async fn delete(
     foods: &impl FoodRepository,
-    id: FoodId,
-    user: UserId,
+    who: SignedIn,
+    found: Option<Food>,
 ) -> Result<Food, DeleteFoodError> {
+    let mut food = own(found, who)?;
     for _ in 0..MAX_ATTEMPTS {
-        let food = foods
-            .find_latest(id)
-            .await?
-            .ok_or(DeleteFoodError::NotFound)?;
-        if food.creator.id != user {
-            return Err(DeleteFoodError::NotOwner);
-        }
         match foods.delete(&food).await {
             Ok(()) => return Ok(food),
-            Err(repository::DeleteFoodError::Changed) => {}
+            Err(repository::DeleteFoodError::Changed) => {
+                food = own(foods.find_latest(food.id).await?, who)?;
+            }
             Err(repository::DeleteFoodError::Repository(error)) => {
                 // Perhaps only the answer was lost.
-                return match foods.find_latest(id).await {
+                return match foods.find_latest(food.id).await {
                     Ok(None) => Ok(food),
                     _ => Err(error.into()),
                 };
@@ -68,10 +65,20 @@ async fn delete(
     Err(DeleteFoodError::Busy)
 }
 
+fn own(found: Option<Food>, who: SignedIn) -> Result<Food, DeleteFoodError> {
+    let food = found.ok_or(DeleteFoodError::NotFound)?;
+    if food.creator.id == who.user {
+        Ok(food)
+    } else {
+        Err(DeleteFoodError::NotOwner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step, unavailable};
+    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::id::{FoodId, UserId};
     use crate::testing::{MemoryFoods, MemoryImages, sample};
 
     async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> Food {
@@ -79,6 +86,17 @@ mod tests {
         foods.create(&food).await.unwrap();
         images.put(&food.image, &sample::image()).await.unwrap();
         food
+    }
+
+    /// Reads the food, then deletes it.
+    async fn take_back(
+        foods: &impl FoodRepository,
+        images: &impl ImageStore,
+        id: FoodId,
+        user: UserId,
+    ) -> Result<(), DeleteFoodError> {
+        let found = foods.find_latest(id).await?;
+        delete_food(foods, images, signed_in(user), found).await
     }
 
     /// What somebody else makes of the food.
@@ -96,7 +114,7 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
         let other = shared(&foods, &images).await;
-        let deleted = delete_food(&foods, &images, food.id, food.creator.id).await;
+        let deleted = take_back(&foods, &images, food.id, food.creator.id).await;
         deleted.unwrap();
         assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
         assert_eq!(images.get(&food.image), None);
@@ -114,7 +132,7 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
         let eve = UserId::new(sample::moment());
-        let refused = delete_food(&foods, &images, food.id, eve).await;
+        let refused = take_back(&foods, &images, food.id, eve).await;
         assert!(matches!(refused, Err(DeleteFoodError::NotOwner)));
         assert!(images.get(&food.image).is_some());
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
@@ -124,9 +142,9 @@ mod tests {
     async fn a_food_that_is_gone_is_not_found() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
-        let deleted = delete_food(&foods, &images, food.id, food.creator.id).await;
+        let deleted = take_back(&foods, &images, food.id, food.creator.id).await;
         deleted.unwrap();
-        let again = delete_food(&foods, &images, food.id, food.creator.id).await;
+        let again = take_back(&foods, &images, food.id, food.creator.id).await;
         assert!(matches!(again, Err(DeleteFoodError::NotFound)));
     }
 
@@ -135,7 +153,7 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
         foods.fail();
-        let failed = delete_food(&foods, &images, food.id, food.creator.id).await;
+        let failed = take_back(&foods, &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
@@ -146,7 +164,7 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
         foods.lose_answers();
-        let deleted = delete_food(&foods, &images, food.id, food.creator.id).await;
+        let deleted = take_back(&foods, &images, food.id, food.creator.id).await;
         deleted.unwrap();
         assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
         assert_eq!(images.count(), 0);
@@ -169,7 +187,7 @@ mod tests {
                 Ok(())
             },
         };
-        let failed = delete_food(&unreachable, &images, food.id, food.creator.id).await;
+        let failed = take_back(&unreachable, &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
     }
@@ -195,7 +213,7 @@ mod tests {
                 Ok(())
             },
         };
-        let deleted = delete_food(&contended, &images, food.id, food.creator.id).await;
+        let deleted = take_back(&contended, &images, food.id, food.creator.id).await;
         deleted.unwrap();
         assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
         assert_eq!(images.count(), 0);
@@ -214,7 +232,7 @@ mod tests {
                 Ok(())
             },
         };
-        let refused = delete_food(&contended, &images, food.id, food.creator.id).await;
+        let refused = take_back(&contended, &images, food.id, food.creator.id).await;
         assert!(matches!(refused, Err(DeleteFoodError::Busy)));
         assert!(images.get(&food.image).is_some());
     }
@@ -223,10 +241,10 @@ mod tests {
     async fn a_store_that_is_down_is_told_as_such() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
-        let failed = delete_food(&Down, &images, food.id, food.creator.id).await;
+        let failed = take_back(&Down, &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
         // The food is gone, whatever becomes of its picture.
-        let deleted = delete_food(&foods, &Down, food.id, food.creator.id).await;
+        let deleted = take_back(&foods, &Down, food.id, food.creator.id).await;
         assert!(deleted.is_ok());
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use super::{AuthenticateError, SignedIn, authenticate, identify};
+use crate::clock::{Clock, Timestamp};
 use crate::food::Food;
 use crate::id::{FoodId, SessionId, TokenId, UserId};
 use crate::image::{Image, ImageKey};
@@ -14,7 +15,7 @@ use crate::repository::{
 };
 use crate::session::{RefreshGrant, Rotation, Session};
 use crate::store::{ImageStore, SessionStore};
-use crate::testing::{MemoryFoods, PlainSigner};
+use crate::testing::{MemoryFoods, PlainSigner, sample};
 use crate::token::{Claims, Lifetimes, SignError, TokenError, TokenIssuer, TokenSigner};
 use crate::user::{Email, PublicUser, User};
 
@@ -32,6 +33,25 @@ pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
             access: Duration::from_mins(15),
             refresh: Duration::from_hours(7 * 24),
         },
+    }
+}
+
+/// Checks the token, then the session.
+pub(super) async fn by_token(
+    sessions: &impl SessionStore,
+    access: &impl TokenSigner,
+    clock: &impl Clock,
+    token: &str,
+) -> Result<SignedIn, AuthenticateError> {
+    let caller = identify(access, clock, token)?;
+    authenticate(sessions, caller).await
+}
+
+/// This user, by some login.
+pub(super) fn signed_in(user: UserId) -> SignedIn {
+    SignedIn {
+        user,
+        session: SessionId::new(sample::moment()),
     }
 }
 

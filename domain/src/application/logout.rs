@@ -15,10 +15,10 @@ pub async fn logout(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::{Down, issuer};
-    use crate::application::{AuthenticateError, RefreshError, authenticate, refresh};
+    use crate::application::fakes::{self, Down, by_token, issuer};
+    use crate::application::{AuthenticateError, RefreshError, refresh};
     use crate::clock::Clock;
-    use crate::id::{SessionId, UserId};
+    use crate::id::UserId;
     use crate::session::Session;
     use crate::testing::{FixedClock, MemorySessions, sample};
     use crate::token::{TokenError, TokenPair};
@@ -32,7 +32,7 @@ mod tests {
         let session = Session::begin(user, clock.now(), tokens.lifetimes.refresh, None);
         sessions.create(&session, clock.now()).await.unwrap();
         let pair = tokens.issue(&session, clock.now()).unwrap();
-        let who = authenticate(sessions, &tokens.access, clock, &pair.access).await;
+        let who = by_token(sessions, &tokens.access, clock, &pair.access).await;
         (who.unwrap(), pair)
     }
 
@@ -44,7 +44,7 @@ mod tests {
         let (who, pair) = signed_in(&sessions, &clock, ada).await;
         logout(&sessions, who).await.unwrap();
 
-        let refused = authenticate(&sessions, &tokens.access, &clock, &pair.access).await;
+        let refused = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
         assert!(matches!(
             refused,
             Err(AuthenticateError::Token(TokenError::Refused))
@@ -70,7 +70,7 @@ mod tests {
         let (_, eves_pair) = signed_in(&sessions, &clock, eve).await;
         logout(&sessions, phone).await.unwrap();
 
-        let who = authenticate(&sessions, &tokens.access, &clock, &laptop_pair.access).await;
+        let who = by_token(&sessions, &tokens.access, &clock, &laptop_pair.access).await;
         assert_eq!(who.unwrap(), laptop);
         for pair in [laptop_pair, eves_pair] {
             let next = refresh(&sessions, &tokens, &clock, &pair.refresh).await;
@@ -81,10 +81,7 @@ mod tests {
     #[tokio::test]
     async fn logging_out_twice_is_fine() {
         let sessions = MemorySessions::default();
-        let who = SignedIn {
-            user: UserId::new(sample::moment()),
-            session: SessionId::new(sample::moment()),
-        };
+        let who = fakes::signed_in(UserId::new(sample::moment()));
         for _ in 0..2 {
             logout(&sessions, who).await.unwrap();
         }
@@ -92,10 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_is_down_is_told_as_such() {
-        let who = SignedIn {
-            user: UserId::new(sample::moment()),
-            session: SessionId::new(sample::moment()),
-        };
+        let who = fakes::signed_in(UserId::new(sample::moment()));
         let failed = logout(&Down, who).await;
         assert!(matches!(failed, Err(RepositoryError::Unavailable(_))));
     }

@@ -49,8 +49,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::authenticate;
-    use crate::application::fakes::{Down, issuer};
+    use crate::application::fakes::{Down, by_token, issuer};
     use crate::clock::Timestamp;
     use crate::id::UserId;
     use crate::session::{REFRESH_GRACE, Session};
@@ -108,7 +107,7 @@ mod tests {
         }
 
         async fn accepts(&self, access: &str) -> bool {
-            authenticate(&self.sessions, &self.tokens.access, &self.clock, access)
+            by_token(&self.sessions, &self.tokens.access, &self.clock, access)
                 .await
                 .is_ok()
         }

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::SignedIn;
 use super::create_food::{InvalidFood, parse_description, parse_image, parse_title};
 use crate::clock::Clock;
 use crate::food::{Description, Food, Title};
-use crate::id::{FoodId, UserId};
+use crate::id::FoodId;
 use crate::image::{Image, ImageKey};
 use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
@@ -69,16 +70,18 @@ pub enum UpdateFoodError {
     Repository(#[from] RepositoryError),
 }
 
-/// Makes the whole change or none of it, and removes the picture that is no longer shown.
+/// Makes the whole change or none of it, and removes the picture that is no longer shown. `found`
+/// is the food, as [`FoodRepository::find_latest`] found it.
 pub async fn update_food(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
     clock: &impl Clock,
-    id: FoodId,
-    user: UserId,
+    who: SignedIn,
+    found: Option<Food>,
     change: FoodChange,
 ) -> Result<Food, UpdateFoodError> {
-    let current = find_own(foods, id, user).await?;
+    let current = own(found, who)?;
+    let id = current.id;
     let uploaded = match &change.image {
         Some(image) => {
             let key = ImageKey::new(id, image.kind(), clock.now());
@@ -88,7 +91,7 @@ pub async fn update_food(
         None => None,
     };
     let first = current.image.clone();
-    match save(foods, clock, current, &change, uploaded.as_ref()).await {
+    match save(foods, clock, who, current, &change, uploaded.as_ref()).await {
         Ok((replaced, saved)) => {
             // Where an answer was lost on the way, the food that was replaced is our own, and the
             // picture that is no longer shown is the one from before.
@@ -111,16 +114,9 @@ pub async fn update_food(
     }
 }
 
-async fn find_own(
-    foods: &impl FoodRepository,
-    id: FoodId,
-    user: UserId,
-) -> Result<Food, UpdateFoodError> {
-    let food = foods
-        .find_latest(id)
-        .await?
-        .ok_or(UpdateFoodError::NotFound)?;
-    if food.creator.id == user {
+fn own(found: Option<Food>, who: SignedIn) -> Result<Food, UpdateFoodError> {
+    let food = found.ok_or(UpdateFoodError::NotFound)?;
+    if food.creator.id == who.user {
         Ok(food)
     } else {
         Err(UpdateFoodError::NotOwner)
@@ -131,6 +127,7 @@ async fn find_own(
 async fn save(
     foods: &impl FoodRepository,
     clock: &impl Clock,
+    who: SignedIn,
     mut current: Food,
     change: &FoodChange,
     uploaded: Option<&ImageKey>,
@@ -157,7 +154,7 @@ async fn save(
                 };
             }
             Err(repository::UpdateFoodError::Changed) => {
-                current = find_own(foods, current.id, current.creator.id).await?;
+                current = own(foods.find_latest(current.id).await?, who)?;
             }
         }
     }
@@ -191,7 +188,8 @@ mod tests {
 
     use super::*;
     use crate::application::InvalidFoodField;
-    use crate::application::fakes::{Down, Meddled, Step, unavailable};
+    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::id::UserId;
     use crate::image::InvalidImage;
     use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
 
@@ -215,6 +213,19 @@ mod tests {
         let clock = FixedClock::at(food.updated_at);
         clock.advance(Duration::from_mins(1));
         (food, clock)
+    }
+
+    /// Reads the food, then changes it.
+    async fn update(
+        foods: &impl FoodRepository,
+        images: &impl ImageStore,
+        clock: &FixedClock,
+        id: FoodId,
+        user: UserId,
+        change: FoodChange,
+    ) -> Result<Food, UpdateFoodError> {
+        let found = foods.find_latest(id).await?;
+        update_food(foods, images, clock, signed_in(user), found, change).await
     }
 
     /// What somebody else makes of the food.
@@ -259,7 +270,7 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         let change = change("Fried rice", None);
-        let changed = update_food(&foods, &images, &clock, food.id, food.creator.id, change)
+        let changed = update(&foods, &images, &clock, food.id, food.creator.id, change)
             .await
             .unwrap();
         let expected = Food {
@@ -280,7 +291,7 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         let change = change(food.title.as_str(), Some(sample::GIF));
-        let changed = update_food(&foods, &images, &clock, food.id, food.creator.id, change)
+        let changed = update(&foods, &images, &clock, food.id, food.creator.id, change)
             .await
             .unwrap();
         assert_ne!(changed.image, food.image);
@@ -295,7 +306,7 @@ mod tests {
         let slow = FixedClock::default();
         assert!(slow.now() < food.updated_at);
         let change = change("Fried rice", None);
-        let changed = update_food(&foods, &images, &slow, food.id, food.creator.id, change).await;
+        let changed = update(&foods, &images, &slow, food.id, food.creator.id, change).await;
         assert_eq!(changed.unwrap().updated_at, food.updated_at);
     }
 
@@ -305,7 +316,7 @@ mod tests {
         let (food, clock) = shared(&foods, &images).await;
         let unknown = FoodId::new(sample::moment());
         let change = change("Fried rice", Some(sample::GIF));
-        let refused = update_food(&foods, &images, &clock, unknown, food.creator.id, change).await;
+        let refused = update(&foods, &images, &clock, unknown, food.creator.id, change).await;
         assert!(matches!(refused, Err(UpdateFoodError::NotFound)));
         assert_eq!(images.count(), 1);
     }
@@ -316,7 +327,7 @@ mod tests {
         let (food, clock) = shared(&foods, &images).await;
         let eve = UserId::new(sample::moment());
         let change = change("Mine", Some(sample::GIF));
-        let refused = update_food(&foods, &images, &clock, food.id, eve, change).await;
+        let refused = update(&foods, &images, &clock, food.id, eve, change).await;
         assert!(matches!(refused, Err(UpdateFoodError::NotOwner)));
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
         assert_eq!(images.count(), 1);
@@ -329,7 +340,7 @@ mod tests {
         let (other, _) = shared(&foods, &images).await;
         let shouted = other.title.as_str().to_uppercase();
         let change = change(&shouted, Some(sample::GIF));
-        let refused = update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let refused = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
         assert!(images.get(&food.image).is_some());
         assert_eq!(images.count(), 2);
@@ -343,8 +354,7 @@ mod tests {
         let shouted = food.title.as_str().to_uppercase();
         for title in [food.title.as_str(), &shouted] {
             let change = change(title, None);
-            let changed =
-                update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+            let changed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
             assert_eq!(changed.unwrap().title.as_str(), title);
         }
     }
@@ -355,7 +365,7 @@ mod tests {
         let (food, clock) = shared(&foods, &images).await;
         foods.fail();
         let change = change("Fried rice", Some(sample::GIF));
-        let failed = update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
         assert_eq!(images.count(), 1);
@@ -368,7 +378,7 @@ mod tests {
         let (food, clock) = shared(&foods, &images).await;
         foods.lose_answers();
         let change = change("Fried rice", Some(sample::GIF));
-        let changed = update_food(&foods, &images, &clock, food.id, food.creator.id, change)
+        let changed = update(&foods, &images, &clock, food.id, food.creator.id, change)
             .await
             .unwrap();
         assert!(images.get(&changed.image).is_some());
@@ -394,7 +404,7 @@ mod tests {
             },
         };
         let change = change("Fried rice", Some(sample::GIF));
-        let failed = update_food(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(images.count(), 2);
     }
@@ -421,7 +431,7 @@ mod tests {
             },
         };
         let change = change("Fried rice", Some(sample::GIF));
-        let saved = update_food(&meddled, &images, &clock, food.id, food.creator.id, change);
+        let saved = update(&meddled, &images, &clock, food.id, food.creator.id, change);
         let saved = saved.await.unwrap();
         assert!(images.get(&saved.image).is_some());
         assert_eq!(images.count(), 1);
@@ -453,7 +463,7 @@ mod tests {
         };
         foods.lose_answers();
         let change = change("Fried rice", Some(sample::GIF));
-        let failed = update_food(&lossy, &images, &clock, food.id, food.creator.id, change).await;
+        let failed = update(&lossy, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         let stored = foods.find_latest(food.id).await.unwrap().unwrap();
         assert_eq!(stored.title.as_str(), "Somebody's title");
@@ -477,7 +487,7 @@ mod tests {
             },
         };
         let change = change("Fried rice", Some(sample::GIF));
-        let changed = update_food(
+        let changed = update(
             &contended,
             &images,
             &clock,
@@ -503,14 +513,14 @@ mod tests {
             meddle: async |step| {
                 if step == Step::Save && first.replace(false) {
                     let rival = change("Rival rice", Some(sample::GIF));
-                    let made = update_food(&foods, &images, &clock, food.id, owner, rival).await;
+                    let made = update(&foods, &images, &clock, food.id, owner, rival).await;
                     made.unwrap();
                 }
                 Ok(())
             },
         };
         let last = change("Fried rice", Some(sample::GIF));
-        let changed = update_food(&contended, &images, &clock, food.id, owner, last).await;
+        let changed = update(&contended, &images, &clock, food.id, owner, last).await;
         let changed = changed.unwrap();
         assert!(images.get(&changed.image).is_some());
         assert_eq!(images.count(), 1);
@@ -530,7 +540,7 @@ mod tests {
             },
         };
         let change = change("Fried rice", Some(sample::GIF));
-        let refused = update_food(
+        let refused = update(
             &contended,
             &images,
             &clock,
@@ -559,7 +569,7 @@ mod tests {
             },
         };
         let change = change("Fried rice", Some(sample::GIF));
-        let refused = update_food(
+        let refused = update(
             &contended,
             &images,
             &clock,
@@ -577,10 +587,10 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         let change = || change("Fried rice", Some(sample::GIF));
-        let failed = update_food(&Down, &images, &clock, food.id, food.creator.id, change()).await;
+        let failed = update(&Down, &images, &clock, food.id, food.creator.id, change()).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(images.count(), 1);
-        let failed = update_food(&foods, &Down, &clock, food.id, food.creator.id, change()).await;
+        let failed = update(&foods, &Down, &clock, food.id, food.creator.id, change()).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
     }

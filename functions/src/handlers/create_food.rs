@@ -2,6 +2,7 @@
 
 use domain::application::{NewFood, create_food};
 use domain::clock::SystemClock;
+use domain::repository::UserRepository as _;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use infrastructure::s3::S3Images;
 use lambda_http::Request;
@@ -38,23 +39,25 @@ impl Handler for CreateFood {
     }
 
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
-        let signed_in = self.auth.user(&request).await?;
-        let form = FoodForm::parse(&mut request).await?;
-        let new = NewFood::parse(
-            &form.title,
-            &form.description,
-            form.image,
-            self.max_image_bytes,
-        )?;
-        let food = create_food(
-            &self.users,
-            &self.foods,
-            &self.images,
-            &self.clock,
-            signed_in.user,
-            new,
-        )
-        .await?;
+        let caller = self.auth.caller(&request)?;
+        let read = async {
+            let new = self.parse(&mut request).await?;
+            Ok((self.users.find_latest(caller.user).await?, new))
+        };
+        let (user, (creator, new)) = self.auth.user_while(caller, read).await?;
+        let food = create_food(&self.foods, &self.images, &self.clock, user, creator, new).await?;
         Ok(response::created(&FoodBody::new(&food, &self.urls)))
+    }
+}
+
+impl CreateFood {
+    async fn parse(&self, request: &mut Request) -> Result<NewFood, ApiError> {
+        let FoodForm {
+            title,
+            description,
+            image,
+        } = FoodForm::parse(request).await?;
+        let new = NewFood::parse(&title, &description, image, self.max_image_bytes)?;
+        Ok(new)
     }
 }

@@ -2,6 +2,7 @@
 
 use domain::application::delete_food;
 use domain::id::FoodId;
+use domain::repository::FoodRepository as _;
 use infrastructure::dynamodb::DynamoDbFoods;
 use infrastructure::s3::S3Images;
 use lambda_http::Request;
@@ -28,9 +29,13 @@ impl Handler for DeleteFood {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let signed_in = self.auth.user(&request).await?;
-        let id = FoodId::parse(&request::path(&request, "food_id"))?;
-        delete_food(&self.foods, &self.images, id, signed_in.user).await?;
+        let caller = self.auth.caller(&request)?;
+        let read = async {
+            let id = FoodId::parse(&request::path(&request, "food_id"))?;
+            Ok(self.foods.find_latest(id).await?)
+        };
+        let (user, found) = self.auth.user_while(caller, read).await?;
+        delete_food(&self.foods, &self.images, user, found).await?;
         Ok(response::ok(&"food deleted"))
     }
 }

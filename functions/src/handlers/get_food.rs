@@ -37,7 +37,7 @@ impl Handler for GetFood {
 }
 
 #[derive(Serialize)]
-struct Body {
-    food: FoodBody,
-    creator: UserBody,
+struct Body<'a> {
+    food: FoodBody<'a>,
+    creator: UserBody<'a>,
 }

@@ -29,7 +29,7 @@ impl Handler for ListUsers {
             asked,
             &users,
             |user| user.id,
-            |user| UserBody::from(user),
+            UserBody::from,
         ))
     }
 }

@@ -67,9 +67,9 @@ struct Body {
 }
 
 #[derive(Serialize)]
-struct LoginBody {
+struct LoginBody<'a> {
     #[serde(flatten)]
-    user: UserBody,
+    user: UserBody<'a>,
     #[serde(flatten)]
     tokens: TokenBody,
 }

@@ -21,7 +21,7 @@ impl Handler for Logout {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let signed_in = self.auth.user(&request).await?;
+        let signed_in = self.auth.user(self.auth.caller(&request)?).await?;
         logout(&self.auth.sessions, signed_in).await?;
         Ok(response::ok(&"Successfully logged out"))
     }

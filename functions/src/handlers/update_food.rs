@@ -3,6 +3,7 @@
 use domain::application::{FoodChange, update_food};
 use domain::clock::SystemClock;
 use domain::id::FoodId;
+use domain::repository::FoodRepository as _;
 use infrastructure::dynamodb::DynamoDbFoods;
 use infrastructure::s3::S3Images;
 use lambda_http::Request;
@@ -37,24 +38,26 @@ impl Handler for UpdateFood {
     }
 
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
-        let signed_in = self.auth.user(&request).await?;
-        let id = FoodId::parse(&request::path(&request, "food_id"))?;
-        let form = FoodForm::parse(&mut request).await?;
-        let change = FoodChange::parse(
-            &form.title,
-            &form.description,
-            form.image,
-            self.max_image_bytes,
-        )?;
-        let food = update_food(
-            &self.foods,
-            &self.images,
-            &self.clock,
-            id,
-            signed_in.user,
-            change,
-        )
-        .await?;
+        let caller = self.auth.caller(&request)?;
+        let read = async {
+            let (id, change) = self.parse(&mut request).await?;
+            Ok((self.foods.find_latest(id).await?, change))
+        };
+        let (user, (found, change)) = self.auth.user_while(caller, read).await?;
+        let food = update_food(&self.foods, &self.images, &self.clock, user, found, change).await?;
         Ok(response::ok(&FoodBody::new(&food, &self.urls)))
+    }
+}
+
+impl UpdateFood {
+    async fn parse(&self, request: &mut Request) -> Result<(FoodId, FoodChange), ApiError> {
+        let id = FoodId::parse(&request::path(request, "food_id"))?;
+        let FoodForm {
+            title,
+            description,
+            image,
+        } = FoodForm::parse(request).await?;
+        let change = FoodChange::parse(&title, &description, image, self.max_image_bytes)?;
+        Ok((id, change))
     }
 }

@@ -5,18 +5,18 @@ use serde::Serialize;
 
 /// What everybody may see of a user.
 #[derive(Debug, Serialize)]
-pub(super) struct UserBody {
+pub(super) struct UserBody<'a> {
     id: String,
-    first_name: String,
-    last_name: String,
+    first_name: &'a str,
+    last_name: &'a str,
 }
 
-impl From<&PublicUser> for UserBody {
-    fn from(user: &PublicUser) -> Self {
+impl<'a> From<&'a PublicUser> for UserBody<'a> {
+    fn from(user: &'a PublicUser) -> Self {
         Self {
             id: user.id.to_string(),
-            first_name: user.first_name.as_str().to_owned(),
-            last_name: user.last_name.as_str().to_owned(),
+            first_name: user.first_name.as_str(),
+            last_name: user.last_name.as_str(),
         }
     }
 }
