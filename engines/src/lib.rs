@@ -9,6 +9,8 @@ mod server;
 pub mod setup;
 /// Everything a test needs, shared by the tests that run at the same time.
 pub mod shared;
+/// TLS before an engine.
+pub mod tls;
 /// A Redis-compatible server, for tests.
 pub mod valkey;
 

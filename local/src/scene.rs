@@ -16,9 +16,11 @@ use domain::repository::{
 use domain::session::{RefreshGrant, Session};
 use domain::store::{ImageStore, SessionStore};
 use domain::user::{Email, PublicUser, User, UserName};
+use engines::TableNames;
 use functions::settings::SettingsError;
 use functions::setup::Setup;
 use infrastructure::argon2::Argon2Hasher;
+use infrastructure::aws::AwsSettings;
 use thiserror::Error;
 
 /// What the access tokens in the events are signed with.
@@ -46,7 +48,7 @@ const PICTURE: &[u8] = include_bytes!("../../events/jollof.jpg");
 
 /// Of the password; the same for everybody, and made once, because it takes a while.
 static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
-    let hash = Argon2Hasher.hash(&Password::presented(PASSWORD));
+    let hash = Argon2Hasher::default().hash(&Password::presented(PASSWORD));
     hash.expect("hashing has the memory it needs")
 });
 
@@ -99,6 +101,31 @@ pub enum SceneError {
     /// See [`RepositoryError`].
     #[error(transparent)]
     Store(#[from] RepositoryError),
+}
+
+/// The settings of functions that play it, by name.
+pub fn settings(
+    aws: &AwsSettings,
+    tables: TableNames,
+    bucket: String,
+) -> Vec<(String, String)> {
+    let endpoint = |url: &Option<String>| url.clone().unwrap_or_default();
+    [
+        ("AWS_REGION", aws.region.clone()),
+        ("AWS_ACCESS_KEY_ID", aws.access_key_id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", aws.secret_access_key.clone()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint(&aws.dynamodb_endpoint)),
+        ("AWS_ENDPOINT_URL_S3", endpoint(&aws.s3_endpoint)),
+        ("USERS_TABLE", tables.users),
+        ("FOODS_TABLE", tables.foods),
+        ("SESSIONS_TABLE", tables.sessions),
+        ("IMAGES_BUCKET", bucket),
+        ("IMAGE_BASE_URL", "https://images.food.example".to_owned()),
+        ("ACCESS_SECRET", ACCESS_SECRET.to_owned()),
+        ("REFRESH_SECRET", REFRESH_SECRET.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// Sets the scene in the tables and the bucket that the settings name. Where it was set before, it

@@ -6,41 +6,12 @@ use std::sync::Arc;
 use engines::shared::Engines;
 use functions::settings::Settings;
 use functions::setup::Setup;
-use local::scene::{ACCESS_SECRET, REFRESH_SECRET};
 pub(crate) use local::scene::{ADA, EVE, FUFU, JOLLOF};
 
 /// Two users, their foods and sessions, in tables of their own.
 pub(crate) struct Scene {
     pub(crate) settings: Vec<(String, String)>,
     _engines: Arc<Engines>,
-}
-
-/// The names of the settings that a function reads, with the values of the scene.
-fn settings(
-    aws: &infrastructure::aws::AwsSettings,
-    tables: engines::TableNames,
-    bucket: String,
-) -> Vec<(String, String)> {
-    let endpoint = |url: &Option<String>| url.clone().expect("an engine");
-    [
-        ("AWS_REGION", aws.region.clone()),
-        ("AWS_ACCESS_KEY_ID", aws.access_key_id.clone()),
-        ("AWS_SECRET_ACCESS_KEY", aws.secret_access_key.clone()),
-        (
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            endpoint(&aws.dynamodb_endpoint),
-        ),
-        ("AWS_ENDPOINT_URL_S3", endpoint(&aws.s3_endpoint)),
-        ("USERS_TABLE", tables.users),
-        ("FOODS_TABLE", tables.foods),
-        ("SESSIONS_TABLE", tables.sessions),
-        ("IMAGES_BUCKET", bucket),
-        ("IMAGE_BASE_URL", "https://images.food.example".to_owned()),
-        ("ACCESS_SECRET", ACCESS_SECRET.to_owned()),
-        ("REFRESH_SECRET", REFRESH_SECRET.to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
 }
 
 impl Scene {
@@ -53,7 +24,7 @@ impl Scene {
         let engines = Engines::shared();
         let tables = engines.tables().await;
         let bucket = engines.bucket().await;
-        let mut settings = settings(&engines.settings(), tables, bucket);
+        let mut settings = local::scene::settings(&engines.settings(), tables, bucket);
         let more = more.iter();
         settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let setup = Setup::new(Settings::new(settings.clone())).expect("the settings are right");
