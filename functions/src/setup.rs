@@ -120,9 +120,12 @@ impl Setup {
         })
     }
 
-    /// Needs no setting.
+    /// Needs no setting. In Lambda, where a process is one function, its memory is kept.
     pub fn hasher(&self) -> Argon2Hasher {
-        Argon2Hasher
+        match self.settings.optional("AWS_LAMBDA_FUNCTION_NAME") {
+            Some(_) => Argon2Hasher::keeping_memory(),
+            None => Argon2Hasher::default(),
+        }
     }
 
     /// Needs no setting.

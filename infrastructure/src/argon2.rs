@@ -1,7 +1,12 @@
 //! Passwords as Argon2id hashes; bcrypt hashes from a migration still verify.
 
-use ::argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use ::argon2::{ARGON2ID_IDENT, Argon2, Params, PasswordHash as Phc};
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
+
+use ::argon2::password_hash::phc::{Output, ParamsString, Salt};
+use ::argon2::password_hash::{self, PasswordVerifier as _};
+use ::argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, PasswordHash as Phc, Version};
 use domain::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 
 /// A hash of random bytes: nobody has its password, and comparing takes as long as with any other.
@@ -10,15 +15,63 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Zm9vZC1hcHAtZGVjb3ktMQ$\
 
 /// Argon2id with the crate's defaults, which are OWASP's: 19 MiB, 2 passes, 1 lane
 /// (<https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Argon2Hasher;
+#[derive(Clone, Default)]
+pub struct Argon2Hasher {
+    memory: Option<Arc<Memory>>,
+}
+
+/// Holds what the last password left in it, until the next is hashed: as the allocator would, and
+/// whoever reads it reads passwords as they arrive as well.
+type Memory = LazyLock<Mutex<Vec<Block>>>;
+
+impl Argon2Hasher {
+    /// Keeps the 19 MiB from one hash to the next, and has the pages brought at once, on another
+    /// thread: the first hash finds them there (docs/decisions/0012-memory-sizes.md).
+    pub fn keeping_memory() -> Self {
+        let blocks = || Mutex::new(vec![Block::new(); Params::DEFAULT.block_count()]);
+        let memory: Arc<Memory> = Arc::new(LazyLock::new(blocks));
+        let early = Arc::clone(&memory);
+        // Where there is no thread to have, the first hash brings them.
+        let _ = thread::Builder::new().spawn(move || {
+            LazyLock::force(&early);
+        });
+        Self {
+            memory: Some(memory),
+        }
+    }
+
+    fn output(&self, params: Params, password: &[u8], salt: &[u8]) -> Result<Output, Failed> {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
+        // Who hashes beside another has memory of their own.
+        match self.memory.as_ref().map(|memory| memory.try_lock()) {
+            Some(Ok(mut blocks)) => {
+                argon2.hash_password_into_with_memory(password, salt, &mut out, &mut *blocks)?;
+            }
+            Some(Err(_)) | None => argon2.hash_password_into(password, salt, &mut out)?,
+        }
+        Ok(Output::new(&out)?)
+    }
+
+    fn phc(&self, password: &[u8]) -> Result<Phc, Failed> {
+        let salt = Salt::new(&password_hash::try_generate_salt()?)?;
+        Ok(Phc {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&Params::DEFAULT)?,
+            salt: Some(salt),
+            hash: Some(self.output(Params::DEFAULT, password, &salt)?),
+        })
+    }
+}
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 impl PasswordHasher for Argon2Hasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        Argon2::default()
-            .hash_password(password.reveal().as_bytes())
+        self.phc(password.reveal().as_bytes())
             .map(|phc| PasswordHash::new(phc.to_string()))
-            .map_err(|error| HashError(error.into()))
+            .map_err(HashError)
     }
 
     fn verify(&self, password: &Password, hash: &PasswordHash) -> Verdict {
@@ -32,13 +85,16 @@ impl PasswordHasher for Argon2Hasher {
         let Ok(phc) = Phc::new(hash.as_str()) else {
             return Verdict::Wrong;
         };
-        if Argon2::default().verify_password(password, &phc).is_err() {
-            return Verdict::Wrong;
+        if let Some((salt, ours)) = current(&phc) {
+            // Outputs compare in constant time.
+            return match self.output(Params::DEFAULT, password, salt) {
+                Ok(output) if output == *ours => Verdict::Right,
+                Ok(_) | Err(_) => Verdict::Wrong,
+            };
         }
-        if is_current(&phc) {
-            Verdict::Right
-        } else {
-            Verdict::RightButOutdated
+        match Argon2::default().verify_password(password, &phc) {
+            Ok(()) => Verdict::RightButOutdated,
+            Err(_) => Verdict::Wrong,
         }
     }
 
@@ -47,21 +103,32 @@ impl PasswordHasher for Argon2Hasher {
     }
 }
 
-fn is_current(phc: &Phc) -> bool {
-    let ours = Params::DEFAULT;
-    Params::try_from(phc).is_ok_and(|params| {
-        phc.algorithm == ARGON2ID_IDENT
-            && (params.m_cost(), params.t_cost(), params.p_cost())
-                == (ours.m_cost(), ours.t_cost(), ours.p_cost())
-    })
+impl fmt::Debug for Argon2Hasher {
+    /// Nothing of what is in the memory.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Argon2Hasher").finish_non_exhaustive()
+    }
+}
+
+/// Salt and output of a hash that is made as we make them.
+fn current(phc: &Phc) -> Option<(&Salt, &Output)> {
+    let ours = ParamsString::try_from(&Params::DEFAULT).ok()?;
+    let is_ours = phc.algorithm == ARGON2ID_IDENT
+        && phc.version == Some(Version::V0x13.into())
+        && phc.params == ours;
+    let salt = phc.salt.as_ref().filter(|_| is_ours)?;
+    let output = phc.hash.as_ref()?;
+    (output.len() == Params::DEFAULT_OUTPUT_LEN).then_some((salt, output))
 }
 
 #[cfg(test)]
 mod tests {
+    use ::argon2::password_hash::PasswordHasher as _;
+
     use super::*;
 
     fn verdict(password: &str, hash: &str) -> Verdict {
-        Argon2Hasher.verify(
+        Argon2Hasher::default().verify(
             &Password::presented(password),
             &PasswordHash::new(hash.to_owned()),
         )
@@ -70,12 +137,56 @@ mod tests {
     #[test]
     fn a_new_hash_is_argon2id_at_owasps_settings_and_verifies() {
         let password = Password::presented("correct horse battery");
-        let hash = Argon2Hasher.hash(&password).unwrap();
-        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert_eq!(Argon2Hasher.verify(&password, &hash), Verdict::Right);
-        assert_eq!(verdict("correct horse", hash.as_str()), Verdict::Wrong);
-        let again = Argon2Hasher.hash(&password).unwrap();
-        assert_ne!(again, hash, "each hash has a salt of its own");
+        for hasher in [Argon2Hasher::default(), Argon2Hasher::keeping_memory()] {
+            let hash = hasher.hash(&password).unwrap();
+            assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+            assert_eq!(hasher.verify(&password, &hash), Verdict::Right);
+            assert_eq!(
+                verdict("correct horse battery", hash.as_str()),
+                Verdict::Right
+            );
+            assert_eq!(verdict("correct horse", hash.as_str()), Verdict::Wrong);
+            let again = hasher.hash(&password).unwrap();
+            assert_ne!(again, hash, "each hash has a salt of its own");
+        }
+    }
+
+    #[test]
+    fn what_the_crate_makes_verifies_in_memory_that_is_kept() {
+        let hash = Argon2::default().hash_password(b"secret").unwrap();
+        let hash = PasswordHash::new(hash.to_string());
+        let hasher = Argon2Hasher::keeping_memory();
+        for (password, verdict) in [
+            ("secret", Verdict::Right),
+            ("Secret", Verdict::Wrong),
+            ("secret", Verdict::Right),
+        ] {
+            assert_eq!(
+                hasher.verify(&Password::presented(password), &hash),
+                verdict
+            );
+        }
+    }
+
+    #[test]
+    fn kept_memory_is_used_by_one_at_a_time() {
+        let hasher = Argon2Hasher::keeping_memory();
+        thread::scope(|scope| {
+            for nth in 0..4 {
+                let hasher = &hasher;
+                scope.spawn(move || {
+                    let password = Password::presented(&format!("password {nth}"));
+                    let hash = hasher.hash(&password).unwrap();
+                    assert_eq!(hasher.verify(&password, &hash), Verdict::Right);
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_in_the_memory_is_not_shown() {
+        let shown = format!("{:?}", Argon2Hasher::keeping_memory());
+        assert_eq!(shown, "Argon2Hasher { .. }");
     }
 
     #[test]
@@ -107,9 +218,24 @@ mod tests {
     }
 
     #[test]
+    fn other_versions_and_kinds_of_argon2_are_outdated() {
+        for (algorithm, version) in [
+            (Algorithm::Argon2id, Version::V0x10),
+            (Algorithm::Argon2i, Version::V0x13),
+        ] {
+            let other = Argon2::new(algorithm, version, Params::DEFAULT)
+                .hash_password(b"secret")
+                .unwrap()
+                .to_string();
+            assert_eq!(verdict("secret", &other), Verdict::RightButOutdated);
+            assert_eq!(verdict("Secret", &other), Verdict::Wrong);
+        }
+    }
+
+    #[test]
     fn the_decoy_is_compared_at_full_cost_and_has_no_password() {
-        let decoy = Argon2Hasher.decoy();
-        assert!(is_current(&Phc::new(decoy.as_str()).unwrap()));
+        let decoy = Argon2Hasher::default().decoy();
+        assert!(current(&Phc::new(decoy.as_str()).unwrap()).is_some());
         assert_eq!(verdict("", decoy.as_str()), Verdict::Wrong);
     }
 
