@@ -14,9 +14,10 @@ STACK = $(shell sed -n '/^\[$(STAGE).deploy/,/^stack_name/s/^stack_name = "\(.*\
 LAMBDA = PATH="$$(.ci/tools cargo-lambda ziglang):$$PATH" cargo lambda
 SAM = PATH="$$(.ci/tools):$$PATH" SAM_CLI_TELEMETRY=0 sam
 BUILD = build --release --locked --package functions
+BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test check tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
+.PHONY: help run engines test check bench-cold bench-hash guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +36,21 @@ test: ## all tests
 
 check: ## all that CI checks
 	.ci/run
+
+bench-cold: ## how the eleven functions start and what they cost, beside three yardsticks (docs/PERFORMANCE.md)
+	cargo $(BUILD)
+	cargo build --release --locked --manifest-path bench/yardsticks/Cargo.toml --target-dir $(TARGET)/yardsticks
+	$(BENCH) cold -- --functions $(TARGET)/release --yardsticks $(TARGET)/yardsticks/release $(ARGS)
+
+bench-hash: ## what it costs to hash a password, beside the bare crate
+	cargo build --release --locked --package bench --bin hash
+	$(TARGET)/release/hash $(ARGS)
+
+guard: ## fail where a function is larger, or takes more instructions to start, than bench/recorded.json says
+	.ci/guard
+
+record: ## write down what `make guard` compares with
+	.ci/guard --write
 
 tools: ## install cargo-lambda, zig, the SAM CLI and cfn-lint into the build folder
 	.ci/tools

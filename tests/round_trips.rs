@@ -1,6 +1,8 @@
 //! What functions wait for: which calls go out at once, which never do, and how many connections
 //! they take.
 
+use std::time::Duration;
+
 use functions::api::Api as Functions;
 use functions::settings::Settings;
 use serde_json::Value;
@@ -138,4 +140,31 @@ async fn a_process_keeps_its_connections() {
         assert_eq!(recorded.dynamodb.connections(), to_dynamodb, "{name}");
         assert_eq!(recorded.s3.connections(), to_s3, "{name}");
     }
+}
+
+/// Waits for it, but not for ever.
+async fn until(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    waited.expect("it comes about in time");
+}
+
+#[tokio::test]
+async fn a_process_connects_before_its_first_event() {
+    let recorded = Recorded::scene(&[]).await;
+    let _running = recorded.start("get_food").await;
+    until(|| recorded.dynamodb.connections() == 1).await;
+}
+
+#[tokio::test]
+async fn a_connection_for_the_picture_is_begun_before_it_is_known_that_one_is_needed() {
+    let recorded = Recorded::scene(&[]).await;
+    let mut running = recorded.start("delete_food").await;
+    let answer = running.invoke(&event("delete_food.not_found")).await;
+    assert_eq!(answer["statusCode"], 404, "{answer}");
+    until(|| recorded.s3.connections() == 1).await;
 }

@@ -22,12 +22,18 @@ const SYSTEM_ROOTS: [&str; 2] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
+/// What `template.yaml` gives each function.
+const TEMPLATE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tests/template/functions.json"
+);
+
 /// `DynamoDB` and S3, and both behind TLS.
 pub struct Backend {
     engines: Arc<Engines>,
     dynamodb: String,
     s3: String,
-    /// What our functions trust: as many roots as without a setting, and one.
+    /// What our functions trust. To read it costs as much as the five roots that they have built in.
     our_roots: NamedTempFile,
     /// What an SDK with its defaults trusts: the system's roots, and one.
     system_roots: NamedTempFile,
@@ -62,6 +68,13 @@ impl Backend {
                 _ => {}
             }
         }
+        let template: Value = serde_json::from_slice(&fs::read(TEMPLATE)?)?;
+        let template = &template[function];
+        settings.retain(|(name, _)| {
+            name.starts_with("AWS_") || template["variables"].get(name).is_some()
+        });
+        let memory = template["memory"].to_string();
+        settings.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), memory));
         let path = |file: &NamedTempFile| file.path().display().to_string();
         settings.push(("AWS_CA_BUNDLE".to_owned(), path(&self.our_roots)));
         settings.push(("SSL_CERT_FILE".to_owned(), path(&self.system_roots)));

@@ -6,6 +6,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
@@ -15,7 +17,7 @@ use crate::backend::Scene;
 use crate::runtime_api::{RuntimeApi, Step};
 
 /// Whatever takes longer hangs. The longest is an SDK with its defaults under valgrind.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A program that is measured.
 #[derive(Debug, Clone)]
@@ -40,29 +42,24 @@ impl Program {
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// On a processor, all threads together, in the program and in the kernel.
+    /// On a processor, in the program and in the kernel, by all threads.
     pub cpu: Duration,
     /// In memory now, in bytes: its own pages and those of its file.
     pub resident: u64,
 }
 
 impl Usage {
-    /// Reads it from `/proc`: proc(5), and `schedstat` as in the kernel's
-    /// `Documentation/scheduler/sched-stats.rst`.
+    /// Asks the kernel: `clock_getcpuclockid(3)` and proc(5).
     pub(crate) fn of(process: u32) -> Result<Self, Error> {
-        let mut nanoseconds = 0;
-        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-            let text = fs::read_to_string(thread?.path().join("schedstat"))?;
-            let on_cpu = text.split_whitespace().next().ok_or("an empty schedstat")?;
-            nanoseconds += on_cpu.parse::<u64>()?;
-        }
+        let clock = clock_getcpuclockid(Pid::from_raw(process.try_into()?))?;
+        let cpu = Duration::from(clock_gettime(clock)?);
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let resident = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"))
             .ok_or("no VmRSS")?;
         Ok(Self {
-            cpu: Duration::from_nanos(nanoseconds),
+            cpu,
             resident: resident.trim().parse::<u64>()? * 1024,
         })
     }
@@ -121,7 +118,7 @@ pub async fn warm(program: &Program, scene: &mut Scene, calls: u32) -> Result<Wa
     }
     Ok(Warm {
         latencies,
-        cpu: (usage.cpu - before.cpu) / calls.max(1),
+        cpu: usage.cpu.saturating_sub(before.cpu) / calls.max(1),
     })
 }
 
@@ -170,7 +167,6 @@ impl Run {
             .envs(scene.settings())
             .env("AWS_LAMBDA_RUNTIME_API", &api.address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "measured")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .stdin(Stdio::null())

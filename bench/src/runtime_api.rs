@@ -19,7 +19,7 @@ use crate::program::Usage;
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 /// How long an invocation may take, as the function is told.
-const TIME_LIMIT: Duration = Duration::from_secs(600);
+const TIME_LIMIT: Duration = Duration::from_mins(10);
 
 /// What a function did.
 pub(crate) enum Step {

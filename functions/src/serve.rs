@@ -1,10 +1,10 @@
 //! The life of a function: from its start to its last event.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::value::RawValue;
+use tokio::task::yield_now;
 
-use crate::event::{Handler, answer};
-use crate::settings::Settings;
+use crate::event::{Event, Handler, answer};
+use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
 
 /// Starts the log, makes the function from the environment, and answers events until Lambda ends
@@ -16,13 +16,19 @@ pub async fn serve<H: Handler>() -> Result<(), Error> {
         .with_target(false)
         .without_time() // CloudWatch has it
         .init();
-    let handler = Setup::new(Settings::from_env())
-        .and_then(|setup| H::new(&setup))
-        .inspect_err(|error| tracing::error!(setting = error.name, "{error}"))?;
+    let setup = Setup::new(Settings::from_env()).inspect_err(tell)?;
+    setup.connect();
+    // Connecting begins here, and goes on while the rest is made ready.
+    yield_now().await;
+    let handler = H::new(&setup).inspect_err(tell)?;
     let handler = &handler;
     // The runtime puts each call into a span with its request id.
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        Ok::<_, Error>(answer(handler, event.payload.get()).await)
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
+        Ok::<_, Error>(answer(handler, event.payload).await)
     }))
     .await
+}
+
+fn tell(error: &SettingsError) {
+    tracing::error!(setting = error.name, "{error}");
 }

@@ -60,6 +60,17 @@ impl Setup {
         Ok(Self { settings, aws })
     }
 
+    /// Begins to connect to what every request asks. For use on a runtime.
+    pub fn connect(&self) {
+        let tables = ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"];
+        if tables
+            .iter()
+            .any(|name| self.settings.optional(name).is_some())
+        {
+            self.aws.connect_to_dynamodb();
+        }
+    }
+
     /// `USERS_TABLE`
     pub fn users(&self) -> Result<DynamoDbUsers, SettingsError> {
         let table = self.settings.required("USERS_TABLE")?.to_owned();
@@ -88,7 +99,7 @@ impl Setup {
     /// `IMAGES_BUCKET`
     pub fn images(&self) -> Result<S3Images, SettingsError> {
         let bucket = self.settings.required("IMAGES_BUCKET")?.to_owned();
-        Ok(S3Images::new(self.aws.s3(), bucket))
+        Ok(S3Images::new(&self.aws, bucket))
     }
 
     /// `IMAGE_BASE_URL`

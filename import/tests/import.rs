@@ -67,7 +67,8 @@ async fn everything_arrives_and_people_log_in_with_their_old_passwords() {
     let found = scene.users().find_credentials(&email).await.unwrap();
     let found = found.expect("Ada is there");
     assert_eq!(found.user.first_name.as_str(), "Ada");
-    let verdict = |password| Argon2Hasher::default().verify(&Password::presented(password), &found.password);
+    let verdict =
+        |password| Argon2Hasher::default().verify(&Password::presented(password), &found.password);
     assert_eq!(verdict(PASSWORD), Verdict::RightButOutdated);
     assert_eq!(verdict("another"), Verdict::Wrong);
 

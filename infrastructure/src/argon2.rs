@@ -1,7 +1,7 @@
 //! Passwords as Argon2id hashes; bcrypt hashes from a migration still verify.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use ::argon2::password_hash::phc::{Output, ParamsString, Salt};
@@ -22,29 +22,38 @@ pub struct Argon2Hasher {
 
 /// Holds what the last password left in it, until the next is hashed: as the allocator would, and
 /// whoever reads it reads passwords as they arrive as well.
-type Memory = LazyLock<Mutex<Vec<Block>>>;
+type Memory = OnceLock<Mutex<Vec<Block>>>;
 
 impl Argon2Hasher {
-    /// Keeps the 19 MiB from one hash to the next, and has the pages brought at once, on another
-    /// thread: the first hash finds them there (docs/decisions/0012-memory-sizes.md).
+    /// Keeps the 19 MiB from one hash to the next (docs/decisions/0012-memory-sizes.md).
     pub fn keeping_memory() -> Self {
-        let blocks = || Mutex::new(vec![Block::new(); Params::DEFAULT.block_count()]);
-        let memory: Arc<Memory> = Arc::new(LazyLock::new(blocks));
-        let early = Arc::clone(&memory);
-        // Where there is no thread to have, the first hash brings them.
-        let _ = thread::Builder::new().spawn(move || {
-            LazyLock::force(&early);
-        });
         Self {
-            memory: Some(memory),
+            memory: Some(Arc::default()),
         }
+    }
+
+    /// Says that there will be a password to hash. Where the memory is kept and not there yet, its pages
+    /// are brought now, on another thread.
+    pub fn prepare(&self) {
+        let Some(memory) = self.memory.as_ref().filter(|memory| memory.get().is_none()) else {
+            return;
+        };
+        let memory = Arc::clone(memory);
+        // Where there is no thread to have, the hash brings them.
+        let _ = thread::Builder::new().spawn(move || {
+            memory.get_or_init(blocks);
+        });
     }
 
     fn output(&self, params: Params, password: &[u8], salt: &[u8]) -> Result<Output, Failed> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
         // Who hashes beside another has memory of their own.
-        match self.memory.as_ref().map(|memory| memory.try_lock()) {
+        let memory = self
+            .memory
+            .as_ref()
+            .map(|memory| memory.get_or_init(blocks));
+        match memory.map(Mutex::try_lock) {
             Some(Ok(mut blocks)) => {
                 argon2.hash_password_into_with_memory(password, salt, &mut out, &mut *blocks)?;
             }
@@ -63,6 +72,10 @@ impl Argon2Hasher {
             hash: Some(self.output(Params::DEFAULT, password, &salt)?),
         })
     }
+}
+
+fn blocks() -> Mutex<Vec<Block>> {
+    Mutex::new(vec![Block::new(); Params::DEFAULT.block_count()])
 }
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -149,6 +162,29 @@ mod tests {
             let again = hasher.hash(&password).unwrap();
             assert_ne!(again, hash, "each hash has a salt of its own");
         }
+    }
+
+    #[test]
+    fn memory_that_is_kept_is_there_once_and_before_the_hash_where_that_was_asked_for() {
+        let address = |hasher: &Argon2Hasher| {
+            let memory = hasher.memory.as_ref().unwrap().get()?;
+            Some(memory.lock().unwrap().as_ptr() as usize)
+        };
+        let hasher = Argon2Hasher::keeping_memory();
+        assert_eq!(address(&hasher), None);
+        hasher.prepare();
+        let prepared = loop {
+            if let Some(address) = address(&hasher) {
+                break address;
+            }
+            thread::yield_now();
+        };
+        for _ in 0..2 {
+            hasher.prepare();
+            hasher.hash(&Password::presented("secret")).unwrap();
+            assert_eq!(address(&hasher), Some(prepared));
+        }
+        Argon2Hasher::default().prepare();
     }
 
     #[test]

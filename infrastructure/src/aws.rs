@@ -7,23 +7,27 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use thiserror::Error;
 
-/// The roots that AWS endpoints chain to: Amazon Root CA 1 to 4 and Starfield Services Root G2
-/// (<https://www.amazontrust.com/repository/>).
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
+use crate::https::Https;
 
-/// One attempt and its answer. Each is far below a function's own timeout.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The roots that AWS endpoints chain to: <https://www.amazontrust.com/repository/>.
+pub(crate) const AMAZON_ROOTS: [&[u8]; 5] = [
+    include_bytes!("amazon_roots/AmazonRootCA1.cer"),
+    include_bytes!("amazon_roots/AmazonRootCA2.cer"),
+    include_bytes!("amazon_roots/AmazonRootCA3.cer"),
+    include_bytes!("amazon_roots/AmazonRootCA4.cer"),
+    include_bytes!("amazon_roots/SFSRootCAG2.cer"),
+];
+
+/// One attempt and its answer. Far below a function's own timeout.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// All attempts together.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
@@ -61,7 +65,7 @@ pub struct InvalidCaBundle(#[source] Box<dyn std::error::Error + Send + Sync>);
 #[derive(Clone)]
 pub struct Aws {
     settings: AwsSettings,
-    http: SharedHttpClient,
+    https: Https,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
 }
@@ -77,20 +81,13 @@ impl Aws {
     /// Connects to nothing yet.
     pub fn new(settings: AwsSettings) -> Result<Self, InvalidCaBundle> {
         let roots = match settings.ca_bundle.as_deref() {
-            Some(bundle) => check(bundle)?,
-            None => AMAZON_ROOTS,
-        };
-        let tls = TlsContext::builder()
-            .with_trust_store(TrustStore::empty().with_pem_certificate(roots))
-            .build()
-            .map_err(|error| InvalidCaBundle(error.into()))?;
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls)
-            .build_https();
+            Some(bundle) => store(CertificateDer::pem_slice_iter(bundle)),
+            None => store(AMAZON_ROOTS.into_iter().map(|root| Ok(root.into()))),
+        }?;
+        let https = Https::new(roots).map_err(|error| InvalidCaBundle(error.into()))?;
         Ok(Self {
             settings,
-            http,
+            https,
             dynamodb: OnceLock::new(),
             s3: OnceLock::new(),
         })
@@ -107,6 +104,32 @@ impl Aws {
         self.s3.get_or_init(|| self.new_s3()).clone()
     }
 
+    /// Begins to connect to `DynamoDB`, so that the first request need not wait for it. Whether it
+    /// succeeds, that request will tell. For use on a runtime.
+    pub fn connect_to_dynamodb(&self) {
+        self.https.prepare(&self.dynamodb_url());
+    }
+
+    /// The same for a bucket of S3. A bucket with a dot in its name has no certificate of its own, and
+    /// the SDK asks for it elsewhere.
+    pub fn connect_to_s3(&self, bucket: &str) {
+        if !bucket.contains('.') {
+            self.https.prepare(&self.s3_url(bucket));
+        }
+    }
+
+    fn dynamodb_url(&self) -> String {
+        let region = &self.settings.region;
+        let endpoint = self.settings.dynamodb_endpoint.clone();
+        endpoint.unwrap_or_else(|| format!("https://dynamodb.{region}.{}", suffix(region)))
+    }
+
+    fn s3_url(&self, bucket: &str) -> String {
+        let region = &self.settings.region;
+        let endpoint = self.settings.s3_endpoint.clone();
+        endpoint.unwrap_or_else(|| format!("https://{bucket}.s3.{region}.{}", suffix(region)))
+    }
+
     fn new_dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -114,10 +137,12 @@ impl Aws {
                 self.settings.region.clone(),
             ))
             .credentials_provider(self.credentials())
-            .http_client(self.http.clone())
+            .http_client(self.https.client())
             .retry_config(retries())
             .timeout_config(timeouts())
-            .sleep_impl(TokioSleep::new());
+            .sleep_impl(TokioSleep::new())
+            .identity_cache(IdentityCache::no_cache())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         config.set_endpoint_url(self.settings.dynamodb_endpoint.clone());
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
@@ -129,7 +154,7 @@ impl Aws {
                 self.settings.region.clone(),
             ))
             .credentials_provider(self.credentials())
-            .http_client(self.http.clone())
+            .http_client(self.https.client())
             .retry_config(retries())
             .timeout_config(timeouts())
             .sleep_impl(TokioSleep::new())
@@ -149,10 +174,24 @@ impl Aws {
     }
 }
 
-/// The HTTP client panics at its first use where a certificate cannot be read.
-fn check(bundle: &[u8]) -> Result<&[u8], InvalidCaBundle> {
+/// What the names of a region's endpoints end with. The SDK knows it as well, but is asked only with a
+/// request. In a region that this gets wrong nothing is prepared, and all else goes on.
+fn suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else if region.starts_with("eusc-") {
+        "amazonaws.eu"
+    } else {
+        "amazonaws.com"
+    }
+}
+
+/// The certificates as roots. None at all would trust nobody.
+fn store<'a>(
+    certificates: impl Iterator<Item = Result<CertificateDer<'a>, pem::Error>>,
+) -> Result<RootCertStore, InvalidCaBundle> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(bundle) {
+    for certificate in certificates {
         let certificate = certificate.map_err(|error| InvalidCaBundle(error.into()))?;
         roots
             .add(certificate)
@@ -161,11 +200,13 @@ fn check(bundle: &[u8]) -> Result<&[u8], InvalidCaBundle> {
     if roots.is_empty() {
         return Err(InvalidCaBundle("no certificate in it".into()));
     }
-    Ok(bundle)
+    Ok(roots)
 }
 
 fn retries() -> RetryConfig {
     RetryConfig::standard()
+        // `Https` does it itself, and the SDK would complain of not finding the connection.
+        .with_reconnect_mode(ReconnectMode::ReuseAllConnections)
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(FIRST_PAUSE)
         .with_max_backoff(LONGEST_PAUSE)
@@ -173,7 +214,6 @@ fn retries() -> RetryConfig {
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build()
@@ -196,9 +236,10 @@ mod tests {
 
     #[test]
     fn the_trusted_roots_are_the_five_that_amazon_publishes() {
-        let found: Vec<String> = CertificateDer::pem_slice_iter(AMAZON_ROOTS)
+        let found: Vec<String> = AMAZON_ROOTS
+            .into_iter()
             .map(|certificate| {
-                let fingerprint = digest(&SHA256, &certificate.unwrap());
+                let fingerprint = digest(&SHA256, certificate);
                 // `Debug` of a digest: its algorithm, a colon, hexadecimal.
                 let shown = format!("{fingerprint:?}");
                 shown.split_once(':').unwrap().1.to_owned()
@@ -232,9 +273,40 @@ mod tests {
         ] {
             assert!(Aws::new(settings(Some(bundle))).is_err(), "{bundle}");
         }
-        let ours = std::str::from_utf8(AMAZON_ROOTS).unwrap();
-        assert!(Aws::new(settings(Some(ours))).is_ok());
+        assert!(Aws::new(settings(Some(engines::tls::ROOT))).is_ok());
         assert!(Aws::new(settings(None)).is_ok());
+    }
+
+    #[tokio::test]
+    async fn connections_are_prepared_to_where_the_sdk_sends_requests() {
+        use aws_sdk_dynamodb::config::endpoint as dynamodb;
+        use aws_sdk_s3::config::endpoint as s3;
+        use {dynamodb::ResolveEndpoint as _, s3::ResolveEndpoint as _};
+
+        for region in [
+            "eu-west-1",
+            "us-east-1",
+            "ap-southeast-7",
+            "us-gov-west-1",
+            "cn-north-1",
+            "eusc-de-east-1",
+        ] {
+            let aws = Aws::new(AwsSettings {
+                region: region.to_owned(),
+                ..settings(None)
+            })
+            .unwrap();
+            let params = dynamodb::Params::builder().region(region);
+            let params = params.build().unwrap();
+            let resolver = dynamodb::DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&params).await.unwrap();
+            assert_eq!(aws.dynamodb_url(), endpoint.url());
+            let params = s3::Params::builder().region(region).bucket("pictures");
+            let params = params.build().unwrap();
+            let resolver = s3::DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&params).await.unwrap();
+            assert_eq!(aws.s3_url("pictures"), endpoint.url());
+        }
     }
 
     #[test]

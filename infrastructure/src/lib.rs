@@ -7,6 +7,8 @@ pub mod argon2;
 pub mod aws;
 /// Users, foods and sessions on `DynamoDB`.
 pub mod dynamodb;
+/// What the AWS SDK sends its requests over.
+mod https;
 /// Tokens as JWT, signed with HS256.
 pub mod jwt;
 /// Sessions on a Redis-compatible server.

@@ -10,8 +10,8 @@ use infrastructure::s3::S3Images;
 #[tokio::test]
 async fn pictures_on_s3_meet_the_contract() {
     let engines = Engines::shared();
-    let (client, bucket) = (engines.aws().s3(), engines.bucket().await);
-    let images = S3Images::new(client.clone(), bucket.clone());
+    let (aws, bucket) = (engines.aws(), engines.bucket().await);
+    let (client, images) = (aws.s3(), S3Images::new(&aws, bucket.clone()));
     let is_there = async |key: &ImageKey| {
         let asked = client.head_object().bucket(&bucket).key(key.as_str());
         match asked.send().await {
@@ -28,9 +28,10 @@ async fn pictures_on_s3_meet_the_contract() {
 #[tokio::test]
 async fn a_picture_comes_back_with_its_type_and_may_be_kept_forever() {
     let engines = Engines::shared();
-    let (client, bucket) = (engines.aws().s3(), engines.bucket().await);
+    let (aws, bucket) = (engines.aws(), engines.bucket().await);
+    let client = aws.s3();
     let food = sample::food(&sample::public_user(sample::moment()));
-    S3Images::new(client.clone(), bucket.clone())
+    S3Images::new(&aws, bucket.clone())
         .put(&food.image, &sample::image())
         .await
         .unwrap();

@@ -104,17 +104,16 @@ pub enum SceneError {
 }
 
 /// The settings of functions that play it, by name.
-pub fn settings(
-    aws: &AwsSettings,
-    tables: TableNames,
-    bucket: String,
-) -> Vec<(String, String)> {
+pub fn settings(aws: &AwsSettings, tables: TableNames, bucket: String) -> Vec<(String, String)> {
     let endpoint = |url: &Option<String>| url.clone().unwrap_or_default();
     [
         ("AWS_REGION", aws.region.clone()),
         ("AWS_ACCESS_KEY_ID", aws.access_key_id.clone()),
         ("AWS_SECRET_ACCESS_KEY", aws.secret_access_key.clone()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint(&aws.dynamodb_endpoint)),
+        (
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            endpoint(&aws.dynamodb_endpoint),
+        ),
         ("AWS_ENDPOINT_URL_S3", endpoint(&aws.s3_endpoint)),
         ("USERS_TABLE", tables.users),
         ("FOODS_TABLE", tables.foods),

@@ -10,9 +10,9 @@ use bench::program::{ColdStart, Program, Warm, cold, instructions, warm};
 use clap::Parser;
 use functions::routes::ROUTES;
 
-/// The two that everything is compared with: bench/yardsticks.
+/// What everything is compared with: bench/yardsticks.
+const YARDSTICKS: [&str; 3] = [FLOOR, "by_hand", "sdk_defaults"];
 const FLOOR: &str = "floor";
-const SDK_DEFAULTS: &str = "sdk_defaults";
 /// The function that they do the same as.
 const LIKE_THE_YARDSTICKS: &str = "get_food";
 
@@ -66,7 +66,7 @@ impl Arguments {
             path: folder.join(name),
         };
         let yardsticks =
-            [FLOOR, SDK_DEFAULTS].map(|name| program(&self.yardsticks, name, LIKE_THE_YARDSTICKS));
+            YARDSTICKS.map(|name| program(&self.yardsticks, name, LIKE_THE_YARDSTICKS));
         let functions = ROUTES.map(|route| program(&self.functions, route.name, route.name));
         let all = yardsticks.into_iter().chain(functions);
         all.chain(self.other.iter().cloned())

@@ -108,7 +108,9 @@ fn prepare(variant: &str) -> Result<Box<dyn FnMut()>> {
 /// As the functions have it.
 fn adapter() -> Result<(Argon2Hasher, Password)> {
     let password = Password::presented(std::str::from_utf8(PASSWORD)?);
-    Ok((Argon2Hasher::keeping_memory(), password))
+    let hasher = Argon2Hasher::keeping_memory();
+    hasher.prepare();
+    Ok((hasher, password))
 }
 
 /// What one call took, or a process until now: nanoseconds, and pages that the kernel had to bring.

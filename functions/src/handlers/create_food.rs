@@ -58,6 +58,7 @@ impl CreateFood {
             image,
         } = FoodForm::parse(request).await?;
         let new = NewFood::parse(&title, &description, image, self.max_image_bytes)?;
+        self.images.connect();
         Ok(new)
     }
 }

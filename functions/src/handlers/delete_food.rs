@@ -32,6 +32,7 @@ impl Handler for DeleteFood {
         let caller = self.auth.caller(&request)?;
         let read = async {
             let id = FoodId::parse(&request::path(&request, "food_id"))?;
+            self.images.connect();
             Ok(self.foods.find_latest(id).await?)
         };
         let (user, found) = self.auth.user_while(caller, read).await?;

@@ -43,6 +43,7 @@ impl Handler for Login {
             &body.password.unwrap_or_default(),
             request::user_agent(&request),
         )?;
+        self.hasher.prepare();
         let logged_in = login(
             &self.users,
             &self.sessions,

@@ -57,7 +57,11 @@ impl UpdateFood {
             description,
             image,
         } = FoodForm::parse(request).await?;
+        let has_image = image.is_some();
         let change = FoodChange::parse(&title, &description, image, self.max_image_bytes)?;
+        if has_image {
+            self.images.connect();
+        }
         Ok((id, change))
     }
 }

@@ -1,11 +1,12 @@
 //! Pictures in a bucket, each under a key of its own that never changes what it holds.
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use domain::image::{Image, ImageKey};
 use domain::repository::RepositoryError;
 use domain::store::ImageStore;
+
+use crate::aws::Aws;
 
 /// What is under a key never changes: browsers and the CDN may keep it for a year (RFC 8246).
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
@@ -13,14 +14,23 @@ const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 /// Pictures in a bucket of S3.
 #[derive(Debug, Clone)]
 pub struct S3Images {
-    client: Client,
+    /// Makes the client with the first picture: a start without one need not wait for it.
+    aws: Aws,
     bucket: String,
 }
 
 impl S3Images {
     /// Pictures in this bucket.
-    pub fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+    pub fn new(aws: &Aws, bucket: String) -> Self {
+        Self {
+            aws: aws.clone(),
+            bucket,
+        }
+    }
+
+    /// Says that a picture will be put or deleted soon: see [`Aws::connect_to_s3`].
+    pub fn connect(&self) {
+        self.aws.connect_to_s3(&self.bucket);
     }
 }
 
@@ -40,7 +50,8 @@ where
 
 impl ImageStore for S3Images {
     async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), RepositoryError> {
-        self.client
+        self.aws
+            .s3()
             .put_object()
             .bucket(&self.bucket)
             .key(key.as_str())
@@ -54,7 +65,8 @@ impl ImageStore for S3Images {
     }
 
     async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError> {
-        self.client
+        self.aws
+            .s3()
             .delete_object()
             .bucket(&self.bucket)
             .key(key.as_str())

@@ -1,0 +1,122 @@
+//! Compares the size of each function, and the instructions it executes until its first answer, with
+//! those of `bench/recorded.json`: `.ci/guard`. Neither depends on how busy the machine is.
+
+use std::collections::BTreeMap;
+use std::env::consts::ARCH;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bench::Error;
+use bench::backend::Backend;
+use bench::program::{Program, instructions};
+use clap::Parser;
+use functions::routes::ROUTES;
+use serde_json::{Value, json};
+
+/// How many more than recorded are too many. Sizes are the same wherever the compiler is; counts differ
+/// by some thousands from run to run, and a little from one C library to another. Not a part of them:
+/// that of a login is nearly all Argon2.
+const BYTES: u64 = 65_536;
+const INSTRUCTIONS: u64 = 150_000;
+/// The least of so many counts is taken: whatever comes between adds to one.
+const COUNTS: usize = 3;
+
+/// Compares sizes and instruction counts of the functions with recorded ones.
+#[derive(Parser)]
+struct Arguments {
+    /// The folder with the functions
+    #[arg(long)]
+    functions: PathBuf,
+    /// Record what is measured now
+    #[arg(long)]
+    write: bool,
+}
+
+/// What is measured of a function.
+struct Measured {
+    bytes: u64,
+    instructions: u64,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Error> {
+    let arguments = Arguments::parse();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded.json");
+    let mut recorded: Value = match fs::read(&file) {
+        Ok(text) => serde_json::from_slice(&text)?,
+        Err(_) => json!({}),
+    };
+    if !arguments.write && recorded.get(ARCH).is_none() {
+        println!("Nothing is recorded for {ARCH}: make record");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let backend = Backend::start()?;
+    let mut measured = BTreeMap::new();
+    for route in ROUTES {
+        let program = Program {
+            name: route.name.to_owned(),
+            function: route.name.to_owned(),
+            path: arguments.functions.join(route.name),
+        };
+        measured.insert(route.name, measure(&program, &backend).await?);
+    }
+    if arguments.write {
+        let functions = measured.iter().map(|(name, is)| (name, is.json()));
+        recorded[ARCH] = json!(functions.collect::<BTreeMap<_, _>>());
+        let text = serde_json::to_string_pretty(&recorded)?;
+        fs::write(file, format!("{text}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("| Function | Bytes | more | Instructions | more |\n|---|---|---|---|---|");
+    let mut grown = Vec::new();
+    for (name, is) in &measured {
+        let was = Measured::recorded(&recorded[ARCH][name])?;
+        let more = |is: u64, was: u64| i128::from(is) - i128::from(was);
+        println!(
+            "| {name} | {} | {:+} | {} | {:+} |",
+            is.bytes,
+            more(is.bytes, was.bytes),
+            is.instructions,
+            more(is.instructions, was.instructions),
+        );
+        if is.bytes > was.bytes + BYTES || is.instructions > was.instructions + INSTRUCTIONS {
+            grown.push(*name);
+        }
+    }
+    if grown.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "\nLarger or slower to start than recorded: {}. Where it is worth it, `make record`, and say why in the commit.",
+        grown.join(", ")
+    );
+    Ok(ExitCode::FAILURE)
+}
+
+async fn measure(program: &Program, backend: &Backend) -> Result<Measured, Error> {
+    let mut scene = backend.scene(&program.function).await?;
+    let mut counts = Vec::new();
+    for _ in 0..COUNTS {
+        let count = instructions(program, &mut scene, Path::new("/dev/null")).await?;
+        counts.push(count.ok_or("valgrind is not installed")?);
+    }
+    Ok(Measured {
+        bytes: program.size()?,
+        instructions: counts.into_iter().min().unwrap_or_default(),
+    })
+}
+
+impl Measured {
+    fn recorded(value: &Value) -> Result<Self, Error> {
+        let number = |name: &str| value[name].as_u64().ok_or("not recorded: make record");
+        Ok(Self {
+            bytes: number("bytes")?,
+            instructions: number("instructions")?,
+        })
+    }
+
+    fn json(&self) -> Value {
+        json!({"bytes": self.bytes, "instructions": self.instructions})
+    }
+}
