@@ -3,7 +3,7 @@
 //! A use case takes the ports it calls and no others, so its argument list reads as the function's
 //! list of permissions.
 //!
-//! A use case that writes for somebody takes a [`SignedIn`], and the entity that it decides on as it
+//! A use case that writes for somebody takes a `SignedIn`, and the entity that it decides on as it
 //! was read before: so the session may be checked while the entity is read, and nothing can be
 //! written before the session was seen to live.
 
