@@ -14,11 +14,14 @@ use clap::Parser;
 use functions::routes::ROUTES;
 use serde_json::{Value, json};
 
-/// How many more than recorded are too many. Sizes are the same wherever the compiler is; counts differ
-/// by some thousands from run to run, and a little from one C library to another. Not a part of them:
-/// that of a login is nearly all Argon2.
+/// How many more than recorded are too many. Sizes are the same wherever the compiler is. Counts are not:
+/// under valgrind a function is fifty times slower, and on a busy machine connecting may take longer
+/// than it may, and be begun again. Not a part of all: that of a login is nearly all Argon2.
 const BYTES: u64 = 65_536;
-const INSTRUCTIONS: u64 = 150_000;
+const INSTRUCTIONS: u64 = 500_000;
+/// Where two reads go out at once, each with a connection or one after the other with the same.
+const INSTRUCTIONS_WITH_A_HANDSHAKE: u64 = 1_500_000;
+const READS_TWO: [&str; 3] = ["create_food", "update_food", "delete_food"];
 /// The least of so many counts is taken: whatever comes between adds to one.
 const COUNTS: usize = 3;
 
@@ -80,7 +83,12 @@ async fn main() -> Result<ExitCode, Error> {
             is.instructions,
             more(is.instructions, was.instructions),
         );
-        if is.bytes > was.bytes + BYTES || is.instructions > was.instructions + INSTRUCTIONS {
+        let margin = if READS_TWO.contains(name) {
+            INSTRUCTIONS_WITH_A_HANDSHAKE
+        } else {
+            INSTRUCTIONS
+        };
+        if is.bytes > was.bytes + BYTES || is.instructions > was.instructions + margin {
             grown.push(*name);
         }
     }
