@@ -58,6 +58,17 @@ pub struct Answer {
     is_base64_encoded: bool,
 }
 
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self {
+            status_code: reply.status.as_u16(),
+            headers: reply.headers,
+            body: reply.body,
+            is_base64_encoded: false,
+        }
+    }
+}
+
 fn serialize_headers<S: Serializer>(headers: &HeaderMap, to: S) -> Result<S::Ok, S::Error> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     to.collect_map(
@@ -81,12 +92,7 @@ pub async fn answer(handler: &impl Handler, event: impl Into<Event>) -> Answer {
         }
         error.into_reply()
     });
-    Answer {
-        status_code: reply.status.as_u16(),
-        headers: reply.headers,
-        body: reply.body,
-        is_base64_encoded: false,
-    }
+    reply.into()
 }
 
 /// The members of an event that functions ask for.
@@ -285,12 +291,7 @@ mod tests {
     #[test]
     fn an_answer_is_written_as_api_gateway_reads_it() {
         let reply = crate::response::ok(&"fine").no_store();
-        let answer = Answer {
-            status_code: reply.status.as_u16(),
-            headers: reply.headers,
-            body: reply.body,
-            is_base64_encoded: false,
-        };
+        let answer = Answer::from(reply);
         assert_eq!(
             serde_json::to_value(&answer).unwrap(),
             json!({

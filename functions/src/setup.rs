@@ -62,11 +62,9 @@ impl Setup {
 
     /// Begins to connect to what every request asks. For use on a runtime.
     pub fn connect(&self) {
-        let tables = ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"];
-        if tables
-            .iter()
-            .any(|name| self.settings.optional(name).is_some())
-        {
+        let names = |name| self.settings.optional(name).is_some();
+        let has_sessions = names("SESSIONS_TABLE") && !names("TOKEN_STORE_URL");
+        if names("USERS_TABLE") || names("FOODS_TABLE") || has_sessions {
             self.aws.connect_to_dynamodb();
         }
     }

@@ -6,7 +6,7 @@ use std::thread;
 
 use ::argon2::password_hash::phc::{Output, ParamsString, Salt};
 use ::argon2::password_hash::{self, PasswordVerifier as _};
-use ::argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, PasswordHash as Phc, Version};
+use ::argon2::{ARGON2ID_IDENT, Argon2, Block, Params, PasswordHash as Phc, Version};
 use domain::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 
 /// A hash of random bytes: nobody has its password, and comparing takes as long as with any other.
@@ -45,8 +45,8 @@ impl Argon2Hasher {
         });
     }
 
-    fn output(&self, params: Params, password: &[u8], salt: &[u8]) -> Result<Output, Failed> {
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    fn output(&self, password: &[u8], salt: &[u8]) -> Result<Output, Failed> {
+        let argon2 = Argon2::default();
         let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
         // Who hashes beside another has memory of their own.
         let memory = self
@@ -69,7 +69,7 @@ impl Argon2Hasher {
             version: Some(Version::V0x13.into()),
             params: ParamsString::try_from(&Params::DEFAULT)?,
             salt: Some(salt),
-            hash: Some(self.output(Params::DEFAULT, password, &salt)?),
+            hash: Some(self.output(password, &salt)?),
         })
     }
 }
@@ -100,7 +100,7 @@ impl PasswordHasher for Argon2Hasher {
         };
         if let Some((salt, ours)) = current(&phc) {
             // Outputs compare in constant time.
-            return match self.output(Params::DEFAULT, password, salt) {
+            return match self.output(password, salt) {
                 Ok(output) if output == *ours => Verdict::Right,
                 Ok(_) | Err(_) => Verdict::Wrong,
             };
@@ -136,6 +136,7 @@ fn current(phc: &Phc) -> Option<(&Salt, &Output)> {
 
 #[cfg(test)]
 mod tests {
+    use ::argon2::Algorithm;
     use ::argon2::password_hash::PasswordHasher as _;
 
     use super::*;

@@ -287,8 +287,8 @@ fn classify(error: hyper::Error) -> ConnectorError {
     }
 }
 
-/// What ring has, with the cheapest suite first: AWS prefers it as well, and to derive its keys takes
-/// a third of the work.
+/// What ring has, with the cheapest suite first: its keys are derived with SHA-256, for which
+/// processors have instructions, and not with SHA-384.
 fn provider() -> CryptoProvider {
     use ring::cipher_suite::{
         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,

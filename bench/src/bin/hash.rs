@@ -20,6 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use argon2::{Argon2, Block, Params};
+use bench::numbers;
 use domain::password::{Password, PasswordHasher, Verdict};
 use infrastructure::argon2::Argon2Hasher;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -301,11 +302,8 @@ fn print(title: &str, ways: &[Way], costs: impl Fn(&Way) -> &[Cost]) {
 }
 
 fn median(costs: &[Cost], of: impl Fn(&Cost) -> i64) -> f64 {
-    let mut values: Vec<i64> = costs.iter().map(of).collect();
-    values.sort_unstable();
-    values
-        .get(values.len() / 2)
-        .map_or(f64::NAN, |&value| as_float(value))
+    let values: Vec<i64> = costs.iter().map(of).collect();
+    as_float(numbers::median(&values))
 }
 
 fn mean(costs: &[Cost], of: impl Fn(&Cost) -> i64) -> f64 {
