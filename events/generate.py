@@ -56,11 +56,14 @@ ADA_SIGNED_IN = token("access", ADA, ADAS_SESSION)
 EVE_SIGNED_IN = token("access", EVE, EVES_SESSION)
 
 
-def event(route, *, path=None, query="", bearer=None, body=None, content_type=None, binary=False):
+def event(
+    route, *, path=None, query="", bearer=None, body=None, content_type=None, binary=False, headers=None
+):
     method, template = route.split(" ")
     raw_path = template.format(**(path or {}))
     agent = "food-app-events/1.0"
     headers = {
+        **(headers or {}),
         "accept": "*/*",
         "content-length": str(len(body or b"")),
         "host": "api.food.example",
@@ -139,11 +142,13 @@ GRACE = {
     "first_name": "Grace", "last_name": "Hopper",
     "email": "grace@example.com", "password": "anchors aweigh",
 }
+SOME_KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": PICTURE}
 ONE_FOOD = "/food/{food_id}"
 
 EVENTS = {
     "create_user": with_json("POST /users", GRACE),
+    "create_user.once": with_json("POST /users", GRACE, headers={"idempotency-key": SOME_KEY}),
     "create_user.email_taken": with_json("POST /users", {**GRACE, "email": "ADA@example.com"}),
     "create_user.invalid_fields": with_json(
         "POST /users", {"first_name": " ", "email": "grace", "password": "short"}
@@ -190,6 +195,9 @@ EVENTS = {
     ),
     "refresh.access_token": with_json("POST /refresh", {"refresh_token": ADA_SIGNED_IN}),
     "create_food": with_form("POST /food", SUYA, bearer=ADA_SIGNED_IN),
+    "create_food.once": with_form(
+        "POST /food", SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": SOME_KEY}
+    ),
     "create_food.unique_title": with_form(
         "POST /food", {**SUYA, "title": " JOLLOF rice"}, bearer=ADA_SIGNED_IN
     ),

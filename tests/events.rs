@@ -51,6 +51,11 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
             json!({"first_name": "Grace", "last_name": "Hopper"}),
         ),
         (
+            "create_user.once",
+            201,
+            json!({"first_name": "Grace", "last_name": "Hopper"}),
+        ),
+        (
             "create_user.email_taken",
             409,
             problem(
@@ -142,6 +147,11 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
                 "user_id": ADA, "title": "Suya", "description": "<p>With <b>yaji</b></p>",
                 "deleted_at": null,
             }),
+        ),
+        (
+            "create_food.once",
+            201,
+            json!({"user_id": ADA, "title": "Suya"}),
         ),
         (
             "create_food.unique_title",

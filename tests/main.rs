@@ -15,6 +15,7 @@ mod lists;
 #[cfg(target_os = "linux")] // `/proc`
 mod memory;
 mod old_client;
+mod once;
 mod permissions;
 mod pictures;
 mod races;

@@ -67,6 +67,8 @@ macro_rules! on_both_stores {
     };
 }
 
+pub(crate) use on_both_stores;
+
 on_both_stores!(
     the_story_of_a_session,
     logging_out_ends_one_session_at_once,

@@ -11,6 +11,8 @@ pub mod clock;
 pub mod food;
 /// Identifiers: time-ordered UUIDs, one type per thing.
 pub mod id;
+/// Doing a thing once, however often a client asks for it.
+pub mod idempotency;
 /// Pictures: recognising them by their bytes, and naming them.
 pub mod image;
 /// A part of a list, and where the next part begins.

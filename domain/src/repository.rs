@@ -50,8 +50,8 @@ pub struct Credentials {
 
 /// The accounts.
 pub trait UserRepository {
-    /// Saves a new account; MUST return `EmailTaken`, and write nothing, when another has its
-    /// address in any case.
+    /// Saves a new account; MUST return `EmailTaken`, and write nothing, when an account has its
+    /// address, in any case, or its id.
     async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError>;
 
     /// `None` when nobody has this id. May lag behind by moments: for showing.
@@ -116,8 +116,8 @@ pub enum DeleteFoodError {
 
 /// The foods everyone can see.
 pub trait FoodRepository {
-    /// Saves a new food; MUST return `TitleTaken`, and write nothing, when another has its folded
-    /// title.
+    /// Saves a new food; MUST return `TitleTaken`, and write nothing, when a food has its folded title
+    /// or its id.
     async fn create(&self, food: &Food) -> Result<(), CreateFoodError>;
 
     /// `None` when no food has this id. May lag behind by moments: for showing.

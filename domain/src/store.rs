@@ -1,7 +1,8 @@
-//! The ports to sessions and pictures.
+//! The ports to sessions, pictures, and what was asked for before.
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
+use crate::idempotency::{Begun, Operation};
 use crate::image::{Image, ImageKey};
 use crate::repository::RepositoryError;
 use crate::session::{RefreshGrant, Rotation, Session};
@@ -44,4 +45,27 @@ pub trait ImageStore {
 
     /// Removes the picture; succeeds when it is already gone.
     async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError>;
+}
+
+/// What clients asked for with an idempotency key, and what they were answered.
+pub trait IdempotencyStore {
+    /// Makes the operation the caller's, who will make a thing with the id `resource`, unless it is
+    /// done, was begun less than [`LEASE`] ago, or is kept for another request: of many callers at
+    /// once, one. What was begun is forgotten after [`KEPT`]. Said twice with one `resource`, because
+    /// the answer was lost, it tells the same.
+    ///
+    /// [`LEASE`]: crate::idempotency::LEASE
+    /// [`KEPT`]: crate::idempotency::KEPT
+    async fn begin(
+        &self,
+        operation: &Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<Begun, RepositoryError>;
+
+    /// Keeps the answer. The first one stays.
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), RepositoryError>;
+
+    /// Lets others take over at once: nobody knows whether it was done.
+    async fn release(&self, operation: &Operation) -> Result<(), RepositoryError>;
 }

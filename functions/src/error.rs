@@ -39,6 +39,8 @@ pub struct ApiError {
     status: StatusCode,
     codes: Vec<(&'static str, Sentence)>,
     challenge: Option<&'static str>,
+    /// In how many seconds it is worth asking again.
+    retry_after: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -52,6 +54,7 @@ impl ApiError {
             status,
             codes,
             challenge: None,
+            retry_after: None,
             source: None,
         }
     }
@@ -79,6 +82,27 @@ impl ApiError {
         )
     }
 
+    /// What the request asks for is being done for another one with its `Idempotency-Key`.
+    pub(crate) fn request_in_progress() -> Self {
+        Self {
+            retry_after: Some(1),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                "request_in_progress",
+                "the same request is still being answered",
+            )
+        }
+    }
+
+    /// The `Idempotency-Key` belongs to another request.
+    pub(crate) fn idempotency_key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "this idempotency key was used for another request",
+        )
+    }
+
     fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing")
     }
@@ -100,6 +124,7 @@ impl ApiError {
 
     fn unavailable(source: Option<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
+            retry_after: Some(1),
             source,
             ..Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -132,6 +157,11 @@ impl ApiError {
         Some(chain)
     }
 
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The first of its codes.
     pub(crate) fn code(&self) -> &'static str {
         self.codes.first().map_or("", |(code, _)| code)
@@ -146,10 +176,8 @@ impl ApiError {
                 .headers
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            reply
-                .headers
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            reply.headers.insert(RETRY_AFTER, seconds.into());
         }
         reply
     }

@@ -14,6 +14,7 @@ pub mod event;
 mod form;
 /// What each route does.
 pub mod handlers;
+mod once;
 mod page;
 mod request;
 mod response;

@@ -15,6 +15,7 @@ use infrastructure::s3::S3Images;
 use infrastructure::sessions::Sessions;
 
 use crate::auth::Auth;
+use crate::once::Once;
 use crate::settings::{Settings, SettingsError};
 
 const A_DAY: u64 = 24 * 60 * 60;
@@ -92,6 +93,14 @@ impl Setup {
         let table = self.settings.required("SESSIONS_TABLE")?.to_owned();
         let sessions = DynamoDbSessions::new(self.aws.dynamodb(), table);
         Ok(Sessions::DynamoDb(sessions))
+    }
+
+    /// What clients asked for before, where sessions are.
+    pub(crate) fn once(&self) -> Result<Once, SettingsError> {
+        Ok(Once {
+            store: self.sessions()?,
+            clock: self.clock(),
+        })
     }
 
     /// `IMAGES_BUCKET`

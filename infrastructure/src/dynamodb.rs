@@ -4,6 +4,7 @@
 mod error;
 mod foods;
 mod item;
+mod operations;
 mod page;
 mod sessions;
 /// The tables: their keys, indexes and attributes.

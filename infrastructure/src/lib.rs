@@ -9,6 +9,8 @@ pub mod aws;
 pub mod dynamodb;
 /// What the AWS SDK sends its requests over.
 mod https;
+/// What is kept of a request under an idempotency key: digests.
+pub mod idempotency;
 /// Tokens as JWT, signed with HS256.
 pub mod jwt;
 /// Sessions on a Redis-compatible server.

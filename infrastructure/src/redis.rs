@@ -1,6 +1,7 @@
 //! Sessions on a Redis-compatible server: Redis 6.2 or later, Valkey, `ElastiCache`.
 
 mod connection;
+mod operations;
 mod sessions;
 
 pub use connection::InvalidTokenStoreUrl;

@@ -2,9 +2,10 @@
 
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
+use domain::idempotency::{Begun, Operation};
 use domain::repository::RepositoryError;
 use domain::session::{RefreshGrant, Rotation, Session};
-use domain::store::SessionStore;
+use domain::store::{IdempotencyStore, SessionStore};
 
 use crate::dynamodb::DynamoDbSessions;
 use crate::redis::RedisSessions;
@@ -56,6 +57,34 @@ impl SessionStore for Sessions {
         match self {
             Self::DynamoDb(sessions) => sessions.revoke(user, session).await,
             Self::Redis(sessions) => sessions.revoke(user, session).await,
+        }
+    }
+}
+
+impl IdempotencyStore for Sessions {
+    async fn begin(
+        &self,
+        operation: &Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<Begun, RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.begin(operation, resource, now).await,
+            Self::Redis(sessions) => sessions.begin(operation, resource, now).await,
+        }
+    }
+
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.finish(operation, answer).await,
+            Self::Redis(sessions) => sessions.finish(operation, answer).await,
+        }
+    }
+
+    async fn release(&self, operation: &Operation) -> Result<(), RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.release(operation).await,
+            Self::Redis(sessions) => sessions.release(operation).await,
         }
     }
 }

@@ -117,7 +117,8 @@ pub enum CreateFoodError {
 }
 
 /// Keeps the picture, then the food that refers to it. A food that is not saved leaves no picture.
-/// `creator` is who shares it, as [`UserRepository::find_latest`] found them.
+/// `creator` is who shares it, as [`UserRepository::find_latest`] found them. The food has the id `id`;
+/// where it is there already, an attempt before has made it, and that is the answer.
 ///
 /// [`UserRepository::find_latest`]: crate::repository::UserRepository::find_latest
 pub async fn create_food(
@@ -126,13 +127,13 @@ pub async fn create_food(
     clock: &impl Clock,
     who: SignedIn,
     creator: Option<PublicUser>,
+    id: FoodId,
     new: NewFood,
 ) -> Result<Food, CreateFoodError> {
     let now = clock.now();
     let creator = creator
         .filter(|creator| creator.id == who.user)
         .ok_or(CreateFoodError::CreatorGone)?;
-    let id = FoodId::new(now);
     let food = Food {
         id,
         creator,
@@ -147,19 +148,19 @@ pub async fn create_food(
     let error = match foods.create(&food).await {
         Ok(()) => return Ok(food),
         Err(repository::CreateFoodError::TitleTaken) => CreateFoodError::TitleTaken,
-        Err(repository::CreateFoodError::Repository(error)) => {
-            // Perhaps only the answer was lost. Where nobody can tell, the picture stays: an
-            // orphan can be swept, a food without its picture cannot be mended.
-            match foods.find_latest(id).await {
-                Ok(None) => CreateFoodError::Repository(error),
-                Ok(Some(saved)) => return Ok(saved),
-                Err(_) => return Err(error.into()),
-            }
-        }
+        Err(repository::CreateFoodError::Repository(error)) => error.into(),
+    };
+    // Perhaps only the answer was lost, or an attempt before had made it. Where nobody can tell, the
+    // picture stays: an orphan can be swept, a food without its picture cannot be mended.
+    let answer = match foods.find_latest(id).await {
+        Ok(Some(saved)) if saved.image == food.image => return Ok(saved),
+        Ok(Some(saved)) => Ok(saved),
+        Ok(None) => Err(error),
+        Err(_) => return Err(error),
     };
     // The answer is about the food; a picture left behind harms nobody.
     let _ = images.delete(&food.image).await;
-    Err(error)
+    answer
 }
 
 #[cfg(test)]
@@ -205,7 +206,8 @@ mod tests {
         new: NewFood,
     ) -> Result<Food, CreateFoodError> {
         let creator = users.find_latest(user).await?;
-        create_food(foods, images, clock, signed_in(user), creator, new).await
+        let id = FoodId::new(clock.now());
+        create_food(foods, images, clock, signed_in(user), creator, id, new).await
     }
 
     #[test]
@@ -306,6 +308,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_attempt_that_comes_again_with_its_id_is_answered_with_what_it_made() {
+        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let ada = ada(&users).await;
+        let (who, id) = (signed_in(ada.id), FoodId::new(clock.now()));
+        let mut shared = Vec::new();
+        for _ in 0..2 {
+            let creator = Some(ada.clone());
+            let food = create_food(&foods, &images, &clock, who, creator, id, rice()).await;
+            shared.push(food.unwrap());
+        }
+        assert_eq!(shared[0], shared[1]);
+        assert!(images.get(&shared[0].image).is_some());
+        assert_eq!(images.count(), 1);
+    }
+
+    #[tokio::test]
     async fn a_taken_title_leaves_no_food_and_no_picture() {
         let (users, foods, images) = (
             MemoryUsers::default(),
@@ -346,7 +365,8 @@ mod tests {
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
         let eve = signed_in(UserId::new(sample::moment()));
-        let refused = create_food(&foods, &images, &clock, eve, Some(ada), rice()).await;
+        let id = FoodId::new(clock.now());
+        let refused = create_food(&foods, &images, &clock, eve, Some(ada), id, rice()).await;
         assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
         assert_eq!(images.count(), 0);
     }

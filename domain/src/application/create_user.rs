@@ -124,33 +124,40 @@ impl From<repository::CreateUserError> for CreateUserError {
 }
 
 /// Signs somebody up. The password is hashed before anybody looks whether the address is taken:
-/// both answers take the same time.
+/// both answers take the same time. The account has the id `id`; where it is there already, an attempt
+/// before has made it, and that is the answer.
 pub async fn create_user(
     users: &impl UserRepository,
     hasher: &impl PasswordHasher,
     clock: &impl Clock,
+    id: UserId,
     new: NewUser,
 ) -> Result<PublicUser, CreateUserError> {
     let now = clock.now();
     let hash = hasher.hash(&new.password)?;
     let user = User {
         public: PublicUser {
-            id: UserId::new(now),
+            id,
             first_name: new.first_name,
             last_name: new.last_name,
         },
         email: new.email,
         created_at: now,
     };
-    users.create(&user, &hash).await?;
-    Ok(user.public)
+    let Err(error) = users.create(&user, &hash).await else {
+        return Ok(user.public);
+    };
+    match users.find_latest(id).await {
+        Ok(Some(saved)) => Ok(saved),
+        Ok(None) | Err(_) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::application::fakes::Down;
-    use crate::testing::{FixedClock, MemoryUsers, PlainHasher};
+    use crate::testing::{FixedClock, MemoryUsers, PlainHasher, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
@@ -163,6 +170,10 @@ mod tests {
             POLICY,
         )
         .unwrap()
+    }
+
+    fn new_id() -> UserId {
+        UserId::new(sample::moment())
     }
 
     fn wrong(first: &str, last: &str, email: &str, password: &str) -> Vec<InvalidUserField> {
@@ -222,7 +233,9 @@ mod tests {
             PlainHasher::default(),
             FixedClock::default(),
         );
-        let public = create_user(&users, &hasher, &clock, ada()).await.unwrap();
+        let public = create_user(&users, &hasher, &clock, new_id(), ada())
+            .await
+            .unwrap();
         assert_eq!(public.first_name.as_str(), "Ada");
         assert_eq!(public.last_name.as_str(), "Lovelace");
 
@@ -238,11 +251,13 @@ mod tests {
     async fn a_taken_address_is_refused_in_any_case_after_as_much_hashing() {
         let (users, clock) = (MemoryUsers::default(), FixedClock::default());
         let free = PlainHasher::default();
-        let ada = create_user(&users, &free, &clock, ada()).await.unwrap();
+        let ada = create_user(&users, &free, &clock, new_id(), ada())
+            .await
+            .unwrap();
 
         let taken = PlainHasher::default();
         let eve = NewUser::parse("Eve", "L", "ADA@EXAMPLE.COM", "another horse", POLICY).unwrap();
-        let refused = create_user(&users, &taken, &clock, eve).await;
+        let refused = create_user(&users, &taken, &clock, new_id(), eve).await;
         assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
         assert_eq!(taken.asked(), free.asked());
 
@@ -251,9 +266,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_attempt_that_comes_again_with_its_id_is_answered_with_what_it_made() {
+        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
+        let (hasher, id) = (PlainHasher::default(), new_id());
+        let first = create_user(&users, &hasher, &clock, id, ada()).await;
+        let again = create_user(&users, &hasher, &clock, id, ada()).await;
+        assert_eq!(again.unwrap(), first.unwrap());
+        let other = create_user(&users, &hasher, &clock, new_id(), ada()).await;
+        assert!(matches!(other, Err(CreateUserError::EmailTaken)));
+    }
+
+    #[tokio::test]
     async fn a_hash_that_fails_signs_nobody_up() {
         let (users, clock) = (MemoryUsers::default(), FixedClock::default());
-        let failed = create_user(&users, &Down, &clock, ada()).await;
+        let failed = create_user(&users, &Down, &clock, new_id(), ada()).await;
         assert!(matches!(failed, Err(CreateUserError::Hash(_))));
         let found = users.find_credentials(&ada().email).await.unwrap();
         assert!(found.is_none());
@@ -265,6 +291,7 @@ mod tests {
             &Down,
             &PlainHasher::default(),
             &FixedClock::default(),
+            new_id(),
             ada(),
         )
         .await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Timestamp};
 use crate::food::Food;
 use crate::id::{FoodId, SessionId, TokenId, UserId};
+use crate::idempotency::{Begun, KEPT, LEASE, Operation};
 use crate::image::{Image, ImageKey};
 use crate::page::{Page, PageRequest};
 use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
@@ -16,7 +17,7 @@ use crate::repository::{
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
-use crate::store::{ImageStore, SessionStore};
+use crate::store::{IdempotencyStore, ImageStore, SessionStore};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 use crate::user::{Email, PublicUser, User};
 
@@ -89,7 +90,8 @@ impl MemoryUsers {
 impl UserRepository for MemoryUsers {
     async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError> {
         let mut users = lock(&self.0);
-        if users.values().any(|(other, _)| other.email == user.email) {
+        let is_taken = users.values().any(|(other, _)| other.email == user.email);
+        if is_taken || users.contains_key(&user.public.id) {
             return Err(CreateUserError::EmailTaken);
         }
         users.insert(user.public.id, (user.clone(), password.clone()));
@@ -194,7 +196,7 @@ impl FoodRepository for MemoryFoods {
     async fn create(&self, food: &Food) -> Result<(), CreateFoodError> {
         self.before_save()?;
         let mut foods = lock(&self.foods);
-        if is_taken(&foods, food) {
+        if is_taken(&foods, food) || foods.contains_key(&food.id) {
             return Err(CreateFoodError::TitleTaken);
         }
         foods.insert(food.id, food.clone());
@@ -296,6 +298,68 @@ impl SessionStore for MemorySessions {
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
         lock(&self.0).remove(&(user, session));
+        Ok(())
+    }
+}
+
+/// Operations in memory.
+#[derive(Debug, Default)]
+pub struct MemoryOperations(Mutex<HashMap<String, KeptOperation>>);
+
+#[derive(Debug)]
+struct KeptOperation {
+    fingerprint: String,
+    resource: String,
+    lease_ends_at: Option<Timestamp>,
+    answer: Option<String>,
+    forgotten_at: Timestamp,
+}
+
+impl IdempotencyStore for MemoryOperations {
+    async fn begin(
+        &self,
+        operation: &Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<Begun, RepositoryError> {
+        let mut operations = lock(&self.0);
+        let kept = operations.get_mut(&operation.id);
+        let Some(kept) = kept.filter(|kept| kept.forgotten_at > now) else {
+            let new = KeptOperation {
+                fingerprint: operation.fingerprint.clone(),
+                resource: resource.to_owned(),
+                lease_ends_at: Some(now.plus(LEASE)),
+                answer: None,
+                forgotten_at: now.plus(KEPT),
+            };
+            operations.insert(operation.id.clone(), new);
+            return Ok(Begun::Yours(resource.to_owned()));
+        };
+        if kept.fingerprint != operation.fingerprint {
+            return Ok(Begun::Different);
+        }
+        if let Some(answer) = &kept.answer {
+            return Ok(Begun::Done(answer.clone()));
+        }
+        let is_running = kept.lease_ends_at.is_some_and(|ends_at| ends_at > now);
+        if is_running && kept.resource != resource {
+            return Ok(Begun::Running);
+        }
+        kept.lease_ends_at = Some(now.plus(LEASE));
+        Ok(Begun::Yours(kept.resource.clone()))
+    }
+
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), RepositoryError> {
+        if let Some(kept) = lock(&self.0).get_mut(&operation.id) {
+            kept.answer.get_or_insert_with(|| answer.to_owned());
+        }
+        Ok(())
+    }
+
+    async fn release(&self, operation: &Operation) -> Result<(), RepositoryError> {
+        if let Some(kept) = lock(&self.0).get_mut(&operation.id) {
+            kept.lease_ends_at = None;
+        }
         Ok(())
     }
 }

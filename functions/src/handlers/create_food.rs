@@ -1,7 +1,9 @@
 //! `POST /food`: shares a food.
 
 use domain::application::{NewFood, create_food};
-use domain::clock::SystemClock;
+use domain::clock::{Clock as _, SystemClock};
+use domain::id::{FoodId, UserId};
+use domain::idempotency::Operation;
 use domain::repository::UserRepository as _;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use infrastructure::s3::S3Images;
@@ -10,6 +12,7 @@ use lambda_http::Request;
 use super::food_body::FoodBody;
 use crate::auth::Auth;
 use crate::form::FoodForm;
+use crate::once::{self, Once};
 use crate::settings::SettingsError;
 use crate::setup::{ImageUrls, Setup};
 use crate::{ApiError, Handler, Reply, response};
@@ -17,6 +20,7 @@ use crate::{ApiError, Handler, Reply, response};
 /// See the file.
 pub struct CreateFood {
     auth: Auth,
+    once: Once,
     users: DynamoDbUsers,
     foods: DynamoDbFoods,
     images: S3Images,
@@ -29,6 +33,7 @@ impl Handler for CreateFood {
     fn new(setup: &Setup) -> Result<Self, SettingsError> {
         Ok(Self {
             auth: setup.auth()?,
+            once: setup.once()?,
             users: setup.users()?,
             foods: setup.foods()?,
             images: setup.images()?,
@@ -41,24 +46,37 @@ impl Handler for CreateFood {
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
         let read = async {
-            let new = self.parse(&mut request).await?;
-            Ok((self.users.find_latest(caller.user).await?, new))
+            let (new, operation) = self.parse(&mut request, caller.user).await?;
+            let creator = self.users.find_latest(caller.user).await?;
+            Ok((creator, new, operation))
         };
-        let (user, (creator, new)) = self.auth.user_while(caller, read).await?;
-        let food = create_food(&self.foods, &self.images, &self.clock, user, creator, new).await?;
-        Ok(response::created(&FoodBody::new(&food, &self.urls)))
+        let (user, (creator, new, operation)) = self.auth.user_while(caller, read).await?;
+        let id = FoodId::new(self.clock.now());
+        let create = |id| async move {
+            let (foods, images) = (&self.foods, &self.images);
+            let food = create_food(foods, images, &self.clock, user, creator, id, new).await?;
+            Ok(response::created(&FoodBody::new(&food, &self.urls)))
+        };
+        self.once.run(operation, id, FoodId::parse, create).await
     }
 }
 
 impl CreateFood {
-    async fn parse(&self, request: &mut Request) -> Result<NewFood, ApiError> {
+    async fn parse(
+        &self,
+        request: &mut Request,
+        user: UserId,
+    ) -> Result<(NewFood, Option<Operation>), ApiError> {
         let FoodForm {
             title,
             description,
             image,
         } = FoodForm::parse(request).await?;
+        let picture = image.clone().unwrap_or_default();
         let new = NewFood::parse(&title, &description, image, self.max_image_bytes)?;
+        let content = [title.as_bytes(), description.as_bytes(), &picture];
+        let operation = once::asked(request, || format!("create_food {user}"), &content)?;
         self.images.connect();
-        Ok(new)
+        Ok((new, operation))
     }
 }

@@ -1,7 +1,8 @@
 //! `POST /users`: signs somebody up.
 
 use domain::application::{NewUser, create_user};
-use domain::clock::SystemClock;
+use domain::clock::{Clock as _, SystemClock};
+use domain::id::UserId;
 use domain::password::PasswordPolicy;
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
@@ -9,6 +10,7 @@ use lambda_http::Request;
 use serde::Deserialize;
 
 use super::user_body::UserBody;
+use crate::once::{self, Once};
 use crate::settings::SettingsError;
 use crate::setup::Setup;
 use crate::{ApiError, Handler, Reply, request, response};
@@ -16,6 +18,7 @@ use crate::{ApiError, Handler, Reply, request, response};
 /// See the file.
 pub struct CreateUser {
     users: DynamoDbUsers,
+    once: Once,
     hasher: Argon2Hasher,
     clock: SystemClock,
     policy: PasswordPolicy,
@@ -25,6 +28,7 @@ impl Handler for CreateUser {
     fn new(setup: &Setup) -> Result<Self, SettingsError> {
         Ok(Self {
             users: setup.users()?,
+            once: setup.once()?,
             hasher: setup.hasher(),
             clock: setup.clock(),
             policy: setup.password_policy()?,
@@ -33,15 +37,18 @@ impl Handler for CreateUser {
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let body: Body = request::json(&request)?;
-        let new = NewUser::parse(
-            &body.first_name.unwrap_or_default(),
-            &body.last_name.unwrap_or_default(),
-            &body.email.unwrap_or_default(),
-            &body.password.unwrap_or_default(),
-            self.policy,
-        )?;
-        let user = create_user(&self.users, &self.hasher, &self.clock, new).await?;
-        Ok(response::created(&UserBody::from(&user)))
+        let [first_name, last_name, email, password] =
+            [body.first_name, body.last_name, body.email, body.password]
+                .map(Option::unwrap_or_default);
+        let new = NewUser::parse(&first_name, &last_name, &email, &password, self.policy)?;
+        let content = [&first_name, &last_name, &email, &password].map(String::as_bytes);
+        let operation = once::asked(&request, || "create_user".to_owned(), &content)?;
+        let id = UserId::new(self.clock.now());
+        let create = |id| async move {
+            let user = create_user(&self.users, &self.hasher, &self.clock, id, new).await?;
+            Ok(response::created(&UserBody::from(&user)))
+        };
+        self.once.run(operation, id, UserId::parse, create).await
     }
 }
 

@@ -29,8 +29,8 @@ const ROTATE: &str = "SET #token = :next, issued_at = :issued_at, \
 /// Sessions on a table of `DynamoDB`.
 #[derive(Debug, Clone)]
 pub struct DynamoDbSessions {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 impl DynamoDbSessions {
@@ -41,7 +41,7 @@ impl DynamoDbSessions {
 }
 
 /// A TTL deletes what lies before the second it stands at.
-fn ttl(expires_at: Timestamp) -> AttributeValue {
+pub(super) fn ttl(expires_at: Timestamp) -> AttributeValue {
     let seconds = expires_at.unix_seconds();
     let rounds_down = expires_at.whole_seconds() < expires_at;
     number(seconds + i64::from(rounds_down))

@@ -18,6 +18,7 @@ use domain::store::SessionStore;
 use redis::{RedisError, Script, Value, from_redis_value};
 
 use super::connection::{Connection, InvalidTokenStoreUrl};
+use super::operations;
 
 /// Compare and swap, as one step: `domain::session` says what each outcome means. Answers
 /// `[outcome, record]`.
@@ -60,8 +61,10 @@ return {'reused', {}}
 /// Sessions on a Redis-compatible server.
 #[derive(Debug, Clone)]
 pub struct RedisSessions {
-    connection: Connection,
+    pub(super) connection: Connection,
     rotate: Script,
+    pub(super) begin_operation: Script,
+    pub(super) mark_operation: Script,
 }
 
 type Record = HashMap<String, String>;
@@ -73,6 +76,8 @@ impl RedisSessions {
         Ok(Self {
             connection: Connection::new(url)?,
             rotate: Script::new(ROTATE),
+            begin_operation: Script::new(operations::BEGIN),
+            mark_operation: Script::new(operations::MARK),
         })
     }
 }
@@ -85,7 +90,7 @@ fn millis_left(expires_at: Timestamp, now: Timestamp) -> i64 {
     expires_at.unix_millis() - now.unix_millis()
 }
 
-fn failed(error: RedisError) -> RepositoryError {
+pub(super) fn failed(error: RedisError) -> RepositoryError {
     if error.code() == Some("WRONGTYPE") {
         RepositoryError::Corrupt(error.into())
     } else {
@@ -93,12 +98,12 @@ fn failed(error: RedisError) -> RepositoryError {
     }
 }
 
-fn corrupt(what: &str) -> RepositoryError {
+pub(super) fn corrupt(what: &str) -> RepositoryError {
     RepositoryError::Corrupt(format!("session field {what}").into())
 }
 
 /// What the server says, in the shape that it should have.
-fn shaped<T: redis::FromRedisValue>(value: Value) -> Result<T, RepositoryError> {
+pub(super) fn shaped<T: redis::FromRedisValue>(value: Value) -> Result<T, RepositoryError> {
     from_redis_value(value).map_err(|error| RepositoryError::Corrupt(error.into()))
 }
 

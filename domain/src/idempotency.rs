@@ -1,0 +1,110 @@
+//! Doing a thing once, however often a client asks for it (IETF draft
+//! draft-ietf-httpapi-idempotency-key-header-07).
+//!
+//! The first attempt chooses the id of what it makes and writes it down before it begins. An attempt
+//! that takes over from one that was cut off makes the same thing, under the same id, and what is
+//! there already is not made again: so it does not matter at which point the first one ended, or
+//! whether something that it sent lands later.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// How long an attempt is waited for before another may take over: longer than any function lives.
+pub const LEASE: Duration = Duration::from_secs(30);
+/// How long an answer is kept.
+pub const KEPT: Duration = Duration::from_hours(24);
+
+/// A client's name for one thing that it wants done once. Who has it can ask what was answered, so
+/// `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// A text that is no such name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "an idempotency key has {min} to {max} visible ASCII characters, such as a random UUID",
+    min = IdempotencyKey::MIN_CHARS,
+    max = IdempotencyKey::MAX_CHARS
+)]
+pub struct InvalidIdempotencyKey;
+
+impl IdempotencyKey {
+    /// The shortest: what is kept of a request can be compared with a guess only by who guesses the
+    /// key as well.
+    pub const MIN_CHARS: usize = 16;
+    /// The longest.
+    pub const MAX_CHARS: usize = 255;
+
+    /// The only way in.
+    pub fn parse(raw: &str) -> Result<Self, InvalidIdempotencyKey> {
+        let is_long_enough = (Self::MIN_CHARS..=Self::MAX_CHARS).contains(&raw.len());
+        if is_long_enough && raw.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(raw.to_owned()))
+        } else {
+            Err(InvalidIdempotencyKey)
+        }
+    }
+
+    /// The name as the client chose it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdempotencyKey(…)")
+    }
+}
+
+/// One thing that a client wants done once, as it is kept: neither its key nor the request can be
+/// read from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// A digest of whose it is, what is to be done, and the key.
+    pub id: String,
+    /// A digest of the request under the key.
+    pub fingerprint: String,
+}
+
+/// What beginning an operation led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// It is the caller's to do, for [`LEASE`]; what it makes has this id. It is the caller's own, or
+    /// that of an attempt before, which may have made it.
+    Yours(String),
+    /// Somebody is at it.
+    Running,
+    /// The key was used for another request.
+    Different,
+    /// It is done, and this was the answer.
+    Done(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_visible_ascii_of_the_right_length_is_a_key(raw in "[!-~]{16,255}") {
+            let key = IdempotencyKey::parse(&raw).unwrap();
+            prop_assert_eq!(key.as_str(), raw);
+        }
+
+        #[test]
+        fn nothing_else_is_a_key(raw in ".{0,15}|[!-~]{0,20}[^!-~][!-~]{0,20}|[!-~]{256,300}") {
+            prop_assert_eq!(IdempotencyKey::parse(&raw), Err(InvalidIdempotencyKey));
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let key = IdempotencyKey::parse("8e03978e-40d5-43dd-bc93-6894a57f9324").unwrap();
+        assert_eq!(format!("{key:?}"), "IdempotencyKey(…)");
+    }
+}

@@ -1,0 +1,109 @@
+//! What clients asked for with an idempotency key, a hash each under `operation:<digest of the key>`:
+//!
+//! | field | |
+//! |---|---|
+//! | `fingerprint` | a digest of the request |
+//! | `resource` | the id of what is made |
+//! | `lease_ends_at` | until when nobody else begins, in ms |
+//! | `forgotten_at` | in ms; the key goes a day after it was made |
+//! | `answer` | once it is done |
+
+use domain::clock::Timestamp;
+use domain::idempotency::{Begun, KEPT, LEASE, Operation};
+use domain::repository::RepositoryError;
+use domain::store::IdempotencyStore;
+use redis::Value;
+
+use super::sessions::{RedisSessions, corrupt, failed, shaped};
+
+/// Answers `[outcome, resource or answer]`.
+pub(super) const BEGIN: &str = r"
+local key = KEYS[1]
+local fingerprint, resource, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local lease_ends_at, forgotten_at, kept = ARGV[4], ARGV[5], ARGV[6]
+
+local found = redis.call('HMGET', key,
+    'fingerprint', 'resource', 'lease_ends_at', 'forgotten_at', 'answer')
+if not found[4] or tonumber(found[4]) <= now then
+    redis.call('DEL', key)
+    redis.call('HSET', key, 'fingerprint', fingerprint, 'resource', resource,
+        'lease_ends_at', lease_ends_at, 'forgotten_at', forgotten_at)
+    redis.call('PEXPIRE', key, kept)
+    return {'yours', resource}
+end
+if found[1] ~= fingerprint then return {'different', ''} end
+if found[5] then return {'done', found[5]} end
+if tonumber(found[3]) > now and found[2] ~= resource then return {'running', ''} end
+redis.call('HSET', key, 'lease_ends_at', lease_ends_at)
+return {'yours', found[2]}
+";
+
+/// Sets a field of what was begun, unless it is done.
+pub(super) const MARK: &str = r"
+if redis.call('HEXISTS', KEYS[1], 'resource') == 1
+    and redis.call('HEXISTS', KEYS[1], 'answer') == 0 then
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end
+return 1
+";
+
+fn key(operation: &Operation) -> String {
+    format!("operation:{}", operation.id)
+}
+
+impl RedisSessions {
+    async fn mark(
+        &self,
+        operation: &Operation,
+        field: &str,
+        value: &str,
+    ) -> Result<(), RepositoryError> {
+        let mut mark = self.mark_operation.key(key(operation));
+        let mark = &*mark.arg(field).arg(value);
+        self.connection
+            .ask(|mut connection| async move { mark.invoke_async::<Value>(&mut connection).await })
+            .await
+            .map(|_| ())
+            .map_err(failed)
+    }
+}
+
+// What is asked here can all be said twice: see `Connection::ask`.
+impl IdempotencyStore for RedisSessions {
+    async fn begin(
+        &self,
+        operation: &Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<Begun, RepositoryError> {
+        let mut begin = self.begin_operation.key(key(operation));
+        let begin = &*begin
+            .arg(&operation.fingerprint)
+            .arg(resource)
+            .arg(now.unix_millis())
+            .arg(now.plus(LEASE).unix_millis())
+            .arg(now.plus(KEPT).unix_millis())
+            .arg(u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX));
+        let answer: Value = self
+            .connection
+            .ask(|mut connection| async move { begin.invoke_async(&mut connection).await })
+            .await
+            .map_err(failed)?;
+        let (outcome, what): (String, String) = shaped(answer)?;
+        match outcome.as_str() {
+            "yours" => Ok(Begun::Yours(what)),
+            "running" => Ok(Begun::Running),
+            "different" => Ok(Begun::Different),
+            "done" => Ok(Begun::Done(what)),
+            _ => Err(corrupt("operation")),
+        }
+    }
+
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), RepositoryError> {
+        self.mark(operation, "answer", answer).await
+    }
+
+    async fn release(&self, operation: &Operation) -> Result<(), RepositoryError> {
+        self.mark(operation, "lease_ends_at", "0").await
+    }
+}
