@@ -216,6 +216,9 @@ EVENTS = {
     "list_food.next_page": event("GET /food", query=f"limit=1&cursor={cursor(b'f', FUFU)}"),
     "list_food.bad_limit": event("GET /food", query="limit=101"),
     "get_food": event("GET " + ONE_FOOD, path={"food_id": JOLLOF}),
+    "get_food.not_modified": event(
+        "GET " + ONE_FOOD, path={"food_id": JOLLOF}, headers={"if-none-match": "\"1\""}
+    ),
     "get_food.not_found": event("GET " + ONE_FOOD, path={"food_id": NO_FOOD}),
     "get_food.bad_id": event("GET " + ONE_FOOD, path={"food_id": "jollof"}),
     "update_food": with_form(
@@ -232,6 +235,10 @@ EVENTS = {
         {"title": "fufu AND egusi", "description": "Smoky"},
         path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
     ),
+    "update_food.stale": with_form(
+        "PUT " + ONE_FOOD, SUYA,
+        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN, headers={"if-match": "\"7\""},
+    ),
     "update_food.not_owner": with_form(
         "PUT " + ONE_FOOD, SUYA, path={"food_id": JOLLOF}, bearer=EVE_SIGNED_IN
     ),
@@ -239,6 +246,10 @@ EVENTS = {
         "PUT " + ONE_FOOD, SUYA, path={"food_id": NO_FOOD}, bearer=ADA_SIGNED_IN
     ),
     "delete_food": event("DELETE " + ONE_FOOD, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN),
+    "delete_food.stale": event(
+        "DELETE " + ONE_FOOD,
+        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN, headers={"if-match": "\"7\""},
+    ),
     "delete_food.not_owner": event(
         "DELETE " + ONE_FOOD, path={"food_id": JOLLOF}, bearer=EVE_SIGNED_IN
     ),

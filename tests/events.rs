@@ -36,6 +36,11 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
         "Forbidden",
         json!({"not_owner": "only who shared it may change or delete it"}),
     );
+    let stale = problem(
+        412,
+        "Precondition Failed",
+        json!({"precondition_failed": "it was changed since, please look and try again"}),
+    );
     let wrong = problem(
         401,
         "Unauthorized",
@@ -214,6 +219,7 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
                 "creator": ada,
             }),
         ),
+        ("get_food.not_modified", 304, Value::Null),
         ("get_food.not_found", 404, not_found.clone()),
         ("get_food.bad_id", 400, bad_id.clone()),
         (
@@ -235,9 +241,11 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
                 json!({"unique_title": "title already taken"}),
             ),
         ),
+        ("update_food.stale", 412, stale.clone()),
         ("update_food.not_owner", 403, not_owner.clone()),
         ("update_food.not_found", 404, not_found.clone()),
         ("delete_food", 200, json!("food deleted")),
+        ("delete_food.stale", 412, stale),
         ("delete_food.not_owner", 403, not_owner),
         ("delete_food.not_found", 404, not_found),
         ("delete_food.bad_id", 400, bad_id),
@@ -249,6 +257,11 @@ pub(crate) fn check(name: &str, answer: &Value, status: u16, expected: &Value) {
     let body = answer["body"].as_str().expect("a body");
     assert_eq!(answer["statusCode"], status, "{name}: {body}");
     assert_eq!(answer["isBase64Encoded"], false, "{name}");
+    if matches!(status, 204 | 304) {
+        assert_eq!(body, "", "{name}");
+        assert!(answer["headers"].get("content-type").is_none(), "{name}");
+        return;
+    }
     let body: Value = serde_json::from_str(body).expect("JSON");
     if status < 300 {
         assert_eq!(answer["headers"]["content-type"], "application/json");

@@ -280,3 +280,60 @@ async fn titles_come_back_as_typed_and_descriptions_lose_what_runs() {
         assert_eq!(changed["description"], safe);
     }
 }
+
+#[tokio::test]
+async fn a_food_has_a_tag_that_changes_with_it() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let form = Form::food("Jollof").file("a.jpg", &pictures::jpeg());
+    let shared = api.post("/food").bearer(&ada).form(form).send().await;
+    assert_eq!((shared.status, shared.header("etag")), (201, "\"1\""));
+    let path = format!("/food/{}", text(&shared.json()["id"]));
+    let show = async |tags: &str| api.get(&path).header("if-none-match", tags).send().await;
+
+    for tags in ["\"1\"", "W/\"1\"", "\"0\", \"1\"", "*"] {
+        let unchanged = show(tags).await;
+        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0), "{tags}");
+        assert_eq!(unchanged.header("etag"), "\"1\"");
+    }
+    let change = api.put(&path).bearer(&ada).form(Form::food("Party jollof"));
+    let changed = change.header("if-match", "\"1\"").send().await;
+    assert_eq!((changed.status, changed.header("etag")), (200, "\"2\""));
+    let shown = show("\"1\"").await;
+    assert_eq!((shown.status, shown.header("etag")), (200, "\"2\""));
+    assert_eq!(shown.json()["food"], changed.json());
+}
+
+#[tokio::test]
+async fn a_change_or_deletion_of_a_version_that_is_gone_is_refused() {
+    let api = Api::start().await;
+    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
+    let food = api.share(&ada, "Jollof").await;
+    let path = format!("/food/{}", text(&food["id"]));
+    let seen = "it was changed since, please look and try again";
+    let stale = [("precondition_failed", seen)];
+    for tags in ["\"2\"", "W/\"1\"", "\"one\""] {
+        let form = Form::food("Party jollof").file("a.jpg", &pictures::jpeg());
+        let change = api.put(&path).bearer(&ada).form(form);
+        let refused = change.header("if-match", tags).send().await;
+        refused.is_problem(412, &stale);
+        let deletion = api.delete(&path).bearer(&ada);
+        let refused = deletion.header("if-match", tags).send().await;
+        refused.is_problem(412, &stale);
+    }
+    for tags in ["1", "\"1"] {
+        let deletion = api.delete(&path).bearer(&ada).header("if-match", tags);
+        deletion.send().await.has_code(400, "invalid_request");
+        let change = api.put(&path).bearer(&ada).form(Form::food("Party jollof"));
+        let refused = change.header("if-match", tags).send().await;
+        refused.has_code(400, "invalid_request");
+    }
+    // Whose it is comes first.
+    let deletion = api.delete(&path).bearer(&eve).header("if-match", "\"2\"");
+    deletion.send().await.has_code(403, "not_owner");
+    assert_eq!(api.get(&path).send().await.json()["food"], food);
+    assert_eq!(api.stored_pictures().await.len(), 1);
+
+    let deletion = api.delete(&path).bearer(&ada).header("if-match", "\"1\"");
+    assert_eq!(deletion.send().await.status, 200);
+}

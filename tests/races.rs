@@ -58,7 +58,7 @@ async fn of_fifty_foods_with_one_title_one_gets_it() {
 }
 
 #[tokio::test]
-async fn edits_at_once_never_mix() {
+async fn edits_at_once_never_mix_and_none_is_lost_unheard() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Soup").await;
@@ -76,15 +76,26 @@ async fn edits_at_once_never_mix() {
         api.put(&path).bearer(&ada).form(form).send()
     }))
     .await;
+    let mut tags = HashSet::new();
     let mut made = HashSet::new();
     for (nth, answer) in answers.iter().enumerate() {
+        if answer.status == 409 {
+            answer.has_code(409, "edit_conflict");
+            continue;
+        }
         assert_eq!(answer.status, 200, "{}", answer.text());
         let edit = answer.json();
         assert_eq!(edit["title"], format!("Title {}", nth / 2));
         assert_eq!(edit["description"], format!("Description {nth}"));
         made.insert(edit.to_string());
+        assert!(tags.insert(answer.header("etag").to_owned()));
     }
-    let shown = api.get(&path).send().await.json()["food"].clone();
+    let shown = api.get(&path).send().await;
+    // Each edit that was made was made to the one before it.
+    let versions = 2..2 + tags.len();
+    assert_eq!(tags, versions.map(|n| format!("\"{n}\"")).collect());
+    assert_eq!(shown.header("etag"), format!("\"{}\"", tags.len() + 1));
+    let shown = shown.json()["food"].clone();
     assert!(
         made.contains(&shown.to_string()),
         "the last edit as it was made"
@@ -109,6 +120,28 @@ async fn edits_at_once_never_mix() {
 }
 
 #[tokio::test]
+async fn of_edits_to_one_version_at_once_one_is_made() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let food = api.share(&ada, "Soup").await;
+    let path = format!("/food/{}", text(&food["id"]));
+    let answers = join_all((0..20).map(|nth| {
+        let form = Form::food(&format!("Title {nth}")).file("a.jpg", &pictures::jpeg());
+        let call = api.put(&path).bearer(&ada).form(form);
+        call.header("if-match", "\"1\"").send()
+    }))
+    .await;
+    let (made, stale): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!((made.len(), stale.len()), (1, 19));
+    for answer in stale {
+        answer.has_code(412, "precondition_failed");
+    }
+    assert_eq!(api.get(&path).send().await.json()["food"], made[0].json());
+    assert_eq!(api.stored_pictures().await.len(), 1);
+}
+
+#[tokio::test]
 async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
@@ -124,7 +157,11 @@ async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
         let deleted = deletions.iter().filter(|answer| answer.status == 200);
         assert_eq!(deleted.count(), 1);
         for answer in edits.iter().chain(&deletions) {
-            assert!(matches!(answer.status, 200 | 404), "{}", answer.text());
+            assert!(
+                matches!(answer.status, 200 | 404 | 409),
+                "{}",
+                answer.text()
+            );
         }
         assert_eq!(api.get(&path).send().await.status, 404);
         assert!(api.is_free("foods", "TITLE#soup").await);

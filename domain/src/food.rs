@@ -216,6 +216,25 @@ pub struct Food {
     pub version: u64,
 }
 
+/// Which versions of a food somebody wants to change or delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Whichever there is.
+    Any,
+    /// One that they have seen.
+    OneOf(Vec<u64>),
+}
+
+impl Expected {
+    /// Whether this version is one of them.
+    pub fn includes(&self, version: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(versions) => versions.contains(&version),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -115,6 +115,14 @@ impl ApiError {
         )
     }
 
+    fn precondition_failed() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            "it was changed since, please look and try again",
+        )
+    }
+
     fn unauthorized(code: &'static str, sentence: &'static str, challenge: &'static str) -> Self {
         Self {
             challenge: Some(challenge),
@@ -416,7 +424,12 @@ impl From<UpdateFoodError> for ApiError {
             UpdateFoodError::TitleTaken => {
                 Self::new(StatusCode::CONFLICT, "unique_title", "title already taken")
             }
-            UpdateFoodError::Busy => Self::unavailable(Some(error.into())),
+            UpdateFoodError::Stale => Self::precondition_failed(),
+            UpdateFoodError::Conflict => Self::new(
+                StatusCode::CONFLICT,
+                "edit_conflict",
+                "somebody else changed it at the same time, please look and try again",
+            ),
             UpdateFoodError::Repository(error) => error.into(),
         }
     }
@@ -427,6 +440,7 @@ impl From<DeleteFoodError> for ApiError {
         match error {
             DeleteFoodError::NotFound => Self::not_found(),
             DeleteFoodError::NotOwner => Self::not_owner(),
+            DeleteFoodError::Stale => Self::precondition_failed(),
             DeleteFoodError::Busy => Self::unavailable(Some(error.into())),
             DeleteFoodError::Repository(error) => error.into(),
         }

@@ -9,6 +9,7 @@
 pub mod api;
 mod auth;
 mod error;
+mod etag;
 /// From an API Gateway event to a reply.
 pub mod event;
 mod form;

@@ -1,6 +1,6 @@
 //! What a function answers.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -24,6 +24,12 @@ impl Reply {
         }
     }
 
+    /// With the tag of what it shows.
+    pub(crate) fn tagged(mut self, tag: HeaderValue) -> Self {
+        self.headers.insert(ETAG, tag);
+        self
+    }
+
     /// Not to be kept by anybody on the way (RFC 6749, section 5.1).
     pub(crate) fn no_store(mut self) -> Self {
         self.headers
@@ -45,4 +51,18 @@ pub(crate) fn ok(body: &impl Serialize) -> Reply {
 /// 201
 pub(crate) fn created(body: &impl Serialize) -> Reply {
     reply(StatusCode::CREATED, body)
+}
+
+/// An answer without a body.
+fn empty(status: StatusCode) -> Reply {
+    Reply {
+        status,
+        headers: HeaderMap::new(),
+        body: String::new(),
+    }
+}
+
+/// 304
+pub(crate) fn not_modified(tag: HeaderValue) -> Reply {
+    empty(StatusCode::NOT_MODIFIED).tagged(tag)
 }

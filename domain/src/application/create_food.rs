@@ -116,7 +116,7 @@ pub enum CreateFoodError {
     Repository(#[from] RepositoryError),
 }
 
-/// Keeps the picture, then the food that refers to it. A food that is not saved leaves no picture.
+/// Keeps the picture, then the food that refers to it. A food that is refused leaves no picture.
 /// `creator` is who shares it, as [`UserRepository::find_latest`] found them. The food has the id `id`;
 /// where it is there already, an attempt before has made it, and that is the answer.
 ///
@@ -150,17 +150,23 @@ pub async fn create_food(
         Err(repository::CreateFoodError::TitleTaken) => CreateFoodError::TitleTaken,
         Err(repository::CreateFoodError::Repository(error)) => error.into(),
     };
-    // Perhaps only the answer was lost, or an attempt before had made it. Where nobody can tell, the
-    // picture stays: an orphan can be swept, a food without its picture cannot be mended.
-    let answer = match foods.find_latest(id).await {
-        Ok(Some(saved)) if saved.image == food.image => return Ok(saved),
-        Ok(Some(saved)) => Ok(saved),
-        Ok(None) => Err(error),
-        Err(_) => return Err(error),
+    // Perhaps only the answer was lost, or an attempt before had made it.
+    let saved = foods.find_latest(id).await;
+    let is_unused = match (&saved, &error) {
+        (Ok(Some(saved)), _) => saved.image != food.image,
+        (Ok(None), CreateFoodError::TitleTaken) => true,
+        // Nobody can tell, or the write lands later: an orphan can be swept, a food without its
+        // picture cannot be mended.
+        (Ok(None) | Err(_), _) => false,
     };
-    // The answer is about the food; a picture left behind harms nobody.
-    let _ = images.delete(&food.image).await;
-    answer
+    if is_unused {
+        // The answer is about the food; a picture left behind harms nobody.
+        let _ = images.delete(&food.image).await;
+    }
+    match saved {
+        Ok(Some(saved)) => Ok(saved),
+        Ok(None) | Err(_) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -372,7 +378,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_save_leaves_no_picture() {
+    async fn a_save_that_failed_and_may_land_later_keeps_its_picture() {
         let (users, foods, images) = (
             MemoryUsers::default(),
             MemoryFoods::default(),
@@ -382,7 +388,7 @@ mod tests {
         foods.fail();
         let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-        assert_eq!(images.count(), 0);
+        assert_eq!(images.count(), 1);
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::SignedIn;
-use crate::food::Food;
+use crate::food::{Expected, Food};
 use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
 
@@ -19,6 +19,9 @@ pub enum DeleteFoodError {
     /// It is somebody else's.
     #[error("the food is somebody else's")]
     NotOwner,
+    /// It is none of the versions that the client expected.
+    #[error("the food has another version")]
+    Stale,
     /// Others keep changing it.
     #[error("the food is being changed too often")]
     Busy,
@@ -34,8 +37,9 @@ pub async fn delete_food(
     images: &impl ImageStore,
     who: SignedIn,
     found: Option<Food>,
+    expected: &Expected,
 ) -> Result<(), DeleteFoodError> {
-    let deleted = delete(foods, who, found).await?;
+    let deleted = delete(foods, who, found, expected).await?;
     // The food is gone; a picture left behind harms nobody.
     let _ = images.delete(&deleted.image).await;
     Ok(())
@@ -45,9 +49,13 @@ async fn delete(
     foods: &impl FoodRepository,
     who: SignedIn,
     found: Option<Food>,
+    expected: &Expected,
 ) -> Result<Food, DeleteFoodError> {
     let mut food = own(found, who)?;
     for _ in 0..MAX_ATTEMPTS {
+        if !expected.includes(food.version) {
+            return Err(DeleteFoodError::Stale);
+        }
         match foods.delete(&food).await {
             Ok(()) => return Ok(food),
             Err(repository::DeleteFoodError::Changed) => {
@@ -96,7 +104,7 @@ mod tests {
         user: UserId,
     ) -> Result<(), DeleteFoodError> {
         let found = foods.find_latest(id).await?;
-        delete_food(foods, images, signed_in(user), found).await
+        delete_food(foods, images, signed_in(user), found, &Expected::Any).await
     }
 
     /// What somebody else makes of the food.
@@ -216,6 +224,37 @@ mod tests {
         let deleted = take_back(&contended, &images, food.id, food.creator.id).await;
         deleted.unwrap();
         assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_a_version_that_was_expected_is_deleted() {
+        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
+        let food = shared(&foods, &images).await;
+        let contended = Meddled {
+            foods: &foods,
+            meddle: async |step| {
+                if step == Step::Save {
+                    touch(&foods, food.id).await;
+                }
+                Ok(())
+            },
+        };
+        let who = signed_in(food.creator.id);
+        // Another one from the beginning, and another one by the time it is deleted.
+        for expected in [Expected::OneOf(vec![2]), Expected::OneOf(vec![1])] {
+            let found = Some(food.clone());
+            let refused = delete_food(&contended, &images, who, found, &expected).await;
+            assert!(matches!(refused, Err(DeleteFoodError::Stale)));
+        }
+        assert_eq!(images.count(), 1);
+        let (found, expected) = (
+            foods.find_latest(food.id).await.unwrap(),
+            &Expected::OneOf(vec![2]),
+        );
+        delete_food(&foods, &images, who, found, expected)
+            .await
+            .unwrap();
         assert_eq!(images.count(), 0);
     }
 

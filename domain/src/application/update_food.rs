@@ -6,15 +6,10 @@ use thiserror::Error;
 use super::SignedIn;
 use super::create_food::{InvalidFood, parse_description, parse_image, parse_title};
 use crate::clock::Clock;
-use crate::food::{Description, Food, Title};
-use crate::id::FoodId;
+use crate::food::{Description, Expected, Food, Title};
 use crate::image::{Image, ImageKey};
 use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
-
-/// How often a change is tried again on what others made of the food meanwhile. Each failure means
-/// that somebody else's change went through.
-const MAX_ATTEMPTS: usize = 64;
 
 /// What somebody who changes a food says, once it is right.
 #[derive(Debug, Clone)]
@@ -62,56 +57,62 @@ pub enum UpdateFoodError {
     /// Another food has the title.
     #[error("the title is taken")]
     TitleTaken,
-    /// Others keep changing it.
-    #[error("the food is being changed too often")]
-    Busy,
+    /// It is none of the versions that the client expected.
+    #[error("the food has another version")]
+    Stale,
+    /// It was changed between being read and being written.
+    #[error("the food was changed meanwhile")]
+    Conflict,
     /// See [`RepositoryError`].
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }
 
 /// Makes the whole change or none of it, and removes the picture that is no longer shown. `found`
-/// is the food, as [`FoodRepository::find_latest`] found it.
+/// is the food, as [`FoodRepository::find_latest`] found it. A change that somebody else made since
+/// is never overwritten.
 pub async fn update_food(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
     clock: &impl Clock,
     who: SignedIn,
     found: Option<Food>,
+    expected: &Expected,
     change: FoodChange,
 ) -> Result<Food, UpdateFoodError> {
     let current = own(found, who)?;
-    let id = current.id;
+    if !expected.includes(current.version) {
+        return Err(UpdateFoodError::Stale);
+    }
     let uploaded = match &change.image {
         Some(image) => {
-            let key = ImageKey::new(id, image.kind(), clock.now());
+            let key = ImageKey::new(current.id, image.kind(), clock.now());
             images.put(&key, image).await?;
             Some(key)
         }
         None => None,
     };
-    let first = current.image.clone();
-    match save(foods, clock, who, current, &change, uploaded.as_ref()).await {
-        Ok((replaced, saved)) => {
-            // Where an answer was lost on the way, the food that was replaced is our own, and the
-            // picture that is no longer shown is the one from before.
-            let mut unused = vec![first, replaced.image];
-            unused.dedup();
-            for key in unused.iter().filter(|key| **key != saved.image) {
-                // The food is saved; a picture left behind harms nobody.
-                let _ = images.delete(key).await;
-            }
-            Ok(saved)
-        }
-        Err(error) => {
-            if let Some(key) = uploaded
-                && is_unused(foods, id, &key, &error).await
-            {
-                let _ = images.delete(&key).await;
-            }
-            Err(error)
-        }
+    let changed = Food {
+        title: change.title,
+        description: change.description,
+        image: uploaded.as_ref().unwrap_or(&current.image).clone(),
+        updated_at: clock.now().max(current.updated_at),
+        version: current.version + 1,
+        ..current.clone()
+    };
+    let saved = save(foods, who, &current, &changed, expected).await;
+    let unused = match &saved {
+        Ok(()) => Some(&current.image).filter(|old| **old != changed.image),
+        // Nobody can tell, or the write lands later: an orphan can be swept, a food without its
+        // picture cannot be mended.
+        Err(UpdateFoodError::Repository(_)) => None,
+        Err(_) => uploaded.as_ref(),
+    };
+    if let Some(key) = unused {
+        // The answer is about the food; a picture left behind harms nobody.
+        let _ = images.delete(key).await;
     }
+    saved.map(|()| changed)
 }
 
 fn own(found: Option<Food>, who: SignedIn) -> Result<Food, UpdateFoodError> {
@@ -123,61 +124,32 @@ fn own(found: Option<Food>, who: SignedIn) -> Result<Food, UpdateFoodError> {
     }
 }
 
-/// Gives the food that was replaced and the one in its place.
+/// Puts `changed` in the place of `current`, and of no other version.
 async fn save(
     foods: &impl FoodRepository,
-    clock: &impl Clock,
     who: SignedIn,
-    mut current: Food,
-    change: &FoodChange,
-    uploaded: Option<&ImageKey>,
-) -> Result<(Food, Food), UpdateFoodError> {
-    for _ in 0..MAX_ATTEMPTS {
-        let changed = Food {
-            title: change.title.clone(),
-            description: change.description.clone(),
-            image: uploaded.unwrap_or(&current.image).clone(),
-            updated_at: clock.now().max(current.updated_at),
-            version: current.version + 1,
-            ..current.clone()
-        };
-        match foods.update(&current, &changed).await {
-            Ok(()) => return Ok((current, changed)),
-            Err(repository::UpdateFoodError::TitleTaken) => {
-                return Err(UpdateFoodError::TitleTaken);
-            }
-            Err(repository::UpdateFoodError::Repository(error)) => {
-                // Perhaps only the answer was lost.
-                return match foods.find_latest(current.id).await {
-                    Ok(Some(saved)) if saved == changed => Ok((current, saved)),
-                    _ => Err(error.into()),
-                };
-            }
-            Err(repository::UpdateFoodError::Changed) => {
-                current = own(foods.find_latest(current.id).await?, who)?;
+    current: &Food,
+    changed: &Food,
+    expected: &Expected,
+) -> Result<(), UpdateFoodError> {
+    match foods.update(current, changed).await {
+        Ok(()) => Ok(()),
+        Err(repository::UpdateFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
+        // In both cases perhaps only the answer was lost: then what is there is what we wrote.
+        Err(repository::UpdateFoodError::Changed) => {
+            let stored = own(foods.find_latest(current.id).await?, who)?;
+            match expected {
+                _ if stored == *changed => Ok(()),
+                Expected::Any => Err(UpdateFoodError::Conflict),
+                Expected::OneOf(_) => Err(UpdateFoodError::Stale),
             }
         }
-    }
-    Err(UpdateFoodError::Busy)
-}
-
-/// Whether surely no food refers to the picture that was uploaded for a change that failed.
-async fn is_unused(
-    foods: &impl FoodRepository,
-    id: FoodId,
-    key: &ImageKey,
-    error: &UpdateFoodError,
-) -> bool {
-    match error {
-        UpdateFoodError::Repository(_) => match foods.find_latest(id).await {
-            Ok(Some(food)) => food.image != *key,
-            Ok(None) => true,
-            Err(_) => false,
-        },
-        UpdateFoodError::NotFound
-        | UpdateFoodError::NotOwner
-        | UpdateFoodError::TitleTaken
-        | UpdateFoodError::Busy => true,
+        Err(repository::UpdateFoodError::Repository(error)) => {
+            match foods.find_latest(current.id).await {
+                Ok(Some(stored)) if stored == *changed => Ok(()),
+                _ => Err(error.into()),
+            }
+        }
     }
 }
 
@@ -189,7 +161,7 @@ mod tests {
     use super::*;
     use crate::application::InvalidFoodField;
     use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
-    use crate::id::UserId;
+    use crate::id::{FoodId, UserId};
     use crate::image::InvalidImage;
     use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
 
@@ -225,7 +197,8 @@ mod tests {
         change: FoodChange,
     ) -> Result<Food, UpdateFoodError> {
         let found = foods.find_latest(id).await?;
-        update_food(foods, images, clock, signed_in(user), found, change).await
+        let any = &Expected::Any;
+        update_food(foods, images, clock, signed_in(user), found, any, change).await
     }
 
     /// What somebody else makes of the food.
@@ -360,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_change_removes_only_the_new_picture() {
+    async fn a_failed_change_leaves_the_old_picture_and_the_new_one_to_be_swept() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         foods.fail();
@@ -368,7 +341,8 @@ mod tests {
         let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
-        assert_eq!(images.count(), 1);
+        // What was sent may still land, and needs its picture then.
+        assert_eq!(images.count(), 2);
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
     }
 
@@ -410,148 +384,63 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_picture_is_removed_also_where_it_was_replaced_meanwhile() {
+    async fn a_change_that_was_saved_and_sent_again_is_a_success() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        let is_first = Cell::new(true);
-        // As when our own save went through, its answer was lost, and it was sent again.
-        let meddled = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save && is_first.replace(false) {
-                    let replaced = Food {
-                        image: ImageKey::new(food.id, sample::image().kind(), sample::moment()),
-                        version: food.version + 1,
-                        ..food.clone()
-                    };
-                    images.put(&replaced.image, &sample::image()).await?;
-                    foods.update(&food, &replaced).await.unwrap();
-                }
-                Ok(())
-            },
-        };
+        // As when the first answer is lost, and what is sent again meets what is saved.
+        foods.repeat();
         let change = change("Fried rice", Some(sample::GIF));
-        let saved = update(&meddled, &images, &clock, food.id, food.creator.id, change);
-        let saved = saved.await.unwrap();
+        let saved = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let saved = saved.unwrap();
+        assert_eq!(saved.version, 2);
         assert!(images.get(&saved.image).is_some());
         assert_eq!(images.count(), 1);
     }
 
     #[tokio::test]
-    async fn a_lost_change_that_somebody_built_upon_keeps_its_picture() {
+    async fn a_change_that_meets_another_is_refused_and_leaves_no_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        let saves = Cell::new(0);
-        // The change goes through, its answer does not, and then somebody changes the title.
-        let lossy = Meddled {
+        let contended = Meddled {
             foods: &foods,
             meddle: async |step| {
                 if step == Step::Save {
-                    saves.set(saves.get() + 1);
-                } else if saves.replace(0) == 1 {
-                    let current = foods.find_latest(food.id).await?.unwrap();
-                    let retitled = Food {
-                        title: Title::parse("Somebody's title").unwrap(),
-                        version: current.version + 1,
-                        ..current.clone()
-                    };
-                    // Is saved, though the answer is lost.
-                    let _ = foods.update(&current, &retitled).await;
+                    touch(&foods, food.id).await;
                 }
                 Ok(())
             },
         };
-        foods.lose_answers();
-        let change = change("Fried rice", Some(sample::GIF));
-        let failed = update(&lossy, &images, &clock, food.id, food.creator.id, change).await;
-        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
+        for expected in [Expected::Any, Expected::OneOf(vec![1, 2])] {
+            let found = foods.find_latest(food.id).await.unwrap();
+            let change = change("Fried rice", Some(sample::GIF));
+            let who = signed_in(food.creator.id);
+            let refused =
+                update_food(&contended, &images, &clock, who, found, &expected, change).await;
+            match (refused, expected) {
+                (Err(UpdateFoodError::Conflict), Expected::Any)
+                | (Err(UpdateFoodError::Stale), Expected::OneOf(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
         let stored = foods.find_latest(food.id).await.unwrap().unwrap();
-        assert_eq!(stored.title.as_str(), "Somebody's title");
-        assert_ne!(stored.image, food.image);
-        assert!(images.get(&stored.image).is_some());
-    }
-
-    #[tokio::test]
-    async fn a_change_is_made_again_on_what_others_made_of_the_food() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let rivals = Cell::new(3);
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save && rivals.get() > 0 {
-                    rivals.set(rivals.get() - 1);
-                    touch(&foods, food.id).await;
-                }
-                Ok(())
-            },
-        };
-        let change = change("Fried rice", Some(sample::GIF));
-        let changed = update(
-            &contended,
-            &images,
-            &clock,
-            food.id,
-            food.creator.id,
-            change,
-        )
-        .await;
-        let changed = changed.unwrap();
-        assert_eq!(changed.version, 5);
-        assert!(images.get(&changed.image).is_some());
+        assert_eq!((stored.title, stored.version), (food.title, 3));
         assert_eq!(images.count(), 1);
     }
 
     #[tokio::test]
-    async fn the_picture_that_a_rival_just_uploaded_is_the_one_removed() {
+    async fn a_change_to_a_version_that_was_not_expected_is_refused_before_anything_is_written() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        let owner = food.creator.id;
-        let first = Cell::new(true);
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save && first.replace(false) {
-                    let rival = change("Rival rice", Some(sample::GIF));
-                    let made = update(&foods, &images, &clock, food.id, owner, rival).await;
-                    made.unwrap();
-                }
-                Ok(())
-            },
-        };
-        let last = change("Fried rice", Some(sample::GIF));
-        let changed = update(&contended, &images, &clock, food.id, owner, last).await;
-        let changed = changed.unwrap();
-        assert!(images.get(&changed.image).is_some());
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_change_gives_up_when_others_never_do() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    touch(&foods, food.id).await;
-                }
-                Ok(())
-            },
-        };
-        let change = change("Fried rice", Some(sample::GIF));
-        let refused = update(
-            &contended,
-            &images,
-            &clock,
-            food.id,
-            food.creator.id,
-            change,
-        )
-        .await;
-        assert!(matches!(refused, Err(UpdateFoodError::Busy)));
-        assert!(images.get(&food.image).is_some());
-        assert_eq!(images.count(), 1);
+        let change = || change("Fried rice", Some(sample::GIF));
+        let who = signed_in(food.creator.id);
+        for expected in [Expected::OneOf(vec![]), Expected::OneOf(vec![2, 3])] {
+            let found = Some(food.clone());
+            let refused = update_food(&Down, &Down, &clock, who, found, &expected, change()).await;
+            assert!(matches!(refused, Err(UpdateFoodError::Stale)));
+        }
+        let (found, expected) = (Some(food), Expected::OneOf(vec![3, 1]));
+        let changed = update_food(&foods, &images, &clock, who, found, &expected, change()).await;
+        assert_eq!(changed.unwrap().version, 2);
     }
 
     #[tokio::test]

@@ -151,6 +151,7 @@ pub struct MemoryFoods {
     foods: Mutex<BTreeMap<FoodId, Food>>,
     fails: AtomicBool,
     loses_answers: AtomicBool,
+    repeats: AtomicBool,
 }
 
 impl MemoryFoods {
@@ -162,6 +163,24 @@ impl MemoryFoods {
     /// From now on everything is saved, and the caller hears of a failure.
     pub fn lose_answers(&self) {
         self.loses_answers.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on every change is sent twice, as where the first answer was lost, and the caller
+    /// hears the second answer.
+    pub fn repeat(&self) {
+        self.repeats.store(true, Ordering::SeqCst);
+    }
+
+    fn replace(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+        let mut foods = lock(&self.foods);
+        if !is_current(&foods, current) {
+            return Err(UpdateFoodError::Changed);
+        }
+        if is_taken(&foods, changed) {
+            return Err(UpdateFoodError::TitleTaken);
+        }
+        foods.insert(changed.id, changed.clone());
+        Ok(())
     }
 
     fn before_save(&self) -> Result<(), RepositoryError> {
@@ -219,14 +238,10 @@ impl FoodRepository for MemoryFoods {
 
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
         self.before_save()?;
-        let mut foods = lock(&self.foods);
-        if !is_current(&foods, current) {
-            return Err(UpdateFoodError::Changed);
+        self.replace(current, changed)?;
+        if self.repeats.load(Ordering::SeqCst) {
+            self.replace(current, changed)?;
         }
-        if is_taken(&foods, changed) {
-            return Err(UpdateFoodError::TitleTaken);
-        }
-        foods.insert(changed.id, changed.clone());
         Ok(self.after_save()?)
     }
 

@@ -11,6 +11,7 @@ use lambda_http::Request;
 
 use super::food_body::FoodBody;
 use crate::auth::Auth;
+use crate::etag::etag;
 use crate::form::FoodForm;
 use crate::once::{self, Once};
 use crate::settings::SettingsError;
@@ -55,7 +56,8 @@ impl Handler for CreateFood {
         let create = |id| async move {
             let (foods, images) = (&self.foods, &self.images);
             let food = create_food(foods, images, &self.clock, user, creator, id, new).await?;
-            Ok(response::created(&FoodBody::new(&food, &self.urls)))
+            let answer = response::created(&FoodBody::new(&food, &self.urls));
+            Ok(answer.tagged(etag(food.version)))
         };
         self.once.run(operation, id, FoodId::parse, create).await
     }

@@ -8,6 +8,7 @@ use infrastructure::s3::S3Images;
 use lambda_http::Request;
 
 use crate::auth::Auth;
+use crate::etag::if_match;
 use crate::settings::SettingsError;
 use crate::setup::Setup;
 use crate::{ApiError, Handler, Reply, request, response};
@@ -36,7 +37,8 @@ impl Handler for DeleteFood {
             Ok(self.foods.find_latest(id).await?)
         };
         let (user, found) = self.auth.user_while(caller, read).await?;
-        delete_food(&self.foods, &self.images, user, found).await?;
+        let expected = if_match(&request)?;
+        delete_food(&self.foods, &self.images, user, found, &expected).await?;
         Ok(response::ok(&"food deleted"))
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::food_body::FoodBody;
 use super::user_body::UserBody;
+use crate::etag::{etag, has_already};
 use crate::settings::SettingsError;
 use crate::setup::{ImageUrls, Setup};
 use crate::{ApiError, Handler, Reply, request, response};
@@ -29,10 +30,15 @@ impl Handler for GetFood {
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let id = FoodId::parse(&request::path(&request, "food_id"))?;
         let food = get_food(&self.foods, id).await?;
-        Ok(response::ok(&Body {
+        let tag = etag(food.version);
+        if has_already(&request, food.version) {
+            return Ok(response::not_modified(tag));
+        }
+        let answer = response::ok(&Body {
             food: FoodBody::new(&food, &self.urls),
             creator: UserBody::from(&food.creator),
-        }))
+        });
+        Ok(answer.tagged(tag))
     }
 }
 

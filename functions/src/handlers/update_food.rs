@@ -10,6 +10,7 @@ use lambda_http::Request;
 
 use super::food_body::FoodBody;
 use crate::auth::Auth;
+use crate::etag::{etag, if_match};
 use crate::form::FoodForm;
 use crate::settings::SettingsError;
 use crate::setup::{ImageUrls, Setup};
@@ -39,13 +40,16 @@ impl Handler for UpdateFood {
 
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
+        let expected = if_match(&request);
         let read = async {
             let (id, change) = self.parse(&mut request).await?;
             Ok((self.foods.find_latest(id).await?, change))
         };
         let (user, (found, change)) = self.auth.user_while(caller, read).await?;
-        let food = update_food(&self.foods, &self.images, &self.clock, user, found, change).await?;
-        Ok(response::ok(&FoodBody::new(&food, &self.urls)))
+        let (foods, images, clock) = (&self.foods, &self.images, &self.clock);
+        let food = update_food(foods, images, clock, user, found, &expected?, change).await?;
+        let answer = response::ok(&FoodBody::new(&food, &self.urls));
+        Ok(answer.tagged(etag(food.version)))
     }
 }
 

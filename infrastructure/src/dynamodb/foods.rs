@@ -76,25 +76,31 @@ impl DynamoDbFoods {
 
     /// The title stays the same one: no claim is touched.
     async fn update_item(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(table::PK, text(food_key(current.id)))
-            .update_expression(CHANGE)
-            .condition_expression(UNCHANGED)
-            .set_expression_attribute_values(Some(change_values(current, changed)))
-            .send()
-            .await;
-        match updated {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(
-                    UpdateItemError::ConditionalCheckFailedException(_)
-                    | UpdateItemError::TransactionConflictException(_),
-                ) => Err(UpdateFoodError::Changed),
-                _ => Err(failed(error).into()),
-            },
+        let update = || {
+            self.client
+                .update_item()
+                .table_name(&self.table)
+                .key(table::PK, text(food_key(current.id)))
+                .update_expression(CHANGE)
+                .condition_expression(UNCHANGED)
+                .set_expression_attribute_values(Some(change_values(current, changed)))
+                .send()
+        };
+        let mut pauses = transaction::pauses();
+        loop {
+            let Err(error) = update().await else {
+                return Ok(());
+            };
+            match (error.as_service_error(), pauses.next()) {
+                (Some(UpdateItemError::ConditionalCheckFailedException(_)), _) => {
+                    return Err(UpdateFoodError::Changed);
+                }
+                // A transaction is at work on the food: nothing is known of its version yet.
+                (Some(UpdateItemError::TransactionConflictException(_)), Some(pause)) => {
+                    tokio::time::sleep(pause).await;
+                }
+                _ => return Err(failed(error).into()),
+            }
         }
     }
 

@@ -54,13 +54,21 @@ pub(super) fn delete(delete: DeleteBuilder) -> TransactWriteItem {
     TransactWriteItem::builder().delete(delete).build()
 }
 
+/// How long to wait before each attempt but the first, with full jitter.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+    (1..MAX_ATTEMPTS).map(|attempt| {
+        let longest = LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(attempt));
+        longest.mul_f64(fastrand::f64())
+    })
+}
+
 /// Writes all items or none. Where another transaction is at work on one of them, `DynamoDB` cancels
 /// instead of waiting (and the SDK does not try that again): we do, with full jitter.
 pub(super) async fn write(
     client: &Client,
     items: Vec<TransactWriteItem>,
 ) -> Result<Outcome, RepositoryError> {
-    let mut attempt = 1;
+    let mut pauses = pauses();
     loop {
         let sent = client
             .transact_write_items()
@@ -93,11 +101,9 @@ pub(super) async fn write(
                     | "ProvisionedThroughputExceeded"
             )
         });
-        if !passes || attempt == MAX_ATTEMPTS {
-            return Err(failed(error));
+        match pauses.next() {
+            Some(pause) if passes => tokio::time::sleep(pause).await,
+            _ => return Err(failed(error)),
         }
-        let longest = LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(attempt));
-        tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
-        attempt += 1;
     }
 }
