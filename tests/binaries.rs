@@ -1,6 +1,10 @@
 //! The eleven real binaries, each started as a process and answering its events.
 
+use std::time::Duration;
+
 use functions::routes::ROUTES;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::events::{check, expected, function};
 use crate::support::runtime_api::Function;
@@ -160,4 +164,31 @@ async fn a_store_that_is_away_is_a_503_and_the_log_says_why() {
         log.contains("8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
         "{log}"
     );
+}
+
+/// An engine that takes connections and never answers.
+async fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    (listener, url)
+}
+
+#[tokio::test]
+async fn a_function_that_would_be_cut_off_says_503_before_and_goes_on() {
+    let scene = Scene::set().await;
+    let (_listener, silent) = silent().await;
+    let mut settings = scene.settings.clone();
+    settings.retain(|(name, _)| name != "AWS_ENDPOINT_URL_S3");
+    settings.push(("AWS_ENDPOINT_URL_S3".to_owned(), silent));
+    let time = Duration::from_secs(2);
+    let mut running = Function::with_time(binary("create_food"), &settings, time).await;
+    let began = Instant::now();
+    let answer = running.invoke(&event("create_food")).await;
+    assert!(began.elapsed() < time, "{:?}", began.elapsed());
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    assert_eq!(answer["headers"]["retry-after"], "1");
+    let answer = running.invoke(&event("create_food.no_token")).await;
+    assert_eq!(answer["statusCode"], 401, "{answer}");
+    let log = running.log().await;
+    assert!(log.contains("deadline has elapsed"), "{log}");
 }

@@ -130,7 +130,8 @@ impl ApiError {
         }
     }
 
-    fn unavailable(source: Option<Box<dyn Error + Send + Sync>>) -> Self {
+    /// Somebody may do better in a moment.
+    pub(crate) fn unavailable(source: Option<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             retry_after: Some(1),
             source,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,13 +87,25 @@ pub async fn answer(handler: &impl Handler, event: impl Into<Event>) -> Answer {
         Ok(request) => Box::pin(handler.handle(request)).await,
         Err(error) => Err(error),
     };
-    let reply = reply.unwrap_or_else(|error| {
-        if let Some(cause) = error.cause() {
-            tracing::error!(code = error.code(), cause, "request failed");
-        }
-        error.into_reply()
-    });
-    reply.into()
+    reply.unwrap_or_else(tell).into()
+}
+
+/// The same, in this time: whoever would be cut off says so before.
+pub(crate) async fn answer_within(
+    time: Duration,
+    handler: &impl Handler,
+    event: impl Into<Event>,
+) -> Answer {
+    let answered = tokio::time::timeout(time, answer(handler, event)).await;
+    answered.unwrap_or_else(|elapsed| tell(ApiError::unavailable(Some(elapsed.into()))).into())
+}
+
+/// What goes wrong on our side goes to the log.
+fn tell(error: ApiError) -> Reply {
+    if let Some(cause) = error.cause() {
+        tracing::error!(code = error.code(), cause, "request failed");
+    }
+    error.into_reply()
 }
 
 /// The members of an event that functions ask for.

@@ -1,9 +1,12 @@
 //! The life of a function: from its start to its last event.
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use std::time::Duration;
+
+use domain::clock::{Clock as _, SystemClock, Timestamp};
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use tokio::task::yield_now;
 
-use crate::event::{Event, Handler, answer};
+use crate::event::{Event, Handler, answer, answer_within};
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
 
@@ -24,11 +27,47 @@ pub async fn serve<H: Handler>() -> Result<(), Error> {
     let handler = &handler;
     // The runtime puts each call into a span with its request id.
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
-        Ok::<_, Error>(answer(handler, event.payload).await)
+        let LambdaEvent { payload, context } = event;
+        Ok::<_, Error>(match time_left(&context, SystemClock.now()) {
+            Some(time) => answer_within(time, handler, payload).await,
+            None => answer(handler, payload).await,
+        })
     }))
     .await
 }
 
+/// What it takes to give an answer back before Lambda ends the process.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// How long an answer may take. `None` where nobody says: tools that play Lambda give moments long
+/// past.
+fn time_left(context: &Context, now: Timestamp) -> Option<Duration> {
+    let deadline = i64::try_from(context.deadline).ok();
+    let deadline = deadline.and_then(Timestamp::from_unix_millis)?;
+    let left = deadline.since(now);
+    (!left.is_zero()).then(|| left.saturating_sub(MARGIN))
+}
+
 fn tell(error: &SettingsError) {
     tracing::error!(setting = error.name, "{error}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_until_shortly_before_the_deadline() {
+        let left = |deadline: u64| {
+            let mut context = Context::default();
+            context.deadline = deadline;
+            let now = Timestamp::from_unix_millis(1_792_002_005_000).unwrap();
+            time_left(&context, now)
+        };
+        assert_eq!(left(1_792_002_034_000), Some(Duration::from_millis(28_500)));
+        assert_eq!(left(1_792_002_005_300), Some(Duration::ZERO));
+        for nobody_says in [0, 600_000, 1_792_002_005_000, u64::MAX] {
+            assert_eq!(left(nobody_says), None, "{nobody_says}");
+        }
+    }
 }

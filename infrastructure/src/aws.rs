@@ -27,10 +27,23 @@ pub(crate) const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("amazon_roots/SFSRootCAG2.cer"),
 ];
 
-/// One attempt and its answer. Far below a function's own timeout.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// All attempts together.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+/// One attempt and its answer, and all attempts together. The calls that a function makes one after
+/// the other stay below its own timeout (docs/ARCHITECTURE.md, "Failing parts").
+struct Timeouts {
+    attempt: Duration,
+    operation: Duration,
+}
+
+/// A call to `DynamoDB` takes milliseconds.
+const DYNAMODB_TIMEOUTS: Timeouts = Timeouts {
+    attempt: Duration::from_secs(1),
+    operation: Duration::from_secs(4),
+};
+/// A picture has megabytes.
+const S3_TIMEOUTS: Timeouts = Timeouts {
+    attempt: Duration::from_secs(3),
+    operation: Duration::from_secs(7),
+};
 const MAX_ATTEMPTS: u32 = 4;
 /// Attempts are as far apart as AWS recommends for `DynamoDB`, instead of a second and more.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -139,7 +152,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .http_client(self.https.client())
             .retry_config(retries())
-            .timeout_config(timeouts())
+            .timeout_config(timeouts(&DYNAMODB_TIMEOUTS))
             .sleep_impl(TokioSleep::new())
             .identity_cache(IdentityCache::no_cache())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -156,7 +169,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .http_client(self.https.client())
             .retry_config(retries())
-            .timeout_config(timeouts())
+            .timeout_config(timeouts(&S3_TIMEOUTS))
             .sleep_impl(TokioSleep::new())
             .force_path_style(self.settings.s3_endpoint.is_some());
         config.set_endpoint_url(self.settings.s3_endpoint.clone());
@@ -212,10 +225,10 @@ fn retries() -> RetryConfig {
         .with_max_backoff(LONGEST_PAUSE)
 }
 
-fn timeouts() -> TimeoutConfig {
+fn timeouts(timeouts: &Timeouts) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
+        .operation_attempt_timeout(timeouts.attempt)
+        .operation_timeout(timeouts.operation)
         .build()
 }
 

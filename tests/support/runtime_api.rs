@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::clock::{Clock as _, SystemClock};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -30,11 +31,21 @@ pub(crate) struct Function {
 struct RuntimeApi {
     events: Mutex<mpsc::UnboundedReceiver<String>>,
     answers: mpsc::UnboundedSender<(String, Value)>,
+    time: Duration,
 }
 
 impl Function {
     /// Starts the binary with these settings and no other environment.
     pub(crate) async fn start(binary: &str, settings: &[(String, String)]) -> Self {
+        Self::with_time(binary, settings, Duration::from_hours(24)).await
+    }
+
+    /// The same, with so much time for each event.
+    pub(crate) async fn with_time(
+        binary: &str,
+        settings: &[(String, String)],
+        time: Duration,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (events, waiting) = mpsc::unbounded_channel();
@@ -42,6 +53,7 @@ impl Function {
         let api = Arc::new(RuntimeApi {
             events: Mutex::new(waiting),
             answers: answered,
+            time,
         });
         tokio::spawn(serve(listener, api));
         let process = Command::new(binary)
@@ -123,12 +135,13 @@ impl RuntimeApi {
                 // The test is over: the function waits for an event that never comes.
                 return std::future::pending().await;
             };
+            let deadline = SystemClock.now().plus(self.time).unix_millis();
             return Response::builder()
                 .header(
                     "lambda-runtime-aws-request-id",
                     "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
                 )
-                .header("lambda-runtime-deadline-ms", "4102444800000")
+                .header("lambda-runtime-deadline-ms", deadline)
                 .header(
                     "lambda-runtime-invoked-function-arn",
                     "arn:aws:lambda:us-east-1:123456789012:function:function-under-test",

@@ -92,7 +92,7 @@ pub(super) async fn write(
             let unmet = codes.iter().map(|code| *code == "ConditionalCheckFailed");
             return Ok(Outcome::Refused(unmet.collect()));
         }
-        let passes = codes.iter().all(|code| {
+        let may_pass = codes.iter().all(|code| {
             matches!(
                 *code,
                 "None"
@@ -102,7 +102,7 @@ pub(super) async fn write(
             )
         });
         match pauses.next() {
-            Some(pause) if passes => tokio::time::sleep(pause).await,
+            Some(pause) if may_pass => tokio::time::sleep(pause).await,
             _ => return Err(failed(error)),
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 /// Each is far below a function's own timeout, also when one follows the other twice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `TOKEN_STORE_URL` is not the URL of a Redis-compatible server. What it is may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
