@@ -172,7 +172,7 @@ async fn the_gateway_at_home_has_the_cors_of_the_template() {
 
 /// Every setting with a value that is right, and one that is wrong: nothing, where any text is
 /// right.
-const SETTINGS: [(&str, &str, &str); 15] = [
+const SETTINGS: [(&str, &str, &str); 20] = [
     ("USERS_TABLE", "users", ""),
     ("FOODS_TABLE", "foods", ""),
     ("SESSIONS_TABLE", "sessions", ""),
@@ -194,6 +194,11 @@ const SETTINGS: [(&str, &str, &str); 15] = [
     ("ACCESS_TOKEN_TTL_SECONDS", "900", "soon"),
     ("REFRESH_TOKEN_TTL_SECONDS", "604800", "late"),
     ("PASSWORD_MIN_LENGTH", "8", "long"),
+    ("LOGIN_ATTEMPTS_PER_ACCOUNT", "10", "many"),
+    ("LOGIN_ATTEMPTS_PER_ADDRESS", "100", "many"),
+    ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "10", "many"),
+    ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "50", "many"),
+    ("ATTEMPT_WINDOW_SECONDS", "900", "long"),
     ("MAX_IMAGE_BYTES", "8192000", "large"),
     ("ALLOWED_ORIGIN", "*", ""),
 ];

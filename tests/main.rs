@@ -22,4 +22,5 @@ mod races;
 mod round_trips;
 mod sessions;
 mod support;
+mod throttle;
 mod users;

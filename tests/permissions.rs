@@ -153,6 +153,12 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
             let answer = running.invoke(&event.to_string()).await;
             assert_eq!(answer["statusCode"], 200, "{answer}");
             grants.extend(recorded.grants(&recorded.take()));
+            // Is the password still the one that was compared? Nobody can tell: no session is left.
+            let recorded = Recorded::scene(more).await;
+            recorded.dynamodb.lose_answers_after("GetItem", 2);
+            let answer = recorded.start(name).await.invoke(&self::event(name)).await;
+            assert_eq!(answer["statusCode"], 503, "{answer}");
+            grants.extend(recorded.grants(&recorded.take()));
         }
         // Did the save happen whose answer was lost?
         "create_food" => {

@@ -18,6 +18,7 @@ mod list_users;
 mod login;
 mod logout;
 mod refresh;
+mod throttle;
 mod update_food;
 
 #[cfg(test)]
@@ -31,7 +32,11 @@ pub use get_food::{GetFoodError, get_food};
 pub use get_user::{GetUserError, get_user};
 pub use list_food::list_food;
 pub use list_users::list_users;
-pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
+pub use login::{
+    AdmittedLogin, InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError,
+    admit_login, login,
+};
 pub use logout::logout;
 pub use refresh::{RefreshError, refresh};
+pub use throttle::{Admitted, ThrottleError, admit};
 pub use update_food::{FoodChange, UpdateFoodError, update_food};

@@ -5,6 +5,8 @@
 
 /// The use cases, one per file: what each function of the API does.
 pub mod application;
+/// Attempts that somebody may make only so often.
+pub mod attempt;
 /// Moments in time, and where they come from.
 pub mod clock;
 /// Foods: titles, descriptions and who shared them.

@@ -66,6 +66,10 @@ pub trait UserRepository {
     async fn find_credentials(&self, email: &Email)
     -> Result<Option<Credentials>, RepositoryError>;
 
+    /// What the user's password is compared with; `None` when nobody has this id. Sees every change
+    /// made before.
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, RepositoryError>;
+
     /// Everybody, oldest first.
     async fn list(&self, page: PageRequest<UserId>) -> Result<Page<PublicUser>, RepositoryError>;
 

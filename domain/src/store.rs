@@ -1,5 +1,6 @@
-//! The ports to sessions, pictures, and what was asked for before.
+//! The ports to sessions, pictures, counted attempts, and what was asked for before.
 
+use crate::attempt::Counter;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::idempotency::{Begun, Operation};
@@ -68,4 +69,14 @@ pub trait IdempotencyStore {
 
     /// Lets others take over at once: nobody knows whether it was done.
     async fn release(&self, operation: &Operation) -> Result<(), RepositoryError>;
+}
+
+/// Counts attempts, so that nobody tries for ever.
+pub trait AttemptStore {
+    /// Counts one attempt more, and tells how many there are with it: of many at once each is told
+    /// another number. Where an answer is lost, one may be counted twice.
+    async fn count(&self, counter: &Counter) -> Result<u64, RepositoryError>;
+
+    /// Takes one attempt back; there are never fewer than none.
+    async fn give_back(&self, counter: &Counter) -> Result<(), RepositoryError>;
 }

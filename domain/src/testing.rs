@@ -5,8 +5,8 @@ pub mod contracts;
 mod memory;
 
 pub use memory::{
-    FixedClock, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions, MemoryUsers,
-    PlainHasher, PlainSigner, sample,
+    FixedClock, MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions,
+    MemoryUsers, PlainHasher, PlainSigner, sample,
 };
 
 #[cfg(test)]
@@ -27,6 +27,11 @@ mod tests {
     #[tokio::test]
     async fn sessions_in_memory_meet_the_contract() {
         contracts::session_store(&MemorySessions::default()).await;
+    }
+
+    #[tokio::test]
+    async fn attempts_in_memory_meet_the_contract() {
+        contracts::attempt_store(&MemoryAttempts::default()).await;
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use std::error::Error;
 use domain::application::{
     AuthenticateError, CreateFoodError, CreateUserError, DeleteFoodError, GetFoodError,
     GetUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField, InvalidUser,
-    InvalidUserField, LoginError, RefreshError, UpdateFoodError,
+    InvalidUserField, LoginError, RefreshError, ThrottleError, UpdateFoodError,
 };
 use domain::food::{Description, Title};
 use domain::id::InvalidId;
@@ -271,6 +271,23 @@ impl From<RefreshError> for ApiError {
     }
 }
 
+impl From<ThrottleError> for ApiError {
+    fn from(error: ThrottleError) -> Self {
+        match error {
+            ThrottleError::TooMany { retry_after } => Self {
+                // The next window has begun by then.
+                retry_after: Some(retry_after.as_secs() + 1),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too_many_attempts",
+                    "too many attempts, please wait",
+                )
+            },
+            ThrottleError::Repository(error) => error.into(),
+        }
+    }
+}
+
 impl From<LoginError> for ApiError {
     fn from(error: LoginError) -> Self {
         match error {
@@ -279,6 +296,7 @@ impl From<LoginError> for ApiError {
                 "incorrect email or password",
                 "Bearer realm=\"food-app\"",
             ),
+            LoginError::Throttle(error) => error.into(),
             LoginError::Hash(error) => error.into(),
             LoginError::Sign(error) => error.into(),
             LoginError::Repository(error) => error.into(),

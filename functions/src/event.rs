@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::attempt::SourceAddress;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use lambda_http::{Body, Request, RequestExt as _};
@@ -131,6 +132,8 @@ struct RequestContext {
 #[derive(Deserialize)]
 struct HttpContext {
     method: String,
+    #[serde(rename = "sourceIp")]
+    source_ip: Option<String>,
 }
 
 /// A text that is copied only where something in it is escaped, as nothing is in base64.
@@ -190,6 +193,10 @@ fn read(event: &str) -> Result<Request, ApiError> {
     if let Some(Headers(headers)) = event.headers {
         *request.headers_mut() = headers;
     }
+    let source = event.request_context.http.source_ip.unwrap_or_default();
+    request
+        .extensions_mut()
+        .insert(SourceAddress::parse(&source));
     Ok(request.with_path_parameters(event.path_parameters.unwrap_or_default()))
 }
 

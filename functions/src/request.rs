@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use domain::attempt::SourceAddress;
 use http::header::USER_AGENT;
 use lambda_http::{Body, Request, RequestExt};
 use serde::de::DeserializeOwned;
@@ -23,6 +24,12 @@ pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>
     form_urlencoded::parse(query.as_bytes())
         .find(|(other, _)| other == name)
         .map(|(_, value)| value)
+}
+
+/// Where the request comes from, as API Gateway sees it.
+pub(crate) fn source(request: &Request) -> SourceAddress {
+    let source = request.extensions().get();
+    source.cloned().unwrap_or_else(|| SourceAddress::parse(""))
 }
 
 /// What the client calls itself.

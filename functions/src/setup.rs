@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::attempt::Limits;
 use domain::clock::SystemClock;
 use domain::image::ImageKey;
 use domain::password::PasswordPolicy;
@@ -135,6 +136,40 @@ impl Setup {
         let min_chars = self.settings.number("PASSWORD_MIN_LENGTH", 8, 1..=128)?;
         Ok(PasswordPolicy {
             min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// `LOGIN_ATTEMPTS_PER_ACCOUNT`, `LOGIN_ATTEMPTS_PER_ADDRESS`
+    pub fn login_limits(&self) -> Result<Limits, SettingsError> {
+        self.limits(
+            ("LOGIN_ATTEMPTS_PER_ACCOUNT", 10),
+            ("LOGIN_ATTEMPTS_PER_ADDRESS", 100),
+        )
+    }
+
+    /// `SIGN_UP_ATTEMPTS_PER_ACCOUNT`, `SIGN_UP_ATTEMPTS_PER_ADDRESS`
+    pub fn sign_up_limits(&self) -> Result<Limits, SettingsError> {
+        self.limits(
+            ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", 10),
+            ("SIGN_UP_ATTEMPTS_PER_ADDRESS", 50),
+        )
+    }
+
+    /// Both limits with their defaults, and `ATTEMPT_WINDOW_SECONDS`. Where they come from:
+    /// docs/decisions/0014-throttling.md.
+    fn limits(
+        &self,
+        (per_account, account): (&str, u64),
+        (per_address, address): (&str, u64),
+    ) -> Result<Limits, SettingsError> {
+        let number = |name, default| self.settings.number(name, default, 1..=1_000_000);
+        let window = self
+            .settings
+            .number("ATTEMPT_WINDOW_SECONDS", 15 * 60, 1..=A_DAY)?;
+        Ok(Limits {
+            per_account: number(per_account, account)?,
+            per_address: number(per_address, address)?,
+            window: Duration::from_secs(window),
         })
     }
 

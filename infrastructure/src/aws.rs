@@ -36,8 +36,8 @@ struct Timeouts {
 
 /// A call to `DynamoDB` takes milliseconds.
 const DYNAMODB_TIMEOUTS: Timeouts = Timeouts {
-    attempt: Duration::from_secs(1),
-    operation: Duration::from_secs(4),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(5),
 };
 /// A picture has megabytes.
 const S3_TIMEOUTS: Timeouts = Timeouts {

@@ -1,6 +1,7 @@
 //! Users, foods and sessions on `DynamoDB`. No operation scans: what a request costs does not grow
 //! with the data.
 
+mod attempts;
 mod error;
 mod foods;
 mod item;

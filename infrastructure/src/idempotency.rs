@@ -4,6 +4,8 @@ use domain::idempotency::{IdempotencyKey, Operation};
 use ring::digest::{Context, SHA256};
 use ring::hmac;
 
+use crate::digest::hex;
+
 /// The operation of somebody (`scope`: what is done, and for whom) under a key, with the parts of the
 /// request. The fingerprint is made with the key, which is kept nowhere: so nobody who reads the store
 /// can try what password was in a request.
@@ -28,12 +30,6 @@ pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Operat
 /// Before each part, so that parts cannot run into one another.
 fn length(part: &[u8]) -> [u8; 8] {
     u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

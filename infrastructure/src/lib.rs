@@ -5,6 +5,8 @@
 pub mod argon2;
 /// AWS clients, built lean.
 pub mod aws;
+/// Digests as text.
+mod digest;
 /// Users, foods and sessions on `DynamoDB`.
 pub mod dynamodb;
 /// What the AWS SDK sends its requests over.

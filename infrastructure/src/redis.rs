@@ -1,5 +1,6 @@
 //! Sessions on a Redis-compatible server: Redis 6.2 or later, Valkey, `ElastiCache`.
 
+mod attempts;
 mod connection;
 mod operations;
 mod sessions;

@@ -1,11 +1,12 @@
 //! The token table on whichever technology the settings choose.
 
+use domain::attempt::Counter;
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
 use domain::idempotency::{Begun, Operation};
 use domain::repository::RepositoryError;
 use domain::session::{RefreshGrant, Rotation, Session};
-use domain::store::{IdempotencyStore, SessionStore};
+use domain::store::{AttemptStore, IdempotencyStore, SessionStore};
 
 use crate::dynamodb::DynamoDbSessions;
 use crate::redis::RedisSessions;
@@ -85,6 +86,22 @@ impl IdempotencyStore for Sessions {
         match self {
             Self::DynamoDb(sessions) => sessions.release(operation).await,
             Self::Redis(sessions) => sessions.release(operation).await,
+        }
+    }
+}
+
+impl AttemptStore for Sessions {
+    async fn count(&self, counter: &Counter) -> Result<u64, RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.count(counter).await,
+            Self::Redis(sessions) => sessions.count(counter).await,
+        }
+    }
+
+    async fn give_back(&self, counter: &Counter) -> Result<(), RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.give_back(counter).await,
+            Self::Redis(sessions) => sessions.give_back(counter).await,
         }
     }
 }

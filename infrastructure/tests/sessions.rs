@@ -74,10 +74,25 @@ async fn sessions_on_valkey_meet_the_contract() {
 }
 
 #[tokio::test]
+async fn attempts_on_valkey_meet_the_contract() {
+    let valkey = Valkey::start().unwrap();
+    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
+    contracts::attempt_store(&sessions).await;
+}
+
+#[tokio::test]
 async fn operations_on_valkey_meet_the_contract() {
     let valkey = Valkey::start().unwrap();
     let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
     contracts::idempotency_store(&sessions).await;
+}
+
+#[tokio::test]
+async fn attempts_on_dynamodb_meet_the_contract() {
+    let engines = Engines::shared();
+    let table = engines.tables().await.sessions;
+    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
+    contracts::attempt_store(&Sessions::DynamoDb(sessions)).await;
 }
 
 #[tokio::test]

@@ -48,6 +48,11 @@ const AFTER_HELP: &str = "\
 Settings come from the environment; what is missing is filled in for this machine:
   PASSWORD_MIN_LENGTH        shortest password, in characters [8]
   MAX_IMAGE_BYTES            largest picture, in bytes [8192000]
+  LOGIN_ATTEMPTS_PER_ACCOUNT, LOGIN_ATTEMPTS_PER_ADDRESS
+                             wrong passwords in a window [10, 100]
+  SIGN_UP_ATTEMPTS_PER_ACCOUNT, SIGN_UP_ATTEMPTS_PER_ADDRESS
+                             attempts to sign up in a window [10, 50]
+  ATTEMPT_WINDOW_SECONDS     how long a window is [900]
   ALLOWED_ORIGIN             origins that may call the API, with commas between them [*]
   TOKEN_STORE_URL            redis:// or rediss:// URL that keeps sessions [empty: the database]
   ACCESS_TOKEN_TTL_SECONDS   how long an access token lives [900]

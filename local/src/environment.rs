@@ -17,7 +17,7 @@ pub const JSON_FILE: &str = "env.json";
 ///
 /// `AWS_CA_BUNDLE` is not: nothing here is behind TLS, and to other AWS tools of the same shell an
 /// empty one means that no certificate is checked.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 25] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -38,6 +38,11 @@ const NAMES: [&str; 20] = [
     "REFRESH_TOKEN_TTL_SECONDS",
     "PASSWORD_MIN_LENGTH",
     "MAX_IMAGE_BYTES",
+    "LOGIN_ATTEMPTS_PER_ACCOUNT",
+    "LOGIN_ATTEMPTS_PER_ADDRESS",
+    "SIGN_UP_ATTEMPTS_PER_ACCOUNT",
+    "SIGN_UP_ATTEMPTS_PER_ADDRESS",
+    "ATTEMPT_WINDOW_SECONDS",
 ];
 
 /// Settings by name, in the order of the README.

@@ -67,8 +67,12 @@ pub(crate) struct Recorder {
 struct Record {
     calls: Mutex<Vec<Call>>,
     connections: AtomicUsize,
-    lost: Mutex<Option<&'static str>>,
-    is_holding: AtomicBool,
+    /// The answers to this operation, but for the first ones.
+    lost: Mutex<Option<(&'static str, usize)>>,
+    is_holding_reads: AtomicBool,
+    is_holding_updates: AtomicBool,
+    /// How many updates came.
+    updates: watch::Sender<usize>,
     /// The tables that an item was read from.
     read: watch::Sender<BTreeSet<String>>,
 }
@@ -99,13 +103,23 @@ impl Recorder {
     /// From now on the answers to this operation are lost: it is done, and the caller hears of a
     /// failure.
     pub(crate) fn lose_answers_to(&self, operation: &'static str) {
-        *self.record.lost.lock().expect("no panic") = Some(operation);
+        self.lose_answers_after(operation, 0);
+    }
+
+    /// The same, after so many were answered.
+    pub(crate) fn lose_answers_after(&self, operation: &'static str, answered: usize) {
+        *self.record.lost.lock().expect("no panic") = Some((operation, answered));
     }
 
     /// From now on nobody hears of an item before another table was read as well. Who reads one
     /// after the other waits in vain.
     pub(crate) fn hold_reads(&self) {
-        self.record.is_holding.store(true, Ordering::SeqCst);
+        self.record.is_holding_reads.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on updates are answered in pairs. Who makes one after the other waits in vain.
+    pub(crate) fn hold_updates(&self) {
+        self.record.is_holding_updates.store(true, Ordering::SeqCst);
     }
 
     /// How many connections were made.
@@ -166,11 +180,19 @@ impl Proxy {
         if let Ok(output) = serde_json::from_slice::<Value>(&body) {
             call.capacity = capacity(&output["ConsumedCapacity"]);
         }
-        if call.operation == "GetItem" {
-            self.meet_another_read(&call).await;
+        match call.operation.as_str() {
+            "GetItem" => self.meet_another_read(&call).await,
+            "UpdateItem" => self.meet_another_update().await,
+            _ => {}
         }
-        let lost = *self.record.lost.lock().expect("no panic");
-        let is_lost = lost == Some(call.operation.as_str());
+        let is_lost = match &mut *self.record.lost.lock().expect("no panic") {
+            Some((operation, 0)) => *operation == call.operation,
+            Some((operation, answered)) if *operation == call.operation => {
+                *answered -= 1;
+                false
+            }
+            _ => false,
+        };
         call.answered = moment();
         self.record.calls.lock().expect("no panic").push(call);
         if is_lost {
@@ -188,9 +210,24 @@ impl Proxy {
         self.record.read.send_modify(|tables| {
             tables.insert(table.clone());
         });
-        if self.record.is_holding.load(Ordering::SeqCst) {
+        if self.record.is_holding_reads.load(Ordering::SeqCst) {
             let mut read = self.record.read.subscribe();
             let another = read.wait_for(|tables| tables.len() > 1).await;
+            another.expect("the recorder lives");
+        }
+    }
+
+    async fn meet_another_update(&self) {
+        let mut nth = 0;
+        self.record.updates.send_modify(|updates| {
+            *updates += 1;
+            nth = *updates;
+        });
+        if self.record.is_holding_updates.load(Ordering::SeqCst) {
+            let mut updates = self.record.updates.subscribe();
+            let another = updates
+                .wait_for(|updates| *updates >= nth.next_multiple_of(2))
+                .await;
             another.expect("the recorder lives");
         }
     }

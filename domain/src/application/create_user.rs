@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::Admitted;
 use crate::clock::Clock;
 use crate::id::UserId;
 use crate::password::{HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy};
@@ -49,6 +50,11 @@ pub enum InvalidUserField {
 pub struct InvalidUser(pub Vec<InvalidUserField>);
 
 impl NewUser {
+    /// The address that is to be the account's.
+    pub fn email(&self) -> &Email {
+        &self.email
+    }
+
     /// Checks everything and tells all that is wrong at once.
     pub fn parse(
         first_name: &str,
@@ -130,6 +136,7 @@ pub async fn create_user(
     users: &impl UserRepository,
     hasher: &impl PasswordHasher,
     clock: &impl Clock,
+    _: Admitted,
     id: UserId,
     new: NewUser,
 ) -> Result<PublicUser, CreateUserError> {
@@ -156,7 +163,7 @@ pub async fn create_user(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::Down;
+    use crate::application::fakes::{Down, admitted};
     use crate::testing::{FixedClock, MemoryUsers, PlainHasher, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
@@ -233,7 +240,7 @@ mod tests {
             PlainHasher::default(),
             FixedClock::default(),
         );
-        let public = create_user(&users, &hasher, &clock, new_id(), ada())
+        let public = create_user(&users, &hasher, &clock, admitted(), new_id(), ada())
             .await
             .unwrap();
         assert_eq!(public.first_name.as_str(), "Ada");
@@ -251,13 +258,13 @@ mod tests {
     async fn a_taken_address_is_refused_in_any_case_after_as_much_hashing() {
         let (users, clock) = (MemoryUsers::default(), FixedClock::default());
         let free = PlainHasher::default();
-        let ada = create_user(&users, &free, &clock, new_id(), ada())
+        let ada = create_user(&users, &free, &clock, admitted(), new_id(), ada())
             .await
             .unwrap();
 
         let taken = PlainHasher::default();
         let eve = NewUser::parse("Eve", "L", "ADA@EXAMPLE.COM", "another horse", POLICY).unwrap();
-        let refused = create_user(&users, &taken, &clock, new_id(), eve).await;
+        let refused = create_user(&users, &taken, &clock, admitted(), new_id(), eve).await;
         assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
         assert_eq!(taken.asked(), free.asked());
 
@@ -269,17 +276,17 @@ mod tests {
     async fn an_attempt_that_comes_again_with_its_id_is_answered_with_what_it_made() {
         let (users, clock) = (MemoryUsers::default(), FixedClock::default());
         let (hasher, id) = (PlainHasher::default(), new_id());
-        let first = create_user(&users, &hasher, &clock, id, ada()).await;
-        let again = create_user(&users, &hasher, &clock, id, ada()).await;
+        let first = create_user(&users, &hasher, &clock, admitted(), id, ada()).await;
+        let again = create_user(&users, &hasher, &clock, admitted(), id, ada()).await;
         assert_eq!(again.unwrap(), first.unwrap());
-        let other = create_user(&users, &hasher, &clock, new_id(), ada()).await;
+        let other = create_user(&users, &hasher, &clock, admitted(), new_id(), ada()).await;
         assert!(matches!(other, Err(CreateUserError::EmailTaken)));
     }
 
     #[tokio::test]
     async fn a_hash_that_fails_signs_nobody_up() {
         let (users, clock) = (MemoryUsers::default(), FixedClock::default());
-        let failed = create_user(&users, &Down, &clock, new_id(), ada()).await;
+        let failed = create_user(&users, &Down, &clock, admitted(), new_id(), ada()).await;
         assert!(matches!(failed, Err(CreateUserError::Hash(_))));
         let found = users.find_credentials(&ada().email).await.unwrap();
         assert!(found.is_none());
@@ -291,6 +298,7 @@ mod tests {
             &Down,
             &PlainHasher::default(),
             &FixedClock::default(),
+            admitted(),
             new_id(),
             ada(),
         )

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{AuthenticateError, SignedIn, authenticate, identify};
+use super::{Admitted, AuthenticateError, SignedIn, authenticate, identify};
+use crate::attempt::{Attempted, Counter, Limits};
 use crate::clock::{Clock, Timestamp};
 use crate::food::Food;
 use crate::id::{FoodId, SessionId, TokenId, UserId};
@@ -14,7 +15,7 @@ use crate::repository::{
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
-use crate::store::{ImageStore, SessionStore};
+use crate::store::{AttemptStore, ImageStore, SessionStore};
 use crate::testing::{MemoryFoods, PlainSigner, sample};
 use crate::token::{Claims, Lifetimes, SignError, TokenError, TokenIssuer, TokenSigner};
 use crate::user::{Email, PublicUser, User};
@@ -55,6 +56,17 @@ pub(super) fn signed_in(user: UserId) -> SignedIn {
     }
 }
 
+/// An attempt that was let through.
+pub(super) fn admitted() -> Admitted {
+    let limits = Limits {
+        per_account: 1,
+        per_address: 1,
+        window: Duration::from_mins(15),
+    };
+    let counter = Counter::of_account(Attempted::SignUp, "ada", &limits, sample::moment());
+    Admitted([counter.clone(), counter])
+}
+
 /// Every port, out of order. As a hasher it finds every password right and outdated, and can make
 /// no new hash; as a signer it accepts nothing.
 #[derive(Debug, Clone)]
@@ -74,6 +86,10 @@ impl UserRepository for Down {
     }
 
     async fn find_credentials(&self, _: &Email) -> Result<Option<Credentials>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn find_password(&self, _: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
         Err(unavailable())
     }
 
@@ -153,6 +169,16 @@ impl ImageStore for Down {
     }
 
     async fn delete(&self, _: &ImageKey) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+}
+
+impl AttemptStore for Down {
+    async fn count(&self, _: &Counter) -> Result<u64, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn give_back(&self, _: &Counter) -> Result<(), RepositoryError> {
         Err(unavailable())
     }
 }

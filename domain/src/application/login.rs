@@ -1,12 +1,15 @@
 //! Signing in.
 
+use futures_util::future::join;
 use thiserror::Error;
 
+use super::throttle::{Admitted, ThrottleError, admit, forgive};
+use crate::attempt::{Attempted, Limits, SourceAddress};
 use crate::clock::Clock;
 use crate::password::{HashError, Password, PasswordHasher, Verdict};
-use crate::repository::{RepositoryError, UserRepository};
+use crate::repository::{Credentials, RepositoryError, UserRepository};
 use crate::session::{Session, UserAgent};
-use crate::store::SessionStore;
+use crate::store::{AttemptStore, SessionStore};
 use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
 use crate::user::{Email, PublicUser};
 
@@ -74,6 +77,9 @@ pub enum LoginError {
     /// Nobody has the address, or it is another password: nobody is told which.
     #[error("the e-mail address or the password is wrong")]
     IncorrectPassword,
+    /// See [`ThrottleError`].
+    #[error(transparent)]
+    Throttle(#[from] ThrottleError),
     /// See [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -94,46 +100,106 @@ pub struct LoggedIn {
     pub tokens: TokenPair,
 }
 
+/// An attempt that may be compared with what is stored.
+#[derive(Debug)]
+pub struct AdmittedLogin {
+    attempt: LoginAttempt,
+    credentials: Option<Credentials>,
+    admitted: Admitted,
+}
+
+/// Counts the attempt and reads what it is to be compared with; neither waits for the other.
+pub async fn admit_login(
+    users: &impl UserRepository,
+    attempts: &impl AttemptStore,
+    clock: &impl Clock,
+    limits: &Limits,
+    source: &SourceAddress,
+    attempt: LoginAttempt,
+) -> Result<AdmittedLogin, LoginError> {
+    let account = attempt.email.folded();
+    let (admitted, credentials) = join(
+        Box::pin(admit(
+            attempts,
+            clock,
+            limits,
+            Attempted::Login,
+            account,
+            source,
+        )),
+        Box::pin(users.find_credentials(&attempt.email)),
+    )
+    .await;
+    let admitted = admitted?;
+    Ok(AdmittedLogin {
+        credentials: credentials?,
+        attempt,
+        admitted,
+    })
+}
+
 /// Compares the password and begins a session. A hash from before the migration is replaced.
 pub async fn login(
     users: &impl UserRepository,
-    sessions: &impl SessionStore,
+    sessions: &(impl SessionStore + AttemptStore),
     hasher: &impl PasswordHasher,
     tokens: &TokenIssuer<impl TokenSigner>,
     clock: &impl Clock,
-    attempt: LoginAttempt,
+    admitted: AdmittedLogin,
 ) -> Result<LoggedIn, LoginError> {
-    let Some(credentials) = users.find_credentials(&attempt.email).await? else {
+    let AdmittedLogin {
+        attempt,
+        credentials,
+        admitted,
+    } = admitted;
+    let Some(credentials) = credentials else {
         hasher.verify(&attempt.password, &hasher.decoy());
         return Err(LoginError::IncorrectPassword);
     };
     let user = credentials.user;
-    match hasher.verify(&attempt.password, &credentials.password) {
+    let mut compared = vec![credentials.password];
+    match hasher.verify(&attempt.password, &compared[0]) {
         Verdict::Wrong => return Err(LoginError::IncorrectPassword),
         Verdict::Right => {}
         Verdict::RightButOutdated => {
             let new = hasher.hash(&attempt.password)?;
             // The password is right: where the new hash cannot be kept, the next login tries again.
-            let _ = users
-                .replace_password(user.id, &credentials.password, &new)
-                .await;
+            let _ = users.replace_password(user.id, &compared[0], &new).await;
+            compared.push(new);
         }
     }
     let now = clock.now();
     let session = Session::begin(user.id, now, tokens.lifetimes.refresh, attempt.user_agent);
     let tokens = tokens.issue(&session, now)?;
-    sessions.create(&session, now).await?;
-    Ok(LoggedIn { user, tokens })
+    let (created, ()) = join(
+        Box::pin(sessions.create(&session, now)),
+        Box::pin(forgive(sessions, admitted)),
+    )
+    .await;
+    created?;
+    // Who changes a password, or leaves, ends all sessions afterwards. One that was begun too late for
+    // that was begun before this: so either they end it or it is ended here.
+    let latest = users.find_password(user.id).await;
+    match latest {
+        Ok(Some(latest)) if compared.contains(&latest) => Ok(LoggedIn { user, tokens }),
+        latest => {
+            sessions.revoke(session.user, session.id).await?;
+            latest?;
+            Err(LoginError::IncorrectPassword)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::application::fakes::{Down, issuer, unavailable};
     use crate::id::UserId;
     use crate::page::{Page, PageRequest};
     use crate::password::PasswordHash;
-    use crate::repository::{CreateUserError, Credentials};
+    use crate::repository::CreateUserError;
     use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
     use crate::user::User;
 
@@ -146,6 +212,26 @@ mod tests {
 
     fn attempt(email: &str, password: &str) -> LoginAttempt {
         LoginAttempt::parse(email, password, Some("test/1.0")).unwrap()
+    }
+
+    const LIMITS: Limits = Limits {
+        per_account: 3,
+        per_address: 100,
+        window: Duration::from_mins(15),
+    };
+
+    /// Is let through, then signs in.
+    async fn login(
+        users: &impl UserRepository,
+        sessions: &(impl SessionStore + AttemptStore),
+        hasher: &impl PasswordHasher,
+        tokens: &TokenIssuer<impl TokenSigner>,
+        clock: &FixedClock,
+        attempt: LoginAttempt,
+    ) -> Result<LoggedIn, LoginError> {
+        let source = SourceAddress::parse("203.0.113.7");
+        let admitted = admit_login(users, sessions, clock, &LIMITS, &source, attempt).await?;
+        super::login(users, sessions, hasher, tokens, clock, admitted).await
     }
 
     #[test]
@@ -280,34 +366,42 @@ mod tests {
         }
     }
 
-    /// Users whose hashes cannot be replaced.
-    struct Stuck<'a>(&'a MemoryUsers);
+    /// Users whose hashes cannot be replaced, and somebody who comes before a hash is read again.
+    struct Meddled<'a, M> {
+        users: &'a MemoryUsers,
+        meddle: M,
+    }
 
-    impl UserRepository for Stuck<'_> {
+    impl<M: AsyncFn()> UserRepository for Meddled<'_, M> {
         async fn create(&self, user: &User, hash: &PasswordHash) -> Result<(), CreateUserError> {
-            self.0.create(user, hash).await
+            self.users.create(user, hash).await
         }
 
         async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
-            self.0.find(id).await
+            self.users.find(id).await
         }
 
         async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
-            self.0.find_latest(id).await
+            self.users.find_latest(id).await
         }
 
         async fn find_credentials(
             &self,
             email: &Email,
         ) -> Result<Option<Credentials>, RepositoryError> {
-            self.0.find_credentials(email).await
+            self.users.find_credentials(email).await
+        }
+
+        async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
+            (self.meddle)().await;
+            self.users.find_password(id).await
         }
 
         async fn list(
             &self,
             page: PageRequest<UserId>,
         ) -> Result<Page<PublicUser>, RepositoryError> {
-            self.0.list(page).await
+            self.users.list(page).await
         }
 
         async fn replace_password(
@@ -321,12 +415,65 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_password_that_was_changed_meanwhile_lets_nobody_in() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
+        let ada = account(&users, "new:correct horse").await;
+        let (id, email) = (ada.public.id, ada.email.as_typed());
+        let hash = |text: &str| PasswordHash::new(text.to_owned());
+        let meddled = Meddled {
+            users: &users,
+            meddle: async || {
+                let (old, new) = (hash("new:correct horse"), hash("new:better horse"));
+                users.replace_password(id, &old, &new).await.unwrap();
+            },
+        };
+        let attempt = attempt(email, "correct horse");
+        let refused = login(&meddled, &sessions, &hasher, &tokens, &clock, attempt).await;
+        assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
+        assert_eq!(sessions.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn too_many_attempts_are_refused_before_anything_is_compared() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
+        let ada = account(&users, "new:correct horse").await;
+        // What was right is not counted, what was wrong is, for an address that nobody has as well.
+        let unknown = "nobody@example.com";
+        for email in [ada.email.as_typed(), unknown] {
+            let asked = hasher.asked();
+            for _ in 0..10 {
+                let attempt = attempt(ada.email.as_typed(), "correct horse");
+                let right = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+                assert!(right.is_ok(), "{right:?}");
+            }
+            for _ in 0..3 {
+                let attempt = attempt(email, "battery staple");
+                let wrong = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+                assert!(matches!(wrong, Err(LoginError::IncorrectPassword)));
+            }
+            let attempt = attempt(email, "battery staple");
+            let refused = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+            assert!(matches!(
+                refused,
+                Err(LoginError::Throttle(ThrottleError::TooMany { .. }))
+            ));
+            assert_eq!(hasher.asked(), asked + 13);
+            clock.advance(LIMITS.window);
+        }
+    }
+
+    #[tokio::test]
     async fn an_outdated_hash_that_cannot_be_replaced_lets_in_all_the_same() {
         let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
         let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
         let ada = account(&users, "old:correct horse").await;
         let attempt = attempt(ada.email.as_typed(), "correct horse");
-        let stuck = Stuck(&users);
+        let stuck = Meddled {
+            users: &users,
+            meddle: async || {},
+        };
         let signed_in = login(&stuck, &sessions, &hasher, &tokens, &clock, attempt).await;
         assert_eq!(signed_in.unwrap().user, ada.public);
         assert_eq!(sessions.count(), 1);
@@ -370,6 +517,9 @@ mod tests {
         let failed = login(&Down, &sessions, &hasher, &issuer(), &clock, attempt()).await;
         assert!(matches!(failed, Err(LoginError::Repository(_))));
         let failed = login(&users, &Down, &hasher, &issuer(), &clock, attempt()).await;
-        assert!(matches!(failed, Err(LoginError::Repository(_))));
+        assert!(matches!(
+            failed,
+            Err(LoginError::Throttle(ThrottleError::Repository(_)))
+        ));
     }
 }

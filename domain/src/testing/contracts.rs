@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::sample;
+use crate::attempt::{Attempted, Counter, Limits, SourceAddress};
 use crate::clock::Timestamp;
 use crate::food::{Description, Food, Title};
 use crate::id::{FoodId, SessionId, TokenId, UserId};
@@ -20,7 +21,7 @@ use crate::repository::{
     UserRepository,
 };
 use crate::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, UserAgent};
-use crate::store::{IdempotencyStore, ImageStore, SessionStore};
+use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore};
 use crate::user::Email;
 
 fn size(entries: usize) -> PageSize {
@@ -44,8 +45,13 @@ pub async fn user_repository(users: &impl UserRepository) {
     assert_eq!(credentials.user, ada.public);
     assert_eq!(credentials.password, hash);
 
+    let password = users.find_password(ada.public.id).await.expect("found");
+    assert_eq!(password.as_ref(), Some(&hash));
+
     // What is not there is `None`.
     let stranger = sample::user();
+    let password = users.find_password(stranger.public.id).await;
+    assert_eq!(password.expect("asked"), None);
     assert_eq!(users.find(stranger.public.id).await.expect("asked"), None);
     let latest = users.find_latest(stranger.public.id).await;
     assert_eq!(latest.expect("asked"), None);
@@ -284,7 +290,7 @@ async fn food_repository_races(foods: &impl FoodRepository) {
         .iter()
         .filter(|outcome| matches!(outcome, Err(CreateFoodError::TitleTaken)))
         .count();
-    assert_eq!(taken, 49);
+    assert_eq!(taken, 49, "{outcomes:?}");
     let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
     let winner = &rivals[winner];
 
@@ -450,6 +456,56 @@ async fn session_store_races(sessions: &impl SessionStore) {
             assert_eq!(outcome, Rotation::Ended);
         }
     }
+}
+
+/// Attempts.
+pub async fn attempt_store(store: &impl AttemptStore) {
+    let now = sample::moment();
+    let limits = Limits {
+        per_account: 10,
+        per_address: 100,
+        window: Duration::from_mins(15),
+    };
+    let on = |account: &str, now| {
+        let account = format!("{account} {now}");
+        Counter::of_account(Attempted::Login, &account, &limits, now)
+    };
+    let count = async |counter: &Counter| store.count(counter).await.expect("counted");
+    let give_back = async |counter: &Counter| {
+        store.give_back(counter).await.expect("given back");
+    };
+
+    // Each is one more, of this account in this window.
+    let ada = on("ada", now);
+    for nth in 1..=3 {
+        assert_eq!(count(&ada).await, nth);
+    }
+    let source = SourceAddress::parse("203.0.113.7");
+    let others = [
+        on("eve", now),
+        on("ada", ada.ends_at),
+        Counter::of_address(Attempted::Login, &source, &limits, now),
+    ];
+    for other in &others {
+        assert_eq!(count(other).await, 1);
+    }
+
+    // What is given back is not counted, and there is nothing below nothing.
+    give_back(&ada).await;
+    assert_eq!(count(&ada).await, 3);
+    for _ in 0..5 {
+        give_back(&ada).await;
+    }
+    assert_eq!(count(&ada).await, 1);
+    let unknown = on("nobody", now);
+    give_back(&unknown).await;
+    assert_eq!(count(&unknown).await, 1);
+
+    // Of fifty at once each is told another number.
+    let contended = on("contended", now);
+    let mut counts = join_all((0..50).map(|_| count(&contended))).await;
+    counts.sort_unstable();
+    assert!(counts.into_iter().eq(1..=50));
 }
 
 /// Things that clients want done once.

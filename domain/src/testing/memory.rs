@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::attempt::Counter;
 use crate::clock::{Clock, Timestamp};
 use crate::food::Food;
 use crate::id::{FoodId, SessionId, TokenId, UserId};
@@ -17,7 +18,7 @@ use crate::repository::{
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
-use crate::store::{IdempotencyStore, ImageStore, SessionStore};
+use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 use crate::user::{Email, PublicUser, User};
 
@@ -117,6 +118,10 @@ impl UserRepository for MemoryUsers {
                 user: user.public.clone(),
                 password: password.clone(),
             }))
+    }
+
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
+        Ok(self.password_of(id))
     }
 
     async fn list(
@@ -258,18 +263,21 @@ impl FoodRepository for MemoryFoods {
 
 /// Sessions in memory.
 #[derive(Debug, Default)]
-pub struct MemorySessions(Mutex<HashMap<(UserId, SessionId), Session>>);
+pub struct MemorySessions {
+    sessions: Mutex<HashMap<(UserId, SessionId), Session>>,
+    attempts: MemoryAttempts,
+}
 
 impl MemorySessions {
     /// How many sessions there are.
     pub fn count(&self) -> usize {
-        lock(&self.0).len()
+        lock(&self.sessions).len()
     }
 }
 
 impl SessionStore for MemorySessions {
     async fn create(&self, session: &Session, _now: Timestamp) -> Result<(), RepositoryError> {
-        lock(&self.0).insert((session.user, session.id), session.clone());
+        lock(&self.sessions).insert((session.user, session.id), session.clone());
         Ok(())
     }
 
@@ -279,7 +287,7 @@ impl SessionStore for MemorySessions {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, RepositoryError> {
-        Ok(lock(&self.0)
+        Ok(lock(&self.sessions)
             .get(&(user, session))
             .filter(|session| !session.has_expired(now))
             .cloned())
@@ -293,7 +301,7 @@ impl SessionStore for MemorySessions {
         next: &RefreshGrant,
         now: Timestamp,
     ) -> Result<Rotation, RepositoryError> {
-        let mut sessions = lock(&self.0);
+        let mut sessions = lock(&self.sessions);
         let Some(stored) = sessions
             .get_mut(&(user, session))
             .filter(|stored| !stored.has_expired(now))
@@ -312,7 +320,37 @@ impl SessionStore for MemorySessions {
     }
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
-        lock(&self.0).remove(&(user, session));
+        lock(&self.sessions).remove(&(user, session));
+        Ok(())
+    }
+}
+
+impl AttemptStore for MemorySessions {
+    async fn count(&self, counter: &Counter) -> Result<u64, RepositoryError> {
+        self.attempts.count(counter).await
+    }
+
+    async fn give_back(&self, counter: &Counter) -> Result<(), RepositoryError> {
+        self.attempts.give_back(counter).await
+    }
+}
+
+/// Attempts in memory.
+#[derive(Debug, Default)]
+pub struct MemoryAttempts(Mutex<HashMap<String, u64>>);
+
+impl AttemptStore for MemoryAttempts {
+    async fn count(&self, counter: &Counter) -> Result<u64, RepositoryError> {
+        let mut counts = lock(&self.0);
+        let count = counts.entry(counter.name.clone()).or_default();
+        *count += 1;
+        Ok(*count)
+    }
+
+    async fn give_back(&self, counter: &Counter) -> Result<(), RepositoryError> {
+        if let Some(count) = lock(&self.0).get_mut(&counter.name) {
+            *count = count.saturating_sub(1);
+        }
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `POST /users`: signs somebody up.
 
-use domain::application::{NewUser, create_user};
+use domain::application::{NewUser, admit, create_user};
+use domain::attempt::{Attempted, Limits};
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::UserId;
 use domain::password::PasswordPolicy;
@@ -21,6 +22,7 @@ pub struct CreateUser {
     once: Once,
     hasher: Argon2Hasher,
     clock: SystemClock,
+    limits: Limits,
     policy: PasswordPolicy,
 }
 
@@ -31,6 +33,7 @@ impl Handler for CreateUser {
             once: setup.once()?,
             hasher: setup.hasher(),
             clock: setup.clock(),
+            limits: setup.sign_up_limits()?,
             policy: setup.password_policy()?,
         })
     }
@@ -44,8 +47,14 @@ impl Handler for CreateUser {
         let content = [&first_name, &last_name, &email, &password].map(String::as_bytes);
         let operation = once::asked(&request, || "create_user".to_owned(), &content)?;
         let id = UserId::new(self.clock.now());
+        let source = request::source(&request);
         let create = |id| async move {
-            let user = create_user(&self.users, &self.hasher, &self.clock, id, new).await?;
+            let (store, clock, limits) = (&self.once.store, &self.clock, &self.limits);
+            let account = new.email().folded();
+            let signing_up = Attempted::SignUp;
+            let admitted = admit(store, clock, limits, signing_up, account, &source).await?;
+            let (users, hasher) = (&self.users, &self.hasher);
+            let user = create_user(users, hasher, clock, admitted, id, new).await?;
             Ok(response::created(&UserBody::from(&user)))
         };
         self.once.run(operation, id, UserId::parse, create).await

@@ -1,6 +1,7 @@
 //! `POST /login`: signs somebody in.
 
-use domain::application::{LoginAttempt, login};
+use domain::application::{LoginAttempt, admit_login, login};
+use domain::attempt::Limits;
 use domain::clock::SystemClock;
 use domain::token::TokenIssuer;
 use infrastructure::argon2::Argon2Hasher;
@@ -23,6 +24,7 @@ pub struct Login {
     hasher: Argon2Hasher,
     tokens: TokenIssuer<JwtTokens>,
     clock: SystemClock,
+    limits: Limits,
 }
 
 impl Handler for Login {
@@ -33,6 +35,7 @@ impl Handler for Login {
             hasher: setup.hasher(),
             tokens: setup.token_issuer()?,
             clock: setup.clock(),
+            limits: setup.login_limits()?,
         })
     }
 
@@ -44,15 +47,10 @@ impl Handler for Login {
             request::user_agent(&request),
         )?;
         self.hasher.prepare();
-        let logged_in = login(
-            &self.users,
-            &self.sessions,
-            &self.hasher,
-            &self.tokens,
-            &self.clock,
-            attempt,
-        )
-        .await?;
+        let (users, sessions, clock) = (&self.users, &self.sessions, &self.clock);
+        let source = request::source(&request);
+        let attempt = admit_login(users, sessions, clock, &self.limits, &source, attempt).await?;
+        let logged_in = login(users, sessions, &self.hasher, &self.tokens, clock, attempt).await?;
         let answer = LoginBody {
             user: UserBody::from(&logged_in.user),
             tokens: TokenBody::from(logged_in.tokens),

@@ -24,8 +24,8 @@ const PASSWORD_HASH: &str = "password_hash";
 const USER_ID: &str = "user_id";
 /// The one partition of the directory.
 const EVERYBODY: &str = "USER";
-/// What a public user is made of; `#` because names of attributes may be reserved words.
-const PUBLIC: &str = "#id, first_name, last_name";
+/// What a public user is made of.
+const PUBLIC: &str = "id, first_name, last_name";
 
 /// Accounts on a table of `DynamoDB`.
 #[derive(Debug, Clone)]
@@ -52,7 +52,6 @@ impl DynamoDbUsers {
             .table_name(&self.table)
             .key(table::PK, text(pk))
             .projection_expression(projection)
-            .expression_attribute_names("#id", table::ID)
             .consistent_read(consistent)
             .send()
             .await
@@ -134,7 +133,7 @@ impl UserRepository for DynamoDbUsers {
         let account = self
             .account(
                 account_key(id),
-                "#id, first_name, last_name, password_hash",
+                "id, first_name, last_name, password_hash",
                 true,
             )
             .await?;
@@ -146,6 +145,13 @@ impl UserRepository for DynamoDbUsers {
             user: public_user(&account)?,
             password: PasswordHash::new(read_text(&account, PASSWORD_HASH)?.to_owned()),
         }))
+    }
+
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
+        let account = self.account(account_key(id), PASSWORD_HASH, true).await?;
+        let hash = |account: &Item| Ok(read_text(account, PASSWORD_HASH)?.to_owned());
+        let hash = account.as_ref().map(hash).transpose()?;
+        Ok(hash.map(PasswordHash::new))
     }
 
     async fn list(

@@ -18,7 +18,7 @@ use domain::store::SessionStore;
 use redis::{RedisError, Script, Value, from_redis_value};
 
 use super::connection::{Connection, InvalidTokenStoreUrl};
-use super::operations;
+use super::{attempts, operations};
 
 /// Compare and swap, as one step: `domain::session` says what each outcome means. Answers
 /// `[outcome, record]`.
@@ -63,6 +63,8 @@ return {'reused', {}}
 pub struct RedisSessions {
     pub(super) connection: Connection,
     rotate: Script,
+    pub(super) count_attempt: Script,
+    pub(super) give_back_attempt: Script,
     pub(super) begin_operation: Script,
     pub(super) mark_operation: Script,
 }
@@ -76,6 +78,8 @@ impl RedisSessions {
         Ok(Self {
             connection: Connection::new(url)?,
             rotate: Script::new(ROTATE),
+            count_attempt: Script::new(attempts::COUNT),
+            give_back_attempt: Script::new(attempts::GIVE_BACK),
             begin_operation: Script::new(operations::BEGIN),
             mark_operation: Script::new(operations::MARK),
         })

@@ -1,0 +1,142 @@
+//! Letting somebody try, but not for ever.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use thiserror::Error;
+
+use crate::attempt::{Attempted, Counter, Limits, SourceAddress};
+use crate::clock::Clock;
+use crate::repository::RepositoryError;
+use crate::store::AttemptStore;
+
+/// An attempt that is let through and counted. Only [`admit`] makes one, so what takes one cannot be
+/// tried more often than its limits say.
+#[derive(Debug)]
+pub struct Admitted(pub(super) [Counter; 2]);
+
+/// Why an attempt is not let through.
+#[derive(Debug, Error)]
+pub enum ThrottleError {
+    /// There were too many already.
+    #[error("too many attempts")]
+    TooMany {
+        /// When the next window begins.
+        retry_after: Duration,
+    },
+    /// See [`RepositoryError`].
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// Counts an attempt on an account, whether or not there is one, and lets it through unless that is one
+/// too many.
+pub async fn admit(
+    attempts: &impl AttemptStore,
+    clock: &impl Clock,
+    limits: &Limits,
+    attempted: Attempted,
+    account: &str,
+    source: &SourceAddress,
+) -> Result<Admitted, ThrottleError> {
+    let now = clock.now();
+    let account = Counter::of_account(attempted, account, limits, now);
+    let address = Counter::of_address(attempted, source, limits, now);
+    let counted = join(
+        Box::pin(attempts.count(&account)),
+        Box::pin(attempts.count(&address)),
+    );
+    let (on_account, from_address) = counted.await;
+    if limits.are_exceeded(on_account?, from_address?) {
+        let retry_after = account.ends_at.since(now);
+        return Err(ThrottleError::TooMany { retry_after });
+    }
+    Ok(Admitted([account, address]))
+}
+
+/// Takes an attempt back that turned out to be right. Where that fails it stays counted.
+pub(super) async fn forgive(attempts: &impl AttemptStore, Admitted(counters): Admitted) {
+    let [account, address] = &counters;
+    let _ = join(
+        Box::pin(attempts.give_back(account)),
+        Box::pin(attempts.give_back(address)),
+    )
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::fakes::Down;
+    use crate::testing::{FixedClock, MemoryAttempts};
+
+    const LIMITS: Limits = Limits {
+        per_account: 3,
+        per_address: 5,
+        window: Duration::from_mins(15),
+    };
+
+    async fn attempt(
+        attempts: &MemoryAttempts,
+        clock: &FixedClock,
+        account: &str,
+        source: &str,
+    ) -> Result<Admitted, ThrottleError> {
+        let source = SourceAddress::parse(source);
+        admit(attempts, clock, &LIMITS, Attempted::Login, account, &source).await
+    }
+
+    #[tokio::test]
+    async fn an_address_is_shut_out_until_the_window_ends() {
+        let (attempts, clock) = (MemoryAttempts::default(), FixedClock::default());
+        for nth in 0..5 {
+            let admitted = attempt(&attempts, &clock, &format!("{nth}"), "203.0.113.7").await;
+            assert!(admitted.is_ok());
+        }
+        let refused = attempt(&attempts, &clock, "another", "203.0.113.7").await;
+        let Err(ThrottleError::TooMany { retry_after }) = refused else {
+            panic!("let through: {refused:?}");
+        };
+        assert!(!retry_after.is_zero() && retry_after <= LIMITS.window);
+        let elsewhere = attempt(&attempts, &clock, "another", "203.0.113.8").await;
+        assert!(elsewhere.is_ok());
+        clock.advance(retry_after);
+        let later = attempt(&attempts, &clock, "another", "203.0.113.7").await;
+        assert!(later.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_account_under_attack_stays_open_to_a_clean_address() {
+        let (attempts, clock) = (MemoryAttempts::default(), FixedClock::default());
+        // A hundred machines guess as often as they can.
+        let mut guesses = 0;
+        for nth in 0..100 {
+            let source = format!("198.51.100.{nth}");
+            while attempt(&attempts, &clock, "ada", &source).await.is_ok() {
+                guesses += 1;
+            }
+        }
+        assert!(guesses <= 2 + 3 * 100, "{guesses}");
+        assert!(
+            attempt(&attempts, &clock, "ada", "203.0.113.7")
+                .await
+                .is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_right_is_not_counted() {
+        let (attempts, clock) = (MemoryAttempts::default(), FixedClock::default());
+        for _ in 0..50 {
+            let admitted = attempt(&attempts, &clock, "ada", "203.0.113.7").await;
+            forgive(&attempts, admitted.unwrap()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn where_nobody_counts_nobody_is_let_through() {
+        let (clock, source) = (FixedClock::default(), SourceAddress::parse(""));
+        let failed = admit(&Down, &clock, &LIMITS, Attempted::Login, "ada", &source).await;
+        assert!(matches!(failed, Err(ThrottleError::Repository(_))));
+    }
+}

@@ -1,0 +1,224 @@
+//! Attempts that somebody may make only so often: what is counted, and how many are too many.
+//!
+//! Attempts are counted in windows of time, for the account they are about and for the address they
+//! come from. Whoever is over the limit of an address waits for the next window. An account that is over
+//! its limit is closed only to addresses that have tried before: so many machines cannot guess
+//! quickly, and cannot lock out a stranger either.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// How many attempts an address may have made to be let in to an account that is over its limit:
+/// one, and some slips of a finger.
+pub const CLEAN: u64 = 3;
+
+/// Where a request comes from. It is personal, and `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SourceAddress(Option<IpAddr>);
+
+impl SourceAddress {
+    /// The only way in. Of an IPv6 address the first 64 bits count, which is what one customer has
+    /// (RFC 6177); all whose address cannot be read are one.
+    pub fn parse(raw: &str) -> Self {
+        let address = raw.parse::<IpAddr>().ok();
+        Self(address.map(|address| match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = address.to_bits() >> 64 << 64;
+                IpAddr::V6(Ipv6Addr::from_bits(network))
+            }
+            address @ IpAddr::V4(_) => address,
+        }))
+    }
+}
+
+impl fmt::Debug for SourceAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SourceAddress(…)")
+    }
+}
+
+/// What somebody attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempted {
+    /// To sign in.
+    Login,
+    /// To sign up.
+    SignUp,
+}
+
+impl Attempted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::SignUp => "sign_up",
+        }
+    }
+}
+
+/// Counts one kind of attempt in one window of time. `Debug` shows nothing of whose it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// What tells it from all others. Personal: a store keeps a digest of it.
+    pub name: String,
+    /// When its window ends, and it may be forgotten.
+    pub ends_at: Timestamp,
+    /// How long its window is.
+    pub window: Duration,
+}
+
+impl Counter {
+    /// Attempts on the account of this name.
+    pub fn of_account(
+        attempted: Attempted,
+        account: &str,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Self {
+        Self::new(attempted, "account", account, limits.window, now)
+    }
+
+    /// Attempts from this address.
+    pub fn of_address(
+        attempted: Attempted,
+        address: &SourceAddress,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Self {
+        let address = address
+            .0
+            .map_or_else(String::new, |address| address.to_string());
+        Self::new(attempted, "address", &address, limits.window, now)
+    }
+
+    fn new(
+        attempted: Attempted,
+        kind: &str,
+        subject: &str,
+        window: Duration,
+        now: Timestamp,
+    ) -> Self {
+        // Windows begin at the same moments for everybody, so that a counter's name says which one it is.
+        let seconds = i64::try_from(window.as_secs()).unwrap_or(i64::MAX).max(1);
+        let nth = now.unix_seconds() / seconds;
+        let starts_at = Timestamp::from_unix_seconds(nth * seconds).unwrap_or(now);
+        let attempted = attempted.name();
+        Self {
+            name: format!("{attempted} {kind} {subject} {seconds} {nth}"),
+            ends_at: starts_at.plus(window),
+            window,
+        }
+    }
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Counter(…, {})", self.ends_at)
+    }
+}
+
+/// How many attempts are let through in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// On one account.
+    pub per_account: u64,
+    /// From one address.
+    pub per_address: u64,
+    /// In this time, in whole seconds.
+    pub window: Duration,
+}
+
+impl Limits {
+    /// Whether an attempt is one too many, being the so-manieth on its account and from its address.
+    pub fn are_exceeded(&self, on_account: u64, from_address: u64) -> bool {
+        from_address > self.per_address || (on_account > self.per_account && from_address > CLEAN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        per_account: 10,
+        per_address: 100,
+        window: Duration::from_mins(15),
+    };
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_unix_millis(1_792_002_600_000 + millis).unwrap()
+    }
+
+    #[test]
+    fn an_address_is_an_ipv4_address_or_an_ipv6_network() {
+        let same = [
+            ("203.0.113.7", "::ffff:203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("", "unknown"),
+        ];
+        for (one, other) in same {
+            assert!(
+                SourceAddress::parse(one) == SourceAddress::parse(other),
+                "{one}"
+            );
+        }
+        let different = [
+            ("203.0.113.7", "203.0.113.8"),
+            ("2001:db8:1:2::", "2001:db8:1:3::"),
+            ("", "0.0.0.0"),
+        ];
+        for (one, other) in different {
+            assert!(
+                SourceAddress::parse(one) != SourceAddress::parse(other),
+                "{one}"
+            );
+        }
+        let shown = format!("{:?}", SourceAddress::parse("203.0.113.7"));
+        assert_eq!(shown, "SourceAddress(…)");
+    }
+
+    #[test]
+    fn whatever_differs_is_counted_apart() {
+        let address = SourceAddress::parse("203.0.113.7");
+        let login = |account, now| Counter::of_account(Attempted::Login, account, &LIMITS, now);
+        let first = login("ada@example.com", at(0));
+        assert_eq!(first, login("ada@example.com", at(899_999)));
+        assert_eq!(first.ends_at, at(900_000));
+        for other in [
+            login("ada@example.com", at(900_000)),
+            login("eve@example.com", at(0)),
+            Counter::of_account(Attempted::SignUp, "ada@example.com", &LIMITS, at(0)),
+            Counter::of_address(Attempted::Login, &address, &LIMITS, at(0)),
+        ] {
+            assert!(first.name != other.name);
+        }
+        assert!(!format!("{first:?}").contains("ada"));
+    }
+
+    #[test]
+    fn an_account_over_its_limit_is_closed_to_those_who_have_tried() {
+        assert!(!LIMITS.are_exceeded(10, 100));
+        assert!(LIMITS.are_exceeded(11, 4));
+        assert!(!LIMITS.are_exceeded(1_000_000, 3));
+    }
+
+    #[test]
+    fn an_address_over_its_limit_is_shut_out() {
+        assert!(!LIMITS.are_exceeded(1, 100));
+        assert!(LIMITS.are_exceeded(1, 101));
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_ends_after_now_and_is_as_long_as_it_says(millis in 0_i64..4_000_000_000_000) {
+            let now = Timestamp::from_unix_millis(millis).unwrap();
+            let counter = Counter::of_account(Attempted::Login, "ada", &LIMITS, now);
+            let left = counter.ends_at.since(now);
+            prop_assert!(!left.is_zero() && left <= LIMITS.window);
+        }
+    }
+}
