@@ -37,7 +37,7 @@ test: ## all tests
 check: ## all that CI checks
 	.ci/run
 
-bench-cold: ## how the eleven functions start and what they cost, beside three yardsticks (docs/PERFORMANCE.md)
+bench-cold: ## how the functions start and what they cost, beside three yardsticks (docs/PERFORMANCE.md)
 	cargo $(BUILD)
 	cargo build --release --locked --manifest-path bench/yardsticks/Cargo.toml --target-dir $(TARGET)/yardsticks
 	$(BENCH) cold -- --functions $(TARGET)/release --yardsticks $(TARGET)/yardsticks/release $(ARGS)
@@ -56,7 +56,7 @@ tools: ## install cargo-lambda, zig, the SAM CLI and cfn-lint into the build fol
 	.ci/tools
 	rustup target add aarch64-unknown-linux-gnu x86_64-unknown-linux-gnu
 
-build: ## the eleven packages for Lambda on arm64: target/lambda/NAME/bootstrap.zip
+build: ## the packages for Lambda on arm64: target/lambda/NAME/bootstrap.zip
 	$(LAMBDA) $(BUILD) --arm64 --output-format zip
 
 build-x86: ## the same for x86-64: target/lambda-x86/NAME/bootstrap.zip

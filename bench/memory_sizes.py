@@ -27,12 +27,17 @@ DYNAMODB, PUT, DELETE, CONNECT = 4, 30, 20, 4
 # CPU of a warm call and of a cold one from the start of its process, in ms of a whole core (measured, see the decision), and for what
 # it waits, one after the other (docs/CAPACITY.md).
 FUNCTIONS = {
-    "create_user": (20, 29, [DYNAMODB]),
+    "create_user": (20, 29, 2 * [DYNAMODB]),
     "list_users": (0.25, 2.6, [DYNAMODB]),
     "get_user": (0.24, 2.6, [DYNAMODB]),
-    "login": (21, 30, 3 * [DYNAMODB]),
+    "change_password": (40, 50, 7 * [DYNAMODB]),
+    "delete_user": (2, 6, 8 * [DYNAMODB] + [DELETE]),
+    "login": (21, 30, 4 * [DYNAMODB]),
     "logout": (0.66, 3, 2 * [DYNAMODB]),
     "refresh": (0.56, 2.8, [DYNAMODB]),
+    "list_sessions": (0.6, 3, 2 * [DYNAMODB]),
+    "end_session": (0.8, 3.2, 3 * [DYNAMODB]),
+    "end_sessions": (0.8, 3.2, 3 * [DYNAMODB]),
     "create_food": (2.7, 6, 2 * [DYNAMODB] + [PUT]),
     "list_food": (0.29, 2.7, [DYNAMODB]),
     "get_food": (0.26, 2.6, [DYNAMODB]),

@@ -21,6 +21,7 @@ ADA = "01990000-0000-7000-8000-000000000001"
 EVE = "01990000-0000-7000-8000-000000000002"
 NOBODY = "01990000-0000-7000-8000-00000000ffff"
 ADAS_SESSION = "01990000-0000-7000-8000-00000000a001"
+ADAS_LAPTOP = "01990000-0000-7000-8000-00000000a005"
 EVES_SESSION = "01990000-0000-7000-8000-00000000a002"
 ENDED_SESSION = "01990000-0000-7000-8000-00000000a00f"
 ADAS_REFRESH = "01990000-0000-7000-8000-00000000b001"
@@ -161,6 +162,19 @@ EVENTS = {
     "get_user": event("GET /users/{user_id}", path={"user_id": ADA}),
     "get_user.not_found": event("GET /users/{user_id}", path={"user_id": NOBODY}),
     "get_user.bad_id": event("GET /users/{user_id}", path={"user_id": "1"}),
+    "change_password": with_json(
+        "PUT /users/me/password",
+        {"old_password": "analytical", "new_password": "difference engine"}, bearer=ADA_SIGNED_IN,
+    ),
+    "change_password.wrong": with_json(
+        "PUT /users/me/password",
+        {"old_password": "difference", "new_password": "difference engine"}, bearer=ADA_SIGNED_IN,
+    ),
+    "change_password.invalid_fields": with_json(
+        "PUT /users/me/password", {"new_password": "password1"}, bearer=ADA_SIGNED_IN
+    ),
+    "delete_user": event("DELETE /users/me", bearer=ADA_SIGNED_IN),
+    "delete_user.no_token": event("DELETE /users/me"),
     "login": with_json("POST /login", {"email": "Ada@example.com", "password": "analytical"}),
     "login.incorrect_password": with_json(
         "POST /login", {"email": "ada@example.com", "password": "difference"}
@@ -194,6 +208,23 @@ EVENTS = {
         {"refresh_token": token("refresh", ADA, ADAS_SESSION, ADAS_REFRESH, expires=PAST)},
     ),
     "refresh.access_token": with_json("POST /refresh", {"refresh_token": ADA_SIGNED_IN}),
+    "list_sessions": event("GET /sessions", bearer=ADA_SIGNED_IN),
+    "list_sessions.no_token": event("GET /sessions"),
+    "end_session": event(
+        "DELETE /sessions/{session_id}", path={"session_id": ADAS_LAPTOP}, bearer=ADA_SIGNED_IN
+    ),
+    "end_session.current": event(
+        "DELETE /sessions/{session_id}", path={"session_id": ADAS_SESSION}, bearer=ADA_SIGNED_IN
+    ),
+    "end_session.not_found": event(
+        "DELETE /sessions/{session_id}", path={"session_id": EVES_SESSION}, bearer=ADA_SIGNED_IN
+    ),
+    "end_session.bad_id": event(
+        "DELETE /sessions/{session_id}", path={"session_id": "1"}, bearer=ADA_SIGNED_IN
+    ),
+    "end_sessions": event("DELETE /sessions", bearer=ADA_SIGNED_IN),
+    "end_sessions.all": event("DELETE /sessions", query="current=true", bearer=ADA_SIGNED_IN),
+    "end_sessions.bad_query": event("DELETE /sessions", query="current=1", bearer=ADA_SIGNED_IN),
     "create_food": with_form("POST /food", SUYA, bearer=ADA_SIGNED_IN),
     "create_food.once": with_form(
         "POST /food", SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": SOME_KEY}

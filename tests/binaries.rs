@@ -1,4 +1,4 @@
-//! The eleven real binaries, each started as a process and answering its events.
+//! The real binaries, each started as a process and answering its events.
 
 use std::time::Duration;
 
@@ -16,13 +16,18 @@ macro_rules! binaries {
     };
 }
 
-const BINARIES: [(&str, &str); 11] = binaries!(
+const BINARIES: [(&str, &str); 16] = binaries!(
     "create_user",
     "list_users",
     "get_user",
+    "change_password",
+    "delete_user",
     "login",
     "logout",
     "refresh",
+    "list_sessions",
+    "end_session",
+    "end_sessions",
     "create_food",
     "list_food",
     "get_food",
@@ -58,6 +63,8 @@ async fn every_binary_answers_its_events() {
             let shares_no_scene = [
                 "create_food.once",
                 "create_user.once",
+                "end_session.current",
+                "end_sessions.all",
                 "refresh.reused_token",
                 "update_food.keeps_picture",
             ];
@@ -100,6 +107,11 @@ async fn a_missing_setting_stops_each_binary_with_its_name() {
         ("create_user", "USERS_TABLE"),
         ("list_users", "AWS_REGION"),
         ("get_user", "AWS_SECRET_ACCESS_KEY"),
+        ("change_password", "SESSIONS_TABLE"),
+        ("delete_user", "IMAGES_BUCKET"),
+        ("list_sessions", "ACCESS_SECRET"),
+        ("end_session", "SESSIONS_TABLE"),
+        ("end_sessions", "AWS_ACCESS_KEY_ID"),
         ("login", "REFRESH_SECRET"),
         ("logout", "ACCESS_SECRET"),
         ("refresh", "SESSIONS_TABLE"),

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement}
 use engines::shared::Engines;
 use functions::Handler;
 use functions::handlers::{
-    CreateFood, CreateUser, DeleteFood, GetFood, GetUser, ListFood, ListUsers, Login, Logout,
-    Refresh, UpdateFood,
+    ChangePassword, CreateFood, CreateUser, DeleteFood, DeleteUser, EndSession, EndSessions,
+    GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, Refresh, UpdateFood,
 };
 use functions::routes::ROUTES;
 use functions::settings::{Settings, SettingsError};
@@ -232,6 +232,11 @@ fn the_template_gives_each_function_the_settings_that_it_reads() {
         ("create_user", read_by::<CreateUser>()),
         ("list_users", read_by::<ListUsers>()),
         ("get_user", read_by::<GetUser>()),
+        ("change_password", read_by::<ChangePassword>()),
+        ("delete_user", read_by::<DeleteUser>()),
+        ("list_sessions", read_by::<ListSessions>()),
+        ("end_session", read_by::<EndSession>()),
+        ("end_sessions", read_by::<EndSessions>()),
         ("login", read_by::<Login>()),
         ("logout", read_by::<Logout>()),
         ("refresh", read_by::<Refresh>()),

@@ -7,7 +7,9 @@ use functions::routes::ROUTES;
 use functions::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::support::scene::{ADA, EVE, FUFU, JOLLOF, Scene, event, folder};
+use crate::support::scene::{
+    ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF, Scene, event, folder,
+};
 
 /// Each event with its status and, where that is known beforehand, its body.
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -99,6 +101,27 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
         ("get_user", 200, ada.clone()),
         ("get_user.not_found", 404, not_found.clone()),
         ("get_user.bad_id", 400, bad_id.clone()),
+        ("change_password", 204, Value::Null),
+        (
+            "change_password.wrong",
+            403,
+            problem(
+                403,
+                "Forbidden",
+                json!({"incorrect_password": "incorrect old password"}),
+            ),
+        ),
+        (
+            "change_password.invalid_fields",
+            422,
+            invalid(json!({
+                "old_password_required": "old password is required",
+                "invalid_password":
+                    "this password is one that many people have, please choose another",
+            })),
+        ),
+        ("delete_user", 204, Value::Null),
+        ("delete_user.no_token", 401, unauthorized(malformed)),
         (
             "login",
             200,
@@ -145,6 +168,30 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
             unauthorized("Token is expired"),
         ),
         ("refresh.access_token", 401, unauthorized("unauthorized")),
+        (
+            "list_sessions",
+            200,
+            json!([
+                { "id": ADAS_LAPTOP, "refreshed_at": null, "user_agent": "laptop/1.0", "current": false },
+                { "id": ADAS_SESSION, "refreshed_at": null, "user_agent": null, "current": true },
+            ]),
+        ),
+        ("list_sessions.no_token", 401, unauthorized(malformed)),
+        ("end_session", 204, Value::Null),
+        ("end_session.current", 204, Value::Null),
+        ("end_session.not_found", 404, not_found.clone()),
+        ("end_session.bad_id", 400, bad_id.clone()),
+        ("end_sessions", 204, Value::Null),
+        ("end_sessions.all", 204, Value::Null),
+        (
+            "end_sessions.bad_query",
+            400,
+            problem(
+                400,
+                "Bad Request",
+                json!({"invalid_request": "current should be true or false"}),
+            ),
+        ),
         (
             "create_food",
             201,

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
+mod accounts;
 mod binaries;
 mod capacity;
 mod drift;

@@ -8,12 +8,16 @@
 //! written before the session was seen to live.
 
 mod authenticate;
+mod change_password;
 mod create_food;
 mod create_user;
 mod delete_food;
+mod delete_user;
+mod end_session;
 mod get_food;
 mod get_user;
 mod list_food;
+mod list_sessions;
 mod list_users;
 mod login;
 mod logout;
@@ -25,12 +29,19 @@ mod update_food;
 mod fakes;
 
 pub use authenticate::{AuthenticateError, Caller, SignedIn, authenticate, identify};
+pub use change_password::{
+    ChangePasswordError, InvalidPasswordChange, InvalidPasswordChangeField, PasswordChange,
+    change_password,
+};
 pub use create_food::{CreateFoodError, InvalidFood, InvalidFoodField, NewFood, create_food};
 pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
 pub use delete_food::{DeleteFoodError, delete_food};
+pub use delete_user::{DeleteUserError, delete_user};
+pub use end_session::{EndSessionError, Ended, end_session, end_sessions};
 pub use get_food::{GetFoodError, get_food};
 pub use get_user::{GetUserError, get_user};
 pub use list_food::list_food;
+pub use list_sessions::{ListedSession, list_sessions};
 pub use list_users::list_users;
 pub use login::{
     AdmittedLogin, InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError,

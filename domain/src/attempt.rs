@@ -47,6 +47,8 @@ pub enum Attempted {
     Login,
     /// To sign up.
     SignUp,
+    /// To choose another password.
+    ChangePassword,
 }
 
 impl Attempted {
@@ -54,6 +56,7 @@ impl Attempted {
         match self {
             Self::Login => "login",
             Self::SignUp => "sign_up",
+            Self::ChangePassword => "change_password",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use thiserror::Error;
 
+use crate::clock::Timestamp;
 use crate::food::Food;
 use crate::id::{FoodId, UserId};
 use crate::page::{Page, PageRequest};
@@ -48,6 +49,15 @@ pub struct Credentials {
     pub password: PasswordHash,
 }
 
+/// Somebody whose account is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Whose it was.
+    pub user: UserId,
+    /// When it was deleted.
+    pub at: Timestamp,
+}
+
 /// The accounts.
 pub trait UserRepository {
     /// Saves a new account; MUST return `EmailTaken`, and write nothing, when an account has its
@@ -73,13 +83,26 @@ pub trait UserRepository {
     /// Everybody, oldest first.
     async fn list(&self, page: PageRequest<UserId>) -> Result<Page<PublicUser>, RepositoryError>;
 
-    /// Replaces `old` by `new`; does nothing when the hash is no longer `old`.
+    /// Replaces `old` by `new`, and tells whether it did: where the hash is no longer `old` it does
+    /// nothing.
     async fn replace_password(
         &self,
         id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<(), RepositoryError>;
+    ) -> Result<bool, RepositoryError>;
+
+    /// Deletes the account; its address is free from then on. Leaves a note that the user left, which
+    /// [`list_left`] finds. Succeeds when the account is already gone.
+    ///
+    /// [`list_left`]: Self::list_left
+    async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), RepositoryError>;
+
+    /// Who left and when, in the order of their ids. May lag behind by moments.
+    async fn list_left(&self, page: PageRequest<UserId>) -> Result<Page<Left>, RepositoryError>;
+
+    /// Forgets that the user left; succeeds when nobody knows of it.
+    async fn forget_left(&self, id: UserId) -> Result<(), RepositoryError>;
 }
 
 /// Why a new food was not saved.
@@ -132,6 +155,13 @@ pub trait FoodRepository {
 
     /// All foods, newest first.
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError>;
+
+    /// The foods of one user, oldest first. May lag behind by moments.
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        page: PageRequest<FoodId>,
+    ) -> Result<Page<FoodId>, RepositoryError>;
 
     /// Puts `changed` in the place of `current`; MUST return `Changed` when the stored version or
     /// owner is not that of `current`, and `TitleTaken` when another food has the new title.

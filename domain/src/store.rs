@@ -37,6 +37,17 @@ pub trait SessionStore {
 
     /// Ends the session, and only that one; succeeds when it is already over.
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError>;
+
+    /// The user's sessions that are not over, in any order. Sees every session created and every
+    /// revocation made before.
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError>;
+
+    /// Ends all sessions of the user that were created before, but for `except`.
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<(), RepositoryError>;
 }
 
 /// Where pictures are kept.

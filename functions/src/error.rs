@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use std::error::Error;
 
 use domain::application::{
-    AuthenticateError, CreateFoodError, CreateUserError, DeleteFoodError, GetFoodError,
-    GetUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField, InvalidUser,
-    InvalidUserField, LoginError, RefreshError, ThrottleError, UpdateFoodError,
+    AuthenticateError, ChangePasswordError, CreateFoodError, CreateUserError, DeleteFoodError,
+    DeleteUserError, EndSessionError, GetFoodError, GetUserError, InvalidFood, InvalidFoodField,
+    InvalidLogin, InvalidLoginField, InvalidPasswordChange, InvalidPasswordChangeField,
+    InvalidUser, InvalidUserField, LoginError, RefreshError, ThrottleError, UpdateFoodError,
 };
 use domain::food::{Description, Title};
 use domain::id::InvalidId;
@@ -319,6 +320,21 @@ impl From<InvalidLogin> for ApiError {
     }
 }
 
+fn sentence(invalid: InvalidPassword) -> Sentence {
+    match invalid {
+        InvalidPassword::TooShort { min_chars } => {
+            format!("password should be at least {min_chars} characters").into()
+        }
+        InvalidPassword::TooLong => {
+            let max = Password::MAX_CHARS;
+            format!("password should be at most {max} characters").into()
+        }
+        InvalidPassword::TooCommon => {
+            "this password is one that many people have, please choose another".into()
+        }
+    }
+}
+
 impl From<InvalidUser> for ApiError {
     fn from(invalid: InvalidUser) -> Self {
         let codes = invalid.0.into_iter().map(|field| match field {
@@ -340,15 +356,7 @@ impl From<InvalidUser> for ApiError {
             InvalidUserField::PasswordRequired => {
                 ("password_required", "password is required".into())
             }
-            InvalidUserField::InvalidPassword(InvalidPassword::TooShort { min_chars }) => {
-                let sentence = format!("password should be at least {min_chars} characters");
-                ("invalid_password", sentence.into())
-            }
-            InvalidUserField::InvalidPassword(InvalidPassword::TooLong) => {
-                let max = Password::MAX_CHARS;
-                let sentence = format!("password should be at most {max} characters");
-                ("invalid_password", sentence.into())
-            }
+            InvalidUserField::InvalidPassword(error) => ("invalid_password", sentence(error)),
         });
         Self::several(StatusCode::UNPROCESSABLE_ENTITY, codes.collect())
     }
@@ -371,6 +379,55 @@ impl From<GetUserError> for ApiError {
         match error {
             GetUserError::NotFound => Self::not_found(),
             GetUserError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidPasswordChange> for ApiError {
+    fn from(invalid: InvalidPasswordChange) -> Self {
+        let codes = invalid.0.into_iter().map(|field| match field {
+            InvalidPasswordChangeField::OldRequired => {
+                ("old_password_required", "old password is required".into())
+            }
+            InvalidPasswordChangeField::NewRequired => {
+                ("password_required", "password is required".into())
+            }
+            InvalidPasswordChangeField::InvalidNew(error) => ("invalid_password", sentence(error)),
+        });
+        Self::several(StatusCode::UNPROCESSABLE_ENTITY, codes.collect())
+    }
+}
+
+impl From<ChangePasswordError> for ApiError {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            // The token is right, so it is no 401.
+            ChangePasswordError::IncorrectPassword => Self::new(
+                StatusCode::FORBIDDEN,
+                "incorrect_password",
+                "incorrect old password",
+            ),
+            ChangePasswordError::Throttle(error) => error.into(),
+            ChangePasswordError::Hash(error) => error.into(),
+            ChangePasswordError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<EndSessionError> for ApiError {
+    fn from(error: EndSessionError) -> Self {
+        match error {
+            EndSessionError::NotFound => Self::not_found(),
+            EndSessionError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeleteUserError> for ApiError {
+    fn from(error: DeleteUserError) -> Self {
+        match error {
+            DeleteUserError::Busy => Self::unavailable(Some(error.into())),
+            DeleteUserError::Repository(error) => error.into(),
         }
     }
 }

@@ -62,6 +62,11 @@ fn empty(status: StatusCode) -> Reply {
     }
 }
 
+/// 204
+pub(crate) fn no_content() -> Reply {
+    empty(StatusCode::NO_CONTENT)
+}
+
 /// 304
 pub(crate) fn not_modified(tag: HeaderValue) -> Reply {
     empty(StatusCode::NOT_MODIFIED).tagged(tag)

@@ -28,13 +28,18 @@ const fn route(
 }
 
 /// Every route.
-pub const ROUTES: [Route; 11] = [
+pub const ROUTES: [Route; 16] = [
     route("create_user", "POST", "/users", false),
     route("list_users", "GET", "/users", false),
     route("get_user", "GET", "/users/{user_id}", false),
+    route("change_password", "PUT", "/users/me/password", true),
+    route("delete_user", "DELETE", "/users/me", true),
     route("login", "POST", "/login", false),
     route("logout", "POST", "/logout", true),
     route("refresh", "POST", "/refresh", false),
+    route("list_sessions", "GET", "/sessions", true),
+    route("end_session", "DELETE", "/sessions/{session_id}", true),
+    route("end_sessions", "DELETE", "/sessions", true),
     route("create_food", "POST", "/food", true),
     route("list_food", "GET", "/food", false),
     route("get_food", "GET", "/food/{food_id}", false),

@@ -60,6 +60,24 @@ impl SessionStore for Sessions {
             Self::Redis(sessions) => sessions.revoke(user, session).await,
         }
     }
+
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.list(user, now).await,
+            Self::Redis(sessions) => sessions.list(user, now).await,
+        }
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<(), RepositoryError> {
+        match self {
+            Self::DynamoDb(sessions) => sessions.revoke_all(user, except).await,
+            Self::Redis(sessions) => sessions.revoke_all(user, except).await,
+        }
+    }
 }
 
 impl IdempotencyStore for Sessions {

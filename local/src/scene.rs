@@ -13,7 +13,7 @@ use domain::repository::{
     CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UpdateFoodError,
     UserRepository,
 };
-use domain::session::{RefreshGrant, Session};
+use domain::session::{RefreshGrant, Session, UserAgent};
 use domain::store::{ImageStore, SessionStore};
 use domain::user::{Email, PublicUser, User, UserName};
 use engines::TableNames;
@@ -32,6 +32,10 @@ pub const REFRESH_SECRET: &str = "the refresh secret of the events, not for prod
 pub const ADA: &str = "01990000-0000-7000-8000-000000000001";
 /// The id of another.
 pub const EVE: &str = "01990000-0000-7000-8000-000000000002";
+/// The id of Ada's login.
+pub const ADAS_SESSION: &str = "01990000-0000-7000-8000-00000000a001";
+/// The id of another login of hers.
+pub const ADAS_LAPTOP: &str = "01990000-0000-7000-8000-00000000a005";
 /// The id of Ada's food.
 pub const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
 /// The id of Eve's food.
@@ -67,7 +71,7 @@ const PEOPLE: [Person; 2] = [
         id: ADA,
         first_name: "Ada",
         email: EMAIL,
-        session: "01990000-0000-7000-8000-00000000a001",
+        session: ADAS_SESSION,
         food: JOLLOF,
         title: "Jollof rice",
         picture: "foods/01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-00000000c001.jpg",
@@ -140,6 +144,15 @@ pub async fn fill(setup: &Setup) -> Result<(), SceneError> {
         let food = person.food(user.public, now);
         images.put(&food.image, &picture()).await?;
         person.share(&foods, &images, food).await?;
+        if person.id == ADA {
+            // A second login of hers, to be seen and ended.
+            let session = Session {
+                id: SessionId::parse(ADAS_LAPTOP).expect("an id"),
+                user_agent: UserAgent::parse("laptop/1.0"),
+                ..person.session(now)
+            };
+            sessions.create(&session, now).await?;
+        }
         let session = person.session(now);
         // An event may have rotated it.
         sessions.revoke(session.user, session.id).await?;
@@ -252,6 +265,7 @@ mod tests {
             ("ADA", ADA),
             ("EVE", EVE),
             ("ADAS_SESSION", PEOPLE[0].session),
+            ("ADAS_LAPTOP", ADAS_LAPTOP),
             ("EVES_SESSION", PEOPLE[1].session),
             ("ADAS_REFRESH", REFRESH_TOKEN),
             ("JOLLOF", JOLLOF),

@@ -69,10 +69,7 @@ struct Record {
     connections: AtomicUsize,
     /// The answers to this operation, but for the first ones.
     lost: Mutex<Option<(&'static str, usize)>>,
-    is_holding_reads: AtomicBool,
-    is_holding_updates: AtomicBool,
-    /// How many updates came.
-    updates: watch::Sender<usize>,
+    is_holding: AtomicBool,
     /// The tables that an item was read from.
     read: watch::Sender<BTreeSet<String>>,
 }
@@ -114,12 +111,7 @@ impl Recorder {
     /// From now on nobody hears of an item before another table was read as well. Who reads one
     /// after the other waits in vain.
     pub(crate) fn hold_reads(&self) {
-        self.record.is_holding_reads.store(true, Ordering::SeqCst);
-    }
-
-    /// From now on updates are answered in pairs. Who makes one after the other waits in vain.
-    pub(crate) fn hold_updates(&self) {
-        self.record.is_holding_updates.store(true, Ordering::SeqCst);
+        self.record.is_holding.store(true, Ordering::SeqCst);
     }
 
     /// How many connections were made.
@@ -180,10 +172,8 @@ impl Proxy {
         if let Ok(output) = serde_json::from_slice::<Value>(&body) {
             call.capacity = capacity(&output["ConsumedCapacity"]);
         }
-        match call.operation.as_str() {
-            "GetItem" => self.meet_another_read(&call).await,
-            "UpdateItem" => self.meet_another_update().await,
-            _ => {}
+        if call.operation == "GetItem" {
+            self.meet_another_read(&call).await;
         }
         let is_lost = match &mut *self.record.lost.lock().expect("no panic") {
             Some((operation, 0)) => *operation == call.operation,
@@ -210,24 +200,9 @@ impl Proxy {
         self.record.read.send_modify(|tables| {
             tables.insert(table.clone());
         });
-        if self.record.is_holding_reads.load(Ordering::SeqCst) {
+        if self.record.is_holding.load(Ordering::SeqCst) {
             let mut read = self.record.read.subscribe();
             let another = read.wait_for(|tables| tables.len() > 1).await;
-            another.expect("the recorder lives");
-        }
-    }
-
-    async fn meet_another_update(&self) {
-        let mut nth = 0;
-        self.record.updates.send_modify(|updates| {
-            *updates += 1;
-            nth = *updates;
-        });
-        if self.record.is_holding_updates.load(Ordering::SeqCst) {
-            let mut updates = self.record.updates.subscribe();
-            let another = updates
-                .wait_for(|updates| *updates >= nth.next_multiple_of(2))
-                .await;
             another.expect("the recorder lives");
         }
     }

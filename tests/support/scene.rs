@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engines::shared::Engines;
 use functions::settings::Settings;
 use functions::setup::Setup;
-pub(crate) use local::scene::{ADA, EVE, FUFU, JOLLOF};
+pub(crate) use local::scene::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
 /// Two users, their foods and sessions, in tables of their own.
 pub(crate) struct Scene {

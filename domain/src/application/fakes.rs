@@ -11,7 +11,7 @@ use crate::image::{Image, ImageKey};
 use crate::page::{Page, PageRequest};
 use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 use crate::repository::{
-    CreateFoodError, CreateUserError, Credentials, DeleteFoodError, FoodRepository,
+    CreateFoodError, CreateUserError, Credentials, DeleteFoodError, FoodRepository, Left,
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
@@ -102,7 +102,19 @@ impl UserRepository for Down {
         _: UserId,
         _: &PasswordHash,
         _: &PasswordHash,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<bool, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn delete(&self, _: UserId, _: Timestamp) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn list_left(&self, _: PageRequest<UserId>) -> Result<Page<Left>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn forget_left(&self, _: UserId) -> Result<(), RepositoryError> {
         Err(unavailable())
     }
 }
@@ -121,6 +133,14 @@ impl FoodRepository for Down {
     }
 
     async fn list(&self, _: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn list_by_owner(
+        &self,
+        _: UserId,
+        _: PageRequest<FoodId>,
+    ) -> Result<Page<FoodId>, RepositoryError> {
         Err(unavailable())
     }
 
@@ -159,6 +179,14 @@ impl SessionStore for Down {
     }
 
     async fn revoke(&self, _: UserId, _: SessionId) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn list(&self, _: UserId, _: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn revoke_all(&self, _: UserId, _: Option<SessionId>) -> Result<(), RepositoryError> {
         Err(unavailable())
     }
 }
@@ -242,6 +270,14 @@ where
 
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
         self.foods.list(page).await
+    }
+
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        page: PageRequest<FoodId>,
+    ) -> Result<Page<FoodId>, RepositoryError> {
+        self.foods.list_by_owner(owner, page).await
     }
 
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {

@@ -196,10 +196,11 @@ mod tests {
 
     use super::*;
     use crate::application::fakes::{Down, issuer, unavailable};
+    use crate::clock::Timestamp;
     use crate::id::UserId;
     use crate::page::{Page, PageRequest};
     use crate::password::PasswordHash;
-    use crate::repository::CreateUserError;
+    use crate::repository::{CreateUserError, Left};
     use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
     use crate::user::User;
 
@@ -409,8 +410,23 @@ mod tests {
             _: UserId,
             _: &PasswordHash,
             _: &PasswordHash,
-        ) -> Result<(), RepositoryError> {
+        ) -> Result<bool, RepositoryError> {
             Err(unavailable())
+        }
+
+        async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), RepositoryError> {
+            self.users.delete(id, now).await
+        }
+
+        async fn list_left(
+            &self,
+            page: PageRequest<UserId>,
+        ) -> Result<Page<Left>, RepositoryError> {
+            self.users.list_left(page).await
+        }
+
+        async fn forget_left(&self, id: UserId) -> Result<(), RepositoryError> {
+            self.users.forget_left(id).await
         }
     }
 

@@ -17,15 +17,63 @@ use crate::image::ImageKey;
 use crate::page::{PageRequest, PageSize};
 use crate::password::PasswordHash;
 use crate::repository::{
-    CreateFoodError, CreateUserError, DeleteFoodError, FoodRepository, UpdateFoodError,
+    CreateFoodError, CreateUserError, DeleteFoodError, FoodRepository, Left, UpdateFoodError,
     UserRepository,
 };
 use crate::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, UserAgent};
 use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore};
-use crate::user::Email;
+use crate::user::{Email, User};
 
 fn size(entries: usize) -> PageSize {
     PageSize::parse(&entries.to_string()).expect("a size")
+}
+
+/// Who left is gone, leaves the address to others, and is remembered until that is forgotten.
+async fn leaving(users: &impl UserRepository) {
+    let hash = PasswordHash::new("a hash".to_owned());
+    let moment = sample::moment();
+    let leaver = sample::user();
+    users.create(&leaver, &hash).await.expect("created");
+    for _ in 0..2 {
+        let left = users.delete(leaver.public.id, moment).await;
+        left.expect("deleted");
+    }
+    let found = users.find_latest(leaver.public.id).await;
+    assert_eq!(found.expect("asked"), None);
+    let credentials = users.find_credentials(&leaver.email).await;
+    assert!(credentials.expect("asked").is_none());
+    let everybody = PageRequest {
+        after: None,
+        size: size(100),
+    };
+    let left = users.list_left(everybody).await.expect("listed");
+    let note = Left {
+        user: leaver.public.id,
+        at: moment,
+    };
+    assert_eq!((left.items, left.more), (vec![note], false));
+    for _ in 0..2 {
+        let forgotten = users.forget_left(leaver.public.id).await;
+        forgotten.expect("forgotten");
+    }
+    let left = users.list_left(everybody).await.expect("listed");
+    assert!(left.items.is_empty());
+    let mut heir = sample::user();
+    heir.email = leaver.email;
+    users.create(&heir, &hash).await.expect("created");
+    let gone = users.delete(heir.public.id, moment).await;
+    gone.expect("deleted");
+}
+
+/// No account is put in the place of another.
+async fn nobody_is_replaced(users: &impl UserRepository, ada: &User) {
+    let hash = PasswordHash::new("a hash".to_owned());
+    let mut twin = sample::user();
+    twin.public.id = ada.public.id;
+    let refused = users.create(&twin, &hash).await;
+    assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
+    let claimed = users.find_credentials(&twin.email).await;
+    assert!(claimed.expect("asked").is_none());
 }
 
 /// Accounts; wants an empty repository.
@@ -65,30 +113,26 @@ pub async fn user_repository(users: &impl UserRepository) {
     assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
     assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
 
-    // Nor is an account put in the place of another.
-    let mut twin = sample::user();
-    twin.public.id = ada.public.id;
-    let refused = users.create(&twin, &hash).await;
-    assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
-    let claimed = users.find_credentials(&twin.email).await;
-    assert!(claimed.expect("asked").is_none());
+    nobody_is_replaced(users, &ada).await;
 
     // A hash is replaced only while it is the one that was compared.
     let (newer, newest) = (
         PasswordHash::new("newer".to_owned()),
         PasswordHash::new("newest".to_owned()),
     );
-    for (old, new) in [(&hash, &newer), (&hash, &newest)] {
+    for (old, new, is_replaced) in [(&hash, &newer, true), (&hash, &newest, false)] {
         let replaced = users.replace_password(ada.public.id, old, new).await;
-        replaced.expect("asked");
+        assert_eq!(replaced.expect("asked"), is_replaced);
     }
     let credentials = users.find_credentials(&ada.email).await.expect("found");
     assert_eq!(credentials.expect("the account").password, newer);
     let replaced = users
         .replace_password(stranger.public.id, &hash, &newer)
         .await;
-    replaced.expect("asked");
+    assert!(!replaced.expect("asked"));
     assert_eq!(users.find(stranger.public.id).await.expect("asked"), None);
+
+    leaving(users).await;
 
     // Everybody once, oldest first, however it is cut.
     let mut all = vec![ada.public];
@@ -238,6 +282,7 @@ pub async fn food_repository(foods: &impl FoodRepository) {
     foods.update(&copy, &heir).await.expect("the title is free");
 
     food_repository_list(foods, heir).await;
+    foods_by_owner(foods).await;
     food_repository_races(foods).await;
 }
 
@@ -274,6 +319,36 @@ async fn food_repository_list(foods: &impl FoodRepository, oldest: Food) {
     };
     let page = foods.list(before_all).await.expect("listed");
     assert!(page.items.is_empty() && !page.more);
+}
+
+/// The foods of one user are listed, oldest first, however that is cut, and nobody else's.
+async fn foods_by_owner(foods: &impl FoodRepository) {
+    let (ada, eve) = (
+        sample::public_user(sample::moment()),
+        sample::public_user(sample::moment()),
+    );
+    let mut hers = Vec::new();
+    for creator in [&ada, &eve, &ada, &ada] {
+        let food = sample::food(creator);
+        foods.create(&food).await.expect("created");
+        if food.creator == ada {
+            hers.push(food.id);
+        }
+    }
+    let mut seen = Vec::new();
+    loop {
+        let request = PageRequest {
+            after: seen.last().copied(),
+            size: size(2),
+        };
+        let page = foods.list_by_owner(ada.id, request).await;
+        let page = page.expect("listed");
+        seen.extend(page.items);
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, hers);
 }
 
 /// Of many who want one title, or one version, at once, one gets it.
@@ -415,7 +490,71 @@ pub async fn session_store(sessions: &impl SessionStore) {
     assert_eq!(rotation, Rotation::Ended);
     assert_eq!(find(&one, now).await, None);
 
+    all_sessions_of_a_user(sessions).await;
     session_store_races(sessions).await;
+}
+
+async fn all_sessions_of_a_user(sessions: &impl SessionStore) {
+    let now = sample::moment();
+    let find = async |session: &Session, now| {
+        sessions
+            .find(session.user, session.id, now)
+            .await
+            .expect("asked")
+    };
+
+    // All living sessions of one user are listed, and of nobody else.
+    let (mut one, mut two, theirs) = (begin(now), begin(now), begin(now));
+    two.user = one.user;
+    let brief = Session::begin(one.user, now, Duration::from_mins(1), None);
+    for session in [&one, &two, &theirs, &brief] {
+        sessions.create(session, now).await.expect("created");
+    }
+    let (next, rotation) = rotate(sessions, &one, one.refresh.token, now).await;
+    assert!(matches!(rotation, Rotation::Rotated(_)));
+    one = one.rotated(next, now);
+    let sorted = |mut all: Vec<Session>| {
+        all.sort_by_key(|session| session.id);
+        all
+    };
+    let list = async |user, now| sorted(sessions.list(user, now).await.expect("listed"));
+    let all = sorted(vec![one.clone(), two.clone(), brief.clone()]);
+    assert_eq!(list(one.user, now).await, all);
+    let later = brief.refresh.expires_at;
+    let living = sorted(vec![one.clone(), two.clone()]);
+    assert_eq!(list(one.user, later).await, living);
+    sessions.revoke(two.user, two.id).await.expect("revoked");
+    assert_eq!(list(one.user, later).await, [one.clone()]);
+    assert_eq!(list(UserId::new(now), now).await, []);
+
+    // Revoking all ends them at once, but for the one to stay, and nobody else's.
+    sessions.create(&two, now).await.expect("created");
+    let all_but = async |except| {
+        let revoked = sessions.revoke_all(one.user, except).await;
+        revoked.expect("revoked");
+    };
+    all_but(Some(one.id)).await;
+    assert_eq!(list(one.user, now).await, [one.clone()]);
+    assert_eq!(find(&two, now).await, None);
+    let (_, rotation) = rotate(sessions, &two, two.refresh.token, now).await;
+    assert_eq!(rotation, Rotation::Ended);
+    for _ in 0..2 {
+        all_but(None).await;
+        assert_eq!(list(one.user, now).await, []);
+    }
+    assert_eq!(find(&one, now).await, None);
+    assert_eq!(find(&theirs, now).await, Some(theirs));
+
+    // Many are no trouble.
+    let user = UserId::new(now);
+    let many: Vec<_> = (0..60).map(|_| Session { user, ..begin(now) }).collect();
+    for created in join_all(many.iter().map(|session| sessions.create(session, now))).await {
+        created.expect("created");
+    }
+    assert_eq!(list(user, now).await.len(), 60);
+    let revoked = sessions.revoke_all(user, Some(many[7].id)).await;
+    revoked.expect("revoked");
+    assert_eq!(list(user, now).await, [many[7].clone()]);
 }
 
 async fn session_store_races(sessions: &impl SessionStore) {
@@ -439,6 +578,17 @@ async fn session_store_races(sessions: &impl SessionStore) {
         })
         .collect();
     assert_eq!(held.len(), 1);
+
+    // Nor does whoever revokes all of them.
+    let session = begin(now);
+    sessions.create(&session, now).await.expect("created");
+    let presented = session.refresh.token;
+    let rotations = join_all((0..5).map(|_| rotate(sessions, &session, presented, now)));
+    let revocation = sessions.revoke_all(session.user, None);
+    let (_, revoked) = futures_util::future::join(rotations, revocation).await;
+    revoked.expect("revoked");
+    let living = sessions.list(session.user, now).await;
+    assert_eq!(living.expect("listed"), []);
 
     // Whoever revokes while others rotate leaves nothing alive.
     for _ in 0..10 {

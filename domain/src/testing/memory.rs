@@ -14,7 +14,7 @@ use crate::image::{Image, ImageKey};
 use crate::page::{Page, PageRequest};
 use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 use crate::repository::{
-    CreateFoodError, CreateUserError, Credentials, DeleteFoodError, FoodRepository,
+    CreateFoodError, CreateUserError, Credentials, DeleteFoodError, FoodRepository, Left,
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
@@ -74,23 +74,26 @@ fn page<Id: Ord + Copy, T>(
 
 /// Accounts in memory.
 #[derive(Debug, Default)]
-pub struct MemoryUsers(Mutex<BTreeMap<UserId, (User, PasswordHash)>>);
+pub struct MemoryUsers {
+    users: Mutex<BTreeMap<UserId, (User, PasswordHash)>>,
+    left: Mutex<BTreeMap<UserId, Left>>,
+}
 
 impl MemoryUsers {
     /// The hash of the user's password, if there is such a user.
     pub fn password_of(&self, id: UserId) -> Option<PasswordHash> {
-        lock(&self.0).get(&id).map(|(_, hash)| hash.clone())
+        lock(&self.users).get(&id).map(|(_, hash)| hash.clone())
     }
 
     /// The account, if there is one.
     pub fn account(&self, id: UserId) -> Option<User> {
-        lock(&self.0).get(&id).map(|(user, _)| user.clone())
+        lock(&self.users).get(&id).map(|(user, _)| user.clone())
     }
 }
 
 impl UserRepository for MemoryUsers {
     async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError> {
-        let mut users = lock(&self.0);
+        let mut users = lock(&self.users);
         let is_taken = users.values().any(|(other, _)| other.email == user.email);
         if is_taken || users.contains_key(&user.public.id) {
             return Err(CreateUserError::EmailTaken);
@@ -100,7 +103,9 @@ impl UserRepository for MemoryUsers {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
-        Ok(lock(&self.0).get(&id).map(|(user, _)| user.public.clone()))
+        Ok(lock(&self.users)
+            .get(&id)
+            .map(|(user, _)| user.public.clone()))
     }
 
     async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
@@ -111,7 +116,7 @@ impl UserRepository for MemoryUsers {
         &self,
         email: &Email,
     ) -> Result<Option<Credentials>, RepositoryError> {
-        Ok(lock(&self.0)
+        Ok(lock(&self.users)
             .values()
             .find(|(user, _)| user.email == *email)
             .map(|(user, password)| Credentials {
@@ -128,7 +133,7 @@ impl UserRepository for MemoryUsers {
         &self,
         request: PageRequest<UserId>,
     ) -> Result<Page<PublicUser>, RepositoryError> {
-        let users = lock(&self.0);
+        let users = lock(&self.users);
         let entries = users
             .iter()
             .map(|(id, (user, _))| (*id, user.public.clone()));
@@ -140,12 +145,31 @@ impl UserRepository for MemoryUsers {
         id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<(), RepositoryError> {
-        if let Some((_, password)) = lock(&self.0).get_mut(&id)
-            && *password == *old
-        {
-            *password = new.clone();
+    ) -> Result<bool, RepositoryError> {
+        let mut users = lock(&self.users);
+        let password = users.get_mut(&id).map(|(_, password)| password);
+        let Some(password) = password.filter(|password| **password == *old) else {
+            return Ok(false);
+        };
+        *password = new.clone();
+        Ok(true)
+    }
+
+    async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), RepositoryError> {
+        if lock(&self.users).remove(&id).is_some() {
+            lock(&self.left).insert(id, Left { user: id, at: now });
         }
+        Ok(())
+    }
+
+    async fn list_left(&self, request: PageRequest<UserId>) -> Result<Page<Left>, RepositoryError> {
+        let left = lock(&self.left);
+        let entries = left.iter().map(|(id, left)| (*id, *left));
+        Ok(page(entries, request, |id, after| id > after))
+    }
+
+    async fn forget_left(&self, id: UserId) -> Result<(), RepositoryError> {
+        lock(&self.left).remove(&id);
         Ok(())
     }
 }
@@ -241,6 +265,17 @@ impl FoodRepository for MemoryFoods {
         Ok(page(entries, request, |id, after| id < after))
     }
 
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        request: PageRequest<FoodId>,
+    ) -> Result<Page<FoodId>, RepositoryError> {
+        let foods = lock(&self.foods);
+        let theirs = foods.values().filter(|food| food.creator.id == owner);
+        let entries = theirs.map(|food| (food.id, food.id));
+        Ok(page(entries, request, |id, after| id > after))
+    }
+
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
         self.before_save()?;
         self.replace(current, changed)?;
@@ -321,6 +356,23 @@ impl SessionStore for MemorySessions {
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
         lock(&self.sessions).remove(&(user, session));
+        Ok(())
+    }
+
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+        let sessions = lock(&self.sessions);
+        let living = sessions
+            .values()
+            .filter(|session| session.user == user && !session.has_expired(now));
+        Ok(living.cloned().collect())
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<(), RepositoryError> {
+        lock(&self.sessions).retain(|(owner, id), _| *owner != user || except == Some(*id));
         Ok(())
     }
 }

@@ -212,6 +212,23 @@ impl FoodRepository for DynamoDbFoods {
         list(&self.client, &feed, request, food).await
     }
 
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        request: PageRequest<FoodId>,
+    ) -> Result<Page<FoodId>, RepositoryError> {
+        let owner = owner.to_string();
+        let theirs = Index {
+            table: &self.table,
+            name: table::BY_OWNER_INDEX,
+            partition: (table::USER_ID, &owner),
+            sort: table::ID,
+            ascending: true,
+        };
+        let id = |item: &Item| read(item, table::ID, FoodId::parse);
+        list(&self.client, &theirs, request, id).await
+    }
+
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
         if current.title.folded() == changed.title.folded() {
             self.update_item(current, changed).await

@@ -16,11 +16,14 @@ use domain::id::{SessionId, TokenId, UserId};
 use domain::repository::RepositoryError;
 use domain::session::{RefreshGrant, Rotation, Session, Superseded, UserAgent};
 use domain::store::SessionStore;
+use futures_util::future::join_all;
 
 use super::error::failed;
 use super::item::{Item, millis, number, read, read_millis, text};
 use super::table::sessions as table;
 
+/// How many sessions are revoked at once.
+const AT_ONCE: usize = 10;
 const IS_CURRENT: &str = "#token = :presented AND refresh_expires_at > :now";
 const ROTATE: &str = "SET #token = :next, issued_at = :issued_at, \
                       refresh_expires_at = :refresh_expires_at, expires_at = :expires_at, \
@@ -37,6 +40,34 @@ impl DynamoDbSessions {
     /// Sessions on this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+
+    /// All items of the user, or of each just what is named.
+    async fn of_user(
+        &self,
+        user: UserId,
+        projection: Option<&str>,
+    ) -> Result<Vec<Item>, RepositoryError> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :user")
+                .expression_attribute_values(":user", text(user.to_string()))
+                .set_projection_expression(projection.map(str::to_owned))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(failed)?;
+            items.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
     }
 }
 
@@ -183,6 +214,34 @@ impl SessionStore for DynamoDbSessions {
             .await
             .map(|_| ())
             .map_err(failed)
+    }
+
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+        let items = self.of_user(user, None).await?;
+        let sessions = items.iter().map(session);
+        let sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
+        let living = sessions
+            .into_iter()
+            .filter(|session| !session.has_expired(now));
+        Ok(living.collect())
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<(), RepositoryError> {
+        let items = self.of_user(user, Some(table::SK)).await?;
+        let ids = items
+            .iter()
+            .map(|item| read(item, table::SK, SessionId::parse));
+        let mut ids: Vec<SessionId> = ids.collect::<Result<_, _>>()?;
+        ids.retain(|id| except != Some(*id));
+        for some in ids.chunks(AT_ONCE) {
+            let revoked = join_all(some.iter().map(|id| self.revoke(user, *id))).await;
+            revoked.into_iter().collect::<Result<(), _>>()?;
+        }
+        Ok(())
     }
 }
 

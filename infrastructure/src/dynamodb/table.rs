@@ -2,16 +2,18 @@
 
 /// Attribute names and item keys of the table of users.
 pub mod users {
-    /// Partition key: `USER#<id>` for an account, `EMAIL#<address>` for the claim on its address.
+    /// Partition key: `USER#<id>` for an account, `EMAIL#<address>` for the claim on its address,
+    /// `LEFT#<id>` for an account that is deleted.
     pub const PK: &str = "pk";
-    /// Global secondary index of all accounts: `directory` (a constant) and `id`.
+    /// Global secondary index of all accounts, and apart of all that are deleted: `directory` (a
+    /// constant each) and `id`.
     pub const DIRECTORY_INDEX: &str = "directory";
     /// Partition key of [`DIRECTORY_INDEX`].
     pub const DIRECTORY: &str = "directory";
     /// Sort key of [`DIRECTORY_INDEX`].
     pub const ID: &str = "id";
     /// What [`DIRECTORY_INDEX`] shows beside its keys: no address, no hash.
-    pub const DIRECTORY_PROJECTION: [&str; 2] = ["first_name", "last_name"];
+    pub const DIRECTORY_PROJECTION: [&str; 3] = ["first_name", "last_name", "left_at"];
 }
 
 /// Attribute names and item keys of the table of foods.

@@ -4,18 +4,22 @@
 //! |---|---|
 //! | `USER#<id>` | `id` `first_name` `last_name` `email` `password_hash` `created_at` (ms) `directory` |
 //! | `EMAIL#<lower-case address>` | `user_id` |
+//!
+//! Somebody whose account is deleted is remembered for a while: `LEFT#<id>` with `id` `left_at` (ms)
+//! `directory`.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::Put;
+use aws_sdk_dynamodb::types::{Delete, Put};
+use domain::clock::Timestamp;
 use domain::id::UserId;
 use domain::page::{Page, PageRequest};
 use domain::password::PasswordHash;
-use domain::repository::{CreateUserError, Credentials, RepositoryError, UserRepository};
+use domain::repository::{CreateUserError, Credentials, Left, RepositoryError, UserRepository};
 use domain::user::{Email, PublicUser, User, UserName};
 
 use super::error::failed;
-use super::item::{Item, millis, read, read_text, text};
+use super::item::{Item, corrupt, millis, read, read_millis, read_text, text};
 use super::page::{Index, list};
 use super::table::users as table;
 use super::transaction;
@@ -24,6 +28,8 @@ const PASSWORD_HASH: &str = "password_hash";
 const USER_ID: &str = "user_id";
 /// The one partition of the directory.
 const EVERYBODY: &str = "USER";
+/// The partition of those who left.
+const LEFT: &str = "LEFT";
 /// What a public user is made of.
 const PUBLIC: &str = "id, first_name, last_name";
 
@@ -38,6 +44,16 @@ impl DynamoDbUsers {
     /// Accounts on this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+
+    fn directory(&self) -> Index<'_> {
+        Index {
+            table: &self.table,
+            name: table::DIRECTORY_INDEX,
+            partition: (table::DIRECTORY, EVERYBODY),
+            sort: table::ID,
+            ascending: true,
+        }
     }
 
     async fn account(
@@ -62,6 +78,10 @@ impl DynamoDbUsers {
 
 fn account_key(id: UserId) -> String {
     format!("USER#{id}")
+}
+
+fn left_key(id: UserId) -> String {
+    format!("LEFT#{id}")
 }
 
 fn claim_key(email: &Email) -> String {
@@ -158,14 +178,7 @@ impl UserRepository for DynamoDbUsers {
         &self,
         request: PageRequest<UserId>,
     ) -> Result<Page<PublicUser>, RepositoryError> {
-        let directory = Index {
-            table: &self.table,
-            name: table::DIRECTORY_INDEX,
-            partition: (table::DIRECTORY, EVERYBODY),
-            sort: table::ID,
-            ascending: true,
-        };
-        list(&self.client, &directory, request, public_user).await
+        list(&self.client, &self.directory(), request, public_user).await
     }
 
     async fn replace_password(
@@ -173,7 +186,7 @@ impl UserRepository for DynamoDbUsers {
         id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<bool, RepositoryError> {
         let updated = self
             .client
             .update_item()
@@ -186,11 +199,70 @@ impl UserRepository for DynamoDbUsers {
             .send()
             .await;
         match updated {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
                 _ => Err(failed(error)),
             },
         }
+    }
+
+    async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), RepositoryError> {
+        let account = self.account(account_key(id), "email", true).await?;
+        let Some(account) = account else {
+            return Ok(());
+        };
+        let email = read(&account, "email", Email::parse)?;
+        let delete = |pk| {
+            Delete::builder()
+                .table_name(&self.table)
+                .key(table::PK, text(pk))
+        };
+        let account = delete(account_key(id)).condition_expression("attribute_exists(pk)");
+        let claim = delete(claim_key(&email))
+            .condition_expression("user_id = :id")
+            .expression_attribute_values(":id", text(id.to_string()));
+        let left = Put::builder()
+            .table_name(&self.table)
+            .item(table::PK, text(left_key(id)))
+            .item(table::ID, text(id.to_string()))
+            .item("left_at", millis(now))
+            .item(table::DIRECTORY, text(LEFT));
+        let items = vec![
+            transaction::delete(account),
+            transaction::delete(claim),
+            transaction::put(left),
+        ];
+        match transaction::write(&self.client, items).await? {
+            transaction::Outcome::Written => Ok(()),
+            // Somebody else was first.
+            refused if refused.refuses(0) => Ok(()),
+            transaction::Outcome::Refused(_) => Err(corrupt("the claim on the address")),
+        }
+    }
+
+    async fn list_left(&self, request: PageRequest<UserId>) -> Result<Page<Left>, RepositoryError> {
+        let everybody_who_left = Index {
+            partition: (table::DIRECTORY, LEFT),
+            ..self.directory()
+        };
+        list(&self.client, &everybody_who_left, request, |item| {
+            Ok(Left {
+                user: read(item, table::ID, UserId::parse)?,
+                at: read_millis(item, "left_at")?,
+            })
+        })
+        .await
+    }
+
+    async fn forget_left(&self, id: UserId) -> Result<(), RepositoryError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key(table::PK, text(left_key(id)))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed)
     }
 }

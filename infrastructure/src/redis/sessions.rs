@@ -6,7 +6,9 @@
 //! | `previous` `rotated_at` | the one before, once there was a refresh |
 //! | `created_at` `user_agent` | |
 //!
-//! The key goes when the session ends. The braces keep a user's sessions on one node of a cluster.
+//! The key goes when the session ends. Which sessions a user has is in a sorted set, `sessions:{<user id>}`:
+//! their ids, by the moment of their end in ms. It goes with the last of them. The braces keep all that is
+//! a user's on one node of a cluster.
 
 use std::collections::HashMap;
 
@@ -20,13 +22,31 @@ use redis::{RedisError, Script, Value, from_redis_value};
 use super::connection::{Connection, InvalidTokenStoreUrl};
 use super::{attempts, operations};
 
+/// What every script that keeps a session ends with: the session is in the user's set until it ends,
+/// and the set is kept as long as any of them.
+const KEEP: &str = r"
+local function keep(session, set, id, expires_at, now, lifetime)
+    redis.call('PEXPIRE', session, lifetime)
+    redis.call('ZADD', set, expires_at, id)
+    redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
+    if redis.call('PTTL', set) < tonumber(lifetime) then redis.call('PEXPIRE', set, lifetime) end
+end
+";
+
+const CREATE: &str = r"
+local id, expires_at, now, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+keep(KEYS[1], KEYS[2], id, expires_at, now, lifetime)
+return 1
+";
+
 /// Compare and swap, as one step: `domain::session` says what each outcome means. Answers
 /// `[outcome, record]`.
 const ROTATE: &str = r"
 local key = KEYS[1]
 local presented, now, grace = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local next_token, next_issued_at, next_expires_at = ARGV[4], ARGV[5], ARGV[6]
-local lifetime = ARGV[7]
+local lifetime, id = ARGV[7], ARGV[8]
 
 local function is_id(text)
     return text and #text == 36 and text:find('^[%x-]+$')
@@ -48,13 +68,14 @@ if token == presented then
         'token', next_token, 'issued_at', next_issued_at, 'expires_at', next_expires_at,
         'previous', presented, 'rotated_at', ARGV[2])
     local record = redis.call('HGETALL', key)
-    redis.call('PEXPIRE', key, lifetime)
+    keep(key, KEYS[2], id, next_expires_at, ARGV[2], lifetime)
     return {'rotated', record}
 end
 if previous == presented and now - rotated_at <= grace then
     return {'repeated', redis.call('HGETALL', key)}
 end
 redis.call('DEL', key)
+redis.call('ZREM', KEYS[2], id)
 return {'reused', {}}
 ";
 
@@ -62,6 +83,7 @@ return {'reused', {}}
 #[derive(Debug, Clone)]
 pub struct RedisSessions {
     pub(super) connection: Connection,
+    create: Script,
     rotate: Script,
     pub(super) count_attempt: Script,
     pub(super) give_back_attempt: Script,
@@ -77,7 +99,8 @@ impl RedisSessions {
     pub fn new(url: &str) -> Result<Self, InvalidTokenStoreUrl> {
         Ok(Self {
             connection: Connection::new(url)?,
-            rotate: Script::new(ROTATE),
+            create: Script::new(&format!("{KEEP}{CREATE}")),
+            rotate: Script::new(&format!("{KEEP}{ROTATE}")),
             count_attempt: Script::new(attempts::COUNT),
             give_back_attempt: Script::new(attempts::GIVE_BACK),
             begin_operation: Script::new(operations::BEGIN),
@@ -88,6 +111,11 @@ impl RedisSessions {
 
 fn key(user: UserId, session: SessionId) -> String {
     format!("session:{{{user}}}:{session}")
+}
+
+/// The set of the user's sessions.
+fn set(user: UserId) -> String {
+    format!("sessions:{{{user}}}")
 }
 
 fn millis_left(expires_at: Timestamp, now: Timestamp) -> i64 {
@@ -185,17 +213,23 @@ fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, Repo
 // What is asked here can all be said twice: see `Connection::ask`.
 impl SessionStore for RedisSessions {
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), RepositoryError> {
-        let key = key(session.user, session.id);
-        let mut transaction = redis::pipe();
-        let transaction = &*transaction
-            .atomic()
-            .hset_multiple(&key, &fields(session))
-            .ignore()
-            .pexpire(&key, millis_left(session.refresh.expires_at, now))
-            .ignore();
+        let mut create = self.create.key(key(session.user, session.id));
+        let create = create
+            .key(set(session.user))
+            .arg(session.id.to_string())
+            .arg(session.refresh.expires_at.unix_millis())
+            .arg(now.unix_millis())
+            .arg(millis_left(session.refresh.expires_at, now));
+        for (name, value) in fields(session) {
+            create.arg(name).arg(value);
+        }
+        let create = &*create;
         self.connection
-            .ask(|mut connection| async move { transaction.query_async(&mut connection).await })
+            .ask(
+                |mut connection| async move { create.invoke_async::<Value>(&mut connection).await },
+            )
             .await
+            .map(|_| ())
             .map_err(failed)
     }
 
@@ -231,13 +265,15 @@ impl SessionStore for RedisSessions {
     ) -> Result<Rotation, RepositoryError> {
         let mut rotate = self.rotate.key(key(user, session));
         let rotate = &*rotate
+            .key(set(user))
             .arg(presented.to_string())
             .arg(now.unix_millis())
             .arg(u64::try_from(REFRESH_GRACE.as_millis()).unwrap_or(u64::MAX))
             .arg(next.token.to_string())
             .arg(next.issued_at.unix_millis())
             .arg(next.expires_at.unix_millis())
-            .arg(millis_left(next.expires_at, now));
+            .arg(millis_left(next.expires_at, now))
+            .arg(session.to_string());
         let answer: Value = self
             .connection
             .ask(|mut connection| async move { rotate.invoke_async(&mut connection).await })
@@ -254,9 +290,77 @@ impl SessionStore for RedisSessions {
     }
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
-        let delete = &redis::Cmd::del(key(user, session));
+        self.remove(user, &[session]).await
+    }
+
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+        let ids = self.ids(user).await?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut records = redis::pipe();
+        for id in &ids {
+            records.hgetall(key(user, *id));
+        }
+        let records = &records;
+        let answer: Value = self
+            .connection
+            .ask(|mut connection| async move { records.query_async(&mut connection).await })
+            .await
+            .map_err(failed)?;
+        let records: Vec<Record> = shaped(answer)?;
+        let mut living = Vec::new();
+        for (id, record) in ids.into_iter().zip(records) {
+            // One that is over may stand in the set for a while.
+            if !record.is_empty() {
+                let session = self::session(user, id, &record)?;
+                living.extend((!session.has_expired(now)).then_some(session));
+            }
+        }
+        Ok(living)
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<(), RepositoryError> {
+        let mut ids = self.ids(user).await?;
+        ids.retain(|id| except != Some(*id));
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.remove(user, &ids).await
+    }
+}
+
+impl RedisSessions {
+    /// The sessions in the user's set.
+    async fn ids(&self, user: UserId) -> Result<Vec<SessionId>, RepositoryError> {
+        let range = &redis::Cmd::zrange(set(user), 0, -1);
+        let answer: Value = self
+            .connection
+            .ask(|mut connection| async move { range.query_async(&mut connection).await })
+            .await
+            .map_err(failed)?;
+        let ids: Vec<String> = shaped(answer)?;
+        let ids = ids.iter().map(|id| SessionId::parse(id));
+        ids.collect::<Result<_, _>>()
+            .map_err(|_| corrupt("id in the set of sessions"))
+    }
+
+    async fn remove(&self, user: UserId, ids: &[SessionId]) -> Result<(), RepositoryError> {
+        let keys: Vec<_> = ids.iter().map(|id| key(user, *id)).collect();
+        let ids: Vec<_> = ids.iter().map(SessionId::to_string).collect();
+        let mut transaction = redis::pipe();
+        let transaction = &*transaction
+            .atomic()
+            .del(keys)
+            .ignore()
+            .zrem(set(user), ids)
+            .ignore();
         self.connection
-            .ask(|mut connection| async move { delete.query_async(&mut connection).await })
+            .ask(|mut connection| async move { transaction.query_async(&mut connection).await })
             .await
             .map_err(failed)
     }

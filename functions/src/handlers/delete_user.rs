@@ -1,0 +1,41 @@
+//! `DELETE /users/me`: the caller leaves, with all that is theirs.
+
+use domain::application::delete_user;
+use domain::clock::SystemClock;
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
+use infrastructure::s3::S3Images;
+use lambda_http::Request;
+
+use crate::auth::Auth;
+use crate::settings::SettingsError;
+use crate::setup::Setup;
+use crate::{ApiError, Handler, Reply, response};
+
+/// See the file.
+pub struct DeleteUser {
+    auth: Auth,
+    users: DynamoDbUsers,
+    foods: DynamoDbFoods,
+    images: S3Images,
+    clock: SystemClock,
+}
+
+impl Handler for DeleteUser {
+    fn new(setup: &Setup) -> Result<Self, SettingsError> {
+        Ok(Self {
+            auth: setup.auth()?,
+            users: setup.users()?,
+            foods: setup.foods()?,
+            images: setup.images()?,
+            clock: setup.clock(),
+        })
+    }
+
+    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+        let user = self.auth.user(self.auth.caller(&request)?).await?;
+        let sessions = &self.auth.sessions;
+        let (users, foods, images) = (&self.users, &self.foods, &self.images);
+        delete_user(users, foods, images, sessions, &self.clock, user).await?;
+        Ok(response::no_content())
+    }
+}
