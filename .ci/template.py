@@ -6,7 +6,7 @@ permissions.json              what each function may do with data, by the name o
                               {"get_food": [{"actions": ["dynamodb:GetItem"], "resources": ["FoodsTable"]}], …}
                               A resource is a logical id, with what follows its ARN: "FoodsTable/index/feed", "ImagesBucket/foods/*".
 permissions.token-store.json  the same where TokenStoreUrl is set
-functions.json                {"get_food": {"route": "GET /food/{food_id}", "memory": 512, "timeout": 10,
+functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule), "memory": 512, "timeout": 10,
                               "variables": {"FOODS_TABLE": "FoodsTable", …}}, …}
                               A variable that names a resource has its logical id, one from a parameter the parameter's default.
 functions.token-store.json    the same where TokenStoreUrl and AcceptedSecret are set
@@ -152,7 +152,7 @@ def permissions(template):
             for action in actions:
                 assert re.fullmatch(r"(dynamodb|s3):[A-Za-z]+", action), f"{name} may {action}"
             for resource in resources:
-                assert re.fullmatch(r"\w+Table(/index/\w+)?|ImagesBucket/foods/\*", resource), f"{name} may reach {resource}"
+                assert re.fullmatch(r"\w+Table(/index/\w+)?|ImagesBucket(/foods/\*)?", resource), f"{name} may reach {resource}"
             found[name].append({"actions": sorted(actions), "resources": sorted(resources)})
     return found
 
@@ -167,10 +167,17 @@ def routes(template):
             yield re.search(r"functions/(\w+)Function/", integration["uri"])[1], f"{method.upper()} {path}"
 
 
+def schedules(template):
+    """Which function is called when, without a request."""
+    for rule in template.resources("AWS::Events::Rule").values():
+        (target,) = rule["Targets"]
+        yield target["Arn"].removesuffix("Function"), rule["ScheduleExpression"]
+
+
 def described_functions(template):
     lambdas = template.resources("AWS::Lambda::Function")
-    route = dict(routes(template))
-    assert len(route) == len(lambdas), "a route for each function"
+    route = dict(routes(template)) | dict(schedules(template))
+    assert len(route) == len(lambdas), "a route or a schedule for each function"
     return {
         name: {
             "route": route[stem],

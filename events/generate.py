@@ -292,6 +292,15 @@ EVENTS = {
     ),
 }
 
+# What EventBridge sends.
+EVENTS["sweep_images"] = {
+    "version": "0", "id": "01990000-0000-4000-8000-00000000e001",
+    "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",
+    "time": "2026-09-21T14:13:20Z", "region": "us-east-1",
+    "resources": ["arn:aws:events:us-east-1:123456789012:rule/food-app-sweep-images"],
+    "detail": {},
+}
+
 if __name__ == "__main__":
     for old in FOLDER.glob("*.json"):
         old.unlink()

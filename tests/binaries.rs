@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use functions::routes::ROUTES;
+use functions::routes::{ROUTES, SCHEDULED};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ macro_rules! binaries {
     };
 }
 
-const BINARIES: [(&str, &str); 16] = binaries!(
+const BINARIES: [(&str, &str); 17] = binaries!(
     "create_user",
     "list_users",
     "get_user",
@@ -33,6 +33,7 @@ const BINARIES: [(&str, &str); 16] = binaries!(
     "get_food",
     "update_food",
     "delete_food",
+    "sweep_images",
 );
 
 /// The path of the function's binary.
@@ -42,11 +43,10 @@ pub(crate) fn binary(name: &str) -> &'static str {
 }
 
 #[test]
-fn there_is_one_binary_for_each_route() {
-    assert_eq!(
-        BINARIES.map(|(name, _)| name),
-        ROUTES.map(|route| route.name)
-    );
+fn there_is_one_binary_for_each_function() {
+    let routed = ROUTES.map(|route| route.name);
+    let all: Vec<_> = routed.into_iter().chain(SCHEDULED).collect();
+    assert_eq!(BINARIES.map(|(name, _)| name).to_vec(), all);
 }
 
 #[tokio::test]
@@ -92,7 +92,8 @@ async fn every_binary_answers_its_events() {
 
 #[tokio::test]
 async fn every_binary_answers_nonsense_with_a_400() {
-    for (name, binary) in BINARIES {
+    for route in ROUTES {
+        let (name, binary) = (route.name, binary(route.name));
         let scene = Scene::set().await;
         let mut running = Function::start(binary, &scene.settings).await;
         let answer = running.invoke("{\"version\":\"2.0\"}").await;
@@ -120,6 +121,7 @@ async fn a_missing_setting_stops_each_binary_with_its_name() {
         ("get_food", "IMAGE_BASE_URL"),
         ("update_food", "IMAGES_BUCKET"),
         ("delete_food", "FOODS_TABLE"),
+        ("sweep_images", "IMAGES_BUCKET"),
     ] {
         let settings: Vec<_> = scene
             .settings

@@ -5,14 +5,15 @@ use std::process::Command;
 
 use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement};
 use engines::shared::Engines;
-use functions::Handler;
 use functions::handlers::{
     ChangePassword, CreateFood, CreateUser, DeleteFood, DeleteUser, EndSession, EndSessions,
-    GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, Refresh, UpdateFood,
+    GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, Refresh, SweepImages,
+    UpdateFood,
 };
-use functions::routes::ROUTES;
+use functions::routes::{ROUTES, SCHEDULED};
 use functions::settings::{Settings, SettingsError};
 use functions::setup::Setup;
+use functions::{Handler as _, Scheduled as _};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -36,8 +37,13 @@ fn routes_of_the_code() -> Routes {
 fn the_template_has_the_routes_of_the_code() {
     let template = template("functions");
     let functions = template.as_object().unwrap();
+    let has_route = |name: &&String| !SCHEDULED.contains(&name.as_str());
+    for name in SCHEDULED {
+        assert_eq!(functions[name]["route"], "rate(1 day)");
+    }
     let routes: Routes = functions
         .iter()
+        .filter(|(name, _)| has_route(name))
         .map(|(name, function)| (name.clone(), function["route"].as_str().unwrap().to_owned()))
         .collect();
     assert_eq!(routes, routes_of_the_code());
@@ -172,7 +178,7 @@ async fn the_gateway_at_home_has_the_cors_of_the_template() {
 
 /// Every setting with a value that is right, and one that is wrong: nothing, where any text is
 /// right.
-const SETTINGS: [(&str, &str, &str); 20] = [
+const SETTINGS: [(&str, &str, &str); 21] = [
     ("USERS_TABLE", "users", ""),
     ("FOODS_TABLE", "foods", ""),
     ("SESSIONS_TABLE", "sessions", ""),
@@ -199,19 +205,20 @@ const SETTINGS: [(&str, &str, &str); 20] = [
     ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "10", "many"),
     ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "50", "many"),
     ("ATTEMPT_WINDOW_SECONDS", "900", "long"),
+    ("ORPHAN_MIN_AGE_SECONDS", "86400", "old"),
     ("MAX_IMAGE_BYTES", "8192000", "large"),
     ("ALLOWED_ORIGIN", "*", ""),
 ];
 
 /// The settings that a function reads: those that stop it when they are wrong.
-fn read_by<H: Handler>() -> BTreeSet<String> {
+fn read_by<T>(make: impl Fn(&Setup) -> Result<T, SettingsError>) -> BTreeSet<String> {
     let aws = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    let new = |wrong: Option<&str>| -> Result<H, SettingsError> {
+    let new = |wrong: Option<&str>| -> Result<T, SettingsError> {
         let values = SETTINGS
             .map(|(name, right, bad)| (name, if wrong == Some(name) { bad } else { right }));
         let all = aws.map(|name| (name, "x")).into_iter().chain(values);
         let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        H::new(&Setup::new(Settings::new(all))?)
+        make(&Setup::new(Settings::new(all))?)
     };
     assert!(new(None).is_ok());
     let stops = |name| new(Some(name)).is_err_and(|error| error.name == name);
@@ -229,22 +236,23 @@ fn the_template_gives_each_function_the_settings_that_it_reads() {
     // Some are set only where sessions are on a server of their own, or secrets are rotated.
     let templates = ["functions", "functions.token-store"].map(template);
     for (name, read) in [
-        ("create_user", read_by::<CreateUser>()),
-        ("list_users", read_by::<ListUsers>()),
-        ("get_user", read_by::<GetUser>()),
-        ("change_password", read_by::<ChangePassword>()),
-        ("delete_user", read_by::<DeleteUser>()),
-        ("list_sessions", read_by::<ListSessions>()),
-        ("end_session", read_by::<EndSession>()),
-        ("end_sessions", read_by::<EndSessions>()),
-        ("login", read_by::<Login>()),
-        ("logout", read_by::<Logout>()),
-        ("refresh", read_by::<Refresh>()),
-        ("create_food", read_by::<CreateFood>()),
-        ("list_food", read_by::<ListFood>()),
-        ("get_food", read_by::<GetFood>()),
-        ("update_food", read_by::<UpdateFood>()),
-        ("delete_food", read_by::<DeleteFood>()),
+        ("create_user", read_by(CreateUser::new)),
+        ("list_users", read_by(ListUsers::new)),
+        ("get_user", read_by(GetUser::new)),
+        ("change_password", read_by(ChangePassword::new)),
+        ("delete_user", read_by(DeleteUser::new)),
+        ("list_sessions", read_by(ListSessions::new)),
+        ("end_session", read_by(EndSession::new)),
+        ("end_sessions", read_by(EndSessions::new)),
+        ("login", read_by(Login::new)),
+        ("logout", read_by(Logout::new)),
+        ("refresh", read_by(Refresh::new)),
+        ("create_food", read_by(CreateFood::new)),
+        ("list_food", read_by(ListFood::new)),
+        ("get_food", read_by(GetFood::new)),
+        ("update_food", read_by(UpdateFood::new)),
+        ("delete_food", read_by(DeleteFood::new)),
+        ("sweep_images", read_by(SweepImages::new)),
     ] {
         let variables = |template: &Value| template[name]["variables"].as_object().unwrap().clone();
         let given: BTreeSet<String> = templates

@@ -23,5 +23,6 @@ mod races;
 mod round_trips;
 mod sessions;
 mod support;
+mod sweep;
 mod throttle;
 mod users;

@@ -2,6 +2,7 @@
 //! calls that the real binary makes while it answers its events.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use engines::Valkey;
@@ -88,8 +89,8 @@ impl Recorded {
             .collect()
     }
 
-    /// Gives Eve a password hash from before the migration.
-    async fn migrate_eve(&self) {
+    /// The engine itself, to bring about what no event does.
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let setting = |name| setting(&self.scene, name).to_owned();
         let aws = Aws::new(AwsSettings {
             region: setting("AWS_REGION"),
@@ -100,12 +101,16 @@ impl Recorded {
             s3_endpoint: None,
             ca_bundle: None,
         });
+        aws.unwrap().dynamodb()
+    }
+
+    /// Gives Eve a password hash from before the migration.
+    async fn migrate_eve(&self) {
         // "U*U", from the test vectors of crypt_blowfish.
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        aws.unwrap()
-            .dynamodb()
+        self.dynamodb()
             .update_item()
-            .table_name(setting("USERS_TABLE"))
+            .table_name(setting(&self.scene, "USERS_TABLE"))
             .key("pk", AttributeValue::S(format!("USER#{EVE}")))
             .update_expression("SET password_hash = :hash")
             .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
@@ -174,15 +179,49 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
     grants
 }
 
+/// All that the scheduled function does: Eve left long ago, and her food is still there.
+async fn swept(more: &[(&str, &str)]) -> Grants {
+    let settings = [more, &[("ORPHAN_MIN_AGE_SECONDS", "1")]].concat();
+    let recorded = Recorded::scene(&settings).await;
+    let setting = |name| setting(&recorded.scene, name).to_owned();
+    let text = |text: String| AttributeValue::S(text);
+    recorded
+        .dynamodb()
+        .put_item()
+        .table_name(setting("USERS_TABLE"))
+        .item("pk", text(format!("LEFT#{EVE}")))
+        .item("id", text(EVE.to_owned()))
+        .item("directory", text("LEFT".to_owned()))
+        .item("left_at", AttributeValue::N("0".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    let mut running = recorded.start("sweep_images").await;
+    let mut grants = Grants::new();
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let report = running.invoke(&event("sweep_images")).await;
+        grants.extend(recorded.grants(&recorded.take()));
+        // Until the picture that is left is old enough to be looked at.
+        if report["listed"] == 1 && report["young"] == 0 {
+            return grants;
+        }
+        assert!(Instant::now() < patience, "{report}");
+    }
+}
+
 async fn assert_exact(permissions: &str, more: &[(&str, &str)]) {
     let permissions = template(permissions);
+    let mut all = vec![("sweep_images", swept(more).await)];
     for route in ROUTES {
-        let granted = granted(&permissions, route.name);
-        let done = done(route.name, more).await;
+        all.push((route.name, done(route.name, more).await));
+    }
+    for (name, done) in all {
+        let granted = granted(&permissions, name);
         let refused: Vec<_> = done.difference(&granted).collect();
-        assert!(refused.is_empty(), "{} does {refused:?}", route.name);
+        assert!(refused.is_empty(), "{name} does {refused:?}");
         let unused: Vec<_> = granted.difference(&done).collect();
-        assert!(unused.is_empty(), "{} never does {unused:?}", route.name);
+        assert!(unused.is_empty(), "{name} never does {unused:?}");
     }
 }
 

@@ -36,9 +36,9 @@ impl Throttled {
     }
 
     /// Once with sessions on `DynamoDB`, once on a Redis-compatible server.
-    async fn both(more: &[(&str, &str)]) -> [Self; 2] {
+    async fn both(more: &[(&str, &str)]) -> Vec<Self> {
         let valkey = Valkey::start().expect("a Valkey or Redis server");
-        [
+        vec![
             Self::on(None, more).await,
             Self::on(Some(valkey), more).await,
         ]
@@ -222,13 +222,13 @@ async fn after_the_window_everybody_may_try_again() {
 
 #[tokio::test]
 async fn no_address_is_written_into_the_store() {
-    let [on_dynamodb, on_redis] = Box::pin(Throttled::both(&[])).await;
-    for throttled in [&on_dynamodb, &on_redis] {
+    let both = Box::pin(Throttled::both(&[])).await;
+    for throttled in &both {
         throttled
             .log_in("203.0.113.7", "ada@example.com", WRONG)
             .await;
     }
-    let url = on_redis.valkey.as_ref().unwrap().url();
+    let url = both[1].valkey.as_ref().unwrap().url();
     let client = redis::Client::open(url).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let keys: Vec<String> = redis::cmd("KEYS")

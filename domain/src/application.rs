@@ -22,6 +22,7 @@ mod list_users;
 mod login;
 mod logout;
 mod refresh;
+mod sweep_images;
 mod throttle;
 mod update_food;
 
@@ -49,5 +50,6 @@ pub use login::{
 };
 pub use logout::logout;
 pub use refresh::{RefreshError, refresh};
+pub use sweep_images::{SweepError, Swept, sweep_images};
 pub use throttle::{Admitted, ThrottleError, admit};
 pub use update_food::{FoodChange, UpdateFoodError, update_food};

@@ -312,6 +312,13 @@ impl ImageKey {
             .ok_or(InvalidImageKey)
     }
 
+    /// Whose picture it is, or was to be.
+    pub fn food(&self) -> FoodId {
+        let mut parts = self.0.split('/');
+        let id = parts.nth(1).and_then(|id| FoodId::parse(id).ok());
+        id.expect("a key is made with an id, or read with one")
+    }
+
     /// The key as the store and the URL have it.
     pub fn as_str(&self) -> &str {
         &self.0

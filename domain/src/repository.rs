@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::clock::Timestamp;
 use crate::food::Food;
 use crate::id::{FoodId, UserId};
+use crate::image::ImageKey;
 use crate::page::{Page, PageRequest};
 use crate::password::PasswordHash;
 use crate::user::{Email, PublicUser, User};
@@ -155,6 +156,10 @@ pub trait FoodRepository {
 
     /// All foods, newest first.
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError>;
+
+    /// The pictures of those of these foods that there are, in any order. Sees every save made
+    /// before: for deciding.
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError>;
 
     /// The foods of one user, oldest first. May lag behind by moments.
     async fn list_by_owner(

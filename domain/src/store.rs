@@ -50,6 +50,15 @@ pub trait SessionStore {
     ) -> Result<(), RepositoryError>;
 }
 
+/// Something that is kept where pictures are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    /// Under which key.
+    pub key: String,
+    /// Since when.
+    pub stored_at: Timestamp,
+}
+
 /// Where pictures are kept.
 pub trait ImageStore {
     /// Keeps the picture under the key, with its type.
@@ -57,6 +66,10 @@ pub trait ImageStore {
 
     /// Removes the picture; succeeds when it is already gone.
     async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError>;
+
+    /// Some of what is kept, whoever put it there, in the order of keys and from the one that follows
+    /// `after`. Empty where nothing follows.
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredImage>, RepositoryError>;
 }
 
 /// What clients asked for with an idempotency key, and what they were answered.

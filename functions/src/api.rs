@@ -4,8 +4,10 @@
 use crate::event::{Handler, answer};
 use crate::handlers::{
     ChangePassword, CreateFood, CreateUser, DeleteFood, DeleteUser, EndSession, EndSessions,
-    GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, Refresh, UpdateFood,
+    GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, Refresh, SweepImages,
+    UpdateFood,
 };
+use crate::scheduled::Scheduled as _;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
 
@@ -27,6 +29,7 @@ pub struct Api {
     get_food: GetFood,
     update_food: UpdateFood,
     delete_food: DeleteFood,
+    sweep_images: SweepImages,
 }
 
 impl Api {
@@ -50,6 +53,7 @@ impl Api {
             get_food: GetFood::new(setup)?,
             update_food: UpdateFood::new(setup)?,
             delete_food: DeleteFood::new(setup)?,
+            sweep_images: SweepImages::new(setup)?,
         })
     }
 
@@ -76,5 +80,12 @@ impl Api {
             _ => return None,
         };
         Some(serde_json::to_string(&response).expect("our headers are text"))
+    }
+
+    /// Does once what the clock has done every day: removes pictures without a food.
+    pub async fn sweep_images(&self) {
+        if let Err(error) = self.sweep_images.run().await {
+            tracing::warn!(error, "pictures are not swept");
+        }
     }
 }

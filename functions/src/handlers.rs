@@ -19,6 +19,7 @@ mod list_users;
 mod login;
 mod logout;
 mod refresh;
+mod sweep_images;
 mod update_food;
 mod user_body;
 
@@ -37,4 +38,5 @@ pub use list_users::ListUsers;
 pub use login::Login;
 pub use logout::Logout;
 pub use refresh::Refresh;
+pub use sweep_images::SweepImages;
 pub use update_food::UpdateFood;

@@ -21,6 +21,8 @@ mod request;
 mod response;
 /// The routes of the API.
 pub mod routes;
+/// Functions that no request calls, but the clock.
+pub mod scheduled;
 mod serve;
 /// What the environment tells a function.
 pub mod settings;
@@ -31,4 +33,5 @@ pub use error::ApiError;
 pub use event::Handler;
 pub use lambda_runtime::Error;
 pub use response::Reply;
-pub use serve::serve;
+pub use scheduled::Scheduled;
+pub use serve::{serve, serve_scheduled};

@@ -46,3 +46,6 @@ pub const ROUTES: [Route; 16] = [
     route("update_food", "PUT", "/food/{food_id}", true),
     route("delete_food", "DELETE", "/food/{food_id}", true),
 ];
+
+/// Functions without a route, which the clock calls.
+pub const SCHEDULED: [&str; 1] = ["sweep_images"];

@@ -4,27 +4,18 @@ use std::time::Duration;
 
 use domain::clock::{Clock as _, SystemClock, Timestamp};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use serde::de::IgnoredAny;
 use tokio::task::yield_now;
 
 use crate::event::{Event, Handler, answer, answer_within};
+use crate::scheduled::Scheduled;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
 
 /// Starts the log, makes the function from the environment, and answers events until Lambda ends
 /// the process. A setting that is missing or wrong ends it at once, with the setting's name.
 pub async fn serve<H: Handler>() -> Result<(), Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::INFO)
-        .with_target(false)
-        .without_time() // CloudWatch has it
-        .init();
-    let setup = Setup::new(Settings::from_env()).inspect_err(tell)?;
-    setup.connect();
-    // Connecting begins here, and goes on while the rest is made ready.
-    yield_now().await;
-    let handler = H::new(&setup).inspect_err(tell)?;
-    let handler = &handler;
+    let handler = &start(H::new).await?;
     // The runtime puts each call into a span with its request id.
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let LambdaEvent { payload, context } = event;
@@ -34,6 +25,35 @@ pub async fn serve<H: Handler>() -> Result<(), Error> {
         })
     }))
     .await
+}
+
+/// The same for a function that the clock calls. What fails, Lambda hears of.
+pub async fn serve_scheduled<S: Scheduled>() -> Result<(), Error> {
+    let scheduled = &start(S::new).await?;
+    lambda_runtime::run(service_fn(|_: LambdaEvent<IgnoredAny>| async move {
+        let report = Box::pin(scheduled.run()).await;
+        match &report {
+            Ok(report) => tracing::info!(?report, "done"),
+            Err(error) => tracing::error!(error, "failed"),
+        }
+        report
+    }))
+    .await
+}
+
+/// The part that all have: the log, the settings, and connecting, which goes on while the rest is
+/// made ready.
+async fn start<T>(new: impl FnOnce(&Setup) -> Result<T, SettingsError>) -> Result<T, Error> {
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::INFO)
+        .with_target(false)
+        .without_time() // CloudWatch has it
+        .init();
+    let setup = Setup::new(Settings::from_env()).inspect_err(tell)?;
+    setup.connect();
+    yield_now().await;
+    Ok(new(&setup).inspect_err(tell)?)
 }
 
 /// What it takes to give an answer back before Lambda ends the process.

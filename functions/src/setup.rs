@@ -131,6 +131,14 @@ impl Setup {
         Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
+    /// `ORPHAN_MIN_AGE_SECONDS`
+    pub fn orphan_min_age(&self) -> Result<Duration, SettingsError> {
+        let seconds = self
+            .settings
+            .number("ORPHAN_MIN_AGE_SECONDS", A_DAY, 1..=365 * A_DAY)?;
+        Ok(Duration::from_secs(seconds))
+    }
+
     /// `PASSWORD_MIN_LENGTH`
     pub fn password_policy(&self) -> Result<PasswordPolicy, SettingsError> {
         let min_chars = self.settings.number("PASSWORD_MIN_LENGTH", 8, 1..=128)?;

@@ -53,6 +53,7 @@ Settings come from the environment; what is missing is filled in for this machin
   SIGN_UP_ATTEMPTS_PER_ACCOUNT, SIGN_UP_ATTEMPTS_PER_ADDRESS
                              attempts to sign up in a window [10, 50]
   ATTEMPT_WINDOW_SECONDS     how long a window is [900]
+  ORPHAN_MIN_AGE_SECONDS     how old a picture without a food is when it is removed [86400]
   ALLOWED_ORIGIN             origins that may call the API, with commas between them [*]
   TOKEN_STORE_URL            redis:// or rediss:// URL that keeps sessions [empty: the database]
   ACCESS_TOKEN_TTL_SECONDS   how long an access token lives [900]

@@ -17,7 +17,7 @@ pub const JSON_FILE: &str = "env.json";
 ///
 /// `AWS_CA_BUNDLE` is not: nothing here is behind TLS, and to other AWS tools of the same shell an
 /// empty one means that no certificate is checked.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -43,6 +43,7 @@ const NAMES: [&str; 25] = [
     "SIGN_UP_ATTEMPTS_PER_ACCOUNT",
     "SIGN_UP_ATTEMPTS_PER_ADDRESS",
     "ATTEMPT_WINDOW_SECONDS",
+    "ORPHAN_MIN_AGE_SECONDS",
 ];
 
 /// Settings by name, in the order of the README.
@@ -63,6 +64,13 @@ impl Environment {
             let _ = writeln!(lines, "export {name}='{value}'");
         }
         lines
+    }
+
+    /// For a process that is started: those that say something, by name.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let set = self.0.iter().filter(|(_, value)| !value.is_empty());
+        set.map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect()
     }
 
     /// For `sam local invoke --env-vars`.

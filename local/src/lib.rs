@@ -24,6 +24,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engines::dynamodb::DynamoDbError;
 use engines::s3::S3Error;
@@ -268,6 +269,7 @@ impl Local {
                 dir.write(environment::JSON_FILE, environment.json().as_bytes())?;
             }
         }
+        let api = Arc::clone(&gateway.api);
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             base_url,
@@ -275,7 +277,12 @@ impl Local {
             environment,
             aws,
             stop,
-            server: tokio::spawn(Arc::new(gateway).run(listener, stopped)),
+            server: tokio::spawn(async move {
+                tokio::select! {
+                    () = Arc::new(gateway).run(listener, stopped) => {}
+                    () = sweep(api) => {}
+                }
+            }),
             engines,
         })
     }
@@ -313,6 +320,15 @@ impl Local {
         let _ = server.await;
         // They wait for their threads.
         let _ = tokio::task::spawn_blocking(move || drop(engines)).await;
+    }
+}
+
+/// What `EventBridge` does once a day, as often as suits one machine.
+async fn sweep(api: Arc<Api>) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        hourly.tick().await;
+        api.sweep_images().await;
     }
 }
 

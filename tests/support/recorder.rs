@@ -232,6 +232,12 @@ fn dynamodb(operation: &str, input: &Value) -> Call {
                 (action, table(item))
             })
             .collect(),
+        "BatchGetItem" => input["RequestItems"]
+            .as_object()
+            .expect("tables")
+            .keys()
+            .map(|table| ("dynamodb:BatchGetItem".to_owned(), table.clone()))
+            .collect(),
         operation => {
             let resource = match input["IndexName"].as_str() {
                 Some(index) => format!("{}/index/{index}", table(input)),
@@ -250,13 +256,18 @@ fn dynamodb(operation: &str, input: &Value) -> Call {
 }
 
 fn s3(request: &Parts) -> Call {
+    let resource = request.uri.path().trim_matches('/').to_owned();
+    let is_list = request
+        .uri
+        .query()
+        .is_some_and(|query| query.contains("list-type=2"));
     let operation = match request.method {
+        Method::GET if is_list => "ListBucket",
         Method::PUT => "PutObject",
         Method::GET | Method::HEAD => "GetObject",
         Method::DELETE => "DeleteObject",
         _ => panic!("an operation of S3 that no permission is known for: {request:?}"),
     };
-    let resource = request.uri.path().trim_start_matches('/').to_owned();
     Call {
         operation: operation.to_owned(),
         grants: vec![(format!("s3:{operation}"), resource)],

@@ -78,10 +78,22 @@ impl Function {
     /// What the function answers to the event, as API Gateway gets it.
     pub(crate) async fn invoke(&mut self, event: &str) -> Value {
         self.events.send(event.to_owned()).expect("the API listens");
-        let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
-        let (path, answer) = answer.expect("an answer in time").expect("an answer");
+        let (path, answer) = self.answer().await;
         assert!(path.ends_with("/response"), "{path}: {answer}");
         answer
+    }
+
+    /// What the function tells Lambda of the event that it could not do.
+    pub(crate) async fn fail(&mut self, event: &str) -> Value {
+        self.events.send(event.to_owned()).expect("the API listens");
+        let (path, answer) = self.answer().await;
+        assert!(path.ends_with("/error"), "{path}: {answer}");
+        answer
+    }
+
+    async fn answer(&mut self) -> (String, Value) {
+        let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
+        answer.expect("an answer in time").expect("an answer")
     }
 
     /// The most memory that the process has had at once so far, in bytes: `VmHWM` of proc(5).

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::SignedIn;
 use crate::food::{Expected, Food};
+use crate::id::UserId;
 use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
 
@@ -39,7 +40,18 @@ pub async fn delete_food(
     found: Option<Food>,
     expected: &Expected,
 ) -> Result<(), DeleteFoodError> {
-    let deleted = delete(foods, who, found, expected).await?;
+    remove(foods, images, who.user, found, expected).await
+}
+
+/// The same for whoever it is that may.
+pub(super) async fn remove(
+    foods: &impl FoodRepository,
+    images: &impl ImageStore,
+    owner: UserId,
+    found: Option<Food>,
+    expected: &Expected,
+) -> Result<(), DeleteFoodError> {
+    let deleted = delete(foods, owner, found, expected).await?;
     // The food is gone; a picture left behind harms nobody.
     let _ = images.delete(&deleted.image).await;
     Ok(())
@@ -47,11 +59,11 @@ pub async fn delete_food(
 
 async fn delete(
     foods: &impl FoodRepository,
-    who: SignedIn,
+    owner: UserId,
     found: Option<Food>,
     expected: &Expected,
 ) -> Result<Food, DeleteFoodError> {
-    let mut food = own(found, who)?;
+    let mut food = own(found, owner)?;
     for _ in 0..MAX_ATTEMPTS {
         if !expected.includes(food.version) {
             return Err(DeleteFoodError::Stale);
@@ -59,7 +71,7 @@ async fn delete(
         match foods.delete(&food).await {
             Ok(()) => return Ok(food),
             Err(repository::DeleteFoodError::Changed) => {
-                food = own(foods.find_latest(food.id).await?, who)?;
+                food = own(foods.find_latest(food.id).await?, owner)?;
             }
             Err(repository::DeleteFoodError::Repository(error)) => {
                 // Perhaps only the answer was lost.
@@ -73,9 +85,9 @@ async fn delete(
     Err(DeleteFoodError::Busy)
 }
 
-fn own(found: Option<Food>, who: SignedIn) -> Result<Food, DeleteFoodError> {
+fn own(found: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
     let food = found.ok_or(DeleteFoodError::NotFound)?;
-    if food.creator.id == who.user {
+    if food.creator.id == owner {
         Ok(food)
     } else {
         Err(DeleteFoodError::NotOwner)
@@ -86,7 +98,7 @@ fn own(found: Option<Food>, who: SignedIn) -> Result<Food, DeleteFoodError> {
 mod tests {
     use super::*;
     use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
-    use crate::id::{FoodId, UserId};
+    use crate::id::FoodId;
     use crate::testing::{MemoryFoods, MemoryImages, sample};
 
     async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> Food {

@@ -4,10 +4,10 @@ use futures_util::future::join_all;
 use thiserror::Error;
 
 use super::SignedIn;
-use super::delete_food::{DeleteFoodError, delete_food};
+use super::delete_food::{DeleteFoodError, remove};
 use crate::clock::Clock;
 use crate::food::Expected;
-use crate::id::FoodId;
+use crate::id::{FoodId, UserId};
 use crate::page::{PageRequest, PageSize};
 use crate::repository::{FoodRepository, RepositoryError, UserRepository};
 use crate::store::{ImageStore, SessionStore};
@@ -38,40 +38,49 @@ pub async fn delete_user(
     clock: &impl Clock,
     who: SignedIn,
 ) -> Result<(), DeleteUserError> {
-    let mut after = None;
-    loop {
-        let request = PageRequest {
-            after,
-            size: PageSize::default(),
-        };
-        let page = foods.list_by_owner(who.user, request).await?;
-        for some in page.items.chunks(AT_ONCE) {
-            let deleted = some
-                .iter()
-                .map(|id| Box::pin(take_back(foods, images, who, *id)));
-            let deleted = join_all(deleted).await;
-            deleted.into_iter().collect::<Result<(), _>>()?;
-        }
-        after = page.items.last().copied();
-        if !page.more {
-            break;
-        }
-    }
+    delete_foods(foods, images, who.user).await?;
     users.delete(who.user, clock.now()).await?;
     // From here on nobody signs in: what was begun before is ended here, or by the login itself.
     sessions.revoke_all(who.user, Some(who.session)).await?;
     Ok(sessions.revoke(who.user, who.session).await?)
 }
 
+/// Deletes all foods of the user, with their pictures.
+pub(super) async fn delete_foods(
+    foods: &impl FoodRepository,
+    images: &impl ImageStore,
+    owner: UserId,
+) -> Result<(), DeleteUserError> {
+    let mut after = None;
+    loop {
+        let request = PageRequest {
+            after,
+            size: PageSize::default(),
+        };
+        let page = foods.list_by_owner(owner, request).await?;
+        for some in page.items.chunks(AT_ONCE) {
+            let deleted = some
+                .iter()
+                .map(|id| Box::pin(take_back(foods, images, owner, *id)));
+            let deleted = join_all(deleted).await;
+            deleted.into_iter().collect::<Result<(), _>>()?;
+        }
+        after = page.items.last().copied();
+        if !page.more {
+            return Ok(());
+        }
+    }
+}
+
 /// The list may lag behind: what is gone is gone.
 async fn take_back(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
-    who: SignedIn,
+    owner: UserId,
     id: FoodId,
 ) -> Result<(), DeleteUserError> {
     let found = foods.find_latest(id).await?;
-    match delete_food(foods, images, who, found, &Expected::Any).await {
+    match remove(foods, images, owner, found, &Expected::Any).await {
         Ok(()) | Err(DeleteFoodError::NotFound | DeleteFoodError::NotOwner) => Ok(()),
         Err(DeleteFoodError::Stale | DeleteFoodError::Busy) => Err(DeleteUserError::Busy),
         Err(DeleteFoodError::Repository(error)) => Err(error.into()),

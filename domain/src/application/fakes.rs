@@ -15,7 +15,7 @@ use crate::repository::{
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
-use crate::store::{AttemptStore, ImageStore, SessionStore};
+use crate::store::{AttemptStore, ImageStore, SessionStore, StoredImage};
 use crate::testing::{MemoryFoods, PlainSigner, sample};
 use crate::token::{Claims, Lifetimes, SignError, TokenError, TokenIssuer, TokenSigner};
 use crate::user::{Email, PublicUser, User};
@@ -136,6 +136,10 @@ impl FoodRepository for Down {
         Err(unavailable())
     }
 
+    async fn find_images(&self, _: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError> {
+        Err(unavailable())
+    }
+
     async fn list_by_owner(
         &self,
         _: UserId,
@@ -197,6 +201,10 @@ impl ImageStore for Down {
     }
 
     async fn delete(&self, _: &ImageKey) -> Result<(), RepositoryError> {
+        Err(unavailable())
+    }
+
+    async fn list(&self, _: Option<&str>) -> Result<Vec<StoredImage>, RepositoryError> {
         Err(unavailable())
     }
 }
@@ -270,6 +278,11 @@ where
 
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
         self.foods.list(page).await
+    }
+
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError> {
+        (self.meddle)(Step::Find).await?;
+        self.foods.find_images(ids).await
     }
 
     async fn list_by_owner(

@@ -349,6 +349,24 @@ async fn foods_by_owner(foods: &impl FoodRepository) {
         }
     }
     assert_eq!(seen, hers);
+
+    // Their pictures, of those that there are.
+    let unknown = FoodId::new(sample::moment());
+    let mut wanted = vec![unknown, hers[2], hers[0]];
+    let mut found = foods.find_images(&wanted).await.expect("found");
+    found.sort_by_key(ImageKey::food);
+    let mut expected = Vec::new();
+    for id in [hers[0], hers[2]] {
+        let food = foods.find_latest(id).await.expect("found");
+        expected.push(food.expect("a food").image);
+    }
+    assert_eq!(found, expected);
+    wanted.clear();
+    assert_eq!(foods.find_images(&wanted).await.expect("asked"), []);
+    let many: Vec<_> = (0..250).map(|_| FoodId::new(sample::moment())).collect();
+    let many: Vec<_> = many.into_iter().chain(hers.clone()).collect();
+    let found = foods.find_images(&many).await.expect("asked");
+    assert_eq!(found.len(), hers.len());
 }
 
 /// Of many who want one title, or one version, at once, one gets it.
@@ -758,4 +776,25 @@ pub async fn image_store(images: &impl ImageStore, is_there: impl AsyncFn(&Image
         assert!(!is_there(&food.image).await);
     }
     assert!(is_there(&other).await);
+
+    // What is kept is listed once, in the order of keys, however much there is.
+    let mut keys = vec![other.as_str().to_owned()];
+    for _ in 0..20 {
+        let key = sample::food(&sample::public_user(sample::moment())).image;
+        images.put(&key, &sample::image()).await.expect("kept");
+        keys.push(key.as_str().to_owned());
+    }
+    keys.sort_unstable();
+    let mut listed: Vec<String> = Vec::new();
+    loop {
+        let after = listed.last().map(String::as_str);
+        let some = images.list(after).await.expect("listed");
+        if some.is_empty() {
+            break;
+        }
+        listed.extend(some.into_iter().map(|stored| stored.key));
+    }
+    assert_eq!(listed, keys);
+    let middle = images.list(Some(&keys[10])).await.expect("listed");
+    assert_eq!(middle[0].key, keys[11]);
 }

@@ -18,7 +18,7 @@ use crate::repository::{
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
-use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore};
+use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore, StoredImage};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 use crate::user::{Email, PublicUser, User};
 
@@ -265,6 +265,12 @@ impl FoodRepository for MemoryFoods {
         Ok(page(entries, request, |id, after| id < after))
     }
 
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError> {
+        let foods = lock(&self.foods);
+        let found = ids.iter().filter_map(|id| foods.get(id));
+        Ok(found.map(|food| food.image.clone()).collect())
+    }
+
     async fn list_by_owner(
         &self,
         owner: UserId,
@@ -469,14 +475,15 @@ impl IdempotencyStore for MemoryOperations {
     }
 }
 
-/// Pictures in memory.
+/// Pictures in memory, kept since the moment of a sample.
 #[derive(Debug, Default)]
-pub struct MemoryImages(Mutex<HashMap<ImageKey, Image>>);
+pub struct MemoryImages(Mutex<BTreeMap<String, (Image, Timestamp)>>);
 
 impl MemoryImages {
     /// The picture under the key.
     pub fn get(&self, key: &ImageKey) -> Option<Image> {
-        lock(&self.0).get(key).cloned()
+        let images = lock(&self.0);
+        images.get(key.as_str()).map(|(image, _)| image.clone())
     }
 
     /// How many pictures there are.
@@ -487,13 +494,26 @@ impl MemoryImages {
 
 impl ImageStore for MemoryImages {
     async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), RepositoryError> {
-        lock(&self.0).insert(key.clone(), image.clone());
+        let kept = (image.clone(), sample::moment());
+        lock(&self.0).insert(key.as_str().to_owned(), kept);
         Ok(())
     }
 
     async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError> {
-        lock(&self.0).remove(key);
+        lock(&self.0).remove(key.as_str());
         Ok(())
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredImage>, RepositoryError> {
+        let images = lock(&self.0);
+        let following = images
+            .iter()
+            .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
+        let stored = following.map(|(key, (_, stored_at))| StoredImage {
+            key: key.clone(),
+            stored_at: *stored_at,
+        });
+        Ok(stored.take(1_000).collect())
     }
 }
 

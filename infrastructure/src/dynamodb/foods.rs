@@ -5,9 +5,11 @@
 //! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_key` `created_at` `updated_at` (ms) `version` `feed` |
 //! | `TITLE#<folded title>` | `food_id` |
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
 use domain::food::{Description, Food, Title};
 use domain::id::{FoodId, UserId};
 use domain::image::ImageKey;
@@ -23,6 +25,8 @@ use super::page::{Index, list};
 use super::table::foods as table;
 use super::transaction::{self, Outcome};
 
+/// How many items a batch has at most (a limit of `BatchGetItem`).
+const AT_ONCE: usize = 100;
 /// The one partition of the feed.
 const EVERYTHING: &str = "FOOD";
 /// Nobody changed the food since it was read, and it is the same person's.
@@ -129,6 +133,10 @@ impl DynamoDbFoods {
     }
 }
 
+fn busy() -> RepositoryError {
+    RepositoryError::Unavailable("some keys are never processed".into())
+}
+
 fn food_key(id: FoodId) -> String {
     format!("FOOD#{id}")
 }
@@ -210,6 +218,38 @@ impl FoodRepository for DynamoDbFoods {
             ascending: false,
         };
         list(&self.client, &feed, request, food).await
+    }
+
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(AT_ONCE) {
+            let keys = some.iter().map(|id| {
+                let pk = text(food_key(*id));
+                Item::from([(table::PK.to_owned(), pk)])
+            });
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys.collect()))
+                .projection_expression("image_key")
+                .consistent_read(true);
+            let wanted = wanted.build().expect("keys");
+            let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
+            let mut pauses = transaction::pauses();
+            while let Some(batch) = wanted.take().filter(|batch| !batch.is_empty()) {
+                let request = self.client.batch_get_item();
+                let answer = request.set_request_items(Some(batch)).send().await;
+                let answer = answer.map_err(failed)?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    found.push(read(&item, "image_key", ImageKey::parse)?);
+                }
+                wanted = answer.unprocessed_keys;
+                if wanted.as_ref().is_some_and(|rest| !rest.is_empty()) {
+                    // Throttled, or more than 16 MB: the rest another time.
+                    let pause = pauses.next().ok_or_else(busy)?;
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+        Ok(found)
     }
 
     async fn list_by_owner(

@@ -2,9 +2,11 @@
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::Object;
+use domain::clock::Timestamp;
 use domain::image::{Image, ImageKey};
 use domain::repository::RepositoryError;
-use domain::store::ImageStore;
+use domain::store::{ImageStore, StoredImage};
 
 use crate::aws::Aws;
 
@@ -79,4 +81,27 @@ impl ImageStore for S3Images {
                 failed(error)
             })
     }
+
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredImage>, RepositoryError> {
+        let listed = self
+            .aws
+            .s3()
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .set_start_after(after.map(str::to_owned))
+            .send()
+            .await
+            .map_err(failed)?;
+        listed.contents().iter().map(stored).collect()
+    }
+}
+
+fn stored(object: &Object) -> Result<StoredImage, RepositoryError> {
+    let unreadable = || RepositoryError::Corrupt("an object without a key or a time".into());
+    let stored_at = object.last_modified().and_then(|at| at.to_millis().ok());
+    let stored_at = stored_at.and_then(Timestamp::from_unix_millis);
+    Ok(StoredImage {
+        key: object.key().ok_or_else(unreadable)?.to_owned(),
+        stored_at: stored_at.ok_or_else(unreadable)?,
+    })
 }

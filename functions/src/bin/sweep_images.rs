@@ -1,0 +1,9 @@
+//! Every day: removes the pictures that no food refers to.
+
+use functions::handlers::SweepImages;
+use functions::{Error, serve_scheduled};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve_scheduled::<SweepImages>().await
+}

@@ -1,0 +1,180 @@
+//! The scheduled function that removes pictures without a food.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::primitives::ByteStream;
+use domain::testing::sample;
+use functions::settings::Settings;
+use functions::setup::Setup;
+use futures_util::future::{join, join_all};
+use serde_json::Value;
+
+use crate::binaries::binary;
+use crate::support::client::text;
+use crate::support::runtime_api::Function;
+use crate::support::scene::event;
+use crate::support::{Api, Form, pictures};
+
+const SOON: (&str, &str) = ("ORPHAN_MIN_AGE_SECONDS", "2");
+
+impl Api {
+    /// Puts something into the bucket of pictures.
+    async fn put_object(&self, key: &str) {
+        let put = self.local.aws().s3().put_object().bucket("images").key(key);
+        let put = put.body(ByteStream::from_static(sample::GIF));
+        put.send().await.expect("kept");
+    }
+
+    /// Runs the function as it is, as a process, once.
+    async fn sweep(&self, min_age: &str) -> Value {
+        let mut settings = self.local.environment().variables();
+        settings.push(("ORPHAN_MIN_AGE_SECONDS".to_owned(), min_age.to_owned()));
+        let mut running = Function::start(binary("sweep_images"), &settings).await;
+        running.invoke(&event("sweep_images")).await
+    }
+}
+
+fn orphan() -> String {
+    let food = sample::food(&sample::public_user(sample::moment()));
+    food.image.as_str().to_owned()
+}
+
+#[tokio::test]
+async fn orphans_are_removed_when_they_are_old_and_all_else_stays() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let food = api.share(&ada, "Jollof").await;
+    let orphan = orphan();
+    api.put_object(&orphan).await;
+    api.put_object("foods/of-somebody-else.txt").await;
+
+    // By default a day has to pass.
+    let young = api.sweep("86400").await;
+    assert_eq!(
+        (&young["listed"], &young["young"], &young["removed"]),
+        (&3.into(), &2.into(), &0.into())
+    );
+    let patience = Instant::now() + Duration::from_secs(20);
+    let mut removed = 0;
+    while removed == 0 {
+        assert!(Instant::now() < patience);
+        removed = api.sweep("1").await["removed"].as_u64().unwrap();
+    }
+    assert_eq!(removed, 1);
+    let kept = api.stored_pictures().await;
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    assert!(!kept.contains(&orphan));
+    let url = text(&food["food_image"]);
+    assert_eq!(api.get(&url).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_nothing_else() {
+    let api = Api::with(&[SOON]).await;
+    let ada = api.member("ada").await;
+    for _ in 0..20 {
+        api.put_object(&orphan()).await;
+    }
+    let is_over = AtomicBool::new(false);
+    let until = Instant::now() + Duration::from_secs(6);
+    let traffic = async {
+        join_all((0..6).map(|client| {
+            let (api, ada) = (&api, &ada);
+            async move {
+                let mut nth = 0;
+                while Instant::now() < until {
+                    nth += 1;
+                    let food = api.share(ada, &format!("{client} {nth}")).await;
+                    let path = format!("/food/{}", text(&food["id"]));
+                    let form = Form::food(&format!("{client} {nth}!"));
+                    let form = form.file("a.jpg", &pictures::jpeg());
+                    let changed = api.put(&path).bearer(ada).form(form).send().await;
+                    assert_eq!(changed.status, 200, "{}", changed.text());
+                    if nth % 2 == 0 {
+                        let gone = api.delete(&path).bearer(ada).send().await;
+                        assert_eq!(gone.status, 200);
+                    }
+                    // One that is left behind.
+                    if nth % 3 == 0 {
+                        api.put_object(&orphan()).await;
+                    }
+                }
+            }
+        }))
+        .await;
+        is_over.store(true, Ordering::SeqCst);
+    };
+    let sweeps = async {
+        let mut removed = 0;
+        while !is_over.load(Ordering::SeqCst) {
+            let swept = api.sweep("2").await;
+            assert_eq!(swept["failed"], 0, "{swept}");
+            removed += swept["removed"].as_u64().unwrap();
+        }
+        removed
+    };
+    let ((), removed) = join(traffic, sweeps).await;
+    assert!(removed >= 20, "{removed}");
+    // Then what is left is what is shown.
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let swept = api.sweep("2").await;
+        if swept["young"] == 0 && swept["removed"] == 0 {
+            break;
+        }
+        assert!(Instant::now() < patience, "{swept}");
+    }
+    let mut shown = Vec::new();
+    let mut next = Some("/food".to_owned());
+    while let Some(page) = next {
+        let answer = api.get(&page).send().await;
+        next = answer.next();
+        for food in answer.json().as_array().unwrap() {
+            let url = text(&food["food_image"]);
+            assert_eq!(api.get(&url).send().await.status, 200, "{url}");
+            shown.push(url.split_once("/foods/").unwrap().1.to_owned());
+        }
+    }
+    let mut kept = api.stored_pictures().await;
+    let mut kept: Vec<_> = kept
+        .drain(..)
+        .map(|key| key["foods/".len()..].to_owned())
+        .collect();
+    shown.sort_unstable();
+    kept.sort_unstable();
+    assert_eq!(kept, shown);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_a_failure_that_lambda_hears_of() {
+    let api = Api::start().await;
+    let mut settings = api.local.environment().variables();
+    settings.retain(|(name, _)| name != "AWS_ENDPOINT_URL_S3");
+    settings.push((
+        "AWS_ENDPOINT_URL_S3".to_owned(),
+        "http://127.0.0.1:9".to_owned(),
+    ));
+    let mut running = Function::start(binary("sweep_images"), &settings).await;
+    let error = running.fail(&event("sweep_images")).await;
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("unavailable"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_youngest_age_is_a_setting_with_a_bound() {
+    for wrong in ["0", "-1", "soon"] {
+        let settings = [("ORPHAN_MIN_AGE_SECONDS", wrong), ("AWS_REGION", "x")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let more = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let more = more.map(|name| (name.to_owned(), "x".to_owned()));
+        let setup = Setup::new(Settings::new(settings.into_iter().chain(more))).unwrap();
+        let error = setup.orphan_min_age().unwrap_err();
+        assert_eq!(error.name, "ORPHAN_MIN_AGE_SECONDS");
+    }
+}
