@@ -17,7 +17,7 @@ BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test check bench-cold bench-hash guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
+.PHONY: help run engines test check faults bench-cold bench-hash guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-cold: ## how the functions start and what they cost, beside three yardstic
 	cargo $(BUILD)
 	cargo build --release --locked --manifest-path bench/yardsticks/Cargo.toml --target-dir $(TARGET)/yardsticks
 	$(BENCH) cold -- --functions $(TARGET)/release --yardsticks $(TARGET)/yardsticks/release $(ARGS)
+
+faults: ## fail every call of every function in every way, and print what became of it
+	cargo test --workspace --test api -- faults --nocapture
 
 bench-hash: ## what it costs to hash a password, beside the bare crate
 	cargo build --release --locked --package bench --bin hash

@@ -24,7 +24,7 @@ type Grants = BTreeSet<(String, String)>;
 pub(crate) struct Recorded {
     scene: Scene,
     pub(crate) dynamodb: Recorder,
-    pub(crate) s3: Recorder,
+    pub(crate) s3_proxy: Recorder,
 }
 
 fn setting<'a>(scene: &'a Scene, name: &str) -> &'a str {
@@ -36,11 +36,11 @@ impl Recorded {
     pub(crate) async fn scene(more: &[(&str, &str)]) -> Self {
         let scene = Scene::with(more).await;
         let dynamodb = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB")).await;
-        let s3 = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_S3")).await;
+        let s3_proxy = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_S3")).await;
         Self {
             scene,
             dynamodb,
-            s3,
+            s3_proxy,
         }
     }
 
@@ -48,7 +48,7 @@ impl Recorded {
         let mut settings = self.scene.settings.clone();
         let endpoints = [
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
-            ("AWS_ENDPOINT_URL_S3", self.s3.url.as_str()),
+            ("AWS_ENDPOINT_URL_S3", self.s3_proxy.url.as_str()),
         ];
         for (name, value) in &endpoints {
             settings.retain(|(other, _)| other != name);
@@ -59,7 +59,7 @@ impl Recorded {
 
     pub(crate) fn take(&self) -> Vec<Call> {
         let mut calls = self.dynamodb.take();
-        calls.extend(self.s3.take());
+        calls.extend(self.s3_proxy.take());
         calls
     }
 
@@ -89,26 +89,39 @@ impl Recorded {
             .collect()
     }
 
-    /// The engine itself, to bring about what no event does.
-    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let setting = |name| setting(&self.scene, name).to_owned();
+    /// What the scene's functions are told.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        setting(&self.scene, name).to_owned()
+    }
+
+    fn aws(&self) -> Aws {
         let aws = Aws::new(AwsSettings {
-            region: setting("AWS_REGION"),
-            access_key_id: setting("AWS_ACCESS_KEY_ID"),
-            secret_access_key: setting("AWS_SECRET_ACCESS_KEY"),
+            region: self.setting("AWS_REGION"),
+            access_key_id: self.setting("AWS_ACCESS_KEY_ID"),
+            secret_access_key: self.setting("AWS_SECRET_ACCESS_KEY"),
             session_token: None,
-            dynamodb_endpoint: Some(setting("AWS_ENDPOINT_URL_DYNAMODB")),
-            s3_endpoint: None,
+            dynamodb_endpoint: Some(self.setting("AWS_ENDPOINT_URL_DYNAMODB")),
+            s3_endpoint: Some(self.setting("AWS_ENDPOINT_URL_S3")),
             ca_bundle: None,
         });
-        aws.unwrap().dynamodb()
+        aws.unwrap()
+    }
+
+    /// The engine itself, to look at it, and to bring about what no event does.
+    pub(crate) fn dynamodb_engine(&self) -> aws_sdk_dynamodb::Client {
+        self.aws().dynamodb()
+    }
+
+    /// The same of the pictures.
+    pub(crate) fn s3_engine(&self) -> aws_sdk_s3::Client {
+        self.aws().s3()
     }
 
     /// Gives Eve a password hash from before the migration.
     async fn migrate_eve(&self) {
         // "U*U", from the test vectors of crypt_blowfish.
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        self.dynamodb()
+        self.dynamodb_engine()
             .update_item()
             .table_name(setting(&self.scene, "USERS_TABLE"))
             .key("pk", AttributeValue::S(format!("USER#{EVE}")))
@@ -186,7 +199,7 @@ async fn swept(more: &[(&str, &str)]) -> Grants {
     let setting = |name| setting(&recorded.scene, name).to_owned();
     let text = |text: String| AttributeValue::S(text);
     recorded
-        .dynamodb()
+        .dynamodb_engine()
         .put_item()
         .table_name(setting("USERS_TABLE"))
         .item("pk", text(format!("LEFT#{EVE}")))

@@ -139,7 +139,7 @@ async fn a_process_keeps_its_connections() {
             assert_eq!(answer["statusCode"], 200, "{name}: {answer}");
         }
         assert_eq!(recorded.dynamodb.connections(), to_dynamodb, "{name}");
-        assert_eq!(recorded.s3.connections(), to_s3, "{name}");
+        assert_eq!(recorded.s3_proxy.connections(), to_s3, "{name}");
     }
 }
 
@@ -167,5 +167,5 @@ async fn a_connection_for_the_picture_is_begun_before_it_is_known_that_one_is_ne
     let mut running = recorded.start("delete_food").await;
     let answer = running.invoke(&event("delete_food.not_found")).await;
     assert_eq!(answer["statusCode"], 404, "{answer}");
-    until(|| recorded.s3.connections() == 1).await;
+    until(|| recorded.s3_proxy.connections() == 1).await;
 }

@@ -3,7 +3,7 @@
 //! at the same time.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// One call over the network.
 #[derive(Debug, Clone)]
@@ -57,6 +58,86 @@ pub(crate) fn in_sequence(calls: &[Call]) -> usize {
     later.count()
 }
 
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It is not done, and the caller should slow down.
+    Throttled,
+    /// It is not done, and the connection ends.
+    Refused,
+    /// It is not done, and the caller waits in vain.
+    Silent,
+    /// The caller waits in vain, and then it is done.
+    Late,
+    /// It is done, and the connection ends.
+    Lost,
+    /// It is done, and the answer is a failure.
+    Failed,
+}
+
+/// Which call goes wrong, how, and how often.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) operation: String,
+    /// The table; any where there is none.
+    pub(crate) resource: Option<String>,
+    /// How many of them go well before.
+    pub(crate) spared: usize,
+    /// How many go wrong then.
+    pub(crate) times: usize,
+    pub(crate) failure: Failure,
+}
+
+impl Fault {
+    fn failure(&mut self, call: &Call) -> Option<Failure> {
+        let is_meant = self.operation == call.operation
+            && self
+                .resource
+                .as_ref()
+                .is_none_or(|resource| *resource == call.grants[0].1);
+        if !is_meant {
+            return None;
+        }
+        if self.spared > 0 {
+            self.spared -= 1;
+            return None;
+        }
+        self.times = self.times.checked_sub(1)?;
+        Some(self.failure)
+    }
+}
+
+fn hung_up() -> io::Error {
+    io::Error::other("the test hangs up")
+}
+
+fn throttled(is_dynamodb: bool) -> Response<Full<Bytes>> {
+    if is_dynamodb {
+        answer(
+            400,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}"#,
+        )
+    } else {
+        answer(503, "<Error><Code>SlowDown</Code></Error>")
+    }
+}
+
+fn failed(is_dynamodb: bool) -> Response<Full<Bytes>> {
+    if is_dynamodb {
+        answer(
+            500,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#,
+        )
+    } else {
+        answer(500, "<Error><Code>InternalError</Code></Error>")
+    }
+}
+
+fn answer(status: u16, body: &'static str) -> Response<Full<Bytes>> {
+    let answer = Response::builder().status(status);
+    answer.body(Full::from(body)).expect("an answer")
+}
+
 /// A proxy before one engine.
 pub(crate) struct Recorder {
     pub(crate) url: String,
@@ -67,8 +148,10 @@ pub(crate) struct Recorder {
 struct Record {
     calls: Mutex<Vec<Call>>,
     connections: AtomicUsize,
-    /// The answers to this operation, but for the first ones.
-    lost: Mutex<Option<(&'static str, usize)>>,
+    fault: Mutex<Option<Fault>>,
+    /// What is held back, and whether it may go on.
+    late: Mutex<JoinSet<()>>,
+    landing: watch::Sender<bool>,
     is_holding: AtomicBool,
     /// The tables that an item was read from.
     read: watch::Sender<BTreeSet<String>>,
@@ -97,6 +180,23 @@ impl Recorder {
         }
     }
 
+    /// From now on this goes wrong.
+    pub(crate) fn break_down(&self, fault: Fault) {
+        *self.record.fault.lock().expect("no panic") = Some(fault);
+    }
+
+    /// From now on all goes well, but for what is held back.
+    pub(crate) fn mend(&self) {
+        *self.record.fault.lock().expect("no panic") = None;
+    }
+
+    /// What was held back lands, all of it.
+    pub(crate) async fn land(&self) {
+        self.record.landing.send_replace(true);
+        let late = std::mem::take(&mut *self.record.late.lock().expect("no panic"));
+        late.join_all().await;
+    }
+
     /// From now on the answers to this operation are lost: it is done, and the caller hears of a
     /// failure.
     pub(crate) fn lose_answers_to(&self, operation: &'static str) {
@@ -105,7 +205,13 @@ impl Recorder {
 
     /// The same, after so many were answered.
     pub(crate) fn lose_answers_after(&self, operation: &'static str, answered: usize) {
-        *self.record.lost.lock().expect("no panic") = Some((operation, answered));
+        self.break_down(Fault {
+            operation: operation.to_owned(),
+            resource: None,
+            spared: answered,
+            times: usize::MAX,
+            failure: Failure::Failed,
+        });
     }
 
     /// From now on nobody hears of an item before another table was read as well. Who reads one
@@ -129,10 +235,7 @@ async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
     while let Ok((stream, _)) = listener.accept().await {
         proxy.record.connections.fetch_add(1, Ordering::SeqCst);
         let proxy = Arc::clone(&proxy);
-        let service = service_fn(move |request| {
-            let proxy = Arc::clone(&proxy);
-            async move { Ok::<_, Infallible>(proxy.pass(request).await) }
-        });
+        let service = service_fn(move |request| Arc::clone(&proxy).pass(request));
         let connection = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service);
         tokio::spawn(connection);
@@ -140,10 +243,14 @@ async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
 }
 
 impl Proxy {
-    async fn pass(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (mut parts, body) = request.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        let (mut call, body) = match parts.headers.get("x-amz-target") {
+    async fn pass(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<Full<Bytes>>> {
+        let (parts, body) = request.into_parts();
+        // A caller that gives up while it speaks has said nothing.
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let (call, body) = match parts.headers.get("x-amz-target") {
             Some(target) => {
                 let target = target.to_str().expect("an operation");
                 let operation = target.rsplit('.').next().unwrap_or_default();
@@ -154,6 +261,60 @@ impl Proxy {
             }
             None => (s3(&parts), body),
         };
+        let failure = match &mut *self.record.fault.lock().expect("no panic") {
+            Some(fault) => fault.failure(&call),
+            None => None,
+        };
+        let is_dynamodb = parts.headers.contains_key("x-amz-target");
+        match failure {
+            None => Ok(self.forward(parts, body, call).await),
+            Some(Failure::Throttled) => {
+                self.note(call);
+                Ok(throttled(is_dynamodb))
+            }
+            Some(Failure::Refused) => {
+                self.note(call);
+                Err(hung_up())
+            }
+            Some(Failure::Silent) => {
+                self.note(call);
+                std::future::pending().await
+            }
+            Some(Failure::Late) => {
+                let proxy = Arc::clone(&self);
+                let mut landing = self.record.landing.subscribe();
+                let late = async move {
+                    landing
+                        .wait_for(|lands| *lands)
+                        .await
+                        .expect("the recorder lives");
+                    proxy.forward(parts, body, call).await;
+                };
+                self.record.late.lock().expect("no panic").spawn(late);
+                std::future::pending().await
+            }
+            Some(Failure::Lost) => {
+                self.forward(parts, body, call).await;
+                Err(hung_up())
+            }
+            Some(Failure::Failed) => {
+                self.forward(parts, body, call).await;
+                Ok(failed(is_dynamodb))
+            }
+        }
+    }
+
+    fn note(&self, mut call: Call) {
+        call.answered = moment();
+        self.record.calls.lock().expect("no panic").push(call);
+    }
+
+    async fn forward(
+        &self,
+        mut parts: Parts,
+        body: Bytes,
+        mut call: Call,
+    ) -> Response<Full<Bytes>> {
         let path = parts.uri.path_and_query().expect("a path").clone();
         parts.uri = format!("{}{path}", self.engine)
             .parse::<Uri>()
@@ -175,23 +336,7 @@ impl Proxy {
         if call.operation == "GetItem" {
             self.meet_another_read(&call).await;
         }
-        let is_lost = match &mut *self.record.lost.lock().expect("no panic") {
-            Some((operation, 0)) => *operation == call.operation,
-            Some((operation, answered)) if *operation == call.operation => {
-                *answered -= 1;
-                false
-            }
-            _ => false,
-        };
-        call.answered = moment();
-        self.record.calls.lock().expect("no panic").push(call);
-        if is_lost {
-            let failure = r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#;
-            return Response::builder()
-                .status(500)
-                .body(Full::from(failure))
-                .expect("an answer");
-        }
+        self.note(call);
         Response::from_parts(parts, Full::from(body))
     }
 

@@ -1,0 +1,351 @@
+//! What becomes of every function when any one of its calls goes wrong, in every way: `make faults`
+//! prints it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::food::Title;
+use functions::routes::{ROUTES, SCHEDULED};
+use futures_util::stream::{StreamExt as _, iter};
+use serde_json::Value;
+
+use crate::permissions::Recorded;
+use crate::support::recorder::{Call, Failure, Fault};
+use crate::support::scene::{ADA, JOLLOF, event};
+
+const FAILURES: [Failure; 6] = [
+    Failure::Throttled,
+    Failure::Refused,
+    Failure::Silent,
+    Failure::Late,
+    Failure::Lost,
+    Failure::Failed,
+];
+
+/// Beside the routes: what asks with an idempotency key.
+const WITH_KEYS: [&str; 2] = ["create_user.once", "create_food.once"];
+
+/// How many cases run at once. Most of them wait for a timeout.
+const AT_ONCE: usize = 24;
+
+type Item = HashMap<String, AttributeValue>;
+
+fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+    item[name].as_s().expect("a text")
+}
+
+/// All that is stored.
+struct Stored {
+    users: BTreeMap<String, Item>,
+    foods: BTreeMap<String, Item>,
+    sessions: BTreeSet<String>,
+    pictures: BTreeSet<String>,
+}
+
+impl Stored {
+    async fn behind(recorded: &Recorded) -> Self {
+        let scan = async |table| {
+            let scan = recorded
+                .dynamodb_engine()
+                .scan()
+                .table_name(recorded.setting(table));
+            let items = scan.consistent_read(true).send().await.expect("scanned");
+            items.items.unwrap_or_default()
+        };
+        let by_key = |items: Vec<Item>| {
+            let keyed = items
+                .into_iter()
+                .map(|item| (text(&item, "pk").to_owned(), item));
+            keyed.collect::<BTreeMap<_, _>>()
+        };
+        let sessions = scan("SESSIONS_TABLE").await;
+        let listed = recorded.s3_engine().list_objects_v2();
+        let listed = listed
+            .bucket(recorded.setting("IMAGES_BUCKET"))
+            .send()
+            .await;
+        let listed = listed.expect("listed");
+        let keys = listed.contents().iter().filter_map(|object| object.key());
+        Self {
+            users: by_key(scan("USERS_TABLE").await),
+            foods: by_key(scan("FOODS_TABLE").await),
+            sessions: sessions
+                .iter()
+                .map(|item| text(item, "sk").to_owned())
+                .collect(),
+            pictures: keys.map(str::to_owned).collect(),
+        }
+    }
+
+    /// Every user has exactly its claim, every food exactly its claim and a picture. Gives how many
+    /// pictures no food shows.
+    fn check(&self, case: &str) -> usize {
+        let starting = |items: &'_ BTreeMap<String, Item>, start: &str| -> BTreeSet<String> {
+            let keys = items.keys().filter(|key| key.starts_with(start));
+            keys.cloned().collect()
+        };
+        let mut claims = BTreeSet::new();
+        for account in self
+            .users
+            .values()
+            .filter(|item| text(item, "pk").starts_with("USER#"))
+        {
+            let claim = format!("EMAIL#{}", text(account, "email").to_lowercase());
+            let claimed = self.users.get(&claim).map(|claim| text(claim, "user_id"));
+            assert_eq!(claimed, Some(text(account, "id")), "{case}: {claim}");
+            claims.insert(claim);
+        }
+        assert_eq!(starting(&self.users, "EMAIL#"), claims, "{case}");
+        let (mut claims, mut shown) = (BTreeSet::new(), BTreeSet::new());
+        for food in self
+            .foods
+            .values()
+            .filter(|item| text(item, "pk").starts_with("FOOD#"))
+        {
+            let title = Title::parse(text(food, "title")).expect("a title");
+            let claim = format!("TITLE#{}", title.folded());
+            let claimed = self.foods.get(&claim).map(|claim| text(claim, "food_id"));
+            assert_eq!(claimed, Some(text(food, "id")), "{case}: {claim}");
+            claims.insert(claim);
+            shown.insert(text(food, "image_key").to_owned());
+        }
+        assert_eq!(starting(&self.foods, "TITLE#"), claims, "{case}");
+        let missing: Vec<_> = shown.difference(&self.pictures).collect();
+        assert!(missing.is_empty(), "{case}: no picture {missing:?}");
+        self.pictures.difference(&shown).count()
+    }
+
+    /// What was acknowledged is so.
+    fn holds(&self, name: &str, answer: &Value, case: &str) {
+        let body: Value =
+            serde_json::from_str(answer["body"].as_str().unwrap_or("null")).unwrap_or_default();
+        let food = format!("FOOD#{JOLLOF}");
+        let session = crate::support::scene::ADAS_SESSION;
+        let laptop = crate::support::scene::ADAS_LAPTOP;
+        let is_so = match name {
+            "create_user" => {
+                let key = format!("USER#{}", body["id"].as_str().expect("an id"));
+                self.users.contains_key(&key)
+            }
+            "create_food" => {
+                let key = format!("FOOD#{}", body["id"].as_str().expect("an id"));
+                let stored = self.foods.get(&key).map(|food| text(food, "title"));
+                stored == body["title"].as_str()
+            }
+            "update_food" => text(&self.foods[&food], "title") == body["title"],
+            "delete_food" => !self.foods.contains_key(&food),
+            "logout" => !self.sessions.contains(session),
+            "end_session" => !self.sessions.contains(laptop),
+            "end_sessions" | "change_password" => {
+                !self.sessions.contains(laptop) && self.sessions.contains(session)
+            }
+            "delete_user" => {
+                !self.users.contains_key(&format!("USER#{ADA}"))
+                    && !self.foods.contains_key(&food)
+                    && !self.sessions.contains(session)
+                    && !self.sessions.contains(laptop)
+            }
+            _ => true,
+        };
+        assert!(is_so, "{case}: {answer}");
+    }
+}
+
+/// One call of a function: which one it is of those to the same operation and resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Step {
+    is_s3: bool,
+    operation: String,
+    resource: Option<String>,
+    nth: usize,
+}
+
+fn steps(calls: &[Call], of_scene: &str) -> Vec<Step> {
+    let mut seen: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
+    let mut steps = Vec::new();
+    for call in calls {
+        let (action, resource) = &call.grants[0];
+        let is_s3 = action.starts_with("s3:");
+        // Each scene has tables of its own, and each upload a key of its own.
+        let resource = (!is_s3).then(|| resource.replace(of_scene, ""));
+        let key = (call.operation.clone(), resource.clone());
+        let nth = seen.entry(key).or_default();
+        steps.push(Step {
+            is_s3,
+            operation: call.operation.clone(),
+            resource,
+            nth: *nth,
+        });
+        *nth += 1;
+    }
+    steps
+}
+
+/// What begins the names of a scene's tables.
+fn prefix(recorded: &Recorded) -> String {
+    let users = recorded.setting("USERS_TABLE");
+    users.strip_suffix("users").expect("a prefix").to_owned()
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// The client noticed nothing.
+    Success,
+    /// It was told to come back, and then it was done.
+    Retried,
+    /// It was told to come back, and then that it was done before.
+    DoneBefore,
+}
+
+/// The status, and whether to come back. A function that the clock calls has none.
+fn status(outcome: &Result<Value, Value>) -> u64 {
+    match outcome {
+        Ok(answer) => answer["statusCode"].as_u64().unwrap_or(200),
+        Err(_) => 503,
+    }
+}
+
+/// What a retry may be told where the first attempt did it, without an idempotency key.
+fn done_before(event_name: &str) -> &'static [u64] {
+    match event_name {
+        // With a key, until what the first one has begun is over.
+        "create_user" | "create_food" | "create_user.once" | "create_food.once" => &[409],
+        "delete_food" | "end_session" => &[404],
+        "logout" | "delete_user" => &[401],
+        _ => &[],
+    }
+}
+
+async fn case(
+    event_name: &'static str,
+    step: Step,
+    failure: Failure,
+    times: usize,
+) -> (Outcome, usize) {
+    let name = crate::events::function(event_name);
+    let case = format!("{event_name}: {step:?} {failure:?} {times}");
+    let recorded = Recorded::scene(&[]).await;
+    let proxy = if step.is_s3 {
+        &recorded.s3_proxy
+    } else {
+        &recorded.dynamodb
+    };
+    let mut running = recorded.start(name).await;
+    proxy.break_down(Fault {
+        operation: step.operation.clone(),
+        resource: step
+            .resource
+            .as_ref()
+            .map(|resource| prefix(&recorded) + resource),
+        spared: step.nth,
+        times,
+        failure,
+    });
+    let first = running.attempt(&event(event_name)).await;
+    proxy.mend();
+    // What was held back lands now, when nobody waits for it any more.
+    proxy.land().await;
+    let mut outcome = Outcome::Success;
+    let answer = if status(&first) == 503 {
+        if let Ok(answer) = &first {
+            assert_eq!(answer["headers"]["retry-after"], "1", "{case}");
+        }
+        Stored::behind(&recorded).await.check(&case);
+        outcome = Outcome::Retried;
+        running.attempt(&event(event_name)).await
+    } else {
+        first
+    };
+    if times == 1 {
+        assert_eq!(
+            outcome,
+            Outcome::Success,
+            "{case}: one failure is nobody's business"
+        );
+    }
+    let stored = Stored::behind(&recorded).await;
+    let orphans = stored.check(&case);
+    match status(&answer) {
+        200..300 => stored.holds(name, &answer.expect("an answer"), &case),
+        told if outcome == Outcome::Retried && done_before(event_name).contains(&told) => {
+            let answer = answer.expect("an answer").to_string();
+            let is_waiting = answer.contains("request_in_progress");
+            assert_eq!(
+                is_waiting,
+                WITH_KEYS.contains(&event_name),
+                "{case}: {answer}"
+            );
+            outcome = Outcome::DoneBefore;
+        }
+        told => panic!("{case}: {told} {answer:?}"),
+    }
+    (outcome, orphans)
+}
+
+/// The calls of a function while it answers its event.
+async fn calls_of(event_name: &str) -> Vec<Step> {
+    let recorded = Recorded::scene(&[]).await;
+    let mut running = recorded.start(crate::events::function(event_name)).await;
+    let answer = running.attempt(&event(event_name)).await;
+    assert!(
+        (200..300).contains(&status(&answer)),
+        "{event_name}: {answer:?}"
+    );
+    steps(&recorded.take(), &prefix(&recorded))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_function_survives_the_failure_of_every_call() {
+    let routes = ROUTES.iter().map(|route| route.name);
+    let events: Vec<_> = routes.chain(WITH_KEYS).chain(SCHEDULED).collect();
+    let mut cases = Vec::new();
+    let mut table = String::from(
+        "| Event | Calls | Faults | Unnoticed | Told 503, then done | Told 503, then done before | Orphans |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    let mut calls = BTreeMap::new();
+    for event_name in &events {
+        let steps = calls_of(event_name).await;
+        assert!(!steps.is_empty(), "{event_name}");
+        calls.insert(*event_name, steps.len());
+        for step in steps {
+            for failure in FAILURES {
+                for times in [1, usize::MAX] {
+                    cases.push((*event_name, step.clone(), failure, times));
+                }
+            }
+        }
+    }
+    let count = cases.len();
+    let done: Vec<_> = iter(cases)
+        .map(|(event_name, step, failure, times)| async move {
+            let case = tokio::spawn(case(event_name, step, failure, times));
+            (event_name, case.await.expect("it survives"))
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    for event_name in events {
+        let of_event = || done.iter().filter(|(name, _)| *name == event_name);
+        let ended = |as_| {
+            of_event()
+                .filter(|(_, (outcome, _))| *outcome == as_)
+                .count()
+        };
+        let orphans: usize = of_event().map(|(_, (_, orphans))| orphans).sum();
+        writeln!(
+            table,
+            "| {event_name} | {} | {} | {} | {} | {} | {orphans} |",
+            calls[event_name],
+            of_event().count(),
+            ended(Outcome::Success),
+            ended(Outcome::Retried),
+            ended(Outcome::DoneBefore),
+        )
+        .unwrap();
+    }
+    println!("{table}\n{count} faults survived");
+    assert_eq!(done.len(), count);
+}
