@@ -132,8 +132,8 @@ pub fn settings(aws: &AwsSettings, tables: TableNames, bucket: String) -> Vec<(S
 }
 
 /// Sets the scene in the tables and the bucket that the settings name. Where it was set before, it
-/// is as at first again: the foods have their titles and pictures back, the sessions are open. What
-/// else is there stays.
+/// is as at first again: the accounts have their passwords back, the foods their titles and pictures,
+/// and the sessions are open. What else is there stays.
 pub async fn fill(setup: &Setup) -> Result<(), SceneError> {
     let (users, foods) = (setup.users()?, setup.foods()?);
     let (sessions, images) = (setup.sessions()?, setup.images()?);
@@ -163,9 +163,13 @@ pub async fn fill(setup: &Setup) -> Result<(), SceneError> {
 
 impl Person {
     async fn join(&self, users: &impl UserRepository, user: &User) -> Result<(), SceneError> {
-        if users.find(user.public.id).await?.is_some() {
+        let id = user.public.id;
+        // Events may have changed the password, or deleted the account.
+        if let Some(current) = users.find_password(id).await? {
+            users.replace_password(id, &current, &HASH).await?;
             return Ok(());
         }
+        users.forget_left(id).await?;
         let created = users.create(user, &HASH).await;
         created.map_err(|error| match error {
             CreateUserError::EmailTaken => SceneError::EmailTaken(self.email),

@@ -20,21 +20,6 @@ use tokio::runtime::Runtime;
 
 type Variables = BTreeMap<String, String>;
 
-/// In an order in which every event finds what it expects.
-const SUCCESSES: [(&str, u16); 11] = [
-    ("create_user", 201),
-    ("list_users", 200),
-    ("get_user", 200),
-    ("login", 200),
-    ("refresh", 201),
-    ("create_food", 201),
-    ("list_food", 200),
-    ("get_food", 200),
-    ("update_food", 200),
-    ("delete_food", 200),
-    ("logout", 200),
-];
-
 /// The functions as another process has them: made from these variables and nothing else.
 struct Functions {
     runtime: Runtime,
@@ -56,8 +41,11 @@ impl Functions {
         let answer = self.runtime.block_on(self.api.invoke(function, &payload));
         let answer: Value = serde_json::from_str(&answer.unwrap()).unwrap();
         let status = answer["statusCode"].as_u64().unwrap();
-        let body = serde_json::from_str(answer["body"].as_str().unwrap());
-        (u16::try_from(status).unwrap(), body.unwrap())
+        let body = match answer["body"].as_str() {
+            None | Some("") => Value::Null,
+            Some(body) => serde_json::from_str(body).unwrap(),
+        };
+        (u16::try_from(status).unwrap(), body)
     }
 }
 
@@ -214,41 +202,50 @@ fn requests_write_no_line_that_a_shell_could_take_for_a_command() {
 
 #[test]
 fn with_the_scene_every_event_of_a_function_succeeds() {
-    let names: BTreeSet<_> = SUCCESSES.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ROUTES.iter().map(|route| route.name).collect());
-    let program = engines(&["--memory", "--events"]);
-    let functions = Functions::new(&exported(&program.banner));
-    for (name, expected) in SUCCESSES {
-        let (status, body) = functions.invoke(name);
-        assert_eq!(status, expected, "{name}: {body}");
+    for route in ROUTES {
+        let program = engines(&["--memory", "--events"]);
+        let functions = Functions::new(&exported(&program.banner));
+        let (status, body) = functions.invoke(route.name);
+        assert!((200..300).contains(&status), "{}: {body}", route.name);
     }
 }
 
 #[test]
 fn a_scene_that_events_have_changed_is_restored_and_the_rest_stays() {
     let folder = Folder::new();
-    // After every event, after one less, and so on: each leaves something else behind.
-    for count in (0..=SUCCESSES.len()).rev() {
-        let program = in_folder(&folder);
-        let functions = Functions::new(&exported(&program.banner));
-        let (_, shown) = functions.invoke("get_food");
-        assert_eq!(shown["food"]["title"], "Jollof rice");
-        assert_eq!(shown["food"]["description"], "<p>Smoky</p>");
-        let url = shown["food"]["food_image"].as_str().unwrap();
-        assert_eq!(program.client.get(path(url)).status, 200);
-        for (name, expected) in SUCCESSES.into_iter().take(count) {
+    // Each finds what the one before has left behind, and all find what the first round has.
+    for is_first_round in [true, false] {
+        for route in ROUTES {
+            let name = route.name;
+            let program = in_folder(&folder);
+            let functions = Functions::new(&exported(&program.banner));
+            let (_, shown) = functions.invoke("get_food");
+            assert_eq!(shown["food"]["title"], "Jollof rice");
+            assert_eq!(shown["food"]["description"], "<p>Smoky</p>");
+            let url = shown["food"]["food_image"].as_str().unwrap();
+            assert_eq!(program.client.get(path(url)).status, 200);
             let (status, body) = functions.invoke(name);
-            // What events have made is still there.
-            let again = count < SUCCESSES.len() && name.starts_with("create_");
-            let expected = if again { 409 } else { expected };
-            assert_eq!(status, expected, "{name} of {count}: {body}");
+            // The user that an event has made is still there; the food went with Ada's account.
+            if name == "create_user" && !is_first_round {
+                assert_eq!(status, 409, "{body}");
+            } else {
+                assert!((200..300).contains(&status), "{name}: {body}");
+            }
+            assert!(program.interrupt().success());
         }
-        assert!(program.interrupt().success());
     }
-    // One picture for each food: Ada's, Eve's and the one that an event has made.
-    let foods = fs::read_dir(folder.path.join("images/images/foods")).unwrap();
-    let pictures = foods.map(|food| fs::read_dir(food.unwrap().path()).unwrap().count());
-    assert_eq!(pictures.sum::<usize>(), 3);
+    let program = in_folder(&folder);
+    let functions = Functions::new(&exported(&program.banner));
+    for name in ["login", "refresh", "end_session", "list_sessions"] {
+        let (status, body) = functions.invoke(name);
+        assert!((200..300).contains(&status), "{name}: {body}");
+    }
+    // One picture for each food: Ada's, Eve's and the one that an event may have made.
+    let (_, foods) = functions.invoke("list_food");
+    let foods = foods.as_array().unwrap().len();
+    let folders = fs::read_dir(folder.path.join("images/images/foods")).unwrap();
+    let pictures = folders.map(|food| fs::read_dir(food.unwrap().path()).unwrap().count());
+    assert_eq!(pictures.sum::<usize>(), foods);
 }
 
 #[test]
