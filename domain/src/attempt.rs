@@ -142,6 +142,8 @@ impl Limits {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -216,6 +218,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_address_is_itself_or_its_network(v4: u32, v6: u128, host: u64) {
+            let parse = |address: IpAddr| SourceAddress::parse(&address.to_string());
+            let v4 = Ipv4Addr::from_bits(v4);
+            let other = Ipv4Addr::from_bits(!v4.to_bits());
+            prop_assert_eq!(parse(v4.into()).0, Some(v4.into()));
+            prop_assert_eq!(parse(v4.to_ipv6_mapped().into()), parse(v4.into()));
+            prop_assert_ne!(parse(v4.into()), parse(other.into()));
+            // Beyond ::ffff:0:0/96, which is IPv4.
+            let v6 = v6 | 1 << 127;
+            let neighbour = v6 >> 64 << 64 | u128::from(host);
+            let elsewhere = v6 ^ 1 << 64;
+            let parse = |bits| parse(Ipv6Addr::from_bits(bits).into());
+            prop_assert_eq!(parse(v6), parse(neighbour));
+            prop_assert_ne!(parse(v6), parse(elsewhere));
+        }
+
+        #[test]
+        fn no_text_makes_parsing_an_address_panic(raw: String) {
+            let _ = SourceAddress::parse(&raw);
+        }
+
         #[test]
         fn a_window_ends_after_now_and_is_as_long_as_it_says(millis in 0_i64..4_000_000_000_000) {
             let now = Timestamp::from_unix_millis(millis).unwrap();

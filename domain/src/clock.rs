@@ -96,6 +96,9 @@ impl Clock for SystemClock {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use time::PrimitiveDateTime;
+
     use super::*;
 
     #[test]
@@ -124,5 +127,33 @@ mod tests {
         assert_eq!(later.since(earlier), Duration::from_millis(2_500));
         assert_eq!(earlier.since(later), Duration::ZERO);
         assert_eq!(later.whole_seconds(), Timestamp(3_000));
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_survives_being_written_and_read(millis in 0..=Timestamp::MAX_UNIX_MILLIS) {
+            let moment = Timestamp::from_unix_millis(millis).unwrap();
+            prop_assert_eq!(moment.unix_millis(), millis);
+            let read = PrimitiveDateTime::parse(&moment.to_string(), RFC_3339).unwrap();
+            let nanos = read.assume_utc().unix_timestamp_nanos();
+            prop_assert_eq!(nanos, i128::from(millis) * 1_000_000);
+        }
+
+        #[test]
+        fn moments_sort_as_their_texts_do(
+            one in 0..=Timestamp::MAX_UNIX_MILLIS,
+            other in 0..=Timestamp::MAX_UNIX_MILLIS,
+        ) {
+            let (one, other) = (Timestamp(one), Timestamp(other));
+            prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+        }
+
+        #[test]
+        fn only_1970_to_9999_are_moments(millis: i64) {
+            let is_moment = (0..=253_402_300_799_999).contains(&millis);
+            prop_assert_eq!(Timestamp::from_unix_millis(millis).is_some(), is_moment);
+            let seconds = Timestamp::from_unix_seconds(millis);
+            prop_assert_eq!(seconds.is_some(), (0..=253_402_300_799).contains(&millis));
+        }
     }
 }

@@ -237,6 +237,7 @@ impl Expected {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection;
     use proptest::prelude::*;
 
     use super::*;
@@ -397,6 +398,31 @@ mod tests {
                 if let Ok(again) = Title::parse(&folded) {
                     prop_assert_eq!(again.folded(), folded.trim());
                 }
+            }
+        }
+
+        #[test]
+        fn a_title_has_1_to_100_characters(raw in collection::vec(any::<char>(), 0..110)) {
+            let raw: String = raw.into_iter().collect();
+            let expected = match raw.trim().chars().count() {
+                0 => Err(InvalidTitle::Empty),
+                1..=100 => Ok(raw.trim()),
+                _ => Err(InvalidTitle::TooLong),
+            };
+            let title = Title::parse(&raw);
+            prop_assert_eq!(title.as_ref().map(Title::as_str), expected.as_deref());
+        }
+
+        #[test]
+        fn plain_text_is_a_description_of_up_to_20000_characters(length in 19_900_usize..20_100) {
+            let description = Description::sanitize(&"\u{e9}".repeat(length));
+            prop_assert_eq!(description.is_ok(), length <= 20_000);
+        }
+
+        #[test]
+        fn what_is_stored_is_read_as_it_is(raw in "[a-z<>/=\"'& \u{e9}]{0,200}") {
+            if let Ok(description) = Description::sanitize(&raw) {
+                prop_assert_eq!(Description::stored(description.as_str()), Ok(description));
             }
         }
 

@@ -694,6 +694,23 @@ mod tests {
         }
 
         #[test]
+        fn a_key_survives_being_written_and_read(food: [u8; 16], nth in 0..5_usize, millis in 0_i64..1 << 40) {
+            let food = FoodId::from_bytes(food);
+            let now = Timestamp::from_unix_millis(millis).unwrap();
+            let key = ImageKey::new(food, ImageKind::ALL[nth], now);
+            prop_assert_eq!(ImageKey::parse(key.as_str()), Ok(key.clone()));
+            prop_assert_eq!(key.food(), food);
+        }
+
+        #[test]
+        fn what_is_too_large_is_refused_by_its_size(nth in 0..14_usize, less in 0..40_usize) {
+            let (_, _, bytes) = pictures().swap_remove(nth);
+            let max_bytes = bytes.len() + 20 - less;
+            let expected = less <= 20;
+            prop_assert_eq!(Image::parse(bytes.into(), max_bytes).is_ok(), expected);
+        }
+
+        #[test]
         fn no_text_makes_parsing_a_key_panic(raw: String) {
             let _ = ImageKey::parse(&raw);
         }

@@ -150,6 +150,9 @@ pub trait PasswordHasher {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection;
+    use proptest::prelude::*;
+
     use super::*;
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
@@ -210,5 +213,35 @@ mod tests {
             format!("{password:?} {hash:?}"),
             "Password(…) PasswordHash(…)"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_is_as_typed_and_as_long_as_the_policy_says(
+            raw in collection::vec(any::<char>(), 0..140),
+            min_chars in 1_usize..=128,
+        ) {
+            let text: String = raw.iter().collect();
+            let password = Password::parse(&text, PasswordPolicy { min_chars });
+            match password {
+                Ok(password) => {
+                    prop_assert!((min_chars..=128).contains(&raw.len()));
+                    prop_assert_eq!(password.reveal(), text);
+                }
+                Err(InvalidPassword::TooShort { min_chars: asked }) => {
+                    prop_assert!(raw.len() < asked && asked == min_chars);
+                }
+                Err(InvalidPassword::TooLong) => prop_assert!(raw.len() > 128),
+                Err(InvalidPassword::TooCommon) => prop_assert!(
+                    COMMON.lines().any(|common| common == text.to_lowercase())
+                ),
+            }
+        }
+
+        #[test]
+        fn a_hash_survives_being_written_and_read(text: String) {
+            let hash = PasswordHash::new(text.clone());
+            prop_assert_eq!(hash.as_str(), text);
+        }
     }
 }

@@ -140,6 +140,9 @@ pub enum Rotation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(millis: i64) -> Timestamp {
@@ -174,5 +177,20 @@ mod tests {
         let space_at_the_cut = format!("{} {}", "a".repeat(255), "b".repeat(9));
         let agent = UserAgent::parse(&space_at_the_cut).unwrap();
         assert_eq!(UserAgent::parse(agent.as_str()), Some(agent));
+    }
+
+    proptest! {
+        #[test]
+        fn a_user_agent_survives_being_written_and_read(raw in collection::vec(any::<char>(), 0..300)) {
+            let raw: String = raw.into_iter().collect();
+            match UserAgent::parse(&raw) {
+                None => prop_assert_eq!(raw.trim(), ""),
+                Some(agent) => {
+                    prop_assert!((1..=256).contains(&agent.as_str().chars().count()));
+                    prop_assert!(raw.trim().starts_with(agent.as_str()));
+                    prop_assert_eq!(UserAgent::parse(agent.as_str()), Some(agent));
+                }
+            }
+        }
     }
 }

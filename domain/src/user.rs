@@ -128,6 +128,7 @@ pub struct User {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection;
     use proptest::prelude::*;
 
     use super::*;
@@ -201,6 +202,28 @@ mod tests {
             if let Ok(email) = Email::parse(&raw) {
                 prop_assert_eq!(Email::parse(email.as_typed()), Ok(email));
             }
+        }
+
+        #[test]
+        fn a_name_has_1_to_100_characters(raw in collection::vec(any::<char>(), 0..110)) {
+            let raw: String = raw.into_iter().collect();
+            let expected = match raw.trim().chars().count() {
+                0 => Err(InvalidUserName::Empty),
+                1..=100 => Ok(UserName(raw.trim().to_owned())),
+                _ => Err(InvalidUserName::TooLong),
+            };
+            prop_assert_eq!(UserName::parse(&raw), expected);
+        }
+
+        #[test]
+        fn an_ordinary_address_is_taken_up_to_254_bytes(
+            local in "[a-z0-9+_-]{1,64}",
+            domain in "([a-z0-9]{1,63}\\.){1,4}[a-z]{2,20}",
+        ) {
+            let raw = format!("{local}@{domain}");
+            prop_assert_eq!(Email::parse(&raw).is_ok(), raw.len() <= 254, "{}", raw);
+            let shouted = Email::parse(&raw.to_uppercase());
+            prop_assert_eq!(shouted, Email::parse(&raw));
         }
 
         #[test]

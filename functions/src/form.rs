@@ -13,16 +13,20 @@ use crate::error::ApiError;
 
 /// What the form says. A field that is missing is empty.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct FoodForm {
-    pub(crate) title: String,
-    pub(crate) description: String,
+pub struct FoodForm {
+    /// What the food is called.
+    pub title: String,
+    /// What it is about.
+    pub description: String,
+    /// The picture's file.
+    ///
     /// `None` also where the field is plain text: the old client sends the word `undefined`.
-    pub(crate) image: Option<Bytes>,
+    pub image: Option<Bytes>,
 }
 
 impl FoodForm {
     /// Takes the body out of the request: the picture is a slice of it.
-    pub(crate) async fn parse(request: &mut Request) -> Result<Self, ApiError> {
+    pub async fn parse(request: &mut Request) -> Result<Self, ApiError> {
         let boundary = request
             .headers()
             .get(CONTENT_TYPE)

@@ -12,11 +12,13 @@ mod error;
 mod etag;
 /// From an API Gateway event to a reply.
 pub mod event;
-mod form;
+/// The form that sharing a food sends.
+pub mod form;
 /// What each route does.
 pub mod handlers;
 mod once;
-mod page;
+/// Paging: what is asked for, and where the next part is.
+pub mod page;
 mod request;
 mod response;
 /// The routes of the API.

@@ -19,18 +19,24 @@ const MAX_ANSWER_BYTES: usize = 5_000_000;
 
 /// An id that says where in a list one is. A cursor is the id with a tag of its list, so that one
 /// list refuses the cursor of another.
-pub(crate) trait Cursor: Copy {
+pub trait Cursor: Copy {
     /// Which list it is.
     const TAG: u8;
+
+    /// The bytes of the id.
     fn bytes(&self) -> [u8; 16];
+
+    /// The id with these bytes.
     fn from_bytes(bytes: [u8; 16]) -> Self;
 
+    /// As it stands in a link.
     fn write(&self) -> String {
         let mut cursor = [Self::TAG; 17];
         cursor[1..].copy_from_slice(&self.bytes());
         URL_SAFE_NO_PAD.encode(cursor)
     }
 
+    /// `None` for what this list has not given out.
     fn read(raw: &str) -> Option<Self> {
         let cursor: [u8; 17] = URL_SAFE_NO_PAD.decode(raw).ok()?.try_into().ok()?;
         let (tag, id) = cursor.split_first()?;
@@ -59,7 +65,7 @@ impl Cursor for FoodId {
 }
 
 /// Which part of the list is asked for.
-pub(crate) fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError> {
+pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError> {
     let size = match request::query(request, "limit") {
         None => PageSize::default(),
         Some(raw) => PageSize::parse(&raw)?,

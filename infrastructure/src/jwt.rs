@@ -138,6 +138,10 @@ impl TokenSigner for JwtTokens {
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|error| token_error(&error))?;
+        // What must be understood is not understood here (RFC 7515, section 4.1.11).
+        if header.crit.is_some() {
+            return Err(TokenError::Refused);
+        }
         let secret = std::iter::once(&self.current)
             .chain(&self.previous)
             .find(|secret| header.kid.as_ref() == Some(&secret.id))

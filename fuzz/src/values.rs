@@ -1,0 +1,178 @@
+//! Values that are made from one text, or from one picture.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::clock::Timestamp;
+use domain::food::{Description, Title};
+use domain::id::{FoodId, SessionId, TokenId, UserId};
+use domain::image::{Image, ImageKind};
+use domain::token::{Claims, TokenSigner as _};
+use domain::user::Email;
+use functions::page::{self, Cursor};
+use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
+use lambda_http::Body;
+use ring::hmac;
+
+/// An address is one that mail can be sent to and a key can be made of.
+pub fn email(input: &[u8]) {
+    let Ok(raw) = str::from_utf8(input) else {
+        return;
+    };
+    let Ok(email) = Email::parse(raw) else {
+        return;
+    };
+    let typed = email.as_typed();
+    assert_eq!(typed, raw.trim());
+    assert!(typed.len() <= Email::MAX_BYTES);
+    // Nothing that a mail's head or a list of addresses would end at.
+    assert!(!typed.chars().any(char::is_control), "{typed:?}");
+    let (local, domain) = typed.rsplit_once('@').expect("an @");
+    assert!(!local.is_empty() && domain.contains('.'), "{typed:?}");
+    let again = Email::parse(typed).expect("an address");
+    assert_eq!(again.folded(), email.folded());
+    // In a key of DynamoDB, with what stands before it: 2,048 bytes.
+    assert!(email.folded().len() < 2_000);
+}
+
+/// What is left of a description runs nothing, loads nothing but pictures, and is left alone when it
+/// is saved again.
+pub fn html(input: &[u8]) {
+    let Ok(raw) = str::from_utf8(input) else {
+        return;
+    };
+    if let Ok(title) = Title::parse(raw) {
+        assert_eq!(Title::parse(title.as_str()), Ok(title));
+    }
+    let Ok(description) = Description::sanitize(raw) else {
+        return;
+    };
+    let safe = description.as_str();
+    assert!(safe.chars().count() <= Description::MAX_CHARS);
+    let mut rest = safe;
+    // A `<` that is none of a tag's is written `&lt;`, also in an attribute.
+    while let Some(at) = rest.find('<') {
+        let (tag, behind) = rest[at + 1..].split_once('>').expect("a tag has an end");
+        check_tag(tag);
+        rest = behind;
+    }
+    match Description::sanitize(safe) {
+        Ok(again) => assert_eq!(again.as_str(), safe),
+        Err(error) => panic!("{error}: {safe:?}"),
+    }
+}
+
+/// Elements that load, run or post something, or change how what follows is read.
+const FORBIDDEN: [&str; 20] = [
+    "applet", "audio", "base", "button", "embed", "form", "frame", "iframe", "input", "link",
+    "math", "meta", "noscript", "object", "script", "style", "svg", "template", "textarea",
+    "video",
+];
+
+fn check_tag(tag: &str) {
+    let name = tag.trim_start_matches('/');
+    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
+    let name = name.unwrap_or_default();
+    assert!(!name.is_empty() && !FORBIDDEN.contains(&name), "<{tag}>");
+    // Written by us: always ` name="value"`.
+    for attribute in tag.split("\" ").skip_while(|first| !first.contains('=')) {
+        let (name, value) = attribute.split_once("=\"").expect("a value");
+        let name = name.rsplit(' ').next().unwrap_or(name);
+        assert!(
+            !name.starts_with("on") && name != "style" && name != "srcdoc",
+            "<{tag}>"
+        );
+        if name == "href" || name == "src" || name == "cite" {
+            let scheme: String = value
+                .chars()
+                .filter(|c| !c.is_ascii_control() && *c != ' ')
+                .collect();
+            let scheme = scheme.to_ascii_lowercase();
+            for hostile in ["javascript:", "vbscript:", "data:"] {
+                assert!(!scheme.starts_with(hostile), "<{tag}>");
+            }
+        }
+    }
+}
+
+/// A picture is what its first bytes say and whole, or none.
+pub fn image(input: &[u8]) {
+    let bytes = input.to_vec().into();
+    if let Ok(image) = Image::parse(bytes, input.len()) {
+        assert_eq!(image.bytes().as_ref(), input);
+        assert_eq!(ImageKind::sniff(input), Some(image.kind()));
+        // No browser takes it for a page.
+        let head = input.iter().find(|byte| !byte.is_ascii_whitespace());
+        assert_ne!(head, Some(&b'<'));
+    }
+    assert!(input.is_empty() || Image::parse(input.to_vec().into(), input.len() - 1).is_err());
+}
+
+/// Only what a list has given out is its cursor.
+pub fn cursor(input: &[u8]) {
+    let Ok(query) = str::from_utf8(input) else {
+        return;
+    };
+    if let Some(id) = FoodId::read(query) {
+        assert_eq!(id.write(), query);
+        assert_eq!(UserId::read(query), None);
+    }
+    let Ok(uri) = http::Uri::try_from(format!("/food?{query}")) else {
+        return;
+    };
+    let mut request = lambda_http::Request::new(Body::Empty);
+    *request.uri_mut() = uri;
+    if let Ok(asked) = page::parse::<FoodId>(&request) {
+        assert!((1..=100).contains(&asked.size.get()));
+        if let Some(after) = asked.after {
+            assert!(query.contains("cursor"));
+            assert_eq!(FoodId::read(&after.write()), Some(after));
+        }
+    }
+}
+
+const SECRET: &str = local::scene::ACCESS_SECRET;
+
+static TOKENS: LazyLock<JwtTokens> = LazyLock::new(|| {
+    let secret = Secret::parse(SECRET).expect("a secret");
+    JwtTokens::new(TokenUse::Access, secret, None)
+});
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_seconds(1_792_002_005).expect("a moment")
+}
+
+/// The one token that there is.
+static GENUINE: LazyLock<String> = LazyLock::new(|| {
+    let claims = Claims {
+        user: UserId::from_bytes([1; 16]),
+        session: SessionId::from_bytes([2; 16]),
+        token: TokenId::from_bytes([3; 16]),
+        issued_at: now(),
+        expires_at: now().plus(Duration::from_mins(15)),
+    };
+    TOKENS.sign(&claims).expect("signed")
+});
+
+/// No text is a token but one that we have signed; and of what is signed with our secret nothing
+/// counts that is not as we write it. An input that begins with `{` is a header and, behind a line
+/// break, claims: they are signed first.
+pub fn jwt(input: &[u8]) {
+    if input.starts_with(b"{") {
+        let mut parts = input.splitn(2, |byte| *byte == b'\n');
+        let mut part = || URL_SAFE_NO_PAD.encode(parts.next().unwrap_or_default());
+        let message = format!("{}.{}", part(), part());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        if let Ok(claims) = TOKENS.verify(&format!("{message}.{signature}"), now()) {
+            assert!(claims.expires_at > now());
+            let again = TOKENS.sign(&claims).expect("signed");
+            assert_eq!(TOKENS.verify(&again, now()), Ok(claims));
+        }
+    } else if let Ok(token) = str::from_utf8(input) {
+        let is_genuine = token == GENUINE.as_str();
+        assert_eq!(TOKENS.verify(token, now()).is_ok(), is_genuine, "{token}");
+    }
+}

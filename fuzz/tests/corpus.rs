@@ -1,0 +1,45 @@
+//! Replays what fuzzing has found worth keeping: without its compiler, and in seconds.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use fuzz::TARGETS;
+
+fn corpus() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus"))
+}
+
+#[test]
+fn nothing_in_the_corpora_breaks_a_promise() {
+    for (name, target) in TARGETS {
+        let mut count = 0;
+        for file in fs::read_dir(corpus().join(name)).expect("a corpus") {
+            let file = file.expect("a file").path();
+            let input = fs::read(&file).expect("read");
+            // What panics is named by the line before it.
+            println!("{}", file.display());
+            target(&input);
+            count += 1;
+        }
+        assert!(count >= 10, "{name} has {count} inputs");
+    }
+}
+
+#[test]
+fn every_corpus_has_a_target_and_is_small() {
+    let names: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let folders = fs::read_dir(corpus())
+        .expect("a folder")
+        .map(|folder| folder.expect("a folder"));
+    let mut found = BTreeSet::new();
+    for folder in folders {
+        let files = fs::read_dir(folder.path()).expect("a folder");
+        let bytes: u64 = files
+            .map(|file| file.expect("a file").metadata().expect("a size").len())
+            .sum();
+        assert!(bytes < 1_000_000, "{:?} has {bytes} bytes", folder.path());
+        found.insert(folder.file_name().into_string().expect("a name"));
+    }
+    assert_eq!(found, names);
+}
