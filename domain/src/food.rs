@@ -87,8 +87,8 @@ impl Description {
 
     // A browser's HTML parser repeats the formatting elements that are still open, attributes and
     // all, in each paragraph: 20,000 characters of unclosed tags grow to half a gigabyte, and one
-    // long link is parsed two thousand times. With these three limits the worst text found takes
-    // 33 ms and 15 MB; a description from an editor is far from any of them.
+    // long link is parsed two thousand times. With these three limits a pass over the worst text found
+    // takes 33 ms and 15 MB; a description from an editor is far from any of them.
 
     /// The most opening tags in one description, and as many closing ones.
     pub const MAX_TAGS: usize = 400;
@@ -99,24 +99,23 @@ impl Description {
     /// The longest tag, with all its attributes.
     pub const MAX_TAG_BYTES: usize = 1_500;
 
+    /// How often it may change while it is made safe again. Nearly all never does, and elements that
+    /// were where the parser would not have put them settle after once.
+    const MAX_PASSES: usize = 4;
+
     /// Makes HTML that somebody typed safe: scripts, event handlers and unknown elements go,
-    /// ordinary formatting stays.
+    /// ordinary formatting stays. What is left is made safe again until that changes nothing, so that
+    /// no browser and no editor reads something else in it than was looked at here.
     pub fn sanitize(raw: &str) -> Result<Self, InvalidDescription> {
-        let raw = raw.trim();
-        if raw.chars().count() > Self::MAX_CHARS {
-            return Err(InvalidDescription::TooLong);
+        let mut safe = clean(raw.trim())?;
+        for _ in 0..Self::MAX_PASSES {
+            let again = clean(&safe)?;
+            if again == safe {
+                return Self::stored(&safe);
+            }
+            safe = again;
         }
-        if !has_moderate_markup(raw) {
-            return Err(InvalidDescription::TooMuchMarkup);
-        }
-        // Writing ends where the text is too long for certain.
-        let mut safe = Cursor::new(vec![0; Self::MAX_CHARS * 4].into_boxed_slice());
-        let written = SANITIZER.clean(raw).write_to(&mut safe);
-        let end = usize::try_from(safe.position()).unwrap_or(usize::MAX);
-        match safe.get_ref().get(..end).map(str::from_utf8) {
-            Some(Ok(safe)) if written.is_ok() => Self::stored(safe.trim()),
-            _ => Err(InvalidDescription::TooLong),
-        }
+        Err(InvalidDescription::TooMuchMarkup)
     }
 
     /// A description that was made safe when it was saved: only its length is looked at.
@@ -131,6 +130,24 @@ impl Description {
     /// HTML that is safe to put into a page.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// One pass: at most [`Description::MAX_CHARS`] characters in and out, or none.
+fn clean(raw: &str) -> Result<String, InvalidDescription> {
+    if raw.chars().count() > Description::MAX_CHARS {
+        return Err(InvalidDescription::TooLong);
+    }
+    if !has_moderate_markup(raw) {
+        return Err(InvalidDescription::TooMuchMarkup);
+    }
+    // Writing ends where the text is too long for certain.
+    let mut safe = Cursor::new(vec![0; Description::MAX_CHARS * 4].into_boxed_slice());
+    let written = SANITIZER.clean(raw).write_to(&mut safe);
+    let end = usize::try_from(safe.position()).unwrap_or(usize::MAX);
+    match safe.get_ref().get(..end).map(str::from_utf8) {
+        Some(Ok(safe)) if written.is_ok() => Ok(safe.trim().to_owned()),
+        _ => Err(InvalidDescription::TooLong),
     }
 }
 

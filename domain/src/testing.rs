@@ -2,6 +2,8 @@
 
 /// What every adapter of a port must do, as code: called on memory and on the real engines.
 pub mod contracts;
+/// Whether HTML is safe to put into a page.
+pub mod html;
 mod memory;
 
 pub use memory::{

@@ -336,7 +336,11 @@ fn other_kinds_of_token_are_none_of_ours() {
     }
     // What must be understood is not for us (RFC 7515, section 4.1.11), and what is unencoded is
     // signed over other bytes (RFC 7797).
-    for member in [r#""crit":["exp"]"#, r#""crit":["b64"],"b64":false"#, r#""crit":[]"#] {
+    for member in [
+        r#""crit":["exp"]"#,
+        r#""crit":["b64"],"b64":false"#,
+        r#""crit":[]"#,
+    ] {
         let token = signed(&header_with(member), &claims());
         assert!(tokens().verify(&token, now()).is_err(), "{member}");
     }
