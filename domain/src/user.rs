@@ -61,7 +61,8 @@ impl Email {
     /// The longest address that fits an SMTP path (RFC 5321, section 4.5.3.1.3).
     pub const MAX_BYTES: usize = 254;
 
-    /// The only way in: `local@domain.tld` of RFC 5322, without display name or address literal.
+    /// The only way in: `local@domain.tld` of RFC 5322, without display name or address literal, and
+    /// without the tabs and line breaks that a quoted local part may have there.
     pub fn parse(raw: &str) -> Result<Self, InvalidEmail> {
         let typed = raw.trim();
         let options = Options::default()
@@ -69,6 +70,7 @@ impl Email {
             .without_display_text()
             .without_domain_literal();
         if typed.len() > Self::MAX_BYTES
+            || typed.contains(char::is_control)
             || EmailAddress::parse_with_options(typed, options).is_err()
         {
             return Err(InvalidEmail);
@@ -165,6 +167,8 @@ mod tests {
             "ada@exam ple.com",
             "ada@example.com\nbcc: eve@example.com",
             "a@b@example.com",
+            "\"ada\tlovelace\"@example.com",
+            "\"ada\r\n lovelace\"@example.com",
             &format!("{}@example.com", "a".repeat(250)),
         ] {
             assert_eq!(Email::parse(raw), Err(InvalidEmail), "{raw}");

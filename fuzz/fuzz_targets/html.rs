@@ -1,3 +1,5 @@
+//! Fuzzes `fuzz::html`: see there.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::html(input));

@@ -1,3 +1,5 @@
+//! Fuzzes `fuzz::request`: see there.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::request(input));
