@@ -3,15 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::food::Title;
+use engines::Valkey;
 use functions::routes::{ROUTES, SCHEDULED};
 use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
 
 use crate::permissions::Recorded;
-use crate::support::recorder::{Call, Failure, Fault};
+use crate::support::faults::{Failure, Fault, Faults};
+use crate::support::recorder::Call;
 use crate::support::scene::{ADA, JOLLOF, event};
 
 const FAILURES: [Failure; 6] = [
@@ -25,6 +29,9 @@ const FAILURES: [Failure; 6] = [
 
 /// Beside the routes: what asks with an idempotency key.
 const WITH_KEYS: [&str; 2] = ["create_user.once", "create_food.once"];
+
+/// What asks nothing of where sessions are.
+const WITHOUT_SESSIONS: [&str; 4] = ["list_users", "get_user", "list_food", "get_food"];
 
 /// How many cases run at once. Most of them wait for a timeout.
 const AT_ONCE: usize = 24;
@@ -59,7 +66,16 @@ impl Stored {
                 .map(|item| (text(&item, "pk").to_owned(), item));
             keyed.collect::<BTreeMap<_, _>>()
         };
-        let sessions = scan("SESSIONS_TABLE").await;
+        let sessions = match &recorded.redis {
+            Some(_) => sessions_on_redis(&recorded.setting("TOKEN_STORE_URL")).await,
+            None => {
+                let sessions = scan("SESSIONS_TABLE").await;
+                sessions
+                    .iter()
+                    .map(|item| text(item, "sk").to_owned())
+                    .collect()
+            }
+        };
         let listed = recorded.s3_engine().list_objects_v2();
         let listed = listed
             .bucket(recorded.setting("IMAGES_BUCKET"))
@@ -70,10 +86,7 @@ impl Stored {
         Self {
             users: by_key(scan("USERS_TABLE").await),
             foods: by_key(scan("FOODS_TABLE").await),
-            sessions: sessions
-                .iter()
-                .map(|item| text(item, "sk").to_owned())
-                .collect(),
+            sessions,
             pictures: keys.map(str::to_owned).collect(),
         }
     }
@@ -152,28 +165,72 @@ impl Stored {
     }
 }
 
+async fn sessions_on_redis(url: &str) -> BTreeSet<String> {
+    let client = redis::Client::open(url).expect("a URL");
+    let connection = client.get_multiplexed_async_connection().await;
+    let mut connection = connection.expect("connected");
+    let mut keys = redis::cmd("KEYS");
+    let keys = keys.arg("session:*").query_async(&mut connection).await;
+    let keys: Vec<String> = keys.expect("keys");
+    let ids = keys
+        .iter()
+        .map(|key| key.rsplit(':').next().expect("an id").to_owned());
+    ids.collect()
+}
+
+/// What a function calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    DynamoDb,
+    S3,
+    Redis,
+}
+
 /// One call of a function: which one it is of those to the same operation and resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Step {
-    is_s3: bool,
+    part: Part,
     operation: String,
     resource: Option<String>,
     nth: usize,
 }
 
-fn steps(calls: &[Call], of_scene: &str) -> Vec<Step> {
-    let mut seen: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
+/// What a function calls when nothing goes wrong: of AWS, or of the Redis-compatible server.
+fn steps(recorded: &Recorded) -> Vec<Step> {
+    let calls: Vec<_> = match &recorded.redis {
+        Some(redis) => {
+            let calls = redis.take().into_iter();
+            calls
+                .map(|operation| (Part::Redis, operation, None))
+                .collect()
+        }
+        None => {
+            let of_scene = prefix(recorded);
+            let step = |call: Call| {
+                let (action, resource) = &call.grants[0];
+                // Each scene has tables of its own, and each upload a key of its own.
+                if action.starts_with("s3:") {
+                    (Part::S3, call.operation, None)
+                } else {
+                    (
+                        Part::DynamoDb,
+                        call.operation,
+                        Some(resource.replace(&of_scene, "")),
+                    )
+                }
+            };
+            recorded.take().into_iter().map(step).collect()
+        }
+    };
+    let mut seen: BTreeMap<_, usize> = BTreeMap::new();
     let mut steps = Vec::new();
-    for call in calls {
-        let (action, resource) = &call.grants[0];
-        let is_s3 = action.starts_with("s3:");
-        // Each scene has tables of its own, and each upload a key of its own.
-        let resource = (!is_s3).then(|| resource.replace(of_scene, ""));
-        let key = (call.operation.clone(), resource.clone());
-        let nth = seen.entry(key).or_default();
+    for (part, operation, resource) in calls {
+        let nth = seen
+            .entry((operation.clone(), resource.clone()))
+            .or_default();
         steps.push(Step {
-            is_s3,
-            operation: call.operation.clone(),
+            part,
+            operation,
             resource,
             nth: *nth,
         });
@@ -219,6 +276,7 @@ fn done_before(event_name: &str) -> &'static [u64] {
 }
 
 async fn case(
+    store: Arc<Store>,
     event_name: &'static str,
     step: Step,
     failure: Failure,
@@ -226,14 +284,14 @@ async fn case(
 ) -> (Outcome, usize) {
     let name = crate::events::function(event_name);
     let case = format!("{event_name}: {step:?} {failure:?} {times}");
-    let recorded = Recorded::scene(&[]).await;
-    let proxy = if step.is_s3 {
-        &recorded.s3_proxy
-    } else {
-        &recorded.dynamodb
+    let recorded = store.scene().await;
+    let faults: &Faults = match step.part {
+        Part::DynamoDb => recorded.dynamodb.faults(),
+        Part::S3 => recorded.s3_proxy.faults(),
+        Part::Redis => recorded.redis.as_ref().expect("a proxy").faults(),
     };
     let mut running = recorded.start(name).await;
-    proxy.break_down(Fault {
+    faults.break_down(Fault {
         operation: step.operation.clone(),
         resource: step
             .resource
@@ -244,9 +302,9 @@ async fn case(
         failure,
     });
     let first = running.attempt(&event(event_name)).await;
-    proxy.mend();
+    faults.mend();
     // What was held back lands now, when nobody waits for it any more.
-    proxy.land().await;
+    faults.land().await;
     let mut outcome = Outcome::Success;
     let answer = if status(&first) == 503 {
         if let Ok(answer) = &first {
@@ -285,29 +343,46 @@ async fn case(
 }
 
 /// The calls of a function while it answers its event.
-async fn calls_of(event_name: &str) -> Vec<Step> {
-    let recorded = Recorded::scene(&[]).await;
+async fn calls_of(store: &Store, event_name: &str) -> Vec<Step> {
+    let recorded = store.scene().await;
     let mut running = recorded.start(crate::events::function(event_name)).await;
     let answer = running.attempt(&event(event_name)).await;
     assert!(
         (200..300).contains(&status(&answer)),
         "{event_name}: {answer:?}"
     );
-    steps(&recorded.take(), &prefix(&recorded))
+    steps(&recorded)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_function_survives_the_failure_of_every_call() {
-    let routes = ROUTES.iter().map(|route| route.name);
-    let events: Vec<_> = routes.chain(WITH_KEYS).chain(SCHEDULED).collect();
+/// Where sessions are, and whose calls go wrong.
+enum Store {
+    /// All in `DynamoDB`, and those to S3.
+    DynamoDb,
+    /// Sessions on a server, of which each case has a database.
+    Redis(Valkey, AtomicUsize),
+}
+
+impl Store {
+    async fn scene(&self) -> Recorded {
+        match self {
+            Self::DynamoDb => Recorded::scene(&[]).await,
+            Self::Redis(valkey, databases) => {
+                let database = databases.fetch_add(1, Ordering::Relaxed);
+                assert!(database < Valkey::DATABASES, "no database is left");
+                let url = format!("{}/{database}", valkey.url());
+                Recorded::scene(&[("TOKEN_STORE_URL", &url)]).await
+            }
+        }
+    }
+}
+
+/// Lets every call of the events go wrong in every way, and prints what became of it.
+async fn survive(store: Store, events: &[&'static str], at_once: usize) {
+    let store = Arc::new(store);
     let mut cases = Vec::new();
-    let mut table = String::from(
-        "| Event | Calls | Faults | Unnoticed | Told 503, then done | Told 503, then done before | Orphans |\n\
-         |---|---|---|---|---|---|---|\n",
-    );
     let mut calls = BTreeMap::new();
-    for event_name in &events {
-        let steps = calls_of(event_name).await;
+    for event_name in events {
+        let steps = calls_of(&store, event_name).await;
         assert!(!steps.is_empty(), "{event_name}");
         calls.insert(*event_name, steps.len());
         for step in steps {
@@ -320,15 +395,22 @@ async fn every_function_survives_the_failure_of_every_call() {
     }
     let count = cases.len();
     let done: Vec<_> = iter(cases)
-        .map(|(event_name, step, failure, times)| async move {
-            let case = tokio::spawn(case(event_name, step, failure, times));
-            (event_name, case.await.expect("it survives"))
+        .map(|(event_name, step, failure, times)| {
+            let store = Arc::clone(&store);
+            async move {
+                let case = tokio::spawn(case(store, event_name, step, failure, times));
+                (event_name, case.await.expect("it survives"))
+            }
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(at_once)
         .collect()
         .await;
+    let mut table = String::from(
+        "| Event | Calls | Faults | Unnoticed | Told 503, then done | Told 503, then done before | Orphans |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
     for event_name in events {
-        let of_event = || done.iter().filter(|(name, _)| *name == event_name);
+        let of_event = || done.iter().filter(|(name, _)| name == event_name);
         let ended = |as_| {
             of_event()
                 .filter(|(_, (outcome, _))| *outcome == as_)
@@ -348,4 +430,20 @@ async fn every_function_survives_the_failure_of_every_call() {
     }
     println!("{table}\n{count} faults survived");
     assert_eq!(done.len(), count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_function_survives_the_failure_of_every_call() {
+    let routes = ROUTES.iter().map(|route| route.name);
+    let events: Vec<_> = routes.chain(WITH_KEYS).chain(SCHEDULED).collect();
+    survive(Store::DynamoDb, &events, AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_function_survives_the_failure_of_every_call_to_redis() {
+    let routes = ROUTES.iter().map(|route| route.name);
+    let events = routes.filter(|name| !WITHOUT_SESSIONS.contains(name));
+    let events: Vec<_> = events.chain(WITH_KEYS).collect();
+    let valkey = Valkey::start().expect("a Valkey or Redis server");
+    survive(Store::Redis(valkey, AtomicUsize::new(0)), &events, 2 * AT_ONCE).await;
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::binaries::binary;
 use crate::events::{expected, function};
 use crate::support::recorder::{Call, Recorder};
+use crate::support::redis_proxy::RedisProxy;
 use crate::support::runtime_api::Function;
 use crate::support::scene::{EVE, Scene, event};
 use crate::support::template::{template, texts};
@@ -25,6 +26,8 @@ pub(crate) struct Recorded {
     scene: Scene,
     pub(crate) dynamodb: Recorder,
     pub(crate) s3_proxy: Recorder,
+    /// Where sessions are on a server of their own.
+    pub(crate) redis: Option<RedisProxy>,
 }
 
 fn setting<'a>(scene: &'a Scene, name: &str) -> &'a str {
@@ -37,19 +40,27 @@ impl Recorded {
         let scene = Scene::with(more).await;
         let dynamodb = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB")).await;
         let s3_proxy = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_S3")).await;
+        let store = more.iter().find(|(name, _)| *name == "TOKEN_STORE_URL");
+        let redis = match store {
+            Some((_, url)) => Some(RedisProxy::before(url).await),
+            None => None,
+        };
         Self {
             scene,
             dynamodb,
             s3_proxy,
+            redis,
         }
     }
 
     pub(crate) async fn start(&self, name: &str) -> Function {
         let mut settings = self.scene.settings.clone();
-        let endpoints = [
+        let mut endpoints = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
             ("AWS_ENDPOINT_URL_S3", self.s3_proxy.url.as_str()),
         ];
+        let store = self.redis.as_ref().map(|redis| redis.url.as_str());
+        endpoints.extend(store.map(|url| ("TOKEN_STORE_URL", url)));
         for (name, value) in &endpoints {
             settings.retain(|(other, _)| other != name);
             settings.push(((*name).to_owned(), (*value).to_owned()));

@@ -58,6 +58,9 @@ pub struct Valkey {
 }
 
 impl Valkey {
+    /// How many databases it has, by number: for tests that share it.
+    pub const DATABASES: usize = 4096;
+
     /// Starts one on a free port of 127.0.0.1; it answers from then on.
     pub fn start() -> Result<Self, ValkeyError> {
         let mut valkey = Self {
@@ -120,6 +123,7 @@ impl Valkey {
             .args(["--port", &self.port.to_string()])
             .args(["--requirepass", &self.password])
             .args(["--save", "", "--appendonly", "no"])
+            .args(["--databases", &Self::DATABASES.to_string()])
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)

@@ -1,9 +1,11 @@
 //! What the tests share.
 
 pub(crate) mod client;
+pub(crate) mod faults;
 pub(crate) mod form;
 pub(crate) mod pictures;
 pub(crate) mod recorder;
+pub(crate) mod redis_proxy;
 pub(crate) mod runtime_api;
 pub(crate) mod scene;
 pub(crate) mod template;

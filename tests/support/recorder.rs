@@ -19,7 +19,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+
+use super::faults::{Failure, Fault, Faults};
 
 /// One call over the network.
 #[derive(Debug, Clone)]
@@ -56,55 +57,6 @@ pub(crate) fn in_sequence(calls: &[Call]) -> usize {
         is_later
     });
     later.count()
-}
-
-/// How a call goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// It is not done, and the caller should slow down.
-    Throttled,
-    /// It is not done, and the connection ends.
-    Refused,
-    /// It is not done, and the caller waits in vain.
-    Silent,
-    /// The caller waits in vain, and then it is done.
-    Late,
-    /// It is done, and the connection ends.
-    Lost,
-    /// It is done, and the answer is a failure.
-    Failed,
-}
-
-/// Which call goes wrong, how, and how often.
-#[derive(Debug, Clone)]
-pub(crate) struct Fault {
-    pub(crate) operation: String,
-    /// The table; any where there is none.
-    pub(crate) resource: Option<String>,
-    /// How many of them go well before.
-    pub(crate) spared: usize,
-    /// How many go wrong then.
-    pub(crate) times: usize,
-    pub(crate) failure: Failure,
-}
-
-impl Fault {
-    fn failure(&mut self, call: &Call) -> Option<Failure> {
-        let is_meant = self.operation == call.operation
-            && self
-                .resource
-                .as_ref()
-                .is_none_or(|resource| *resource == call.grants[0].1);
-        if !is_meant {
-            return None;
-        }
-        if self.spared > 0 {
-            self.spared -= 1;
-            return None;
-        }
-        self.times = self.times.checked_sub(1)?;
-        Some(self.failure)
-    }
 }
 
 fn hung_up() -> io::Error {
@@ -148,10 +100,7 @@ pub(crate) struct Recorder {
 struct Record {
     calls: Mutex<Vec<Call>>,
     connections: AtomicUsize,
-    fault: Mutex<Option<Fault>>,
-    /// What is held back, and whether it may go on.
-    late: Mutex<JoinSet<()>>,
-    landing: watch::Sender<bool>,
+    faults: Faults,
     is_holding: AtomicBool,
     /// The tables that an item was read from.
     read: watch::Sender<BTreeSet<String>>,
@@ -180,21 +129,8 @@ impl Recorder {
         }
     }
 
-    /// From now on this goes wrong.
-    pub(crate) fn break_down(&self, fault: Fault) {
-        *self.record.fault.lock().expect("no panic") = Some(fault);
-    }
-
-    /// From now on all goes well, but for what is held back.
-    pub(crate) fn mend(&self) {
-        *self.record.fault.lock().expect("no panic") = None;
-    }
-
-    /// What was held back lands, all of it.
-    pub(crate) async fn land(&self) {
-        self.record.landing.send_replace(true);
-        let late = std::mem::take(&mut *self.record.late.lock().expect("no panic"));
-        late.join_all().await;
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.record.faults
     }
 
     /// From now on the answers to this operation are lost: it is done, and the caller hears of a
@@ -205,7 +141,7 @@ impl Recorder {
 
     /// The same, after so many were answered.
     pub(crate) fn lose_answers_after(&self, operation: &'static str, answered: usize) {
-        self.break_down(Fault {
+        self.faults().break_down(Fault {
             operation: operation.to_owned(),
             resource: None,
             spared: answered,
@@ -261,10 +197,10 @@ impl Proxy {
             }
             None => (s3(&parts), body),
         };
-        let failure = match &mut *self.record.fault.lock().expect("no panic") {
-            Some(fault) => fault.failure(&call),
-            None => None,
-        };
+        let failure = self
+            .record
+            .faults
+            .failure(&call.operation, &call.grants[0].1);
         let is_dynamodb = parts.headers.contains_key("x-amz-target");
         match failure {
             None => Ok(self.forward(parts, body, call).await),
@@ -282,15 +218,9 @@ impl Proxy {
             }
             Some(Failure::Late) => {
                 let proxy = Arc::clone(&self);
-                let mut landing = self.record.landing.subscribe();
-                let late = async move {
-                    landing
-                        .wait_for(|lands| *lands)
-                        .await
-                        .expect("the recorder lives");
+                self.record.faults.hold(async move {
                     proxy.forward(parts, body, call).await;
-                };
-                self.record.late.lock().expect("no panic").spawn(late);
+                });
                 std::future::pending().await
             }
             Some(Failure::Lost) => {

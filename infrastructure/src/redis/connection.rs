@@ -1,17 +1,22 @@
 //! One connection for everybody, made at first use and replaced when it broke.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, RetryMethod, ServerErrorKind,
+};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-/// Each is far below a function's own timeout, also when one follows the other twice.
+/// Each is far below a function's own timeout, also when both come twice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Before a question is asked again.
+const PAUSE_MILLIS: RangeInclusive<u64> = 10..=60;
 
 /// `TOKEN_STORE_URL` is not the URL of a Redis-compatible server. What it is may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,9 +58,9 @@ impl Connection {
         })
     }
 
-    /// Asks over the connection, and once more over a new one if the old one was broken: a Lambda is
-    /// frozen between requests, and its connection may have died meanwhile. Whether the server got
-    /// the first question is unknown then, so `ask` must be something that can be said twice.
+    /// Asks over the connection, and once more where that could do better: over a new one if the old
+    /// one was broken, as it often is after a Lambda was frozen between requests. Whether the server
+    /// got the first question is unknown then, so `ask` must be something that can be said twice.
     pub(super) async fn ask<T, Answer>(
         &self,
         ask: impl Fn(MultiplexedConnection) -> Answer,
@@ -63,18 +68,35 @@ impl Connection {
     where
         Answer: Future<Output = RedisResult<T>>,
     {
+        let may_be_stale = match self.lease().await {
+            // Whatever kept it from connecting may be over in a moment.
+            Err(_) => false,
+            Ok(lease) => match self.ask_over(&lease, &ask).await {
+                Err(error) if is_broken(&error) => !lease.is_new,
+                Err(error) if is_passing(&error) => false,
+                outcome => return outcome,
+            },
+        };
+        // Who is in trouble is given a moment, and not by all at once.
+        if !may_be_stale {
+            let pause = fastrand::u64(PAUSE_MILLIS);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
         let lease = self.lease().await?;
+        self.ask_over(&lease, &ask).await
+    }
+
+    async fn ask_over<T, Answer>(
+        &self,
+        lease: &Lease,
+        ask: impl Fn(MultiplexedConnection) -> Answer,
+    ) -> RedisResult<T>
+    where
+        Answer: Future<Output = RedisResult<T>>,
+    {
         let outcome = ask(lease.connection.clone()).await;
         self.forget_if_broken(&outcome, lease.generation).await;
-        match outcome {
-            Err(error) if is_broken(&error) && !lease.is_new => {
-                let lease = self.lease().await?;
-                let outcome = ask(lease.connection).await;
-                self.forget_if_broken(&outcome, lease.generation).await;
-                outcome
-            }
-            outcome => outcome,
-        }
+        outcome
     }
 
     async fn forget_if_broken<T>(&self, outcome: &RedisResult<T>, generation: u64) {
@@ -133,6 +155,11 @@ fn is_broken(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()
         || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+}
+
+/// Whether the same server could do better in a moment: it loads its data, or hands over.
+fn is_passing(error: &RedisError) -> bool {
+    matches!(error.retry_method(), RetryMethod::WaitAndRetry)
 }
 
 impl fmt::Debug for Connection {
