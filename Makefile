@@ -17,7 +17,7 @@ BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test check faults bench-cold bench-hash guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
+.PHONY: help run engines test check faults kills soak fuzz bench-cold bench-hash guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,17 @@ bench-cold: ## how the functions start and what they cost, beside three yardstic
 
 faults: ## fail every call of every function in every way, and print what became of it
 	cargo test --workspace --test api -- faults --nocapture
+
+kills: ## kill the local server 200 times while it is used, and look what it kept
+	cargo build --profile driver --locked --bin local --bin kills
+	$(TARGET)/driver/kills --local $(TARGET)/driver/local $(ARGS)
+
+soak: ## use the local server at full speed for ten minutes, comparing every answer with a model
+	cargo build --profile driver --locked --bin local --bin soak
+	$(TARGET)/driver/soak --local $(TARGET)/driver/local $(ARGS)
+
+fuzz: ## ten minutes for each target of fuzz/ (needs a nightly toolchain)
+	.ci/fuzz $(ARGS)
 
 bench-hash: ## what it costs to hash a password, beside the bare crate
 	cargo build --release --locked --package bench --bin hash

@@ -1,14 +1,13 @@
 //! What becomes of every function when any one of its calls goes wrong, in every way: `make faults`
 //! prints it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use domain::food::Title;
-use engines::Valkey;
+use engines::stored::text;
+use engines::{Stored, TableNames, Valkey};
 use functions::routes::{ROUTES, SCHEDULED};
 use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
@@ -36,97 +35,36 @@ const WITHOUT_SESSIONS: [&str; 4] = ["list_users", "get_user", "list_food", "get
 /// How many cases run at once. Most of them wait for a timeout.
 const AT_ONCE: usize = 24;
 
-type Item = HashMap<String, AttributeValue>;
-
-fn text<'a>(item: &'a Item, name: &str) -> &'a str {
-    item[name].as_s().expect("a text")
-}
-
-/// All that is stored.
-struct Stored {
-    users: BTreeMap<String, Item>,
-    foods: BTreeMap<String, Item>,
+/// All that is stored, and which sessions live.
+struct State {
+    stored: Stored,
     sessions: BTreeSet<String>,
-    pictures: BTreeSet<String>,
 }
 
-impl Stored {
+impl State {
     async fn behind(recorded: &Recorded) -> Self {
-        let scan = async |table| {
-            let scan = recorded
-                .dynamodb_engine()
-                .scan()
-                .table_name(recorded.setting(table));
-            let items = scan.consistent_read(true).send().await.expect("scanned");
-            items.items.unwrap_or_default()
+        let tables = TableNames {
+            users: recorded.setting("USERS_TABLE"),
+            foods: recorded.setting("FOODS_TABLE"),
+            sessions: recorded.setting("SESSIONS_TABLE"),
         };
-        let by_key = |items: Vec<Item>| {
-            let keyed = items
-                .into_iter()
-                .map(|item| (text(&item, "pk").to_owned(), item));
-            keyed.collect::<BTreeMap<_, _>>()
+        let bucket = recorded.setting("IMAGES_BUCKET");
+        let (dynamodb, s3) = (recorded.dynamodb_engine(), recorded.s3_engine());
+        let stored = Stored::read(&dynamodb, &s3, &tables, &bucket).await;
+        let sessions = if recorded.redis.is_some() {
+            sessions_on_redis(&recorded.setting("TOKEN_STORE_URL")).await
+        } else {
+            let sessions = stored.sessions.iter();
+            sessions.map(|item| text(item, "sk").to_owned()).collect()
         };
-        let sessions = match &recorded.redis {
-            Some(_) => sessions_on_redis(&recorded.setting("TOKEN_STORE_URL")).await,
-            None => {
-                let sessions = scan("SESSIONS_TABLE").await;
-                sessions
-                    .iter()
-                    .map(|item| text(item, "sk").to_owned())
-                    .collect()
-            }
-        };
-        let listed = recorded.s3_engine().list_objects_v2();
-        let listed = listed
-            .bucket(recorded.setting("IMAGES_BUCKET"))
-            .send()
-            .await;
-        let listed = listed.expect("listed");
-        let keys = listed.contents().iter().filter_map(|object| object.key());
-        Self {
-            users: by_key(scan("USERS_TABLE").await),
-            foods: by_key(scan("FOODS_TABLE").await),
-            sessions,
-            pictures: keys.map(str::to_owned).collect(),
-        }
+        Self { stored, sessions }
     }
 
     /// Every user has exactly its claim, every food exactly its claim and a picture. Gives how many
     /// pictures no food shows.
     fn check(&self, case: &str) -> usize {
-        let starting = |items: &'_ BTreeMap<String, Item>, start: &str| -> BTreeSet<String> {
-            let keys = items.keys().filter(|key| key.starts_with(start));
-            keys.cloned().collect()
-        };
-        let mut claims = BTreeSet::new();
-        for account in self
-            .users
-            .values()
-            .filter(|item| text(item, "pk").starts_with("USER#"))
-        {
-            let claim = format!("EMAIL#{}", text(account, "email").to_lowercase());
-            let claimed = self.users.get(&claim).map(|claim| text(claim, "user_id"));
-            assert_eq!(claimed, Some(text(account, "id")), "{case}: {claim}");
-            claims.insert(claim);
-        }
-        assert_eq!(starting(&self.users, "EMAIL#"), claims, "{case}");
-        let (mut claims, mut shown) = (BTreeSet::new(), BTreeSet::new());
-        for food in self
-            .foods
-            .values()
-            .filter(|item| text(item, "pk").starts_with("FOOD#"))
-        {
-            let title = Title::parse(text(food, "title")).expect("a title");
-            let claim = format!("TITLE#{}", title.folded());
-            let claimed = self.foods.get(&claim).map(|claim| text(claim, "food_id"));
-            assert_eq!(claimed, Some(text(food, "id")), "{case}: {claim}");
-            claims.insert(claim);
-            shown.insert(text(food, "image_key").to_owned());
-        }
-        assert_eq!(starting(&self.foods, "TITLE#"), claims, "{case}");
-        let missing: Vec<_> = shown.difference(&self.pictures).collect();
-        assert!(missing.is_empty(), "{case}: no picture {missing:?}");
-        self.pictures.difference(&shown).count()
+        assert_eq!(self.stored.contradictions(), Vec::<String>::new(), "{case}");
+        self.stored.orphans()
     }
 
     /// What was acknowledged is so.
@@ -139,23 +77,23 @@ impl Stored {
         let is_so = match name {
             "create_user" => {
                 let key = format!("USER#{}", body["id"].as_str().expect("an id"));
-                self.users.contains_key(&key)
+                self.stored.users.contains_key(&key)
             }
             "create_food" => {
                 let key = format!("FOOD#{}", body["id"].as_str().expect("an id"));
-                let stored = self.foods.get(&key).map(|food| text(food, "title"));
+                let stored = self.stored.foods.get(&key).map(|food| text(food, "title"));
                 stored == body["title"].as_str()
             }
-            "update_food" => text(&self.foods[&food], "title") == body["title"],
-            "delete_food" => !self.foods.contains_key(&food),
+            "update_food" => text(&self.stored.foods[&food], "title") == body["title"],
+            "delete_food" => !self.stored.foods.contains_key(&food),
             "logout" => !self.sessions.contains(session),
             "end_session" => !self.sessions.contains(laptop),
             "end_sessions" | "change_password" => {
                 !self.sessions.contains(laptop) && self.sessions.contains(session)
             }
             "delete_user" => {
-                !self.users.contains_key(&format!("USER#{ADA}"))
-                    && !self.foods.contains_key(&food)
+                !self.stored.users.contains_key(&format!("USER#{ADA}"))
+                    && !self.stored.foods.contains_key(&food)
                     && !self.sessions.contains(session)
                     && !self.sessions.contains(laptop)
             }
@@ -197,30 +135,24 @@ struct Step {
 
 /// What a function calls when nothing goes wrong: of AWS, or of the Redis-compatible server.
 fn steps(recorded: &Recorded) -> Vec<Step> {
-    let calls: Vec<_> = match &recorded.redis {
-        Some(redis) => {
-            let calls = redis.take().into_iter();
-            calls
-                .map(|operation| (Part::Redis, operation, None))
-                .collect()
+    let of_scene = prefix(recorded);
+    let step_of_aws = |call: Call| {
+        let (action, resource) = &call.grants[0];
+        // Each scene has tables of its own, and each upload a key of its own.
+        if action.starts_with("s3:") {
+            (Part::S3, call.operation, None)
+        } else {
+            let resource = resource.replace(&of_scene, "");
+            (Part::DynamoDb, call.operation, Some(resource))
         }
-        None => {
-            let of_scene = prefix(recorded);
-            let step = |call: Call| {
-                let (action, resource) = &call.grants[0];
-                // Each scene has tables of its own, and each upload a key of its own.
-                if action.starts_with("s3:") {
-                    (Part::S3, call.operation, None)
-                } else {
-                    (
-                        Part::DynamoDb,
-                        call.operation,
-                        Some(resource.replace(&of_scene, "")),
-                    )
-                }
-            };
-            recorded.take().into_iter().map(step).collect()
-        }
+    };
+    let calls: Vec<_> = if let Some(redis) = &recorded.redis {
+        let calls = redis.take().into_iter();
+        calls
+            .map(|operation| (Part::Redis, operation, None))
+            .collect()
+    } else {
+        recorded.take().into_iter().map(step_of_aws).collect()
     };
     let mut seen: BTreeMap<_, usize> = BTreeMap::new();
     let mut steps = Vec::new();
@@ -310,7 +242,7 @@ async fn case(
         if let Ok(answer) = &first {
             assert_eq!(answer["headers"]["retry-after"], "1", "{case}");
         }
-        Stored::behind(&recorded).await.check(&case);
+        State::behind(&recorded).await.check(&case);
         outcome = Outcome::Retried;
         running.attempt(&event(event_name)).await
     } else {
@@ -323,7 +255,7 @@ async fn case(
             "{case}: one failure is nobody's business"
         );
     }
-    let stored = Stored::behind(&recorded).await;
+    let stored = State::behind(&recorded).await;
     let orphans = stored.check(&case);
     match status(&answer) {
         200..300 => stored.holds(name, &answer.expect("an answer"), &case),
@@ -445,5 +377,10 @@ async fn every_function_survives_the_failure_of_every_call_to_redis() {
     let events = routes.filter(|name| !WITHOUT_SESSIONS.contains(name));
     let events: Vec<_> = events.chain(WITH_KEYS).collect();
     let valkey = Valkey::start().expect("a Valkey or Redis server");
-    survive(Store::Redis(valkey, AtomicUsize::new(0)), &events, 2 * AT_ONCE).await;
+    survive(
+        Store::Redis(valkey, AtomicUsize::new(0)),
+        &events,
+        2 * AT_ONCE,
+    )
+    .await;
 }

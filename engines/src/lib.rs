@@ -9,6 +9,8 @@ mod server;
 pub mod setup;
 /// Everything a test needs, shared by the tests that run at the same time.
 pub mod shared;
+/// All that is stored, and whether it belongs together.
+pub mod stored;
 /// TLS before an engine.
 pub mod tls;
 /// A Redis-compatible server, for tests.
@@ -19,6 +21,7 @@ pub use dynoxide;
 pub use s3::S3;
 pub use setup::{TableNames, create_bucket, create_tables};
 pub use shared::Engines;
+pub use stored::Stored;
 pub use valkey::Valkey;
 
 use infrastructure::aws::AwsSettings;

@@ -7,11 +7,9 @@ mod support;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc;
 use std::thread;
 
-use serde_json::Value;
-use support::{Client, Folder, Program, assert_refused, command, output, path, picture};
+use support::{Folder, Program, assert_refused, command, output, path, picture};
 
 #[test]
 fn help_tells_everything_there_is_to_tell() {
@@ -279,96 +277,6 @@ fn the_demo_is_there_to_look_at_however_often_it_is_asked_for() {
             assert!(shown.header("content-type").unwrap().starts_with("image/"));
         }
         assert!(program.interrupt().success());
-    }
-}
-
-#[test]
-fn kill_9_loses_nothing_that_was_acknowledged() {
-    const ROUNDS: usize = 10;
-    let folder = Folder::new();
-    let (mut people, mut foods) = (Vec::new(), Vec::new());
-    let mut token = None;
-    for round in 0..=ROUNDS {
-        let program = Program::in_folder(&folder.path);
-        let client = program.client.clone();
-        assert_all_there(&client, &people, &foods);
-        if round == ROUNDS {
-            break;
-        }
-        let token = token
-            .get_or_insert_with(|| client.token("ada@example.com"))
-            .clone();
-
-        let (acknowledged, acknowledgements) = mpsc::channel();
-        let writers = [true, false].map(|signs_up| {
-            let (client, token) = (client.clone(), token.clone());
-            let acknowledged = acknowledged.clone();
-            thread::spawn(move || write(&client, &token, signs_up, round, &acknowledged))
-        });
-        drop(acknowledged);
-        // Another moment in each round; the writers go on while the signal is under way.
-        let mut received: Vec<_> = acknowledgements.iter().take(1 + round).collect();
-        program.kill();
-        for writer in writers {
-            writer.join().unwrap();
-        }
-        received.extend(acknowledgements.iter());
-        for saved in received {
-            match saved {
-                Saved::Person(id) => people.push(id),
-                Saved::Food(id) => foods.push(id),
-            }
-        }
-    }
-    assert!(people.len() + foods.len() >= ROUNDS);
-}
-
-enum Saved {
-    Person(Value),
-    Food(Value),
-}
-
-/// Until the server is gone.
-fn write(
-    client: &Client,
-    token: &str,
-    signs_up: bool,
-    round: usize,
-    acknowledged: &mpsc::Sender<Saved>,
-) {
-    for nth in 0.. {
-        let name = format!("{round}-{nth}");
-        let answer = if signs_up {
-            client.try_sign_up(&format!("{name}@example.com"))
-        } else {
-            client.try_share(token, &name, &picture())
-        };
-        let Some(answer) = answer else { return };
-        assert_eq!(answer.status, 201);
-        let id = answer.json()["id"].clone();
-        let saved = if signs_up {
-            Saved::Person(id)
-        } else {
-            Saved::Food(id)
-        };
-        let _ = acknowledged.send(saved);
-    }
-}
-
-fn assert_all_there(client: &Client, people: &[Value], foods: &[Value]) {
-    for id in people {
-        let shown = client.get(&format!("/users/{}", id.as_str().unwrap()));
-        assert_eq!(shown.status, 200, "{id}");
-    }
-    for id in foods {
-        let shown = client.get(&format!("/food/{}", id.as_str().unwrap()));
-        assert_eq!(shown.status, 200, "{id}");
-        let url = shown.json()["food"]["food_image"].clone();
-        assert_eq!(
-            client.get(path(url.as_str().unwrap())).body,
-            picture(),
-            "{id}"
-        );
     }
 }
 

@@ -90,10 +90,10 @@ fn is_harmless_address(address: &str) -> bool {
     let Some((scheme, _)) = address.split_once(':') else {
         return true;
     };
-    // What stands before the first colon is no scheme where it has another sign.
-    let is_scheme = scheme
-        .bytes()
-        .all(|byte| matches!(byte, b'+' | b'-' | b'.') || byte.is_ascii_alphanumeric());
+    // What stands before the first colon is no scheme where it begins with or has another sign.
+    let is_sign = |byte| matches!(byte, b'+' | b'-' | b'.') || byte.is_ascii_alphanumeric();
+    let is_scheme =
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_sign);
     !is_scheme || is_one_of(SCHEMES, &scheme.to_ascii_lowercase())
 }
 
@@ -105,6 +105,11 @@ mod tests {
     fn what_is_harmless_has_no_dangers() {
         let html = "<p>a &lt; b &amp; <a href=\"/food?x=1:2\" rel=\"noopener\">c</a> <img src=\"x.jpg\" alt=\"&lt;b&gt;\"></p>";
         assert_eq!(dangers(html), BTreeSet::new());
+        // No scheme begins with a digit.
+        assert_eq!(
+            dangers("<a href='0jav&Tab;ascript:x'>y</a>"),
+            BTreeSet::new()
+        );
     }
 
     #[test]
@@ -115,6 +120,7 @@ mod tests {
             ("<p style=x>", "the attribute style"),
             ("<a href=' java\tscript:x'>", "href= java\tscript:x"),
             ("<a href=JAVASCRIPT&colon;x>", "href=JAVASCRIPT:x"),
+            ("<a href='&Tab;javascript&#9;:x'>", "href=\tjavascript\t:x"),
             ("<img src=data:image/svg+xml,x>", "src=data:image/svg+xml,x"),
             ("<!-- x -->", "a comment"),
             ("<!doctype html>", "a doctype"),
