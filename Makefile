@@ -46,11 +46,11 @@ faults: ## fail every call of every function in every way, and print what became
 	cargo test --workspace --test api -- faults --nocapture
 
 kills: ## kill the local server 200 times while it is used, and look what it kept
-	cargo build --profile driver --locked --bin local --bin kills
+	cargo build --profile driver --locked --package local --package bench --bin local --bin kills
 	$(TARGET)/driver/kills --local $(TARGET)/driver/local $(ARGS)
 
 soak: ## use the local server at full speed for ten minutes, comparing every answer with a model
-	cargo build --profile driver --locked --bin local --bin soak
+	cargo build --profile driver --locked --package local --package bench --bin local --bin soak
 	$(TARGET)/driver/soak --local $(TARGET)/driver/local $(ARGS)
 
 fuzz: ## ten minutes for each target of fuzz/ (needs a nightly toolchain)

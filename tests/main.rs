@@ -7,6 +7,7 @@
 mod accounts;
 mod binaries;
 mod capacity;
+mod claims;
 mod drift;
 mod errors;
 mod events;

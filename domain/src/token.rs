@@ -26,8 +26,11 @@ pub struct Claims {
 /// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// There is none, or it cannot be read.
-    #[error("no token, or one that cannot be read")]
+    /// There is none.
+    #[error("no token")]
+    Missing,
+    /// It cannot be read.
+    #[error("a token that cannot be read")]
     Malformed,
     /// It was ours, and its time is over.
     #[error("the token has expired")]

@@ -238,7 +238,11 @@ impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
         // RFC 6750, section 3.1: no error code where there was no token.
         let (sentence, challenge) = match error {
-            TokenError::Malformed => (TOKEN_MALFORMED, "Bearer realm=\"food-app\""),
+            TokenError::Missing => (TOKEN_MALFORMED, "Bearer realm=\"food-app\""),
+            TokenError::Malformed => (
+                TOKEN_MALFORMED,
+                "Bearer realm=\"food-app\", error=\"invalid_token\"",
+            ),
             TokenError::Expired => (
                 TOKEN_EXPIRED,
                 "Bearer realm=\"food-app\", error=\"invalid_token\", \

@@ -43,6 +43,9 @@ pub fn identify(
     clock: &impl Clock,
     token: &str,
 ) -> Result<Caller, TokenError> {
+    if token.is_empty() {
+        return Err(TokenError::Missing);
+    }
     let at = clock.now();
     let claims = access.verify(token, at)?;
     Ok(Caller {
@@ -123,10 +126,14 @@ mod tests {
     #[tokio::test]
     async fn a_token_that_cannot_be_read_is_malformed() {
         let sessions = MemorySessions::default();
-        for token in ["", "undefined", "access|1|2|3|4|5"] {
+        for (token, expected) in [
+            ("", TokenError::Missing),
+            ("undefined", TokenError::Malformed),
+            ("access|1|2|3|4|5", TokenError::Malformed),
+        ] {
             let clock = FixedClock::default();
             let refused = by_token(&sessions, &PlainSigner("access"), &clock, token).await;
-            assert_eq!(why(refused), TokenError::Malformed, "{token}");
+            assert_eq!(why(refused), expected, "{token}");
         }
     }
 
