@@ -144,6 +144,8 @@ fn next_link<B>(request: &HttpRequest<B>, size: PageSize, cursor: &str) -> Heade
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -209,5 +211,15 @@ mod tests {
         assert!(reply.headers.contains_key(LINK));
         let answer = serde_json::to_string(&reply.body).unwrap();
         assert!(answer.len() < 5_000_100);
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_survives_being_written_and_read(bytes: [u8; 16]) {
+            let (food, user) = (FoodId::from_bytes(bytes), UserId::from_bytes(bytes));
+            prop_assert_eq!(FoodId::read(&food.write()), Some(food));
+            prop_assert_eq!(UserId::read(&user.write()), Some(user));
+            prop_assert_eq!(UserId::read(&food.write()), None);
+        }
     }
 }
