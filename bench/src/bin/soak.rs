@@ -99,14 +99,13 @@ fn verdict(
         failed |= is_wrong;
         println!("{}{what}", if is_wrong { "WRONG: " } else { "" });
     };
-    let wrong = usize::from(used.is_err());
+    let wrong = used.err();
+    let what = wrong
+        .as_ref()
+        .map_or_else(String::new, |wrong| format!(": {wrong:.2000}"));
     say(
-        wrong > 0,
-        format!(
-            "{wrong} wrong answers{}",
-            used.err()
-                .map_or_else(String::new, |wrong| format!(": {wrong}"))
-        ),
+        wrong.is_some(),
+        format!("{} wrong answers{what}", usize::from(wrong.is_some())),
     );
     say(cut_off > 0, format!("{cut_off} requests not answered"));
     let quarter = memory.len() / 4;

@@ -70,31 +70,35 @@ impl Member {
         Ok(Answered::Yes)
     }
 
+    /// Page by page, to the end: others share and delete meanwhile.
     pub(super) async fn list_foods(&mut self) -> Step {
-        let sent = self.api.send("list_food", "GET", "/food", Asked::default());
-        let answer = answered!(self, sent, Unsettled::Reading);
-        check_status(200, "the list", &answer)?;
-        let list = answer.json();
-        let listed: BTreeMap<_, _> = list
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|food| (text(&food["id"]), comparable(food)))
-            .collect();
-        let account = self.account();
-        for (id, food) in &account.foods {
-            let is_so = listed.get(id) == Some(&food.body);
-            check(is_so, &format!("the list has {}", food.body), &answer)?;
+        let limit = [7, 30, 100][self.random.usize(..3)];
+        let mut path = format!("/food?limit={limit}");
+        let mut mine = BTreeMap::new();
+        loop {
+            let sent = self.api.send("list_food", "GET", &path, Asked::default());
+            let answer = answered!(self, sent, Unsettled::Reading);
+            check_status(200, "the list", &answer)?;
+            let page = answer.json();
+            let page = page.as_array().cloned().unwrap_or_default();
+            check(page.len() <= limit, &path, &answer)?;
+            let id = self.account().id.as_str();
+            let of_page = page.iter().filter(|food| food["user_id"] == id);
+            mine.extend(of_page.map(|food| (text(&food["id"]), comparable(food))));
+            match next(&answer) {
+                Some(next) => path = next,
+                None => break,
+            }
         }
-        let mine = listed
-            .values()
-            .filter(|food| food["user_id"] == account.id.as_str());
-        check(
-            mine.count() == account.foods.len(),
-            "no other food is mine",
-            &answer,
-        )?;
-        Ok(Answered::Yes)
+        let foods = self.account().foods.iter();
+        let expected: BTreeMap<_, _> = foods
+            .map(|(id, food)| (id.clone(), food.body.clone()))
+            .collect();
+        if mine == expected {
+            Ok(Answered::Yes)
+        } else {
+            Err(format!("the list has {mine:?} and not {expected:?}"))
+        }
     }
 
     pub(super) async fn show_picture(&mut self) -> Step {
@@ -233,4 +237,14 @@ impl Member {
         self.board.went(id, true);
         self.account().foods.remove(id);
     }
+}
+
+/// The path and query of the page that follows.
+fn next(answer: &Answer) -> Option<String> {
+    let (url, _) = answer
+        .header("link")
+        .strip_prefix('<')?
+        .split_once(">; rel=\"next\"")?;
+    let at = url.find("/food?")?;
+    Some(url[at..].to_owned())
 }
