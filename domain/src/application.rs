@@ -10,10 +10,12 @@
 mod authenticate;
 mod change_password;
 mod create_food;
+mod create_image_upload;
 mod create_user;
 mod delete_food;
 mod delete_user;
 mod end_session;
+mod find_upload;
 mod get_food;
 mod get_user;
 mod list_food;
@@ -21,6 +23,7 @@ mod list_sessions;
 mod list_users;
 mod login;
 mod logout;
+mod process_image;
 mod refresh;
 mod sweep_images;
 mod throttle;
@@ -35,10 +38,12 @@ pub use change_password::{
     change_password,
 };
 pub use create_food::{CreateFoodError, InvalidFood, InvalidFoodField, NewFood, create_food};
+pub use create_image_upload::{ImageUpload, UPLOAD_LIFETIME, create_image_upload};
 pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
 pub use delete_food::{DeleteFoodError, delete_food};
 pub use delete_user::{DeleteUserError, delete_user};
 pub use end_session::{EndSessionError, Ended, end_session, end_sessions};
+pub use find_upload::find_upload;
 pub use get_food::{GetFoodError, get_food};
 pub use get_user::{GetUserError, get_user};
 pub use list_food::list_food;
@@ -49,6 +54,7 @@ pub use login::{
     admit_login, login,
 };
 pub use logout::logout;
+pub use process_image::{ProcessImageError, Processed, process_image};
 pub use refresh::{RefreshError, refresh};
 pub use sweep_images::{SweepError, Swept, sweep_images};
 pub use throttle::{Admitted, ThrottleError, admit};

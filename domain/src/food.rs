@@ -9,8 +9,8 @@ use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use thiserror::Error;
 
 use crate::clock::Timestamp;
-use crate::id::FoodId;
-use crate::image::ImageKey;
+use crate::id::{FoodId, ImageId};
+use crate::image::{ImageKey, StoredKey, VariantKey, VariantKind, Variants};
 use crate::user::PublicUser;
 
 /// What a food is called: trimmed, 1 to 100 characters, kept as typed.
@@ -225,12 +225,38 @@ pub struct Food {
     pub description: Description,
     /// Where its picture is.
     pub image: ImageKey,
+    /// Which upload the picture was, where it was uploaded first. No two foods share one.
+    pub upload: Option<ImageId>,
+    /// The sizes in which there are variants of the picture. They come by themselves: making them is
+    /// no change to the food, and leaves its version.
+    pub variants: Variants,
     /// When it was shared.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
     /// How often it was saved: a change is made to one version and leads to the next.
     pub version: u64,
+}
+
+impl Food {
+    /// What to show where no size is asked for: the usual variant, and the picture itself until there is
+    /// one.
+    pub fn usual_image(&self) -> StoredKey {
+        match self.variants.usual() {
+            Some(size) => StoredKey::Variant(VariantKey::new(&self.image, size, VariantKind::Jpeg)),
+            None => StoredKey::Image(self.image.clone()),
+        }
+    }
+
+    /// Whether somebody saved the same; what came by itself does not count.
+    pub fn is_same_save(&self, other: &Self) -> bool {
+        let variants = || self.variants.clone();
+        *self
+            == Self {
+                variants: variants(),
+                ..other.clone()
+            }
+    }
 }
 
 /// Which versions of a food somebody wants to change or delete.

@@ -73,6 +73,10 @@ id!(
     FoodId
 );
 id!(
+    /// Which upload of a picture it is.
+    ImageId
+);
+id!(
     /// Which login it is.
     SessionId
 );

@@ -1,12 +1,17 @@
 //! Pictures: recognising them by their bytes, and naming them.
 
+mod key;
+mod upload;
+mod variant;
+
 use std::fmt;
 
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::clock::Timestamp;
-use crate::id::FoodId;
+pub use key::{ImageKey, InvalidKey, StoredKey, UploadKey, VariantKey};
+pub use upload::{GivenImage, InvalidUpload, InvalidUploadField, NewUpload, Upload};
+pub use variant::{InvalidVariants, Size, VariantKind, Variants, WIDTHS};
 
 /// The kinds of picture we take: those that browsers show and that carry no script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +66,12 @@ impl ImageKind {
             Self::Gif => "image/gif",
             Self::Avif => "image/avif",
         }
+    }
+
+    /// The kind with this media type, in any case.
+    pub fn of_media_type(media_type: &str) -> Option<Self> {
+        let is_it = |kind: &Self| kind.media_type().eq_ignore_ascii_case(media_type);
+        Self::ALL.into_iter().find(is_it)
     }
 
     /// The usual end of a file's name.
@@ -240,6 +251,12 @@ pub enum InvalidImage {
     /// Not a whole picture of one of the kinds in [`ImageKind`].
     #[error("not a whole JPEG, PNG, WebP, GIF or AVIF picture")]
     Unrecognised,
+    /// A picture, but not of the kind that it was said to be.
+    #[error("the picture is {}, and was said to be something else", kind.media_type())]
+    OtherKind {
+        /// What it is.
+        kind: ImageKind,
+    },
     /// More bytes than we take.
     #[error("the picture is larger than {max_bytes} bytes")]
     TooLarge {
@@ -275,53 +292,6 @@ impl Image {
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Image({:?}, {} bytes)", self.kind, self.bytes.len())
-    }
-}
-
-/// Where a picture is kept: `foods/<food id>/<upload id>.<extension>`.
-///
-/// Every upload has a key of its own, so that removing one can never take away the picture that
-/// another save refers to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ImageKey(String);
-
-/// A text that is no key of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not the key of a picture")]
-pub struct InvalidImageKey;
-
-impl ImageKey {
-    /// The key of a new upload for this food.
-    pub fn new(food: FoodId, kind: ImageKind, now: Timestamp) -> Self {
-        // An upload id is made as a food id is.
-        let upload = FoodId::new(now);
-        Self(format!("foods/{food}/{upload}.{}", kind.extension()))
-    }
-
-    /// The only other way in: a key as `new` makes it.
-    pub fn parse(raw: &str) -> Result<Self, InvalidImageKey> {
-        let parsed = || -> Option<()> {
-            let (food, file) = raw.strip_prefix("foods/")?.split_once('/')?;
-            let (upload, extension) = file.split_once('.')?;
-            let is_id = |id: &str| FoodId::parse(id).is_ok_and(|parsed| parsed.to_string() == id);
-            let known = ImageKind::ALL.iter().any(|k| k.extension() == extension);
-            (is_id(food) && is_id(upload) && known).then_some(())
-        };
-        parsed()
-            .map(|()| Self(raw.to_owned()))
-            .ok_or(InvalidImageKey)
-    }
-
-    /// Whose picture it is, or was to be.
-    pub fn food(&self) -> FoodId {
-        let mut parts = self.0.split('/');
-        let id = parts.nth(1).and_then(|id| FoodId::parse(id).ok());
-        id.expect("a key is made with an id, or read with one")
-    }
-
-    /// The key as the store and the URL have it.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -611,58 +581,6 @@ mod tests {
         }
     }
 
-    const FOOD: &str = "0192f1a0-0000-7000-8000-000000000001";
-    const UPLOAD: &str = "0192f1a0-0000-7000-8000-000000000002";
-
-    #[test]
-    fn a_key_names_its_food_and_its_kind() {
-        let now = Timestamp::from_unix_millis(1_792_002_005_007).unwrap();
-        let food = FoodId::new(now);
-        for kind in ImageKind::ALL {
-            let key = ImageKey::new(food, kind, now);
-            assert!(key.as_str().starts_with(&format!("foods/{food}/")));
-            assert!(key.as_str().ends_with(&format!(".{}", kind.extension())));
-            assert_eq!(ImageKey::parse(key.as_str()), Ok(key));
-        }
-    }
-
-    #[test]
-    fn every_upload_has_a_key_of_its_own() {
-        let now = Timestamp::from_unix_millis(1_792_002_005_007).unwrap();
-        let food = FoodId::new(now);
-        assert_ne!(
-            ImageKey::new(food, ImageKind::Png, now),
-            ImageKey::new(food, ImageKind::Png, now)
-        );
-    }
-
-    #[test]
-    fn a_text_that_is_no_key_is_refused() {
-        assert!(ImageKey::parse(&format!("foods/{FOOD}/{UPLOAD}.jpg")).is_ok());
-        for raw in [
-            "",
-            "foods",
-            "foods/",
-            &format!("foods/{FOOD}"),
-            &format!("foods/{FOOD}/{UPLOAD}"),
-            &format!("foods/{FOOD}/{UPLOAD}."),
-            &format!("foods/{FOOD}/{UPLOAD}.svg"),
-            &format!("foods/{FOOD}/{UPLOAD}.JPG"),
-            &format!("foods/{FOOD}/{UPLOAD}.jpg.png"),
-            &format!("foods/{FOOD}/{UPLOAD}.jpg "),
-            &format!("/foods/{FOOD}/{UPLOAD}.jpg"),
-            &format!("food/{FOOD}/{UPLOAD}.jpg"),
-            &format!("foods/{FOOD}//{UPLOAD}.jpg"),
-            &format!("foods/../{UPLOAD}.jpg"),
-            &format!("foods/{FOOD}/../{UPLOAD}.jpg"),
-            &format!("foods/{FOOD}/{}.jpg", UPLOAD.replace('-', "")),
-            &format!("foods/{}/{UPLOAD}.jpg", FOOD.to_uppercase()),
-            &format!("foods/{FOOD}/{UPLOAD}\0.jpg"),
-        ] {
-            assert_eq!(ImageKey::parse(raw), Err(InvalidImageKey), "{raw}");
-        }
-    }
-
     fn signature() -> impl Strategy<Value = Vec<u8>> {
         prop::sample::select(vec![
             b"".to_vec(),
@@ -694,25 +612,11 @@ mod tests {
         }
 
         #[test]
-        fn a_key_survives_being_written_and_read(food: [u8; 16], nth in 0..5_usize, millis in 0_i64..1 << 40) {
-            let food = FoodId::from_bytes(food);
-            let now = Timestamp::from_unix_millis(millis).unwrap();
-            let key = ImageKey::new(food, ImageKind::ALL[nth], now);
-            prop_assert_eq!(ImageKey::parse(key.as_str()), Ok(key.clone()));
-            prop_assert_eq!(key.food(), food);
-        }
-
-        #[test]
         fn what_is_too_large_is_refused_by_its_size(nth in 0..14_usize, less in 0..40_usize) {
             let (_, _, bytes) = pictures().swap_remove(nth);
             let max_bytes = bytes.len() + 20 - less;
             let expected = less <= 20;
             prop_assert_eq!(Image::parse(bytes.into(), max_bytes).is_ok(), expected);
-        }
-
-        #[test]
-        fn no_text_makes_parsing_a_key_panic(raw: String) {
-            let _ = ImageKey::parse(&raw);
         }
     }
 }

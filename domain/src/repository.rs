@@ -3,12 +3,14 @@
 //! Every method is one atomic step: it happens wholly or not at all, also when many callers do it
 //! at once. `testing::contracts` says so in code.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::clock::Timestamp;
 use crate::food::Food;
 use crate::id::{FoodId, UserId};
-use crate::image::ImageKey;
+use crate::image::{ImageKey, Variants};
 use crate::page::{Page, PageRequest};
 use crate::password::PasswordHash;
 use crate::user::{Email, PublicUser, User};
@@ -112,6 +114,9 @@ pub enum CreateFoodError {
     /// Another food has the title; nothing was written.
     #[error("the title is taken")]
     TitleTaken,
+    /// The upload belongs to another food; nothing was written.
+    #[error("the upload is taken")]
+    UploadTaken,
     /// See [`RepositoryError`].
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -123,6 +128,9 @@ pub enum UpdateFoodError {
     /// Another food has the title; nothing was written.
     #[error("the title is taken")]
     TitleTaken,
+    /// The upload belongs to another food; nothing was written.
+    #[error("the upload is taken")]
+    UploadTaken,
     /// The food is gone or has another version by now; nothing was written.
     #[error("the food was changed meanwhile")]
     Changed,
@@ -142,10 +150,14 @@ pub enum DeleteFoodError {
     Repository(#[from] RepositoryError),
 }
 
+/// How long it is remembered which food an upload was given to: longer than the upload can be there.
+pub const CLAIMED: Duration = Duration::from_hours(7 * 24);
+
 /// The foods everyone can see.
 pub trait FoodRepository {
     /// Saves a new food; MUST return `TitleTaken`, and write nothing, when a food has its folded title
-    /// or its id.
+    /// or its id, and `UploadTaken` when another food was ever given its upload. That is remembered for
+    /// [`CLAIMED`].
     async fn create(&self, food: &Food) -> Result<(), CreateFoodError>;
 
     /// `None` when no food has this id. May lag behind by moments: for showing.
@@ -169,9 +181,19 @@ pub trait FoodRepository {
     ) -> Result<Page<FoodId>, RepositoryError>;
 
     /// Puts `changed` in the place of `current`; MUST return `Changed` when the stored version or
-    /// owner is not that of `current`, and `TitleTaken` when another food has the new title.
-    /// The old title is free from then on.
+    /// owner is not that of `current`, `TitleTaken` when another food has the new title, and
+    /// `UploadTaken` when another food was given the new upload.
+    /// The old title is free from then on. Variants stay as they are stored where the picture stays, and
+    /// there are none where it is another one.
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError>;
+
+    /// Says which variants of the picture there are, and tells whether it did: where the food is gone,
+    /// or shows another picture, it does nothing. The version stays.
+    async fn set_variants(
+        &self,
+        image: &ImageKey,
+        variants: &Variants,
+    ) -> Result<bool, RepositoryError>;
 
     /// Deletes this version of the food; its title is free from then on.
     async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError>;

@@ -44,7 +44,7 @@ mod tests {
     #[tokio::test]
     async fn pictures_in_memory_meet_the_contract() {
         let images = MemoryImages::default();
-        contracts::image_store(&images, async |key| images.get(key).is_some()).await;
+        contracts::image_store(&images, async |key| images.object(key).is_some()).await;
     }
 
     #[test]

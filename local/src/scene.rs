@@ -7,7 +7,7 @@ use bytes::Bytes;
 use domain::clock::{Clock, Timestamp};
 use domain::food::{Description, Food, Title};
 use domain::id::{FoodId, SessionId, TokenId, UserId};
-use domain::image::{Image, ImageKey, ImageKind};
+use domain::image::{Image, ImageKey, ImageKind, Variants};
 use domain::password::{Password, PasswordHash, PasswordHasher};
 use domain::repository::{
     CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UpdateFoodError,
@@ -241,6 +241,8 @@ impl Person {
             title: Title::parse(self.title).expect("a title"),
             description: Description::sanitize("<p>Smoky</p>").expect("a description"),
             image: ImageKey::parse(self.picture).expect("a key"),
+            upload: None,
+            variants: Variants::default(),
             created_at: now,
             updated_at: now,
             version: 1,

@@ -1,13 +1,12 @@
 //! Sharing a food.
 
-use bytes::Bytes;
 use thiserror::Error;
 
 use super::SignedIn;
 use crate::clock::Clock;
 use crate::food::{Description, Food, InvalidDescription, InvalidTitle, Title};
-use crate::id::FoodId;
-use crate::image::{Image, ImageKey, InvalidImage};
+use crate::id::{FoodId, ImageId};
+use crate::image::{GivenImage, Image, ImageKey, InvalidImage, Upload, Variants};
 use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
 use crate::user::PublicUser;
@@ -17,7 +16,14 @@ use crate::user::PublicUser;
 pub struct NewFood {
     title: Title,
     description: Description,
-    image: Image,
+    image: OpenedImage,
+}
+
+/// A picture, and which upload it was if it was one.
+#[derive(Debug, Clone)]
+pub(super) struct OpenedImage {
+    pub(super) image: Image,
+    pub(super) upload: Option<ImageId>,
 }
 
 /// One thing wrong with a food.
@@ -41,6 +47,9 @@ pub enum InvalidFoodField {
     /// No picture.
     #[error("a picture is required")]
     ImageRequired,
+    /// No such upload, or somebody else's.
+    #[error("there is no such upload")]
+    NoSuchUpload,
     /// A file that is no picture we take.
     #[error(transparent)]
     InvalidImage(InvalidImage),
@@ -72,8 +81,26 @@ pub(super) fn parse_description(raw: &str) -> Result<Description, InvalidFoodFie
     })
 }
 
-pub(super) fn parse_image(bytes: Bytes, max_bytes: usize) -> Result<Image, InvalidFoodField> {
-    Image::parse(bytes, max_bytes).map_err(InvalidFoodField::InvalidImage)
+/// `None` where none is given.
+pub(super) fn open_image(
+    given: GivenImage,
+    max_bytes: usize,
+) -> Result<Option<OpenedImage>, InvalidFoodField> {
+    let open_upload = |upload: &Upload| {
+        let image = upload.open(max_bytes)?;
+        let upload = Some(upload.key.id());
+        Ok(OpenedImage { image, upload })
+    };
+    let opened = match given {
+        GivenImage::None => return Ok(None),
+        GivenImage::NoSuchUpload => return Err(InvalidFoodField::NoSuchUpload),
+        GivenImage::File(bytes) => Image::parse(bytes, max_bytes).map(|image| OpenedImage {
+            image,
+            upload: None,
+        }),
+        GivenImage::Upload(upload) => open_upload(&upload),
+    };
+    opened.map(Some).map_err(InvalidFoodField::InvalidImage)
 }
 
 impl NewFood {
@@ -81,12 +108,11 @@ impl NewFood {
     pub fn parse(
         title: &str,
         description: &str,
-        image: Option<Bytes>,
+        image: GivenImage,
         max_image_bytes: usize,
     ) -> Result<Self, InvalidFood> {
-        let image = image
-            .ok_or(InvalidFoodField::ImageRequired)
-            .and_then(|bytes| parse_image(bytes, max_image_bytes));
+        let image = open_image(image, max_image_bytes)
+            .and_then(|image| image.ok_or(InvalidFoodField::ImageRequired));
         match (parse_title(title), parse_description(description), image) {
             (Ok(title), Ok(description), Ok(image)) => Ok(Self {
                 title,
@@ -108,6 +134,9 @@ pub enum CreateFoodError {
     /// Another food has the title.
     #[error("the title is taken")]
     TitleTaken,
+    /// Another food has the upload.
+    #[error("the upload is taken")]
+    UploadTaken,
     /// The account is gone.
     #[error("the account is gone")]
     CreatorGone,
@@ -139,22 +168,25 @@ pub async fn create_food(
         creator,
         title: new.title,
         description: new.description,
-        image: ImageKey::new(id, new.image.kind(), now),
+        image: ImageKey::new(id, new.image.image.kind(), now),
+        upload: new.image.upload,
+        variants: Variants::default(),
         created_at: now,
         updated_at: now,
         version: 1,
     };
-    images.put(&food.image, &new.image).await?;
+    images.put(&food.image, &new.image.image).await?;
     let error = match foods.create(&food).await {
         Ok(()) => return Ok(food),
         Err(repository::CreateFoodError::TitleTaken) => CreateFoodError::TitleTaken,
+        Err(repository::CreateFoodError::UploadTaken) => CreateFoodError::UploadTaken,
         Err(repository::CreateFoodError::Repository(error)) => error.into(),
     };
     // Perhaps only the answer was lost, or an attempt before had made it.
     let saved = foods.find_latest(id).await;
     let is_unused = match (&saved, &error) {
         (Ok(Some(saved)), _) => saved.image != food.image,
-        (Ok(None), CreateFoodError::TitleTaken) => true,
+        (Ok(None), CreateFoodError::TitleTaken | CreateFoodError::UploadTaken) => true,
         // Nobody can tell, or the write lands later: an orphan can be swept, a food without its
         // picture cannot be mended.
         (Ok(None) | Err(_), _) => false,
@@ -173,23 +205,25 @@ pub async fn create_food(
 mod tests {
     use std::cell::Cell;
 
+    use bytes::Bytes;
+
     use super::*;
     use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
     use crate::id::UserId;
-    use crate::image::ImageKind;
+    use crate::image::{ImageKind, UploadKey};
     use crate::password::PasswordHash;
     use crate::repository::UserRepository;
     use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
 
     const MAX_BYTES: usize = 1_000;
 
-    const PICTURE: Option<Bytes> = Some(Bytes::from_static(sample::GIF));
+    const PICTURE: GivenImage = GivenImage::File(Bytes::from_static(sample::GIF));
 
     fn rice() -> NewFood {
         NewFood::parse(" Jollof rice ", "<p>With plantain</p>", PICTURE, MAX_BYTES).unwrap()
     }
 
-    fn wrong(title: &str, description: &str, image: Option<Bytes>) -> Vec<InvalidFoodField> {
+    fn wrong(title: &str, description: &str, image: GivenImage) -> Vec<InvalidFoodField> {
         NewFood::parse(title, description, image, MAX_BYTES)
             .unwrap_err()
             .0
@@ -219,7 +253,7 @@ mod tests {
     #[test]
     fn all_that_is_missing_is_told_at_once_and_in_order() {
         assert_eq!(
-            wrong(" ", "\n", None),
+            wrong(" ", "\n", GivenImage::None),
             [
                 InvalidFoodField::TitleRequired,
                 InvalidFoodField::DescriptionRequired,
@@ -234,7 +268,7 @@ mod tests {
             wrong(
                 &"x".repeat(101),
                 &"x".repeat(20_001),
-                Some(Bytes::from_static(b"text"))
+                GivenImage::File(Bytes::from_static(b"text"))
             ),
             [
                 InvalidFoodField::TitleTooLong,
@@ -243,7 +277,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            wrong("Rice", "Good", Some(Bytes::from(vec![0; MAX_BYTES + 1]))),
+            wrong(
+                "Rice",
+                "Good",
+                GivenImage::File(vec![0; MAX_BYTES + 1].into())
+            ),
             [InvalidFoodField::InvalidImage(InvalidImage::TooLarge {
                 max_bytes: MAX_BYTES
             })]
@@ -261,7 +299,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_no_picture() {
         assert_eq!(
-            wrong("Rice", "Good", Some(Bytes::new())),
+            wrong("Rice", "Good", GivenImage::File(Bytes::new())),
             [InvalidFoodField::InvalidImage(InvalidImage::Unrecognised)]
         );
     }
@@ -346,6 +384,63 @@ mod tests {
         assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
         assert_eq!(images.count(), 1);
         assert!(images.get(&first.image).is_some());
+    }
+
+    fn uploaded(owner: UserId) -> (Upload, NewFood) {
+        let upload = Upload {
+            key: UploadKey::new(owner, ImageId::new(sample::moment())),
+            declared: Some(ImageKind::Gif),
+            bytes: Bytes::from_static(sample::GIF),
+        };
+        let given = GivenImage::Upload(upload.clone());
+        let new = NewFood::parse("Rice", "Good", given, MAX_BYTES).unwrap();
+        (upload, new)
+    }
+
+    #[tokio::test]
+    async fn an_upload_belongs_to_one_food() {
+        let (users, foods, images) = (
+            MemoryUsers::default(),
+            MemoryFoods::default(),
+            MemoryImages::default(),
+        );
+        let (clock, ada) = (FixedClock::default(), ada(&users).await);
+        let (upload, new) = uploaded(ada.id);
+        let food = share(&users, &foods, &images, &clock, ada.id, new.clone())
+            .await
+            .unwrap();
+        assert_eq!(food.upload, Some(upload.key.id()));
+        let again = NewFood {
+            title: Title::parse("Other rice").unwrap(),
+            ..new
+        };
+        let refused = share(&users, &foods, &images, &clock, ada.id, again).await;
+        assert!(matches!(refused, Err(CreateFoodError::UploadTaken)));
+        assert_eq!(images.count(), 1);
+        assert!(images.get(&food.image).is_some());
+    }
+
+    #[test]
+    fn what_is_no_upload_of_ones_own_or_no_picture_is_told() {
+        assert_eq!(
+            wrong("", "Good", GivenImage::NoSuchUpload),
+            [
+                InvalidFoodField::TitleRequired,
+                InvalidFoodField::NoSuchUpload
+            ]
+        );
+        let (upload, _) = uploaded(UserId::new(sample::moment()));
+        let other = Upload {
+            declared: Some(ImageKind::Jpeg),
+            ..upload
+        };
+        let kind = ImageKind::Gif;
+        assert_eq!(
+            wrong("Rice", "Good", GivenImage::Upload(other)),
+            [InvalidFoodField::InvalidImage(InvalidImage::OtherKind {
+                kind
+            })]
+        );
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use crate::attempt::{Attempted, Counter, Limits};
 use crate::clock::{Clock, Timestamp};
 use crate::food::Food;
 use crate::id::{FoodId, SessionId, TokenId, UserId};
-use crate::image::{Image, ImageKey};
+use crate::image::{Image, ImageKey, Variants};
 use crate::page::{Page, PageRequest};
 use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 use crate::repository::{
@@ -150,6 +150,10 @@ impl FoodRepository for Down {
 
     async fn update(&self, _: &Food, _: &Food) -> Result<(), UpdateFoodError> {
         Err(unavailable().into())
+    }
+
+    async fn set_variants(&self, _: &ImageKey, _: &Variants) -> Result<bool, RepositoryError> {
+        Err(unavailable())
     }
 
     async fn delete(&self, _: &Food) -> Result<(), DeleteFoodError> {
@@ -296,6 +300,15 @@ where
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
         (self.meddle)(Step::Save).await?;
         self.foods.update(current, changed).await
+    }
+
+    async fn set_variants(
+        &self,
+        image: &ImageKey,
+        variants: &Variants,
+    ) -> Result<bool, RepositoryError> {
+        (self.meddle)(Step::Save).await?;
+        self.foods.set_variants(image, variants).await
     }
 
     async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {

@@ -1,10 +1,12 @@
-//! Tidying up: pictures that no food refers to, and what somebody shared in the moment of leaving.
+//! Tidying up: pictures that no food refers to, uploads that no food was given, and what somebody
+//! shared in the moment of leaving.
 //!
 //! A picture has a key of its own (docs/decisions/0002-one-key-per-upload.md), and only the request that
 //! uploaded it ever makes a food refer to it. So a picture that is older than any request lives, and
 //! that no food refers to then, never will be: nothing that happens meanwhile can make it wrong
 //! to remove it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,10 +14,10 @@ use futures_util::future::join_all;
 use super::delete_user::{DeleteUserError, delete_foods};
 use crate::clock::{Clock, Timestamp};
 use crate::id::UserId;
-use crate::image::ImageKey;
+use crate::image::{ImageKey, StoredKey, UploadKey};
 use crate::page::{PageRequest, PageSize};
 use crate::repository::{FoodRepository, RepositoryError, UserRepository};
-use crate::store::{ImageStore, StoredImage};
+use crate::store::{ImageStore, StoredImage, UploadStore};
 
 /// How many foods are read, and how many pictures removed, at once.
 const AT_ONCE: usize = 100;
@@ -25,26 +27,29 @@ const REMEMBERED: Duration = Duration::from_hours(24);
 /// What a sweep found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Pictures there were.
+    /// Pictures, variants and uploads there were.
     pub listed: u64,
-    /// Pictures too young to be looked at.
+    /// Those of them too young to be looked at.
     pub young: u64,
-    /// Objects that are none of our pictures. They stay.
+    /// Objects that are nothing of ours. They stay.
     pub foreign: u64,
-    /// Pictures that no food refers to, removed.
+    /// Pictures that no food refers to, removed with their variants.
     pub removed: u64,
-    /// Pictures that no food refers to, and that could not be removed.
+    /// Uploads that no food was given, removed.
+    pub expired: u64,
+    /// What was to be removed and could not be.
     pub failed: u64,
     /// Users who left, of whom it was looked whether anything is left.
     pub left: u64,
 }
 
-/// Looks at every picture that is older than `min_age`, and removes those that no food refers to.
+/// Looks at everything that is older than `min_age`, and removes pictures that no food refers to, with
+/// their variants, and uploads.
 /// Stopped at any point, it has done nothing by halves.
 pub async fn sweep_images(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
-    images: &impl ImageStore,
+    images: &(impl ImageStore + UploadStore),
     clock: &impl Clock,
     min_age: Duration,
 ) -> Result<Swept, SweepError> {
@@ -60,21 +65,39 @@ pub async fn sweep_images(
             return Ok(swept);
         };
         after = Some(last.key.clone());
-        let mut old = Vec::new();
+        let (mut pictures, mut uploads) = (BTreeSet::new(), Vec::new());
         for StoredImage { key, stored_at } in listed {
             swept.listed += 1;
-            match ImageKey::parse(&key) {
+            match StoredKey::parse(&key) {
                 Err(_) => swept.foreign += 1,
                 Ok(_) if stored_at.plus(min_age) > began_at => swept.young += 1,
-                Ok(key) => old.push(key),
+                Ok(StoredKey::Image(key)) => drop(pictures.insert(key)),
+                Ok(StoredKey::Variant(key)) => drop(pictures.insert(key.image().clone())),
+                Ok(StoredKey::Upload(key)) => uploads.push(key),
             }
         }
-        for some in old.chunks(AT_ONCE) {
-            for removed in Box::pin(remove_unused(foods, images, some)).await? {
-                match removed {
-                    Ok(()) => swept.removed += 1,
-                    Err(_) => swept.failed += 1,
-                }
+        let pictures: Vec<_> = pictures.into_iter().collect();
+        for some in pictures.chunks(AT_ONCE) {
+            let removed = Box::pin(remove_unused(foods, images, some)).await?;
+            swept.count(&removed, |swept| &mut swept.removed);
+        }
+        for some in uploads.chunks(AT_ONCE) {
+            let removed = Box::pin(remove_uploads(images, some)).await;
+            swept.count(&removed, |swept| &mut swept.expired);
+        }
+    }
+}
+
+impl Swept {
+    fn count(
+        &mut self,
+        removed: &[Result<(), RepositoryError>],
+        done: impl Fn(&mut Self) -> &mut u64,
+    ) {
+        for removed in removed {
+            match removed {
+                Ok(()) => *done(self) += 1,
+                Err(_) => self.failed += 1,
             }
         }
     }
@@ -95,6 +118,13 @@ async fn remove_unused(
     let referenced = foods.find_images(&ids).await?;
     let unused = keys.iter().filter(|key| !referenced.contains(key));
     Ok(join_all(unused.map(|key| Box::pin(images.delete(key)))).await)
+}
+
+async fn remove_uploads(
+    uploads: &impl UploadStore,
+    keys: &[UploadKey],
+) -> Vec<Result<(), RepositoryError>> {
+    join_all(keys.iter().map(|key| Box::pin(uploads.delete_upload(key)))).await
 }
 
 /// Deletes the foods of those who left, which were shared while they did, and forgets who left long
@@ -128,10 +158,15 @@ async fn sweep_left(
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::application::fakes::{Down, Meddled, Step};
     use crate::food::Food;
+    use crate::id::ImageId;
+    use crate::image::Upload;
     use crate::password::PasswordHash;
+    use crate::store::VariantStore as _;
     use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
 
     const A_DAY: Duration = Duration::from_hours(24);
@@ -201,6 +236,48 @@ mod tests {
         }
         let nothing = stores.sweep().await;
         assert_eq!((nothing.listed, nothing.removed), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn variants_go_and_stay_with_their_picture() {
+        let stores = Stores::default();
+        let (food, orphan) = (stores.share().await, stores.orphan().await);
+        let left_behind = stores.orphan().await;
+        for key in [&food.image, &orphan, &left_behind] {
+            for variant in key.variants() {
+                let bytes = Bytes::from_static(sample::GIF);
+                stores.images.put_variant(&variant, bytes).await.unwrap();
+            }
+        }
+        // A variant that was made while its picture was removed.
+        let variant = left_behind.variants().nth(5).unwrap();
+        stores.images.delete(&left_behind).await.unwrap();
+        let bytes = Bytes::from_static(sample::GIF);
+        stores.images.put_variant(&variant, bytes).await.unwrap();
+        stores.clock.advance(A_DAY * 2);
+        let swept = stores.sweep().await;
+        assert_eq!((swept.listed, swept.removed), (9 + 9 + 1, 2));
+        assert_eq!(stores.images.count(), 9);
+        assert!(stores.images.get(&food.image).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_no_food_was_given_goes_after_a_day() {
+        let stores = Stores::default();
+        let key = UploadKey::new(
+            UserId::new(sample::moment()),
+            ImageId::new(sample::moment()),
+        );
+        stores.images.upload(Upload {
+            key: key.clone(),
+            declared: None,
+            bytes: Bytes::from_static(b"anything"),
+        });
+        let young = stores.sweep().await;
+        assert_eq!((young.young, young.expired), (1, 0));
+        stores.clock.advance(A_DAY * 2);
+        assert_eq!(stores.sweep().await.expired, 1);
+        assert_eq!(stores.images.count(), 0);
     }
 
     #[tokio::test]

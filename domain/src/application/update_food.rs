@@ -1,13 +1,12 @@
 //! Changing a food.
 
-use bytes::Bytes;
 use thiserror::Error;
 
 use super::SignedIn;
-use super::create_food::{InvalidFood, parse_description, parse_image, parse_title};
+use super::create_food::{InvalidFood, OpenedImage, open_image, parse_description, parse_title};
 use crate::clock::Clock;
 use crate::food::{Description, Expected, Food, Title};
-use crate::image::{Image, ImageKey};
+use crate::image::{GivenImage, ImageKey, Variants};
 use crate::repository::{self, FoodRepository, RepositoryError};
 use crate::store::ImageStore;
 
@@ -16,7 +15,7 @@ use crate::store::ImageStore;
 pub struct FoodChange {
     title: Title,
     description: Description,
-    image: Option<Image>,
+    image: Option<OpenedImage>,
 }
 
 impl FoodChange {
@@ -24,12 +23,10 @@ impl FoodChange {
     pub fn parse(
         title: &str,
         description: &str,
-        image: Option<Bytes>,
+        image: GivenImage,
         max_image_bytes: usize,
     ) -> Result<Self, InvalidFood> {
-        let image = image
-            .map(|bytes| parse_image(bytes, max_image_bytes))
-            .transpose();
+        let image = open_image(image, max_image_bytes);
         match (parse_title(title), parse_description(description), image) {
             (Ok(title), Ok(description), Ok(image)) => Ok(Self {
                 title,
@@ -57,6 +54,9 @@ pub enum UpdateFoodError {
     /// Another food has the title.
     #[error("the title is taken")]
     TitleTaken,
+    /// Another food has the upload.
+    #[error("the upload is taken")]
+    UploadTaken,
     /// It is none of the versions that the client expected.
     #[error("the food has another version")]
     Stale,
@@ -84,29 +84,27 @@ pub async fn update_food(
     if !expected.includes(current.version) {
         return Err(UpdateFoodError::Stale);
     }
-    let uploaded = match &change.image {
-        Some(image) => {
-            let key = ImageKey::new(current.id, image.kind(), clock.now());
-            images.put(&key, image).await?;
-            Some(key)
-        }
-        None => None,
-    };
-    let changed = Food {
+    let mut changed = Food {
         title: change.title,
         description: change.description,
-        image: uploaded.as_ref().unwrap_or(&current.image).clone(),
         updated_at: clock.now().max(current.updated_at),
         version: current.version + 1,
         ..current.clone()
     };
+    let has_new_image = change.image.is_some();
+    if let Some(OpenedImage { image, upload }) = change.image {
+        changed.image = ImageKey::new(current.id, image.kind(), clock.now());
+        changed.upload = upload;
+        changed.variants = Variants::default();
+        images.put(&changed.image, &image).await?;
+    }
     let saved = save(foods, who, &current, &changed, expected).await;
     let unused = match &saved {
-        Ok(()) => Some(&current.image).filter(|old| **old != changed.image),
+        Ok(()) => has_new_image.then_some(&current.image),
         // Nobody can tell, or the write lands later: an orphan can be swept, a food without its
         // picture cannot be mended.
         Err(UpdateFoodError::Repository(_)) => None,
-        Err(_) => uploaded.as_ref(),
+        Err(_) => has_new_image.then_some(&changed.image),
     };
     if let Some(key) = unused {
         // The answer is about the food; a picture left behind harms nobody.
@@ -135,18 +133,19 @@ async fn save(
     match foods.update(current, changed).await {
         Ok(()) => Ok(()),
         Err(repository::UpdateFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
+        Err(repository::UpdateFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
         // In both cases perhaps only the answer was lost: then what is there is what we wrote.
         Err(repository::UpdateFoodError::Changed) => {
             let stored = own(foods.find_latest(current.id).await?, who)?;
             match expected {
-                _ if stored == *changed => Ok(()),
+                _ if stored.is_same_save(changed) => Ok(()),
                 Expected::Any => Err(UpdateFoodError::Conflict),
                 Expected::OneOf(_) => Err(UpdateFoodError::Stale),
             }
         }
         Err(repository::UpdateFoodError::Repository(error)) => {
             match foods.find_latest(current.id).await {
-                Ok(Some(stored)) if stored == *changed => Ok(()),
+                Ok(Some(stored)) if stored.is_same_save(changed) => Ok(()),
                 _ => Err(error.into()),
             }
         }
@@ -158,6 +157,8 @@ mod tests {
     use std::cell::Cell;
     use std::time::Duration;
 
+    use bytes::Bytes;
+
     use super::*;
     use crate::application::InvalidFoodField;
     use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
@@ -167,14 +168,14 @@ mod tests {
 
     const MAX_BYTES: usize = 1_000;
 
+    fn given(image: Option<&'static [u8]>) -> GivenImage {
+        image.map_or(GivenImage::None, |bytes| {
+            GivenImage::File(Bytes::from_static(bytes))
+        })
+    }
+
     fn change(title: &str, image: Option<&'static [u8]>) -> FoodChange {
-        FoodChange::parse(
-            title,
-            "<p>Now with egg</p>",
-            image.map(Bytes::from_static),
-            MAX_BYTES,
-        )
-        .unwrap()
+        FoodChange::parse(title, "<p>Now with egg</p>", given(image), MAX_BYTES).unwrap()
     }
 
     /// A food with its picture, and a clock that stands a minute later.
@@ -214,7 +215,7 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_told_at_once_and_in_order() {
         let parse = |title, description, image: Option<&'static [u8]>| {
-            FoodChange::parse(title, description, image.map(Bytes::from_static), 4)
+            FoodChange::parse(title, description, given(image), 4)
                 .unwrap_err()
                 .0
         };

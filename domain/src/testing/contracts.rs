@@ -5,15 +5,16 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::sample;
 use crate::attempt::{Attempted, Counter, Limits, SourceAddress};
 use crate::clock::Timestamp;
 use crate::food::{Description, Food, Title};
-use crate::id::{FoodId, SessionId, TokenId, UserId};
+use crate::id::{FoodId, ImageId, SessionId, TokenId, UserId};
 use crate::idempotency::{Begun, KEPT, LEASE, Operation};
-use crate::image::ImageKey;
+use crate::image::{ImageKey, Variants};
 use crate::page::{PageRequest, PageSize};
 use crate::password::PasswordHash;
 use crate::repository::{
@@ -21,7 +22,7 @@ use crate::repository::{
     UserRepository,
 };
 use crate::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, UserAgent};
-use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore};
+use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore, VariantStore};
 use crate::user::{Email, User};
 
 fn size(entries: usize) -> PageSize {
@@ -283,6 +284,8 @@ pub async fn food_repository(foods: &impl FoodRepository) {
 
     food_repository_list(foods, heir).await;
     foods_by_owner(foods).await;
+    uploads_of_foods(foods).await;
+    variants_of_foods(foods).await;
     food_repository_races(foods).await;
 }
 
@@ -367,6 +370,126 @@ async fn foods_by_owner(foods: &impl FoodRepository) {
     let many: Vec<_> = many.into_iter().chain(hers.clone()).collect();
     let found = foods.find_images(&many).await.expect("asked");
     assert_eq!(found.len(), hers.len());
+}
+
+/// An upload is one food's, for good.
+async fn uploads_of_foods(foods: &impl FoodRepository) {
+    let ada = sample::public_user(sample::moment());
+    let upload = Some(ImageId::new(sample::moment()));
+    let with_upload = || Food {
+        upload,
+        ..sample::food(&ada)
+    };
+    let rivals: Vec<_> = (0..10).map(|_| with_upload()).collect();
+    let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
+    let taken = |outcome: &&Result<_, _>| matches!(outcome, Err(CreateFoodError::UploadTaken));
+    assert_eq!(outcomes.iter().filter(taken).count(), 9, "{outcomes:?}");
+    let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
+    for (nth, food) in rivals.iter().enumerate() {
+        let found = foods.find_latest(food.id).await.expect("asked");
+        assert_eq!(found.as_ref(), (nth == winner).then_some(food));
+    }
+
+    // Nor does it go to one that is there already, under its title or another, and then nothing changes.
+    let other = sample::food(&ada);
+    foods.create(&other).await.expect("created");
+    for title in [other.title.as_str(), "Rice with a stolen picture"] {
+        let stolen = Food {
+            upload,
+            ..next_version(&other, title)
+        };
+        let refused = foods.update(&other, &stolen).await;
+        assert!(matches!(refused, Err(UpdateFoodError::UploadTaken)));
+    }
+    let latest = foods.find_latest(other.id).await.expect("found");
+    assert_eq!(latest, Some(other.clone()));
+
+    // A food that has it may change, give it up, and have it again.
+    let winner = &rivals[winner];
+    let mut current = winner.clone();
+    for (title, upload) in [
+        ("A", upload),
+        ("A", None),
+        ("A", upload),
+        ("B", None),
+        ("C", upload),
+    ] {
+        let title = format!("{} {title}", winner.title.as_str());
+        let next = Food {
+            upload,
+            ..next_version(&current, &title)
+        };
+        foods.update(&current, &next).await.expect("updated");
+        let latest = foods.find_latest(winner.id).await.expect("found");
+        assert_eq!(latest.as_ref(), Some(&next));
+        current = next;
+    }
+    // Where the food is gone the upload is still not another's.
+    foods.delete(&current).await.expect("deleted");
+    let refused = foods.create(&with_upload()).await;
+    assert!(matches!(refused, Err(CreateFoodError::UploadTaken)));
+    // The title goes before it: that can be mended.
+    let both = Food {
+        title: other.title.clone(),
+        ..with_upload()
+    };
+    let refused = foods.create(&both).await;
+    assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
+}
+
+/// Variants come to the picture that they are of, beside whatever else is done to the food.
+async fn variants_of_foods(foods: &impl FoodRepository) {
+    let variants = |raw| Variants::parse(raw).expect("sizes");
+    let food = sample::food(&sample::public_user(sample::moment()));
+    let set = |image: ImageKey, raw| async move {
+        let variants = variants(raw);
+        foods.set_variants(&image, &variants).await.expect("asked")
+    };
+    assert!(!set(food.image.clone(), "320x200").await);
+    assert_eq!(foods.find_latest(food.id).await.expect("asked"), None);
+    foods.create(&food).await.expect("created");
+    let other = ImageKey::new(food.id, sample::image().kind(), sample::moment());
+    assert!(!set(other.clone(), "320x200").await);
+    for raw in ["320x200", "320x200 500x312"] {
+        assert!(set(food.image.clone(), raw).await);
+        let latest = foods.find_latest(food.id).await.expect("found");
+        let expected = Food {
+            variants: variants(raw),
+            ..food.clone()
+        };
+        assert_eq!(latest, Some(expected));
+    }
+
+    // Who did not see them come does not take them away, under the old title or another.
+    let mut current = food.clone();
+    for title in [food.title.as_str(), "Rice in several sizes"] {
+        let next = next_version(&current, title);
+        foods.update(&current, &next).await.expect("updated");
+        let latest = foods.find_latest(food.id).await.expect("found");
+        let latest = latest.expect("a food");
+        assert_eq!(latest.variants, variants("320x200 500x312"));
+        assert!(latest.is_same_save(&next));
+        current = next;
+    }
+
+    // Another picture has none yet.
+    for title in [
+        current.title.as_str().to_owned(),
+        "Rice repainted".to_owned(),
+    ] {
+        assert!(set(current.image.clone(), "320x200").await);
+        let repainted = Food {
+            image: ImageKey::new(food.id, sample::image().kind(), sample::moment()),
+            ..next_version(&current, &title)
+        };
+        foods.update(&current, &repainted).await.expect("updated");
+        assert!(!set(current.image.clone(), "320x200").await);
+        let latest = foods.find_latest(food.id).await.expect("found");
+        assert_eq!(latest.as_ref(), Some(&repainted));
+        current = repainted;
+    }
+    foods.delete(&current).await.expect("deleted");
+    assert!(!set(current.image.clone(), "320x200").await);
 }
 
 /// Of many who want one title, or one version, at once, one gets it.
@@ -762,23 +885,36 @@ pub async fn idempotency_store(store: &impl IdempotencyStore) {
     assert_eq!(begin(&unknown, "one", now).await, yours("one"));
 }
 
-/// Pictures; `is_there` asks the store behind the port whether it holds the key.
-pub async fn image_store(images: &impl ImageStore, is_there: impl AsyncFn(&ImageKey) -> bool) {
+/// Pictures and their variants; `is_there` asks the store behind the port whether it holds the key. Wants
+/// an empty store.
+pub async fn image_store(
+    images: &(impl ImageStore + VariantStore),
+    is_there: impl AsyncFn(&str) -> bool,
+) {
     let food = sample::food(&sample::public_user(sample::moment()));
     let other = ImageKey::new(food.id, sample::image().kind(), sample::moment());
-    for key in [&food.image, &other] {
-        assert!(!is_there(key).await);
+    let (some, others) = (food.image.variants().nth(3), other.variants().nth(3));
+    let (some, others) = (some.expect("a variant"), others.expect("a variant"));
+    for (key, variant) in [(&food.image, &some), (&other, &others)] {
+        assert!(!is_there(key.as_str()).await);
+        assert_eq!(images.find_image(key).await.expect("asked"), None);
         images.put(key, &sample::image()).await.expect("kept");
-        assert!(is_there(key).await);
+        let found = images.find_image(key).await.expect("asked");
+        assert_eq!(found.as_deref(), Some(sample::GIF));
+        let bytes = Bytes::from_static(b"a variant");
+        images.put_variant(variant, bytes).await.expect("kept");
+        assert!(is_there(key.as_str()).await && is_there(variant.as_str()).await);
     }
     for _ in 0..2 {
         images.delete(&food.image).await.expect("removed");
-        assert!(!is_there(&food.image).await);
+        for key in [food.image.as_str(), some.as_str()] {
+            assert!(!is_there(key).await);
+        }
     }
-    assert!(is_there(&other).await);
+    assert!(is_there(other.as_str()).await && is_there(others.as_str()).await);
 
     // What is kept is listed once, in the order of keys, however much there is.
-    let mut keys = vec![other.as_str().to_owned()];
+    let mut keys = vec![other.as_str().to_owned(), others.as_str().to_owned()];
     for _ in 0..20 {
         let key = sample::food(&sample::public_user(sample::moment())).image;
         images.put(&key, &sample::image()).await.expect("kept");

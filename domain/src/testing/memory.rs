@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::attempt::Counter;
 use crate::clock::{Clock, Timestamp};
 use crate::food::Food;
-use crate::id::{FoodId, SessionId, TokenId, UserId};
+use crate::id::{FoodId, ImageId, SessionId, TokenId, UserId};
 use crate::idempotency::{Begun, KEPT, LEASE, Operation};
-use crate::image::{Image, ImageKey};
+use crate::image::{Image, ImageKey, NewUpload, Upload, UploadKey, VariantKey, Variants};
 use crate::page::{Page, PageRequest};
 use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 use crate::repository::{
@@ -18,7 +20,10 @@ use crate::repository::{
     RepositoryError, UpdateFoodError, UserRepository,
 };
 use crate::session::{RefreshGrant, Rotation, Session};
-use crate::store::{AttemptStore, IdempotencyStore, ImageStore, SessionStore, StoredImage};
+use crate::store::{
+    AttemptStore, IdempotencyStore, ImageStore, SessionStore, SignedUpload, StoredImage,
+    UploadSigner, UploadStore, VariantStore,
+};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 use crate::user::{Email, PublicUser, User};
 
@@ -178,6 +183,7 @@ impl UserRepository for MemoryUsers {
 #[derive(Debug, Default)]
 pub struct MemoryFoods {
     foods: Mutex<BTreeMap<FoodId, Food>>,
+    claims: Mutex<HashMap<ImageId, FoodId>>,
     fails: AtomicBool,
     loses_answers: AtomicBool,
     repeats: AtomicBool,
@@ -208,8 +214,27 @@ impl MemoryFoods {
         if is_taken(&foods, changed) {
             return Err(UpdateFoodError::TitleTaken);
         }
-        foods.insert(changed.id, changed.clone());
+        if changed.upload != current.upload && !self.claim(changed) {
+            return Err(UpdateFoodError::UploadTaken);
+        }
+        let stored = foods
+            .get(&changed.id)
+            .filter(|food| food.image == changed.image);
+        let variants = stored.map(|food| food.variants.clone()).unwrap_or_default();
+        let changed = Food {
+            variants,
+            ..changed.clone()
+        };
+        foods.insert(changed.id, changed);
         Ok(())
+    }
+
+    /// Whether the food's upload is its own from now on.
+    fn claim(&self, food: &Food) -> bool {
+        let Some(upload) = food.upload else {
+            return true;
+        };
+        *lock(&self.claims).entry(upload).or_insert(food.id) == food.id
     }
 
     fn before_save(&self) -> Result<(), RepositoryError> {
@@ -246,6 +271,9 @@ impl FoodRepository for MemoryFoods {
         let mut foods = lock(&self.foods);
         if is_taken(&foods, food) || foods.contains_key(&food.id) {
             return Err(CreateFoodError::TitleTaken);
+        }
+        if !self.claim(food) {
+            return Err(CreateFoodError::UploadTaken);
         }
         foods.insert(food.id, food.clone());
         Ok(self.after_save()?)
@@ -289,6 +317,22 @@ impl FoodRepository for MemoryFoods {
             self.replace(current, changed)?;
         }
         Ok(self.after_save()?)
+    }
+
+    async fn set_variants(
+        &self,
+        image: &ImageKey,
+        variants: &Variants,
+    ) -> Result<bool, RepositoryError> {
+        self.before_save()?;
+        let mut foods = lock(&self.foods);
+        let shown = foods.get_mut(&image.food());
+        let Some(food) = shown.filter(|food| food.image == *image) else {
+            return Ok(false);
+        };
+        food.variants = variants.clone();
+        self.after_save()?;
+        Ok(true)
     }
 
     async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {
@@ -475,38 +519,116 @@ impl IdempotencyStore for MemoryOperations {
     }
 }
 
-/// Pictures in memory, kept since the moment of a sample.
+/// Pictures, their variants and uploads in memory, kept since the moment of a sample.
 #[derive(Debug, Default)]
-pub struct MemoryImages(Mutex<BTreeMap<String, (Image, Timestamp)>>);
+pub struct MemoryImages {
+    objects: Mutex<BTreeMap<String, (Bytes, Timestamp)>>,
+    uploads: Mutex<HashMap<String, Upload>>,
+}
 
 impl MemoryImages {
     /// The picture under the key.
     pub fn get(&self, key: &ImageKey) -> Option<Image> {
-        let images = lock(&self.0);
-        images.get(key.as_str()).map(|(image, _)| image.clone())
+        let bytes = self.object(key.as_str())?;
+        let max_bytes = bytes.len();
+        Some(Image::parse(bytes, max_bytes).expect("a picture"))
     }
 
-    /// How many pictures there are.
+    /// What is under any key.
+    pub fn object(&self, key: &str) -> Option<Bytes> {
+        let objects = lock(&self.objects);
+        objects.get(key).map(|(bytes, _)| bytes.clone())
+    }
+
+    /// How many objects there are.
     pub fn count(&self) -> usize {
-        lock(&self.0).len()
+        lock(&self.objects).len()
+    }
+
+    /// Uploads it, as its owner would.
+    pub fn upload(&self, upload: Upload) {
+        self.keep(upload.key.as_str(), upload.bytes.clone());
+        let mut uploads = lock(&self.uploads);
+        uploads.insert(upload.key.as_str().to_owned(), upload);
+    }
+
+    fn keep(&self, key: &str, bytes: Bytes) {
+        let kept = (bytes, sample::moment());
+        lock(&self.objects).insert(key.to_owned(), kept);
+    }
+}
+
+impl UploadStore for MemoryImages {
+    async fn find_upload(
+        &self,
+        key: &UploadKey,
+        max_bytes: usize,
+    ) -> Result<Option<Upload>, RepositoryError> {
+        let found = lock(&self.uploads).get(key.as_str()).cloned();
+        Ok(found.map(|mut upload| {
+            upload.bytes.truncate(max_bytes + 1);
+            upload
+        }))
+    }
+
+    async fn delete_upload(&self, key: &UploadKey) -> Result<(), RepositoryError> {
+        lock(&self.objects).remove(key.as_str());
+        lock(&self.uploads).remove(key.as_str());
+        Ok(())
+    }
+}
+
+impl UploadSigner for MemoryImages {
+    fn sign(
+        &self,
+        key: &UploadKey,
+        upload: &NewUpload,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> SignedUpload {
+        let fields = [
+            ("key", key.as_str().to_owned()),
+            ("Content-Type", upload.kind.media_type().to_owned()),
+            ("bytes", upload.bytes.to_string()),
+            ("until", now.plus(lifetime).to_string()),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value));
+        SignedUpload {
+            url: "memory:".to_owned(),
+            fields: fields.into(),
+        }
+    }
+}
+
+impl VariantStore for MemoryImages {
+    async fn find_image(&self, key: &ImageKey) -> Result<Option<Bytes>, RepositoryError> {
+        Ok(self.object(key.as_str()))
+    }
+
+    async fn put_variant(&self, key: &VariantKey, bytes: Bytes) -> Result<(), RepositoryError> {
+        self.keep(key.as_str(), bytes);
+        Ok(())
     }
 }
 
 impl ImageStore for MemoryImages {
     async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), RepositoryError> {
-        let kept = (image.clone(), sample::moment());
-        lock(&self.0).insert(key.as_str().to_owned(), kept);
+        self.keep(key.as_str(), image.bytes().clone());
         Ok(())
     }
 
     async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError> {
-        lock(&self.0).remove(key.as_str());
+        let mut objects = lock(&self.objects);
+        objects.remove(key.as_str());
+        for variant in key.variants() {
+            objects.remove(variant.as_str());
+        }
         Ok(())
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredImage>, RepositoryError> {
-        let images = lock(&self.0);
-        let following = images
+        let objects = lock(&self.objects);
+        let following = objects
             .iter()
             .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
         let stored = following.map(|(key, (_, stored_at))| StoredImage {
@@ -603,7 +725,7 @@ pub mod sample {
     use crate::clock::Clock;
     use crate::food::{Description, Food, Title};
     use crate::id::{FoodId, UserId};
-    use crate::image::{Image, ImageKey, ImageKind};
+    use crate::image::{Image, ImageKey, ImageKind, Variants};
     use crate::user::{Email, PublicUser, User, UserName};
 
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -647,6 +769,8 @@ pub mod sample {
             description: Description::sanitize("<p>With <b>plantain</b></p>")
                 .expect("a description"),
             image: ImageKey::new(id, ImageKind::Gif, now),
+            upload: None,
+            variants: Variants::default(),
             created_at: now,
             updated_at: now,
             version: 1,

@@ -1,9 +1,11 @@
-//! Foods. A food and the claim on its title are two items, written as one:
+//! Foods. A food, the claim on its title, and that on the upload that its picture was, are items of their
+//! own, written as one:
 //!
 //! | `pk` | attributes |
 //! |---|---|
-//! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_key` `created_at` `updated_at` (ms) `version` `feed` |
+//! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_key` `upload_id`? `variants`? `created_at` `updated_at` (ms) `version` `feed` |
 //! | `TITLE#<folded title>` | `food_id` |
+//! | `UPLOAD#<id>` | `food_id` `expires_at` (s) |
 
 use std::collections::HashMap;
 
@@ -11,16 +13,18 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
 use domain::food::{Description, Food, Title};
-use domain::id::{FoodId, UserId};
-use domain::image::ImageKey;
+use domain::id::{FoodId, ImageId, UserId};
+use domain::image::{ImageKey, Variants};
 use domain::page::{Page, PageRequest};
 use domain::repository::{
-    CreateFoodError, DeleteFoodError, FoodRepository, RepositoryError, UpdateFoodError,
+    CLAIMED, CreateFoodError, DeleteFoodError, FoodRepository, RepositoryError, UpdateFoodError,
 };
 use domain::user::{PublicUser, UserName};
 
 use super::error::failed;
-use super::item::{Item, corrupt, millis, number, read, read_millis, read_number, text};
+use super::item::{
+    Item, corrupt, millis, number, read, read_millis, read_number, read_optional, text,
+};
 use super::page::{Index, list};
 use super::table::foods as table;
 use super::transaction::{self, Outcome};
@@ -31,8 +35,6 @@ const AT_ONCE: usize = 100;
 const EVERYTHING: &str = "FOOD";
 /// Nobody changed the food since it was read, and it is the same person's.
 const UNCHANGED: &str = "version = :current AND user_id = :owner";
-const CHANGE: &str = "SET title = :title, description = :description, image_key = :image_key, \
-                      updated_at = :updated_at, version = :version";
 
 /// Foods on a table of `DynamoDB`.
 #[derive(Debug, Clone)]
@@ -69,6 +71,20 @@ impl DynamoDbFoods {
         transaction::put(claim)
     }
 
+    /// `None` where the picture was no upload.
+    fn claim_upload(&self, food: &Food) -> Option<TransactWriteItem> {
+        let upload = food.upload?;
+        let forgotten_at = food.updated_at.plus(CLAIMED);
+        let claim = Put::builder()
+            .table_name(&self.table)
+            .item(table::PK, text(upload_key(upload)))
+            .item("food_id", text(food.id.to_string()))
+            .item(table::EXPIRES_AT, number(forgotten_at.unix_seconds()))
+            .condition_expression("attribute_not_exists(pk) OR food_id = :food_id")
+            .expression_attribute_values(":food_id", text(food.id.to_string()));
+        Some(transaction::put(claim))
+    }
+
     fn unclaim(&self, id: FoodId, title: &Title) -> TransactWriteItem {
         let claim = Delete::builder()
             .table_name(&self.table)
@@ -78,57 +94,70 @@ impl DynamoDbFoods {
         transaction::delete(claim)
     }
 
-    /// The title stays the same one: no claim is touched.
-    async fn update_item(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+    /// Updates the food's item alone, and tells whether its condition was met.
+    async fn update_item(
+        &self,
+        food: FoodId,
+        change: &str,
+        condition: &str,
+        values: &Item,
+    ) -> Result<bool, RepositoryError> {
         let update = || {
             self.client
                 .update_item()
                 .table_name(&self.table)
-                .key(table::PK, text(food_key(current.id)))
-                .update_expression(CHANGE)
-                .condition_expression(UNCHANGED)
-                .set_expression_attribute_values(Some(change_values(current, changed)))
+                .key(table::PK, text(food_key(food)))
+                .update_expression(change)
+                .condition_expression(condition)
+                .set_expression_attribute_values(Some(values.clone()))
                 .send()
         };
         let mut pauses = transaction::pauses();
         loop {
             let Err(error) = update().await else {
-                return Ok(());
+                return Ok(true);
             };
             match (error.as_service_error(), pauses.next()) {
                 (Some(UpdateItemError::ConditionalCheckFailedException(_)), _) => {
-                    return Err(UpdateFoodError::Changed);
+                    return Ok(false);
                 }
-                // A transaction is at work on the food: nothing is known of its version yet.
+                // A transaction is at work on the food: nothing is known of it yet.
                 (Some(UpdateItemError::TransactionConflictException(_)), Some(pause)) => {
                     tokio::time::sleep(pause).await;
                 }
-                _ => return Err(failed(error).into()),
+                _ => return Err(failed(error)),
             }
         }
     }
 
-    async fn update_and_reclaim(
+    /// With the claims that the change needs, and without those that it gives up. An upload stays the
+    /// food's.
+    async fn update_and_claim(
         &self,
         current: &Food,
         changed: &Food,
+        claims: Vec<(TransactWriteItem, UpdateFoodError)>,
     ) -> Result<(), UpdateFoodError> {
         let update = Update::builder()
             .table_name(&self.table)
             .key(table::PK, text(food_key(current.id)))
-            .update_expression(CHANGE)
+            .update_expression(change(current, changed))
             .condition_expression(UNCHANGED)
             .set_expression_attribute_values(Some(change_values(current, changed)));
-        let items = vec![
-            transaction::update(update),
-            self.claim(changed.id, &changed.title),
-            self.unclaim(current.id, &current.title),
-        ];
-        match transaction::write(&self.client, items).await? {
-            Outcome::Written => Ok(()),
-            refused if refused.refuses(0) => Err(UpdateFoodError::Changed),
-            refused if refused.refuses(1) => Err(UpdateFoodError::TitleTaken),
-            Outcome::Refused(_) => Err(corrupt("the claim on the title").into()),
+        let (mut items, mut refusals) = (
+            vec![transaction::update(update)],
+            vec![UpdateFoodError::Changed],
+        );
+        for (claim, refusal) in claims {
+            items.push(claim);
+            refusals.push(refusal);
+        }
+        let outcome = transaction::write(&self.client, items).await?;
+        let refusal = |nth: &usize| outcome.refuses(*nth);
+        match (&outcome, (0..refusals.len()).find(refusal)) {
+            (Outcome::Written, _) => Ok(()),
+            (Outcome::Refused(_), Some(nth)) => Err(refusals.swap_remove(nth)),
+            (Outcome::Refused(_), None) => Err(corrupt("a claim").into()),
         }
     }
 }
@@ -145,7 +174,34 @@ fn title_key(title: &Title) -> String {
     format!("TITLE#{}", title.folded())
 }
 
+fn upload_key(upload: ImageId) -> String {
+    format!("UPLOAD#{upload}")
+}
+
+/// What is not said stays as it is stored: variants may have come since the food was read.
+fn change(current: &Food, changed: &Food) -> String {
+    let mut change = "SET title = :title, description = :description, image_key = :image_key, \
+                      updated_at = :updated_at, version = :version"
+        .to_owned();
+    let mut removed = Vec::new();
+    match changed.upload {
+        Some(_) => change.push_str(", upload_id = :upload_id"),
+        None if current.upload.is_some() => removed.push("upload_id"),
+        None => {}
+    }
+    if changed.image != current.image {
+        removed.push("variants");
+    }
+    if !removed.is_empty() {
+        change.extend([" REMOVE ", &removed.join(", ")]);
+    }
+    change
+}
+
 fn change_values(current: &Food, changed: &Food) -> Item {
+    let upload = changed
+        .upload
+        .map(|id| (":upload_id", text(id.to_string())));
     [
         (":current", number(current.version)),
         (":owner", text(current.creator.id.to_string())),
@@ -156,6 +212,7 @@ fn change_values(current: &Food, changed: &Food) -> Item {
         (":version", number(changed.version)),
     ]
     .into_iter()
+    .chain(upload)
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
 }
@@ -171,6 +228,8 @@ fn food(item: &Item) -> Result<Food, RepositoryError> {
         title: read(item, "title", Title::parse)?,
         description: read(item, "description", Description::stored)?,
         image: read(item, "image_key", ImageKey::parse)?,
+        upload: read_optional(item, "upload_id", ImageId::parse)?,
+        variants: read_optional(item, "variants", Variants::parse)?.unwrap_or_default(),
         created_at: read_millis(item, "created_at")?,
         updated_at: read_millis(item, "updated_at")?,
         version: read_number(item, "version")?,
@@ -194,10 +253,16 @@ impl FoodRepository for DynamoDbFoods {
             .item("updated_at", millis(food.updated_at))
             .item("version", number(food.version))
             .condition_expression("attribute_not_exists(pk)");
-        let items = vec![transaction::put(new), self.claim(food.id, &food.title)];
+        let new = match food.upload {
+            Some(upload) => new.item("upload_id", text(upload.to_string())),
+            None => new,
+        };
+        let mut items = vec![transaction::put(new), self.claim(food.id, &food.title)];
+        items.extend(self.claim_upload(food));
         match transaction::write(&self.client, items).await? {
             Outcome::Written => Ok(()),
-            Outcome::Refused(_) => Err(CreateFoodError::TitleTaken),
+            refused if refused.refuses(0) || refused.refuses(1) => Err(CreateFoodError::TitleTaken),
+            Outcome::Refused(_) => Err(CreateFoodError::UploadTaken),
         }
     }
 
@@ -270,11 +335,42 @@ impl FoodRepository for DynamoDbFoods {
     }
 
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
-        if current.title.folded() == changed.title.folded() {
-            self.update_item(current, changed).await
-        } else {
-            self.update_and_reclaim(current, changed).await
+        let mut claims = Vec::new();
+        if current.title.folded() != changed.title.folded() {
+            let claim = self.claim(changed.id, &changed.title);
+            claims.push((claim, UpdateFoodError::TitleTaken));
+            let unclaim = self.unclaim(current.id, &current.title);
+            claims.push((unclaim, corrupt("the claim on the title").into()));
         }
+        if current.upload != changed.upload
+            && let Some(claim) = self.claim_upload(changed)
+        {
+            claims.push((claim, UpdateFoodError::UploadTaken));
+        }
+        if !claims.is_empty() {
+            return self.update_and_claim(current, changed, claims).await;
+        }
+        let (change, values) = (change(current, changed), change_values(current, changed));
+        let id = current.id;
+        match self.update_item(id, &change, UNCHANGED, &values).await? {
+            true => Ok(()),
+            false => Err(UpdateFoodError::Changed),
+        }
+    }
+
+    async fn set_variants(
+        &self,
+        image: &ImageKey,
+        variants: &Variants,
+    ) -> Result<bool, RepositoryError> {
+        let values = Item::from([
+            (":image_key".to_owned(), text(image.as_str())),
+            (":variants".to_owned(), text(variants.to_string())),
+        ]);
+        let shows_it = "image_key = :image_key";
+        let change = "SET variants = :variants";
+        self.update_item(image.food(), change, shows_it, &values)
+            .await
     }
 
     async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {

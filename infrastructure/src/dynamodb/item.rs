@@ -43,6 +43,15 @@ pub(super) fn read<T, E>(
     parse(read_text(item, name)?).map_err(|_| corrupt(name))
 }
 
+/// The same of an attribute that may be missing.
+pub(super) fn read_optional<T, E>(
+    item: &Item,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, RepositoryError> {
+    item.get(name).map(|_| read(item, name, parse)).transpose()
+}
+
 /// The number of an attribute.
 pub(super) fn read_number<T: std::str::FromStr>(
     item: &Item,

@@ -18,7 +18,8 @@ pub mod users {
 
 /// Attribute names and item keys of the table of foods.
 pub mod foods {
-    /// Partition key: `FOOD#<id>` for a food, `TITLE#<folded title>` for the claim on its title.
+    /// Partition key: `FOOD#<id>` for a food, `TITLE#<folded title>` for the claim on its title,
+    /// `UPLOAD#<id>` for the claim on the upload that its picture was.
     pub const PK: &str = "pk";
     /// Global secondary index of all foods: `feed` (a constant) and `id`, with all attributes.
     pub const FEED_INDEX: &str = "feed";
@@ -30,6 +31,9 @@ pub mod foods {
     pub const USER_ID: &str = "user_id";
     /// Sort key of both indexes.
     pub const ID: &str = "id";
+    /// When a claim on an upload may go, in seconds since 1970: the table's TTL attribute. Nothing else
+    /// has it.
+    pub const EXPIRES_AT: &str = "expires_at";
 }
 
 /// Attribute names of the table of sessions.

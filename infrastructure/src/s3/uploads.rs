@@ -1,0 +1,213 @@
+//! Uploads straight into the bucket: a form that S3 takes where its policy was signed by us (AWS, "Browser-based
+//! uploads using POST", Signature Version 4). The SDK has no presigner for it.
+
+use std::time::Duration;
+
+use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::clock::Timestamp;
+use domain::image::{NewUpload, UploadKey};
+use domain::store::{SignedUpload, UploadSigner};
+use serde_json::{Value, json};
+
+use super::S3Images;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// With what a policy is signed, and for where.
+struct Scope<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    session_token: Option<&'a str>,
+    region: &'a str,
+    bucket: &'a str,
+}
+
+impl UploadSigner for S3Images {
+    fn sign(
+        &self,
+        key: &UploadKey,
+        upload: &NewUpload,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> SignedUpload {
+        let now = now.whole_seconds(); // as the form says it
+        let settings = self.aws.settings();
+        let scope = Scope {
+            access_key_id: &settings.access_key_id,
+            secret_access_key: &settings.secret_access_key,
+            session_token: settings.session_token.as_deref(),
+            region: &settings.region,
+            bucket: &self.bucket,
+        };
+        SignedUpload {
+            url: self.aws.bucket_url(&self.bucket),
+            fields: scope.fields(key, upload, now, now.plus(lifetime)),
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// The form that uploads exactly this. What the policy does not name, S3 refuses.
+    fn fields(
+        &self,
+        key: &UploadKey,
+        upload: &NewUpload,
+        now: Timestamp,
+        ends_at: Timestamp,
+    ) -> Vec<(String, String)> {
+        let date = date(now);
+        let credential = format!(
+            "{}/{}/{}/s3/aws4_request",
+            self.access_key_id,
+            &date[..8],
+            self.region
+        );
+        let mut fields = vec![
+            ("key", key.as_str().to_owned()),
+            ("Content-Type", upload.kind.media_type().to_owned()),
+            ("x-amz-algorithm", ALGORITHM.to_owned()),
+            ("x-amz-credential", credential),
+            ("x-amz-date", date),
+        ];
+        let token = self.session_token.map(str::to_owned);
+        fields.extend(token.map(|token| ("x-amz-security-token", token)));
+
+        let mut conditions = vec![
+            json!({"bucket": self.bucket}),
+            json!(["content-length-range", upload.bytes, upload.bytes]),
+        ];
+        conditions.extend(fields.iter().map(|(name, value)| json!({*name: value})));
+        let policy = policy(ends_at, &conditions);
+        let signature = self.signature(&policy, now);
+        fields.extend([("policy", policy), ("x-amz-signature", signature)]);
+        let fields = fields.into_iter();
+        fields
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    /// Of a policy as it is sent.
+    fn signature(&self, policy: &str, now: Timestamp) -> String {
+        let secret = self.secret_access_key;
+        let moment = Duration::from_millis(now.unix_millis().unsigned_abs());
+        let moment = std::time::UNIX_EPOCH + moment;
+        let key = generate_signing_key(secret, moment, self.region, "s3");
+        calculate_signature(key, policy.as_bytes())
+    }
+}
+
+/// A policy as it is sent.
+fn policy(ends_at: Timestamp, conditions: &[Value]) -> String {
+    let policy = json!({"expiration": ends_at.to_string(), "conditions": conditions});
+    STANDARD.encode(policy.to_string())
+}
+
+/// A moment as Signature Version 4 writes it: `20151229T000000Z`.
+fn date(moment: Timestamp) -> String {
+    let second = moment.whole_seconds().to_string();
+    let (second, _) = second.split_once('.').unwrap_or((&second, ""));
+    let digits = second.chars().filter(|c| !matches!(c, '-' | ':' | 'Z'));
+    digits.chain(['Z']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::{ImageId, UserId};
+    use domain::image::ImageKind;
+
+    use super::*;
+
+    /// The credentials of AWS's examples.
+    const EXAMPLE: Scope = Scope {
+        access_key_id: "AKIAIOSFODNN7EXAMPLE",
+        secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        session_token: None,
+        region: "us-east-1",
+        bucket: "sigv4examplebucket",
+    };
+
+    fn midnight() -> Timestamp {
+        Timestamp::from_unix_seconds(1_451_347_200).unwrap() // 2015-12-29
+    }
+
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html>: its policy has Windows's
+    /// ends of lines.
+    #[test]
+    fn the_published_policy_has_the_published_signature() {
+        let policy = r#"{ "expiration": "2015-12-30T12:00:00.000Z",
+  "conditions": [
+    {"bucket": "sigv4examplebucket"},
+    ["starts-with", "$key", "user/user1/"],
+    {"acl": "public-read"},
+    {"success_action_redirect": "http://sigv4examplebucket.s3.amazonaws.com/successful_upload.html"},
+    ["starts-with", "$Content-Type", "image/"],
+    {"x-amz-meta-uuid": "14365123651274"},
+    {"x-amz-server-side-encryption": "AES256"},
+    ["starts-with", "$x-amz-meta-tag", ""],
+
+    {"x-amz-credential": "AKIAIOSFODNN7EXAMPLE/20151229/us-east-1/s3/aws4_request"},
+    {"x-amz-algorithm": "AWS4-HMAC-SHA256"},
+    {"x-amz-date": "20151229T000000Z" }
+  ]
+}"#;
+        let policy = STANDARD.encode(policy.replace('\n', "\r\n"));
+        assert_eq!(
+            EXAMPLE.signature(&policy, midnight()),
+            "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e"
+        );
+    }
+
+    #[test]
+    fn a_moment_is_written_as_the_example_has_it() {
+        assert_eq!(date(midnight()), "20151229T000000Z");
+        let later = midnight().plus(Duration::from_millis(45_296_789));
+        assert_eq!(date(later), "20151229T123456Z");
+    }
+
+    #[test]
+    fn the_policy_pins_everything_that_the_form_says_and_the_size() {
+        let owner = UserId::from_bytes([1; 16]);
+        let key = UploadKey::new(owner, ImageId::from_bytes([2; 16]));
+        let new = NewUpload {
+            kind: ImageKind::Webp,
+            bytes: 4_711,
+        };
+        for session_token in [None, Some("IQoJb3JpZ2luX2Vj\"//+=")] {
+            let scope = Scope {
+                session_token,
+                ..EXAMPLE
+            };
+            let ends_at = midnight().plus(Duration::from_mins(15));
+            let fields = scope.fields(&key, &new, midnight(), ends_at);
+            let field = |name: &str| {
+                let found = fields.iter().find(|(other, _)| other == name);
+                found.map(|(_, value)| value.as_str())
+            };
+            let signed = STANDARD.decode(field("policy").unwrap()).unwrap();
+            let signed: Value = serde_json::from_slice(&signed).unwrap();
+            assert_eq!(signed["expiration"], "2015-12-29T00:15:00.000Z");
+            let mut expected = vec![
+                json!({"bucket": "sigv4examplebucket"}),
+                json!(["content-length-range", 4_711, 4_711]),
+            ];
+            for name in [
+                "key",
+                "Content-Type",
+                "x-amz-algorithm",
+                "x-amz-credential",
+                "x-amz-date",
+                "x-amz-security-token",
+            ] {
+                expected.extend(field(name).map(|value| json!({name: value})));
+            }
+            assert_eq!(signed["conditions"], json!(expected));
+            assert_eq!(field("key"), Some(key.as_str()));
+            assert_eq!(field("Content-Type"), Some("image/webp"));
+            assert_eq!(field("x-amz-security-token"), session_token);
+            let signature = scope.signature(field("policy").unwrap(), midnight());
+            assert_eq!(field("x-amz-signature"), Some(signature.as_str()));
+        }
+    }
+}
