@@ -6,7 +6,7 @@ permissions.json              what each function may do with data, by the name o
                               {"get_food": [{"actions": ["dynamodb:GetItem"], "resources": ["FoodsTable"]}], …}
                               A resource is a logical id, with what follows its ARN: "FoodsTable/index/feed", "ImagesBucket/foods/*".
 permissions.token-store.json  the same where TokenStoreUrl is set
-functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule), "memory": 512, "timeout": 10,
+functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule, or the beginning of keys), "memory": 512, "timeout": 10,
                               "variables": {"FOODS_TABLE": "FoodsTable", …}}, …}
                               A variable that names a resource has its logical id, one from a parameter the parameter's default.
 functions.token-store.json    the same where TokenStoreUrl and AcceptedSecret are set
@@ -142,6 +142,10 @@ def permissions(template):
         assert role["ManagedPolicyArns"] == managed, f"{name} has the policies {managed}"
         (policy,) = role["Policies"]
         log, *statements = policy["PolicyDocument"]["Statement"]
+        queue = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "FailedImagesQueue"}
+        if name == "process_image":
+            assert queue in statements, "Lambda puts what fails into the queue, as the function"
+            statements.remove(queue)
         assert log == {
             "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": f"{stem}LogGroup",
         }, f"{name} writes its own log"
@@ -152,7 +156,7 @@ def permissions(template):
             for action in actions:
                 assert re.fullmatch(r"(dynamodb|s3):[A-Za-z]+", action), f"{name} may {action}"
             for resource in resources:
-                assert re.fullmatch(r"\w+Table(/index/\w+)?|ImagesBucket(/foods/\*)?", resource), f"{name} may reach {resource}"
+                assert re.fullmatch(r"\w+Table(/index/\w+)?|ImagesBucket(/(foods|variants|uploads)/\*)?", resource), f"{name} may reach {resource}"
             found[name].append({"actions": sorted(actions), "resources": sorted(resources)})
     return found
 
@@ -167,17 +171,21 @@ def routes(template):
             yield re.search(r"functions/(\w+)Function/", integration["uri"])[1], f"{method.upper()} {path}"
 
 
-def schedules(template):
-    """Which function is called when, without a request."""
+def rules(template):
+    """Which function is called without a request, and when or by what: a schedule, or the beginning of keys."""
     for rule in template.resources("AWS::Events::Rule").values():
         (target,) = rule["Targets"]
-        yield target["Arn"].removesuffix("Function"), rule["ScheduleExpression"]
+        when = rule.get("ScheduleExpression")
+        if when is None:
+            (key,) = rule["EventPattern"]["detail"]["object"]["key"]
+            when = key["prefix"]
+        yield target["Arn"].removesuffix("Function"), when
 
 
 def described_functions(template):
     lambdas = template.resources("AWS::Lambda::Function")
-    route = dict(routes(template)) | dict(schedules(template))
-    assert len(route) == len(lambdas), "a route or a schedule for each function"
+    route = dict(routes(template)) | dict(rules(template))
+    assert len(route) == len(lambdas), "a route or a rule for each function"
     return {
         name: {
             "route": route[stem],

@@ -4,10 +4,13 @@
 //! request is answered: a killed process leaves every answered object whole. One that was not
 //! answered may be there without its headers; putting it again mends that.
 
+mod front;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -17,9 +20,12 @@ use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+
+pub use front::Created;
 
 use crate::server::Server;
+use front::Told;
 
 /// Why the engine does not start.
 #[derive(Debug, Error)]
@@ -48,16 +54,26 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Keeps everything in this folder, which is made when it is not there.
-    pub fn open(root: &Path, access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
-        Self::start(root, None, access_key, secret_key)
+    /// Keeps everything in this folder, which is made when it is not there. Who is `told` hears of each
+    /// object that is put.
+    pub fn open(
+        root: &Path,
+        access_key: &str,
+        secret_key: &str,
+        told: Option<mpsc::UnboundedSender<Created>>,
+    ) -> Result<Self, S3Error> {
+        Self::start(root, None, access_key, secret_key, told)
     }
 
-    /// Keeps everything until it is dropped.
-    pub fn temporary(access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
+    /// Keeps everything until it is dropped. Who is `told` hears of each object that is put.
+    pub fn temporary(
+        access_key: &str,
+        secret_key: &str,
+        told: Option<mpsc::UnboundedSender<Created>>,
+    ) -> Result<Self, S3Error> {
         let folder = Temporary::new_in(&std::env::temp_dir())?;
         let root = folder.folder.path().join("root");
-        Self::start(&root, Some(folder), access_key, secret_key)
+        Self::start(&root, Some(folder), access_key, secret_key, told)
     }
 
     fn start(
@@ -65,6 +81,7 @@ impl S3 {
         temporary: Option<Temporary>,
         access_key: &str,
         secret_key: &str,
+        told: Told,
     ) -> Result<Self, S3Error> {
         let unusable = |reason: String| S3Error::Unusable {
             root: root.to_owned(),
@@ -76,7 +93,7 @@ impl S3 {
         service.set_auth(SimpleAuth::from_single(access_key, secret_key));
         let service = service.build();
         Ok(Self {
-            server: Server::start("s3", |listener, stop| serve(service, listener, stop))?,
+            server: Server::start("s3", |listener, stop| serve(service, told, listener, stop))?,
             access_key: access_key.to_owned(),
             secret_key: secret_key.to_owned(),
             _temporary: temporary,
@@ -146,7 +163,12 @@ impl Temporary {
     }
 }
 
-async fn serve(service: S3Service, listener: TcpListener, mut stop: oneshot::Receiver<()>) {
+async fn serve(
+    service: S3Service,
+    told: Told,
+    listener: TcpListener,
+    mut stop: oneshot::Receiver<()>,
+) {
     let http = auto::Builder::new(TokioExecutor::new());
     let connections = GracefulShutdown::new();
     loop {
@@ -159,7 +181,9 @@ async fn serve(service: S3Service, listener: TcpListener, mut stop: oneshot::Rec
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             continue;
         };
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let (s3, told) = (service.clone(), told.clone());
+        let answer = service_fn(move |request| front::answer(s3.clone(), told.clone(), request));
+        let connection = http.serve_connection(TokioIo::new(stream), answer);
         let connection = connections.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -3,10 +3,11 @@
 
 use crate::event::{Handler, answer};
 use crate::handlers::{
-    ChangePassword, CreateFood, CreateUser, DeleteFood, DeleteUser, EndSession, EndSessions,
-    GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, Refresh, SweepImages,
-    UpdateFood,
+    ChangePassword, CreateFood, CreateImageUpload, CreateUser, DeleteFood, DeleteUser, EndSession,
+    EndSessions, GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, ProcessImage,
+    Refresh, SweepImages, UpdateFood,
 };
+use crate::notified::{Notified as _, ObjectCreated};
 use crate::scheduled::Scheduled as _;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
@@ -25,10 +26,12 @@ pub struct Api {
     end_session: EndSession,
     end_sessions: EndSessions,
     create_food: CreateFood,
+    create_image_upload: CreateImageUpload,
     list_food: ListFood,
     get_food: GetFood,
     update_food: UpdateFood,
     delete_food: DeleteFood,
+    process_image: ProcessImage,
     sweep_images: SweepImages,
 }
 
@@ -49,10 +52,12 @@ impl Api {
             end_session: EndSession::new(setup)?,
             end_sessions: EndSessions::new(setup)?,
             create_food: CreateFood::new(setup)?,
+            create_image_upload: CreateImageUpload::new(setup)?,
             list_food: ListFood::new(setup)?,
             get_food: GetFood::new(setup)?,
             update_food: UpdateFood::new(setup)?,
             delete_food: DeleteFood::new(setup)?,
+            process_image: ProcessImage::new(setup)?,
             sweep_images: SweepImages::new(setup)?,
         })
     }
@@ -73,6 +78,7 @@ impl Api {
             "end_session" => answer(&self.end_session, event).await,
             "end_sessions" => answer(&self.end_sessions, event).await,
             "create_food" => answer(&self.create_food, event).await,
+            "create_image_upload" => answer(&self.create_image_upload, event).await,
             "list_food" => answer(&self.list_food, event).await,
             "get_food" => answer(&self.get_food, event).await,
             "update_food" => answer(&self.update_food, event).await,
@@ -80,6 +86,18 @@ impl Api {
             _ => return None,
         };
         Some(serde_json::to_string(&response).expect("our headers are text"))
+    }
+
+    /// Does what `EventBridge` has done with this event, as JSON, and tells whether it is done: if not,
+    /// it should be told again later.
+    pub async fn process_image(&self, event: &str) -> bool {
+        let processed = match serde_json::from_str::<ObjectCreated>(event) {
+            Ok(event) => self.process_image.handle(&event).await.map(|_| ()),
+            Err(error) => Err(error.into()),
+        };
+        processed
+            .inspect_err(|error| tracing::info!(error, "a picture is not processed yet"))
+            .is_ok()
     }
 
     /// Does once what the clock has done every day: removes pictures without a food.

@@ -15,7 +15,7 @@ use domain::application::{
 };
 use domain::food::{Description, Title};
 use domain::id::InvalidId;
-use domain::image::InvalidImage;
+use domain::image::{InvalidImage, InvalidUpload, InvalidUploadField};
 use domain::page::InvalidPageSize;
 use domain::password::{HashError, InvalidPassword, Password};
 use domain::repository::RepositoryError;
@@ -459,13 +459,48 @@ impl From<InvalidFood> for ApiError {
                 ("desc_too_long", sentence.into())
             }
             InvalidFoodField::ImageRequired => ("invalid_file", "a valid file is required".into()),
+            InvalidFoodField::NoSuchUpload => ("invalid_file", NO_SUCH_UPLOAD.into()),
             InvalidFoodField::InvalidImage(InvalidImage::Unrecognised) => {
                 ("upload_err", "please upload a valid image".into())
             }
+            InvalidFoodField::InvalidImage(error @ InvalidImage::OtherKind { .. }) => {
+                ("upload_err", error.to_string().into())
+            }
             InvalidFoodField::InvalidImage(InvalidImage::TooLarge { max_bytes }) => {
                 status = StatusCode::PAYLOAD_TOO_LARGE;
-                let sentence = format!("please upload an image of at most {max_bytes} bytes");
+                ("upload_err", too_large(max_bytes))
+            }
+        });
+        let codes = codes.collect();
+        Self::several(status, codes)
+    }
+}
+
+const NO_SUCH_UPLOAD: &str = "there is no such upload of yours that no food was given yet";
+
+fn too_large(max_bytes: usize) -> Sentence {
+    format!("please upload an image of at most {max_bytes} bytes").into()
+}
+
+impl From<InvalidUpload> for ApiError {
+    fn from(invalid: InvalidUpload) -> Self {
+        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
+        let codes = invalid.0.into_iter().map(|field| match field {
+            InvalidUploadField::KindRequired => {
+                ("content_type_required", "content_type is required".into())
+            }
+            InvalidUploadField::UnknownKind => {
+                let sentence = "content_type should be image/jpeg, image/png, image/webp, image/gif \
+                                or image/avif";
                 ("upload_err", sentence.into())
+            }
+            InvalidUploadField::SizeRequired => {
+                let sentence = "size is required: the picture's length in bytes";
+                ("size_required", sentence.into())
+            }
+            InvalidUploadField::TooLarge { max_bytes } => {
+                status = StatusCode::PAYLOAD_TOO_LARGE;
+                ("upload_err", too_large(max_bytes))
             }
         });
         let codes = codes.collect();
@@ -476,6 +511,11 @@ impl From<InvalidFood> for ApiError {
 impl From<CreateFoodError> for ApiError {
     fn from(error: CreateFoodError) -> Self {
         match error {
+            CreateFoodError::UploadTaken => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_file",
+                NO_SUCH_UPLOAD,
+            ),
             CreateFoodError::TitleTaken => Self::new(
                 StatusCode::CONFLICT,
                 "unique_title",
@@ -504,6 +544,11 @@ impl From<UpdateFoodError> for ApiError {
             UpdateFoodError::TitleTaken => {
                 Self::new(StatusCode::CONFLICT, "unique_title", "title already taken")
             }
+            UpdateFoodError::UploadTaken => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_file",
+                NO_SUCH_UPLOAD,
+            ),
             UpdateFoodError::Stale => Self::precondition_failed(),
             UpdateFoodError::Conflict => Self::new(
                 StatusCode::CONFLICT,

@@ -1,19 +1,29 @@
 //! Versions of a food as clients see them: `ETag`, `If-Match`, `If-None-Match` (RFC 9110, sections
 //! 8.8.3 and 13.1).
 
-use domain::food::Expected;
+use domain::food::{Expected, Food};
 use http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
 use lambda_http::Request;
 
 use crate::error::ApiError;
 
-/// The tag of this version of a food.
-pub(crate) fn etag(version: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes")
+/// Behind the version in the tag of a food that shows variants of its picture: they come without a save,
+/// and are no edit that another one could meet.
+const WITH_VARIANTS: char = 'v';
+
+/// The tag of a food as it is shown.
+pub(crate) fn etag(food: &Food) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{}\"", opaque(food))).expect("digits in quotes")
 }
 
-/// Which versions the client wants to change. A header that cannot be read is refused: who sent it did
+fn opaque(food: &Food) -> String {
+    let mut opaque = food.version.to_string();
+    opaque.extend((!food.variants.is_empty()).then_some(WITH_VARIANTS));
+    opaque
+}
+
+/// Which versions the client wants to change, with variants or without. A header that cannot be read is refused: who sent it did
 /// not want to overwrite whatever there is.
 pub(crate) fn if_match(request: &Request) -> Result<Expected, ApiError> {
     let Some(list) = list(request.headers(), IF_MATCH) else {
@@ -34,12 +44,15 @@ pub(crate) fn if_match(request: &Request) -> Result<Expected, ApiError> {
     }
 }
 
-/// Whether the client has this version already. A header that cannot be read asks for nothing.
-pub(crate) fn has_already(request: &Request, current: u64) -> bool {
+/// Whether the client has the food as it is shown already. A header that cannot be read asks for nothing.
+pub(crate) fn has_already(request: &Request, current: &Food) -> bool {
     let list = list(request.headers(), IF_NONE_MATCH);
     match list.as_deref().and_then(parse) {
         Some(Tags::Any) => true,
-        Some(Tags::These(tags)) => tags.iter().any(|tag| version(tag.opaque) == Some(current)),
+        Some(Tags::These(tags)) => {
+            let current = opaque(current);
+            tags.iter().any(|tag| tag.opaque == current)
+        }
         None => false,
     }
 }
@@ -93,16 +106,27 @@ fn parse(list: &str) -> Option<Tags<'_>> {
 
 /// The version that has this tag: as [`etag`] writes it, and not otherwise.
 fn version(opaque: &str) -> Option<u64> {
-    let version: u64 = opaque.parse().ok()?;
-    (version.to_string() == opaque).then_some(version)
+    let digits = opaque.strip_suffix(WITH_VARIANTS).unwrap_or(opaque);
+    let version: u64 = digits.parse().ok()?;
+    (version.to_string() == digits).then_some(version)
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::image::Variants;
+    use domain::testing::sample;
     use lambda_http::Body;
     use proptest::prelude::*;
 
     use super::*;
+
+    fn food(version: u64, variants: &str) -> Food {
+        Food {
+            version,
+            variants: Variants::parse(variants).unwrap(),
+            ..sample::food(&sample::public_user(sample::moment()))
+        }
+    }
 
     fn request(name: &str, value: &str) -> Request {
         let request = http::Request::builder().header(name, value);
@@ -118,6 +142,7 @@ mod tests {
         for (value, versions) in [
             ("\"3\"", vec![3]),
             (" \"3\" , \"4\",", vec![3, 4]),
+            ("\"3v\", \"4V\", \"v\", \"5vv\"", vec![3]),
             ("W/\"3\", \"4\"", vec![4]),
             ("\"03\", \"+3\", \"3,4\", \"\", \"x\"", vec![]),
             ("\"18446744073709551616\"", vec![]),
@@ -147,12 +172,26 @@ mod tests {
     #[test]
     fn if_none_match_is_compared_weakly() {
         for value in ["\"3\"", "W/\"3\"", "\"2\", W/\"3\"", "*"] {
-            assert!(has_already(&request("if-none-match", value), 3), "{value}");
+            let request = request("if-none-match", value);
+            assert!(has_already(&request, &food(3, "")), "{value}");
         }
-        for value in ["\"2\"", "3", "", "\"3\" x"] {
-            assert!(!has_already(&request("if-none-match", value), 3), "{value}");
+        for value in ["\"2\"", "3", "", "\"3\" x", "\"03\"", "\"3v\""] {
+            let request = request("if-none-match", value);
+            assert!(!has_already(&request, &food(3, "")), "{value}");
         }
-        assert!(!has_already(&Request::new(Body::Empty), 3));
+        assert!(!has_already(&Request::new(Body::Empty), &food(3, "")));
+    }
+
+    #[test]
+    fn a_food_that_shows_variants_is_another_to_see_and_the_same_to_edit() {
+        let (before, after) = (food(3, ""), food(3, "320x200"));
+        let seen = |seen: &Food| request("if-none-match", etag(seen).to_str().unwrap());
+        assert!(!has_already(&seen(&before), &after));
+        assert!(has_already(&seen(&after), &after));
+        for shown in [before, after] {
+            let tag = etag(&shown);
+            assert_eq!(matched(tag.to_str().unwrap()), Ok(Expected::OneOf(vec![3])));
+        }
     }
 
     #[test]
@@ -166,11 +205,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_version_reads_back(current: u64) {
-            let tag = etag(current);
+        fn every_version_reads_back(current: u64, has_variants: bool) {
+            let food = food(current, if has_variants { "320x200" } else { "" });
+            let tag = etag(&food);
             let tag = tag.to_str().unwrap();
             prop_assert_eq!(matched(tag), Ok(Expected::OneOf(vec![current])));
-            prop_assert!(has_already(&request("if-none-match", tag), current));
+            prop_assert!(has_already(&request("if-none-match", tag), &food));
         }
     }
 }

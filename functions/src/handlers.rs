@@ -5,6 +5,7 @@
 
 mod change_password;
 mod create_food;
+mod create_image_upload;
 mod create_user;
 mod delete_food;
 mod delete_user;
@@ -18,6 +19,7 @@ mod list_sessions;
 mod list_users;
 mod login;
 mod logout;
+mod process_image;
 mod refresh;
 mod sweep_images;
 mod update_food;
@@ -25,6 +27,7 @@ mod user_body;
 
 pub use change_password::ChangePassword;
 pub use create_food::CreateFood;
+pub use create_image_upload::CreateImageUpload;
 pub use create_user::CreateUser;
 pub use delete_food::DeleteFood;
 pub use delete_user::DeleteUser;
@@ -37,6 +40,7 @@ pub use list_sessions::ListSessions;
 pub use list_users::ListUsers;
 pub use login::Login;
 pub use logout::Logout;
+pub use process_image::ProcessImage;
 pub use refresh::Refresh;
 pub use sweep_images::SweepImages;
 pub use update_food::UpdateFood;

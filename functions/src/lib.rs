@@ -12,10 +12,13 @@ mod error;
 mod etag;
 /// From an API Gateway event to a reply.
 pub mod event;
+mod food_request;
 /// The form that sharing a food sends.
 pub mod form;
 /// What each route does.
 pub mod handlers;
+/// Functions that are told what was put into the bucket of pictures.
+pub mod notified;
 mod once;
 /// Paging: what is asked for, and where the next part is.
 pub mod page;
@@ -34,6 +37,7 @@ pub mod setup;
 pub use error::ApiError;
 pub use event::Handler;
 pub use lambda_runtime::Error;
+pub use notified::Notified;
 pub use response::Reply;
 pub use scheduled::Scheduled;
-pub use serve::{serve, serve_scheduled};
+pub use serve::{serve, serve_notified, serve_scheduled};

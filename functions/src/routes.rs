@@ -28,7 +28,7 @@ const fn route(
 }
 
 /// Every route.
-pub const ROUTES: [Route; 16] = [
+pub const ROUTES: [Route; 17] = [
     route("create_user", "POST", "/users", false),
     route("list_users", "GET", "/users", false),
     route("get_user", "GET", "/users/{user_id}", false),
@@ -41,11 +41,15 @@ pub const ROUTES: [Route; 16] = [
     route("end_session", "DELETE", "/sessions/{session_id}", true),
     route("end_sessions", "DELETE", "/sessions", true),
     route("create_food", "POST", "/food", true),
+    route("create_image_upload", "POST", "/food/images", true),
     route("list_food", "GET", "/food", false),
     route("get_food", "GET", "/food/{food_id}", false),
     route("update_food", "PUT", "/food/{food_id}", true),
     route("delete_food", "DELETE", "/food/{food_id}", true),
 ];
+
+/// Functions without a route, which are told when something was put into the bucket of pictures.
+pub const NOTIFIED: [&str; 1] = ["process_image"];
 
 /// Functions without a route, which the clock calls.
 pub const SCHEDULED: [&str; 1] = ["sweep_images"];

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use tokio::task::yield_now;
 
 use crate::event::{Event, Handler, answer, answer_within};
+use crate::notified::{Notified, ObjectCreated};
 use crate::scheduled::Scheduled;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
@@ -35,6 +36,21 @@ pub async fn serve_scheduled<S: Scheduled>() -> Result<(), Error> {
         match &report {
             Ok(report) => tracing::info!(?report, "done"),
             Err(error) => tracing::error!(error, "failed"),
+        }
+        report
+    }))
+    .await
+}
+
+/// The same for a function that is told what was put into the bucket of pictures.
+pub async fn serve_notified<N: Notified>() -> Result<(), Error> {
+    let notified = &start(N::new).await?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<ObjectCreated>| async move {
+        let report = Box::pin(notified.handle(&event.payload)).await;
+        let key = event.payload.key();
+        match &report {
+            Ok(report) => tracing::info!(image.key = key, ?report, "done"),
+            Err(error) => tracing::error!(image.key = key, error, "failed"),
         }
         report
     }))

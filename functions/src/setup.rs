@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::attempt::Limits;
 use domain::clock::SystemClock;
-use domain::image::ImageKey;
+use domain::image::StoredKey;
 use domain::password::PasswordPolicy;
 use domain::token::{Lifetimes, TokenIssuer};
 use infrastructure::argon2::Argon2Hasher;
@@ -14,6 +14,7 @@ use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
 use infrastructure::redis::RedisSessions;
 use infrastructure::s3::S3Images;
 use infrastructure::sessions::Sessions;
+use infrastructure::variants::VariantScaler;
 
 use crate::auth::Auth;
 use crate::once::Once;
@@ -26,8 +27,8 @@ const A_DAY: u64 = 24 * 60 * 60;
 pub struct ImageUrls(String);
 
 impl ImageUrls {
-    /// The absolute URL of a picture.
-    pub fn url(&self, key: &ImageKey) -> String {
+    /// The absolute URL of a picture, or of a variant.
+    pub fn url(&self, key: &StoredKey) -> String {
         format!("{}/{}", self.0, key.as_str())
     }
 }
@@ -108,6 +109,11 @@ impl Setup {
     pub fn images(&self) -> Result<S3Images, SettingsError> {
         let bucket = self.settings.required("IMAGES_BUCKET")?.to_owned();
         Ok(S3Images::new(&self.aws, bucket))
+    }
+
+    /// Needs no setting.
+    pub fn scaler(&self) -> VariantScaler {
+        VariantScaler
     }
 
     /// `IMAGE_BASE_URL`

@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use domain::food::Food;
+use domain::image::Variants;
 use domain::repository::{
     CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UserRepository,
 };
@@ -204,16 +205,19 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
         }
         match self.foods.create(&food).await {
             Ok(()) => Outcome::Imported,
-            Err(CreateFoodError::TitleTaken) => match self.foods.find_latest(food.id).await {
-                // By another run at this moment, with this very picture.
-                Ok(Some(_)) => Outcome::AlreadyThere,
-                Ok(None) => {
-                    // A picture left behind harms nobody.
-                    let _ = self.images.delete(&food.image).await;
-                    not_taken("title: another food has it")
+            // Nothing here is an upload.
+            Err(CreateFoodError::TitleTaken | CreateFoodError::UploadTaken) => {
+                match self.foods.find_latest(food.id).await {
+                    // By another run at this moment, with this very picture.
+                    Ok(Some(_)) => Outcome::AlreadyThere,
+                    Ok(None) => {
+                        // A picture left behind harms nobody.
+                        let _ = self.images.delete(&food.image).await;
+                        not_taken("title: another food has it")
+                    }
+                    Err(error) => error.into(),
                 }
-                Err(error) => error.into(),
-            },
+            }
             // The next run writes the picture in its place again.
             Err(CreateFoodError::Repository(error)) => error.into(),
         }

@@ -21,3 +21,5 @@ pub mod redis;
 pub mod s3;
 /// The token table on whichever technology the settings choose.
 pub mod sessions;
+/// Smaller ones of pictures.
+pub mod variants;

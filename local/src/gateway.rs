@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::clock::{Clock, SystemClock};
-use domain::image::ImageKey;
+use domain::image::StoredKey;
 use functions::api::Api;
 use http::header::{EXPECT, HeaderValue};
 use http::request::Parts;
@@ -56,7 +56,7 @@ pub(crate) struct Gateway {
 /// What a request is for.
 enum Target {
     Function { path: String, found: Match<'static> },
-    Image(ImageKey),
+    Image(StoredKey),
 }
 
 impl Gateway {

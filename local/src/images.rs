@@ -3,7 +3,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use bytes::Bytes;
-use domain::image::ImageKey;
+use domain::image::StoredKey;
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
     X_CONTENT_TYPE_OPTIONS,
@@ -28,17 +28,21 @@ impl Images {
     }
 
     /// The key that a decoded path asks for; `None` when the path is not below [`PATH`].
-    pub(crate) fn key(path: &str) -> Option<Result<ImageKey, Problem>> {
+    pub(crate) fn key(path: &str) -> Option<Result<StoredKey, Problem>> {
         let key = path.strip_prefix(PATH)?.strip_prefix('/')?;
-        // Only keys as we make them: none of them can leave the bucket.
-        Some(ImageKey::parse(key).map_err(|_| Problem::NoImage))
+        // Only keys as we make them: none of them can leave the bucket. The CDN may not read uploads, which
+        // nobody has looked at.
+        Some(match StoredKey::parse(key) {
+            Ok(StoredKey::Upload(_)) | Err(_) => Err(Problem::NoImage),
+            Ok(key) => Ok(key),
+        })
     }
 
     /// `GET` and `HEAD` on a picture.
     pub(crate) async fn answer(
         &self,
         method: &Method,
-        key: &ImageKey,
+        key: &StoredKey,
         request: &HeaderMap,
     ) -> Result<Response<Bytes>, Problem> {
         if method != Method::GET && method != Method::HEAD {
@@ -114,6 +118,15 @@ mod tests {
         for other in ["/", "/food", "/images", "/imagesfoods/x", "/Images/x"] {
             assert!(Images::key(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn variants_are_shown_and_uploads_are_not() {
+        let (picture, id) = (KEY.strip_prefix("foods/").unwrap(), &KEY[6..42]);
+        let variant = format!("/images/variants/{picture}/640.webp");
+        assert!(Images::key(&variant).unwrap().is_ok());
+        let upload = format!("/images/uploads/{id}/{id}");
+        assert_eq!(Images::key(&upload), Some(Err(Problem::NoImage)));
     }
 
     #[test]

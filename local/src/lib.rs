@@ -12,6 +12,7 @@ pub mod environment;
 mod event;
 mod gateway;
 mod images;
+mod notifications;
 mod problem;
 mod reply;
 mod request_log;
@@ -26,7 +27,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::repository::RepositoryError;
 use engines::dynamodb::DynamoDbError;
+use engines::s3::Created;
 use engines::s3::S3Error;
 use engines::setup::SetupError;
 use engines::{DynamoDb, S3, TableNames};
@@ -36,7 +39,7 @@ use functions::setup::Setup;
 use infrastructure::aws::{Aws, InvalidCaBundle};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::cors::Cors;
@@ -142,6 +145,9 @@ pub enum StartError {
     /// The API refused what the demo sent.
     #[error("the demo cannot be filled in: {0}; start without --demo, or with an empty folder")]
     Demo(#[from] DemoError),
+    /// What was kept cannot be read.
+    #[error("{0}{ELSEWHERE}")]
+    Stored(#[from] RepositoryError),
     /// See [`SceneError`].
     #[error(
         "the scene of the events cannot be set: {0}; choose an empty folder with --data-dir, or \
@@ -182,13 +188,16 @@ struct Engines {
 }
 
 impl Engines {
-    fn start(storage: &Storage) -> Result<(Self, Secrets), StartError> {
-        let (key, secret) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+    fn start(
+        storage: &Storage,
+        told: mpsc::UnboundedSender<Created>,
+    ) -> Result<(Self, Secrets), StartError> {
+        let (key, secret, told) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY, Some(told));
         match storage {
             Storage::Memory => {
                 let engines = Self {
                     dynamodb: DynamoDb::memory()?,
-                    s3: S3::temporary(key, secret)?,
+                    s3: S3::temporary(key, secret, told)?,
                     data_dir: None,
                 };
                 Ok((engines, Secrets::generate()?))
@@ -198,7 +207,7 @@ impl Engines {
                 let secrets = dir.secrets()?;
                 let engines = Self {
                     dynamodb: DynamoDb::open(&dir.database())?,
-                    s3: S3::open(&dir.images(), key, secret)?,
+                    s3: S3::open(&dir.images(), key, secret, told)?,
                     data_dir: Some(dir),
                 };
                 Ok((engines, secrets))
@@ -216,7 +225,8 @@ impl Local {
             port: options.port,
             source,
         })?;
-        let (engines, secrets) = Engines::start(&options.storage)?;
+        let (told, created) = mpsc::unbounded_channel();
+        let (engines, secrets) = Engines::start(&options.storage, told)?;
         let base_url = format!("http://{address}");
         let mut given = options.settings;
         if options.fill == Some(Fill::Events) {
@@ -249,6 +259,7 @@ impl Local {
         let cors = Cors::parse(settings.get("ALLOWED_ORIGIN"));
         let environment = Environment::new(&settings);
         let settings = Settings::new(settings.into_inner());
+        let setup = Setup::new(settings.clone())?;
         let mut gateway = Gateway {
             api: Arc::new(Api::new(&settings)?),
             images: Images::new(aws.s3(), bucket),
@@ -259,7 +270,7 @@ impl Local {
         };
         match options.fill {
             Some(Fill::Demo) => demo::fill(&gateway, address).await?,
-            Some(Fill::Events) => scene::fill(&Setup::new(settings)?).await?,
+            Some(Fill::Events) => scene::fill(&setup).await?,
             None => {}
         }
         if options.engines_only {
@@ -270,6 +281,7 @@ impl Local {
             }
         }
         let api = Arc::clone(&gateway.api);
+        let unprocessed = notifications::unprocessed(&setup.foods()?).await?;
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             base_url,
@@ -280,7 +292,8 @@ impl Local {
             server: tokio::spawn(async move {
                 tokio::select! {
                     () = Arc::new(gateway).run(listener, stopped) => {}
-                    () = sweep(api) => {}
+                    () = sweep(Arc::clone(&api)) => {}
+                    () = notifications::deliver(api, unprocessed, created) => {}
                 }
             }),
             engines,

@@ -70,7 +70,8 @@ impl Problem {
             Self::BadBody => "the body could not be read to its end",
             Self::SlowBody => "the body did not arrive in time",
             Self::BodyTooLarge | Self::EventTooLarge => {
-                "the request is too large: a form can carry a picture of about 4.4 MB"
+                "the request is too large: a form can carry a picture of about 4.4 MB, and POST \
+                 /food/images is the way for larger ones"
             }
             Self::Internal => "something went wrong on our side",
             Self::Unavailable => "please try again in a moment",

@@ -186,7 +186,10 @@ impl Person {
         let Some(current) = foods.find_latest(food.id).await? else {
             let created = foods.create(&food).await;
             return created.map_err(|error| match error {
-                CreateFoodError::TitleTaken => SceneError::TitleTaken(self.title),
+                // Nothing here is an upload.
+                CreateFoodError::TitleTaken | CreateFoodError::UploadTaken => {
+                    SceneError::TitleTaken(self.title)
+                }
                 CreateFoodError::Repository(error) => error.into(),
             });
         };
@@ -197,7 +200,9 @@ impl Person {
         };
         let updated = foods.update(&current, &food).await;
         updated.map_err(|error| match error {
-            UpdateFoodError::TitleTaken => SceneError::TitleTaken(self.title),
+            UpdateFoodError::TitleTaken | UpdateFoodError::UploadTaken => {
+                SceneError::TitleTaken(self.title)
+            }
             UpdateFoodError::Changed => SceneError::Changed(self.title),
             UpdateFoodError::Repository(error) => error.into(),
         })?;

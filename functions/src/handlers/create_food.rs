@@ -1,10 +1,15 @@
 //! `POST /food`: shares a food.
 
-use domain::application::{NewFood, create_food};
+use domain::application::{InvalidFood, NewFood, create_food, find_upload};
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::{FoodId, UserId};
 use domain::idempotency::Operation;
+use domain::image::{GivenImage, UploadKey};
 use domain::repository::UserRepository as _;
+use domain::store::UploadStore as _;
+use domain::user::PublicUser;
+use futures_util::future::try_join;
+use http::StatusCode;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use infrastructure::s3::S3Images;
 use lambda_http::Request;
@@ -12,7 +17,7 @@ use lambda_http::Request;
 use super::food_body::FoodBody;
 use crate::auth::Auth;
 use crate::etag::etag;
-use crate::form::FoodForm;
+use crate::food_request::{FoodRequest, RequestImage};
 use crate::once::{self, Once};
 use crate::settings::SettingsError;
 use crate::setup::{ImageUrls, Setup};
@@ -46,39 +51,79 @@ impl Handler for CreateFood {
 
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
-        let read = async {
-            let (new, operation) = self.parse(&mut request, caller.user).await?;
-            let creator = self.users.find_latest(caller.user).await?;
-            Ok((creator, new, operation))
-        };
-        let (user, (creator, new, operation)) = self.auth.user_while(caller, read).await?;
+        let read = self.read(&mut request, caller.user);
+        let (user, asked) = self.auth.user_while(caller, read).await?;
+        let Asked {
+            new,
+            creator,
+            operation,
+            upload,
+        } = asked;
         let id = FoodId::new(self.clock.now());
         let create = |id| async move {
             let (foods, images) = (&self.foods, &self.images);
-            let food = create_food(foods, images, &self.clock, user, creator, id, new).await?;
+            let food = create_food(foods, images, &self.clock, user, creator, id, new?).await?;
             let answer = response::created(&FoodBody::new(&food, &self.urls));
-            Ok(answer.tagged(etag(food.version)))
+            Ok(answer.tagged(etag(&food)))
         };
-        self.once.run(operation, id, FoodId::parse, create).await
+        let answer = self.once.run(operation, id, FoodId::parse, create).await?;
+        if let Some(upload) = upload.filter(|_| answer.status == StatusCode::CREATED) {
+            // The food has a picture of its own. What stays here is gone after a day.
+            let _ = self.images.delete_upload(&upload).await;
+        }
+        Ok(answer)
     }
 }
 
+/// What a request asks for.
+struct Asked {
+    /// Where an upload is not there this is an error that counts only if the same was not asked for before:
+    /// then it was given to the food of then.
+    new: Result<NewFood, InvalidFood>,
+    creator: Option<PublicUser>,
+    operation: Option<Operation>,
+    upload: Option<UploadKey>,
+}
+
 impl CreateFood {
-    async fn parse(
-        &self,
-        request: &mut Request,
-        user: UserId,
-    ) -> Result<(NewFood, Option<Operation>), ApiError> {
-        let FoodForm {
-            title,
-            description,
-            image,
-        } = FoodForm::parse(request).await?;
-        let picture = image.clone().unwrap_or_default();
-        let new = NewFood::parse(&title, &description, image, self.max_image_bytes)?;
-        let content = [title.as_bytes(), description.as_bytes(), &picture];
-        let operation = once::asked(request, || format!("create_food {user}"), &content)?;
-        self.images.connect();
-        Ok((new, operation))
+    async fn read(&self, request: &mut Request, user: UserId) -> Result<Asked, ApiError> {
+        let asked = FoodRequest::parse(request).await?;
+        let scope = || format!("create_food {user}");
+        let operation = once::asked(request, scope, &asked.content())?;
+        let max_bytes = self.max_image_bytes;
+        let parse = |given| NewFood::parse(&asked.title, &asked.description, given, max_bytes);
+        let creator = self.users.find_latest(user);
+        let id = match &asked.image {
+            RequestImage::Upload(id) => id,
+            image => {
+                let new = parse(match image {
+                    RequestImage::File(bytes) => GivenImage::File(bytes.clone()),
+                    _ => GivenImage::None,
+                })?;
+                self.images.connect();
+                return Ok(Asked {
+                    new: Ok(new),
+                    creator: creator.await?,
+                    operation,
+                    upload: None,
+                });
+            }
+        };
+        let found = find_upload(&self.images, user, id, max_bytes);
+        let (creator, given) = try_join(creator, found).await?;
+        let upload = match &given {
+            GivenImage::Upload(upload) => Some(upload.key.clone()),
+            _ => None,
+        };
+        let new = parse(given);
+        if operation.is_none() {
+            new.as_ref().map_err(Clone::clone)?;
+        }
+        Ok(Asked {
+            new,
+            creator,
+            operation,
+            upload,
+        })
     }
 }

@@ -30,8 +30,8 @@ impl Handler for GetFood {
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let id = FoodId::parse(&request::path(&request, "food_id"))?;
         let food = get_food(&self.foods, id).await?;
-        let tag = etag(food.version);
-        if has_already(&request, food.version) {
+        let tag = etag(&food);
+        if has_already(&request, &food) {
             return Ok(response::not_modified(tag));
         }
         let answer = response::ok(&Body {

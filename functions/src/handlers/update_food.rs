@@ -1,9 +1,13 @@
 //! `PUT /food/{food_id}`: changes a food of the caller's.
 
-use domain::application::{FoodChange, update_food};
+use domain::application::{FoodChange, find_upload, update_food};
 use domain::clock::SystemClock;
-use domain::id::FoodId;
+use domain::food::Food;
+use domain::id::{FoodId, UserId};
+use domain::image::{GivenImage, UploadKey};
 use domain::repository::FoodRepository as _;
+use domain::store::UploadStore as _;
+use futures_util::future::try_join;
 use infrastructure::dynamodb::DynamoDbFoods;
 use infrastructure::s3::S3Images;
 use lambda_http::Request;
@@ -11,7 +15,7 @@ use lambda_http::Request;
 use super::food_body::FoodBody;
 use crate::auth::Auth;
 use crate::etag::{etag, if_match};
-use crate::form::FoodForm;
+use crate::food_request::{FoodRequest, RequestImage};
 use crate::settings::SettingsError;
 use crate::setup::{ImageUrls, Setup};
 use crate::{ApiError, Handler, Reply, request, response};
@@ -41,31 +45,73 @@ impl Handler for UpdateFood {
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
         let expected = if_match(&request);
-        let read = async {
-            let (id, change) = self.parse(&mut request).await?;
-            Ok((self.foods.find_latest(id).await?, change))
-        };
-        let (user, (found, change)) = self.auth.user_while(caller, read).await?;
+        let read = self.read(&mut request, caller.user);
+        let (user, asked) = self.auth.user_while(caller, read).await?;
+        let Asked {
+            found,
+            change,
+            upload,
+        } = asked;
         let (foods, images, clock) = (&self.foods, &self.images, &self.clock);
         let food = update_food(foods, images, clock, user, found, &expected?, change).await?;
+        if let Some(upload) = upload {
+            // The food has a picture of its own. What stays here is gone after a day.
+            let _ = self.images.delete_upload(&upload).await;
+        }
         let answer = response::ok(&FoodBody::new(&food, &self.urls));
-        Ok(answer.tagged(etag(food.version)))
+        Ok(answer.tagged(etag(&food)))
     }
 }
 
+/// What a request asks for, and of which food.
+struct Asked {
+    found: Option<Food>,
+    change: FoodChange,
+    upload: Option<UploadKey>,
+}
+
 impl UpdateFood {
-    async fn parse(&self, request: &mut Request) -> Result<(FoodId, FoodChange), ApiError> {
+    async fn read(&self, request: &mut Request, user: UserId) -> Result<Asked, ApiError> {
         let id = FoodId::parse(&request::path(request, "food_id"))?;
-        let FoodForm {
-            title,
-            description,
-            image,
-        } = FoodForm::parse(request).await?;
-        let has_image = image.is_some();
-        let change = FoodChange::parse(&title, &description, image, self.max_image_bytes)?;
-        if has_image {
-            self.images.connect();
-        }
-        Ok((id, change))
+        let asked = FoodRequest::parse(request).await?;
+        let max_bytes = self.max_image_bytes;
+        let parse = |given| FoodChange::parse(&asked.title, &asked.description, given, max_bytes);
+        let found = self.foods.find_latest(id);
+        let upload_id = match asked.image {
+            RequestImage::Upload(id) => id,
+            image => {
+                let change = parse(match image {
+                    RequestImage::File(bytes) => {
+                        self.images.connect();
+                        GivenImage::File(bytes)
+                    }
+                    _ => GivenImage::None,
+                })?;
+                return Ok(Asked {
+                    found: found.await?,
+                    change,
+                    upload: None,
+                });
+            }
+        };
+        let given = find_upload(&self.images, user, &upload_id, max_bytes);
+        let (found, given) = try_join(found, given).await?;
+        let has_it = |food: &Food| food.upload.is_some_and(|id| id.to_string() == upload_id);
+        let (given, upload) = match given {
+            // Asked for again, after an answer was lost: the food has this picture.
+            GivenImage::NoSuchUpload if found.as_ref().is_some_and(has_it) => {
+                (GivenImage::None, None)
+            }
+            GivenImage::Upload(upload) => {
+                let key = upload.key.clone();
+                (GivenImage::Upload(upload), Some(key))
+            }
+            given => (given, None),
+        };
+        Ok(Asked {
+            found,
+            change: parse(given)?,
+            upload,
+        })
     }
 }
