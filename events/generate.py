@@ -29,6 +29,10 @@ SOME_TOKEN = "01990000-0000-7000-8000-00000000b00f"
 JOLLOF = "01990000-0000-7000-8000-00000000f001"
 FUFU = "01990000-0000-7000-8000-00000000f002"
 NO_FOOD = "01990000-0000-7000-8000-00000000ffff"
+ADAS_UPLOAD = "01990000-0000-7000-8000-00000000d001"
+NO_UPLOAD = "01990000-0000-7000-8000-00000000dfff"
+JOLLOFS_PICTURE = f"foods/{JOLLOF}/01990000-0000-7000-8000-00000000c001.jpg"
+NO_PICTURE = f"foods/{NO_FOOD}/01990000-0000-7000-8000-00000000c001.jpg"
 
 ISSUED = 1_790_000_000  # 2026-09-21
 UNTIL_2100 = 4_102_444_800
@@ -145,6 +149,7 @@ GRACE = {
 }
 SOME_KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": PICTURE}
+UPLOADED_SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "image_id": ADAS_UPLOAD}
 ONE_FOOD = "/food/{food_id}"
 
 EVENTS = {
@@ -241,7 +246,29 @@ EVENTS = {
         bearer=ADA_SIGNED_IN,
     ),
     "create_food.no_token": with_form("POST /food", SUYA),
-    "create_food.not_a_form": with_json("POST /food", {"title": "Suya"}, bearer=ADA_SIGNED_IN),
+    "create_food.not_a_form": event(
+        "POST /food", body=b"title=Suya", content_type="text/plain", bearer=ADA_SIGNED_IN
+    ),
+    "create_food.upload": with_json("POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN),
+    "create_food.upload_once": with_json(
+        "POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": SOME_KEY}
+    ),
+    "create_food.no_such_upload": with_json(
+        "POST /food", {**UPLOADED_SUYA, "image_id": NO_UPLOAD}, bearer=ADA_SIGNED_IN
+    ),
+    "create_image_upload": with_json(
+        "POST /food/images",
+        {"content_type": "image/jpeg", "size": len(PICTURE[2])}, bearer=ADA_SIGNED_IN,
+    ),
+    "create_image_upload.invalid_fields": with_json(
+        "POST /food/images", {"content_type": "image/svg+xml", "size": 0}, bearer=ADA_SIGNED_IN
+    ),
+    "create_image_upload.too_large": with_json(
+        "POST /food/images", {"content_type": "image/jpeg", "size": 8192001}, bearer=ADA_SIGNED_IN
+    ),
+    "create_image_upload.no_token": with_json(
+        "POST /food/images", {"content_type": "image/jpeg", "size": 1}
+    ),
     "list_food": event("GET /food"),
     "list_food.page": event("GET /food", query="limit=1"),
     "list_food.next_page": event("GET /food", query=f"limit=1&cursor={cursor(b'f', FUFU)}"),
@@ -260,6 +287,9 @@ EVENTS = {
         "PUT " + ONE_FOOD,
         {"food_image": "undefined", "title": "Jollof rice", "description": "Smoky"},
         path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+    ),
+    "update_food.upload": with_json(
+        "PUT " + ONE_FOOD, UPLOADED_SUYA, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN
     ),
     "update_food.unique_title": with_form(
         "PUT " + ONE_FOOD,
@@ -300,6 +330,23 @@ EVENTS["sweep_images"] = {
     "resources": ["arn:aws:events:us-east-1:123456789012:rule/food-app-sweep-images"],
     "detail": {},
 }
+
+for name, key in ("process_image", JOLLOFS_PICTURE), ("process_image.gone", NO_PICTURE):
+    EVENTS[name] = {
+        "version": "0", "id": "01990000-0000-4000-8000-00000000e002",
+        "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
+        "time": "2026-09-21T14:13:20Z", "region": "us-east-1",
+        "resources": ["arn:aws:s3:::food-app-images"],
+        "detail": {
+            "version": "0", "bucket": {"name": "food-app-images"},
+            "object": {
+                "key": key, "size": len(PICTURE[2]), "etag": "0123456789abcdef0123456789abcdef",
+                "sequencer": "0068D0084B8C2E0B5A",
+            },
+            "request-id": "N4N7GDK58NMKJ12R", "requester": "123456789012",
+            "source-ip-address": "203.0.113.7", "reason": "PutObject",
+        },
+    }
 
 if __name__ == "__main__":
     for old in FOLDER.glob("*.json"):

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use functions::routes::{ROUTES, SCHEDULED};
+use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ macro_rules! binaries {
     };
 }
 
-const BINARIES: [(&str, &str); 17] = binaries!(
+const BINARIES: [(&str, &str); 19] = binaries!(
     "create_user",
     "list_users",
     "get_user",
@@ -29,10 +29,12 @@ const BINARIES: [(&str, &str); 17] = binaries!(
     "end_session",
     "end_sessions",
     "create_food",
+    "create_image_upload",
     "list_food",
     "get_food",
     "update_food",
     "delete_food",
+    "process_image",
     "sweep_images",
 );
 
@@ -45,7 +47,7 @@ pub(crate) fn binary(name: &str) -> &'static str {
 #[test]
 fn there_is_one_binary_for_each_function() {
     let routed = ROUTES.map(|route| route.name);
-    let all: Vec<_> = routed.into_iter().chain(SCHEDULED).collect();
+    let all: Vec<_> = routed.into_iter().chain(WITHOUT_ROUTE).collect();
     assert_eq!(BINARIES.map(|(name, _)| name).to_vec(), all);
 }
 
@@ -62,6 +64,9 @@ async fn every_binary_answers_its_events() {
             // Those that write cannot share a scene with others that do.
             let shares_no_scene = [
                 "create_food.once",
+                "create_food.upload",
+                "create_food.upload_once",
+                "update_food.upload",
                 "create_user.once",
                 "end_session.current",
                 "end_sessions.all",
@@ -117,10 +122,12 @@ async fn a_missing_setting_stops_each_binary_with_its_name() {
         ("logout", "ACCESS_SECRET"),
         ("refresh", "SESSIONS_TABLE"),
         ("create_food", "IMAGES_BUCKET"),
+        ("create_image_upload", "IMAGES_BUCKET"),
         ("list_food", "FOODS_TABLE"),
         ("get_food", "IMAGE_BASE_URL"),
         ("update_food", "IMAGES_BUCKET"),
         ("delete_food", "FOODS_TABLE"),
+        ("process_image", "FOODS_TABLE"),
         ("sweep_images", "IMAGES_BUCKET"),
     ] {
         let settings: Vec<_> = scene

@@ -6,14 +6,14 @@ use std::process::Command;
 use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement};
 use engines::shared::Engines;
 use functions::handlers::{
-    ChangePassword, CreateFood, CreateUser, DeleteFood, DeleteUser, EndSession, EndSessions,
-    GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, Refresh, SweepImages,
-    UpdateFood,
+    ChangePassword, CreateFood, CreateImageUpload, CreateUser, DeleteFood, DeleteUser, EndSession,
+    EndSessions, GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, ProcessImage,
+    Refresh, SweepImages, UpdateFood,
 };
-use functions::routes::{ROUTES, SCHEDULED};
+use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use functions::settings::{Settings, SettingsError};
 use functions::setup::Setup;
-use functions::{Handler as _, Scheduled as _};
+use functions::{Handler as _, Notified as _, Scheduled as _};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -37,10 +37,9 @@ fn routes_of_the_code() -> Routes {
 fn the_template_has_the_routes_of_the_code() {
     let template = template("functions");
     let functions = template.as_object().unwrap();
-    let has_route = |name: &&String| !SCHEDULED.contains(&name.as_str());
-    for name in SCHEDULED {
-        assert_eq!(functions[name]["route"], "rate(1 day)");
-    }
+    let has_route = |name: &&String| !WITHOUT_ROUTE.contains(&name.as_str());
+    assert_eq!(functions["sweep_images"]["route"], "rate(1 day)");
+    assert_eq!(functions["process_image"]["route"], "foods/");
     let routes: Routes = functions
         .iter()
         .filter(|(name, _)| has_route(name))
@@ -248,10 +247,12 @@ fn the_template_gives_each_function_the_settings_that_it_reads() {
         ("logout", read_by(Logout::new)),
         ("refresh", read_by(Refresh::new)),
         ("create_food", read_by(CreateFood::new)),
+        ("create_image_upload", read_by(CreateImageUpload::new)),
         ("list_food", read_by(ListFood::new)),
         ("get_food", read_by(GetFood::new)),
         ("update_food", read_by(UpdateFood::new)),
         ("delete_food", read_by(DeleteFood::new)),
+        ("process_image", read_by(ProcessImage::new)),
         ("sweep_images", read_by(SweepImages::new)),
     ] {
         let variables = |template: &Value| template[name]["variables"].as_object().unwrap().clone();

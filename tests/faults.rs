@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engines::stored::text;
 use engines::{Stored, TableNames, Valkey};
-use functions::routes::{ROUTES, SCHEDULED};
+use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
 
@@ -367,7 +367,7 @@ async fn survive(store: Store, events: &[&'static str], at_once: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_survives_the_failure_of_every_call() {
     let routes = ROUTES.iter().map(|route| route.name);
-    let events: Vec<_> = routes.chain(WITH_KEYS).chain(SCHEDULED).collect();
+    let events: Vec<_> = routes.chain(WITH_KEYS).chain(WITHOUT_ROUTE).collect();
     survive(Store::DynamoDb, &events, AT_ONCE).await;
 }
 

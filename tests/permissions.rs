@@ -7,16 +7,25 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use engines::Valkey;
 use functions::routes::ROUTES;
+use http::Request;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use infrastructure::aws::{Aws, AwsSettings};
 use serde_json::{Value, json};
 
 use crate::binaries::binary;
 use crate::events::{expected, function};
+use crate::support::Form;
 use crate::support::recorder::{Call, Recorder};
 use crate::support::redis_proxy::RedisProxy;
 use crate::support::runtime_api::Function;
-use crate::support::scene::{EVE, Scene, event};
+use crate::support::scene::{EVE, FUFU, Scene, event};
 use crate::support::template::{template, texts};
+
+/// What the upload of the events says it is.
+const PICTURE: &[u8] = include_bytes!("../events/jollof.jpg");
 
 /// An action and a resource, the latter by its logical id.
 type Grants = BTreeSet<(String, String)>;
@@ -85,8 +94,10 @@ impl Recorded {
         let logical = |resource: &str| {
             for (name, id) in names {
                 if let Some(rest) = resource.strip_prefix(setting(&self.scene, name)) {
-                    return match rest.strip_prefix("/foods/") {
-                        Some(_) => format!("{id}/foods/*"),
+                    let folders = ["/foods/", "/variants/", "/uploads/"];
+                    let folder = folders.iter().find(|folder| rest.starts_with(**folder));
+                    return match folder {
+                        Some(folder) => format!("{id}{folder}*"),
                         None => format!("{id}{rest}"),
                     };
                 }
@@ -169,6 +180,9 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
         let recorded = Recorded::scene(more).await;
         let answer = recorded.start(name).await.invoke(&event(event_name)).await;
         assert_eq!(answer["statusCode"], status, "{event_name}: {answer}");
+        if name == "create_image_upload" && status == 201 {
+            post_as_told(&answer).await;
+        }
         grants.extend(recorded.grants(&recorded.take()));
     }
     match name {
@@ -203,6 +217,36 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
     grants
 }
 
+/// Uploads what was to be uploaded, as the client does.
+async fn post_as_told(answer: &Value) {
+    let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).unwrap();
+    let upload = &body["upload"];
+    let mut form = Form::new();
+    for (name, value) in upload["fields"].as_object().expect("fields") {
+        form = form.text(name, value.as_str().expect("a text"));
+    }
+    let form = form.file_named("file", "jollof.jpg", PICTURE);
+    let request = Request::post(upload["url"].as_str().expect("a URL"))
+        .header("content-type", Form::content_type())
+        .body(Full::new(Bytes::from(form.body())))
+        .unwrap();
+    let http = Client::builder(TokioExecutor::new()).build_http();
+    let answer = http.request(request).await.expect("an answer");
+    assert_eq!(answer.status(), 204);
+}
+
+/// All that the function does that is told of pictures.
+async fn processed(more: &[(&str, &str)]) -> Grants {
+    let mut grants = Grants::new();
+    for event_name in ["process_image", "process_image.gone"] {
+        let recorded = Recorded::scene(more).await;
+        let mut running = recorded.start("process_image").await;
+        running.invoke(&event(event_name)).await;
+        grants.extend(recorded.grants(&recorded.take()));
+    }
+    grants
+}
+
 /// All that the scheduled function does: Eve left long ago, and her food is still there.
 async fn swept(more: &[(&str, &str)]) -> Grants {
     let settings = [more, &[("ORPHAN_MIN_AGE_SECONDS", "1")]].concat();
@@ -220,6 +264,11 @@ async fn swept(more: &[(&str, &str)]) -> Grants {
         .send()
         .await
         .unwrap();
+    let upload = recorded.s3_engine().put_object();
+    let upload = upload
+        .bucket(setting("IMAGES_BUCKET"))
+        .key(format!("uploads/{EVE}/{FUFU}"));
+    upload.send().await.unwrap();
     let mut running = recorded.start("sweep_images").await;
     let mut grants = Grants::new();
     let patience = Instant::now() + Duration::from_secs(20);
@@ -227,7 +276,7 @@ async fn swept(more: &[(&str, &str)]) -> Grants {
         let report = running.invoke(&event("sweep_images")).await;
         grants.extend(recorded.grants(&recorded.take()));
         // Until the picture that is left is old enough to be looked at.
-        if report["listed"] == 1 && report["young"] == 0 {
+        if report["listed"] == 1 && report["young"] == 0 && report["expired"] == 0 {
             return grants;
         }
         assert!(Instant::now() < patience, "{report}");
@@ -236,7 +285,10 @@ async fn swept(more: &[(&str, &str)]) -> Grants {
 
 async fn assert_exact(permissions: &str, more: &[(&str, &str)]) {
     let permissions = template(permissions);
-    let mut all = vec![("sweep_images", swept(more).await)];
+    let mut all = vec![
+        ("process_image", processed(more).await),
+        ("sweep_images", swept(more).await),
+    ];
     for route in ROUTES {
         all.push((route.name, done(route.name, more).await));
     }

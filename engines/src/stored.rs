@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::food::Title;
+use domain::image::{ImageKey, VariantKey, VariantKind, Variants};
 
 use crate::TableNames;
 
@@ -21,6 +22,8 @@ pub struct Stored {
     pub sessions: Vec<Item>,
     /// The keys of the pictures.
     pub pictures: BTreeSet<String>,
+    /// The keys of their variants.
+    pub variants: BTreeSet<String>,
 }
 
 /// A text that an item should have. Panics where it has none: for tests.
@@ -36,15 +39,21 @@ impl Stored {
         tables: &TableNames,
         bucket: &str,
     ) -> Self {
+        let mut objects = list(s3, bucket).await;
+        // In the order of keys: foods, uploads, variants.
+        let variants = objects.split_off("variants/");
+        objects.split_off("uploads/");
         Self {
             users: by_key(scan(dynamodb, &tables.users).await),
             foods: by_key(scan(dynamodb, &tables.foods).await),
             sessions: scan(dynamodb, &tables.sessions).await,
-            pictures: list(s3, bucket).await,
+            pictures: objects,
+            variants,
         }
     }
 
-    /// What should not be: every user has exactly its claim, every food exactly its claim and a picture.
+    /// What should not be: every user has exactly its claim, every food exactly its claim, a picture, and the
+    /// variants that it shows.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
         let emails = claims(&self.users, "USER#", "user_id", &mut found, |account| {
@@ -59,6 +68,9 @@ impl Stored {
         for missing in self.shown().difference(&self.pictures) {
             found.push(format!("no picture {missing}"));
         }
+        for missing in self.shown_variants().difference(&self.variants) {
+            found.push(format!("no variant {missing}"));
+        }
         found
     }
 
@@ -67,12 +79,31 @@ impl Stored {
         self.pictures.difference(&self.shown()).count()
     }
 
+    fn shown_variants(&self) -> BTreeSet<String> {
+        let foods = starting(&self.foods, "FOOD#");
+        let variants = foods.flat_map(|(_, food)| {
+            let sizes = food.get("variants").map(|_| text(food, "variants"));
+            sizes.map(|sizes| variants(text(food, "image_key"), sizes))
+        });
+        variants.flatten().collect()
+    }
+
     fn shown(&self) -> BTreeSet<String> {
         let foods = starting(&self.foods, "FOOD#");
         foods
             .map(|(_, food)| text(food, "image_key").to_owned())
             .collect()
     }
+}
+
+/// The keys of the variants of these sizes.
+fn variants(image: &str, sizes: &str) -> Vec<String> {
+    let image = ImageKey::parse(image).expect("a key");
+    let variants = Variants::parse(sizes).expect("sizes");
+    let keys = variants.sizes().iter();
+    let keys =
+        keys.flat_map(|size| VariantKind::ALL.map(|kind| VariantKey::new(&image, *size, kind)));
+    keys.map(|key| key.as_str().to_owned()).collect()
 }
 
 /// The claims that there should be, each with what is wrong with it.
@@ -172,6 +203,7 @@ mod tests {
             ]),
             sessions: Vec::new(),
             pictures: BTreeSet::from(["a".to_owned(), "b".to_owned()]),
+            variants: BTreeSet::new(),
         }
     }
 

@@ -463,9 +463,11 @@ impl From<InvalidFood> for ApiError {
             InvalidFoodField::InvalidImage(InvalidImage::Unrecognised) => {
                 ("upload_err", "please upload a valid image".into())
             }
-            InvalidFoodField::InvalidImage(error @ InvalidImage::OtherKind { .. }) => {
-                ("upload_err", error.to_string().into())
-            }
+            InvalidFoodField::InvalidImage(
+                error @ (InvalidImage::OtherKind { .. }
+                | InvalidImage::TooManyPixels
+                | InvalidImage::TooManyFrames),
+            ) => ("upload_err", error.to_string().into()),
             InvalidFoodField::InvalidImage(InvalidImage::TooLarge { max_bytes }) => {
                 status = StatusCode::PAYLOAD_TOO_LARGE;
                 ("upload_err", too_large(max_bytes))

@@ -48,8 +48,5 @@ pub const ROUTES: [Route; 17] = [
     route("delete_food", "DELETE", "/food/{food_id}", true),
 ];
 
-/// Functions without a route, which are told when something was put into the bucket of pictures.
-pub const NOTIFIED: [&str; 1] = ["process_image"];
-
-/// Functions without a route, which the clock calls.
-pub const SCHEDULED: [&str; 1] = ["sweep_images"];
+/// Functions without a route: one that is told of every picture that is saved, and one that the clock calls.
+pub const WITHOUT_ROUTE: [&str; 2] = ["process_image", "sweep_images"];

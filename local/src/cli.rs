@@ -105,6 +105,7 @@ impl Args {
             engines_only: self.engines_only,
             // What it prints is for a shell to read.
             log: !self.engines_only,
+            process_images: true,
         }
     }
 }

@@ -69,10 +69,13 @@ pub struct Options {
     pub engines_only: bool,
     /// Whether each request is a line on standard output.
     pub log: bool,
+    /// Whether pictures are processed once they are saved. Where they are not, what a food shows of its
+    /// picture does not change by itself.
+    pub process_images: bool,
 }
 
 impl Default for Options {
-    /// A free port, nothing kept, no settings: what a test wants.
+    /// A free port, nothing kept, no settings, nothing that happens by itself: what a test wants.
     fn default() -> Self {
         Self {
             port: 0,
@@ -81,6 +84,7 @@ impl Default for Options {
             fill: None,
             engines_only: false,
             log: false,
+            process_images: false,
         }
     }
 }
@@ -281,7 +285,12 @@ impl Local {
             }
         }
         let api = Arc::clone(&gateway.api);
-        let unprocessed = notifications::unprocessed(&setup.foods()?).await?;
+        let notified = if options.process_images {
+            let unprocessed = notifications::unprocessed(&setup.foods()?).await?;
+            Some((unprocessed, created))
+        } else {
+            None
+        };
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             base_url,
@@ -293,7 +302,7 @@ impl Local {
                 tokio::select! {
                     () = Arc::new(gateway).run(listener, stopped) => {}
                     () = sweep(Arc::clone(&api)) => {}
-                    () = notifications::deliver(api, unprocessed, created) => {}
+                    () = notify(api, notified) => {}
                 }
             }),
             engines,
@@ -342,6 +351,14 @@ async fn sweep(api: Arc<Api>) {
     loop {
         hourly.tick().await;
         api.sweep_images().await;
+    }
+}
+
+/// Calls `process_image` for what was saved, where that is wanted.
+async fn notify(api: Arc<Api>, notified: Option<(Vec<String>, mpsc::UnboundedReceiver<Created>)>) {
+    match notified {
+        Some((unprocessed, created)) => notifications::deliver(api, unprocessed, created).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use domain::clock::{Clock, Timestamp};
 use domain::food::{Description, Food, Title};
-use domain::id::{FoodId, SessionId, TokenId, UserId};
-use domain::image::{Image, ImageKey, ImageKind, Variants};
+use domain::id::{FoodId, ImageId, SessionId, TokenId, UserId};
+use domain::image::{Image, ImageKey, ImageKind, UploadKey, Variants};
 use domain::password::{Password, PasswordHash, PasswordHasher};
 use domain::repository::{
     CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UpdateFoodError,
@@ -40,6 +40,8 @@ pub const ADAS_LAPTOP: &str = "01990000-0000-7000-8000-00000000a005";
 pub const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
 /// The id of Eve's food.
 pub const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
+/// What Ada has uploaded and given to no food yet.
+pub const ADAS_UPLOAD: &str = "01990000-0000-7000-8000-00000000d001";
 
 /// Ada's address.
 pub const EMAIL: &str = "ada@example.com";
@@ -141,10 +143,15 @@ pub async fn fill(setup: &Setup) -> Result<(), SceneError> {
     for person in &PEOPLE {
         let user = person.user(now);
         person.join(&users, &user).await?;
+        let owner = user.public.id;
         let food = person.food(user.public, now);
         images.put(&food.image, &picture()).await?;
         person.share(&foods, &images, food).await?;
         if person.id == ADA {
+            let id = ImageId::parse(ADAS_UPLOAD).expect("an id");
+            let upload = UploadKey::new(owner, id);
+            let (kind, bytes) = (ImageKind::Jpeg, Bytes::from_static(PICTURE));
+            images.put_upload(&upload, kind, bytes).await?;
             // A second login of hers, to be seen and ended.
             let session = Session {
                 id: SessionId::parse(ADAS_LAPTOP).expect("an id"),
@@ -281,6 +288,7 @@ mod tests {
             ("ADAS_REFRESH", REFRESH_TOKEN),
             ("JOLLOF", JOLLOF),
             ("FUFU", FUFU),
+            ("ADAS_UPLOAD", ADAS_UPLOAD),
         ];
         for (name, value) in named {
             let line = format!("{name} = \"{value}\"");

@@ -146,6 +146,7 @@ impl Api {
             .contents()
             .iter()
             .filter_map(|object| object.key().map(str::to_owned))
+            .filter(|key| key.starts_with("foods/"))
             .collect()
     }
 

@@ -23,7 +23,11 @@ impl Form {
     }
 
     pub(crate) fn file(self, file_name: &str, bytes: &[u8]) -> Self {
-        let disposition = format!("name=\"food_image\"; filename=\"{file_name}\"");
+        self.file_named("food_image", file_name, bytes)
+    }
+
+    pub(crate) fn file_named(self, name: &str, file_name: &str, bytes: &[u8]) -> Self {
+        let disposition = format!("name=\"{name}\"; filename=\"{file_name}\"");
         self.part(&disposition, bytes)
     }
 

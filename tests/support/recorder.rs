@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -195,7 +195,7 @@ impl Proxy {
                 input["ReturnConsumedCapacity"] = "TOTAL".into();
                 (call, Bytes::from(input.to_string()))
             }
-            None => (s3(&parts), body),
+            None => (s3(&parts, &body), body),
         };
         let failure = self
             .record
@@ -260,6 +260,13 @@ impl Proxy {
             .expect("the engine answers")
             .into_parts();
         let body = body.collect().await.expect("a whole answer").to_bytes();
+        if call.operation == "GetObject" && parts.status == StatusCode::NOT_FOUND {
+            // Who may not list is told 403 of what is not there.
+            let (_, object) = &call.grants[0];
+            let (bucket, _) = object.split_once('/').expect("an object in a bucket");
+            let list = ("s3:ListBucket".to_owned(), bucket.to_owned());
+            call.grants.push(list);
+        }
         if let Ok(output) = serde_json::from_slice::<Value>(&body) {
             call.capacity = capacity(&output["ConsumedCapacity"]);
         }
@@ -281,6 +288,23 @@ impl Proxy {
             another.expect("the recorder lives");
         }
     }
+}
+
+/// The objects that a `DeleteObjects` names.
+fn objects(bucket: &str, body: &[u8]) -> Vec<String> {
+    let xml = String::from_utf8_lossy(body);
+    let keys = xml.split("<Key>").skip(1);
+    let keys = keys.filter_map(|rest| rest.split_once("</Key>"));
+    keys.map(|(key, _)| format!("{bucket}/{key}")).collect()
+}
+
+/// A text field of a form.
+fn field(form: &[u8], name: &str) -> String {
+    let form = String::from_utf8_lossy(form);
+    let (_, value) = form
+        .split_once(&format!("name=\"{name}\"\r\n\r\n"))
+        .expect("a field");
+    value.split("\r\n").next().unwrap_or_default().to_owned()
 }
 
 fn capacity(consumed: &Value) -> f64 {
@@ -330,22 +354,30 @@ fn dynamodb(operation: &str, input: &Value) -> Call {
     }
 }
 
-fn s3(request: &Parts) -> Call {
+fn s3(request: &Parts, body: &[u8]) -> Call {
     let resource = request.uri.path().trim_matches('/').to_owned();
-    let is_list = request
-        .uri
-        .query()
-        .is_some_and(|query| query.contains("list-type=2"));
-    let operation = match request.method {
-        Method::GET if is_list => "ListBucket",
-        Method::PUT => "PutObject",
-        Method::GET | Method::HEAD => "GetObject",
-        Method::DELETE => "DeleteObject",
+    let asks = |what| {
+        let query = request.uri.query();
+        query.is_some_and(|query| query.split('&').any(|part| part.starts_with(what)))
+    };
+    let (operation, resources) = match request.method {
+        Method::GET if asks("list-type=2") => ("ListBucket", vec![resource]),
+        Method::PUT => ("PutObject", vec![resource]),
+        Method::GET | Method::HEAD => ("GetObject", vec![resource]),
+        Method::DELETE => ("DeleteObject", vec![resource]),
+        Method::POST if asks("delete") => ("DeleteObject", objects(&resource, body)),
+        // A form that was signed for somebody: with the permission of who signed it.
+        Method::POST => (
+            "PutObject",
+            vec![format!("{resource}/{}", field(body, "key"))],
+        ),
         _ => panic!("an operation of S3 that no permission is known for: {request:?}"),
     };
+    let action = format!("s3:{operation}");
+    let grants = resources.into_iter();
     Call {
         operation: operation.to_owned(),
-        grants: vec![(format!("s3:{operation}"), resource)],
+        grants: grants.map(|resource| (action.clone(), resource)).collect(),
         capacity: 0.0,
         came: moment(),
         answered: 0,

@@ -37,6 +37,17 @@ impl S3Images {
         self.aws.connect_to_s3(&self.bucket);
     }
 
+    /// Keeps what somebody uploads, as if they had posted it themselves: for the scene of the events.
+    pub async fn put_upload(
+        &self,
+        key: &UploadKey,
+        declared: ImageKind,
+        bytes: Bytes,
+    ) -> Result<(), RepositoryError> {
+        let media_type = declared.media_type();
+        self.put_object(key.as_str(), media_type, bytes).await
+    }
+
     async fn put_object(
         &self,
         key: &str,
