@@ -34,6 +34,7 @@ fn sources(folder: PathBuf, found: &mut String) {
 fn every_test_and_file_that_is_named_is_there() {
     let mut code = String::new();
     for folder in [
+        "pictures",
         "domain",
         "infrastructure",
         "functions",

@@ -20,7 +20,7 @@ async fn the_story_of_a_food() {
             "id": id, "user_id": ada.id, "title": "Jollof rice",
             "description": "<p>With <b>plantain</b></p>", "food_image": food["food_image"],
             "created_at": food["created_at"], "updated_at": food["created_at"],
-            "deleted_at": null,
+            "images": [], "deleted_at": null,
         })
     );
     let created_at = text(&food["created_at"]);

@@ -28,4 +28,6 @@ mod sessions;
 mod support;
 mod sweep;
 mod throttle;
+mod uploads;
 mod users;
+mod variants;

@@ -57,14 +57,13 @@ impl FoodRequest {
     }
 
     /// What makes it another request, for [`crate::once`].
-    pub(crate) fn content(&self) -> [&[u8]; 4] {
-        let (file, upload): (&[u8], &str) = match &self.image {
-            RequestImage::None => (&[], ""),
-            RequestImage::File(bytes) => (bytes, ""),
-            RequestImage::Upload(id) => (&[], id),
-        };
+    pub(crate) fn content(&self) -> Vec<&[u8]> {
         let (title, description) = (self.title.as_bytes(), self.description.as_bytes());
-        [title, description, file, upload.as_bytes()]
+        match &self.image {
+            RequestImage::None => vec![title, description, b""],
+            RequestImage::File(bytes) => vec![title, description, bytes],
+            RequestImage::Upload(id) => vec![title, description, b"", id.as_bytes()],
+        }
     }
 }
 

@@ -45,6 +45,19 @@ impl Api {
 
     /// With these settings. Where they say nothing of it, everybody may try as often as they like.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::with_options(settings, Options::default()).await
+    }
+
+    /// With pictures that are processed once they are saved.
+    pub(crate) async fn processing() -> Self {
+        let options = Options {
+            process_images: true,
+            ..Options::default()
+        };
+        Self::with_options(&[], options).await
+    }
+
+    async fn with_options(settings: &[(&str, &str)], options: Options) -> Self {
         let settings = UNTHROTTLED
             .iter()
             .chain(settings)
@@ -52,9 +65,13 @@ impl Api {
             .collect();
         let options = Options {
             settings,
-            ..Options::default()
+            ..options
         };
-        let local = Local::start(options).await.expect("the API starts");
+        Self::on(Local::start(options).await.expect("the API starts"))
+    }
+
+    /// On one that runs.
+    pub(crate) fn on(local: Local) -> Self {
         let http = Client::builder(TokioExecutor::new()).build_http();
         Self { local, http }
     }

@@ -1,0 +1,321 @@
+//! Pictures that are uploaded straight into the bucket, and given to a food then.
+
+use image::ImageFormat;
+use serde_json::{Value, json};
+
+use crate::support::client::{Api, Member, text};
+use crate::support::pictures::{jpeg, picture};
+use crate::support::{Answer, Form};
+
+impl Api {
+    async fn ask_to_upload(&self, member: &Member, asked: &Value) -> Answer {
+        let asked = self.post("/food/images").bearer(member).json(asked);
+        asked.send().await
+    }
+
+    /// Posts the file as the answer says. Gives the status.
+    async fn post_file(&self, upload: &Value, file: &[u8]) -> u16 {
+        let mut form = Form::new();
+        for (name, value) in upload["fields"].as_object().expect("fields") {
+            form = form.text(name, &text(value));
+        }
+        let form = form.file_named("file", "photo", file);
+        let posted = self.post(&text(&upload["url"])).form(form);
+        posted.send().await.status
+    }
+
+    /// A picture that is uploaded: its id.
+    async fn upload(&self, member: &Member, media_type: &str, bytes: &[u8]) -> String {
+        let asked = json!({"content_type": media_type, "size": bytes.len()});
+        let answer = self.ask_to_upload(member, &asked).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let body = answer.json();
+        assert_eq!(self.post_file(&body["upload"], bytes).await, 204);
+        text(&body["image_id"])
+    }
+
+    async fn share_upload(&self, member: &Member, title: &str, id: &str) -> Answer {
+        let food = json!({"title": title, "description": "Hot", "image_id": id});
+        self.post("/food").bearer(member).json(&food).send().await
+    }
+
+    /// How many uploads no food was given.
+    async fn uploads(&self) -> usize {
+        let client = self.local.aws().s3();
+        let listed = client.list_objects_v2().bucket("images").prefix("uploads/");
+        listed.send().await.expect("listed").contents().len()
+    }
+}
+
+const NO_SUCH_UPLOAD: (&str, &str) = (
+    "invalid_file",
+    "there is no such upload of yours that no food was given yet",
+);
+
+#[tokio::test]
+async fn a_large_picture_goes_straight_into_the_bucket_and_becomes_a_foods() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    // More than an event can hold, and as much as is taken: noise does not get smaller.
+    let mut random = fastrand::Rng::with_seed(1);
+    let pixels: Vec<u8> = (0..1_600 * 1_700 * 3).map(|_| random.u8(..)).collect();
+    let noise = image::RgbImage::from_raw(1_600, 1_700, pixels).unwrap();
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    noise.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    let mut photo = bytes.into_inner();
+    assert!(
+        (7_000_000..8_192_000).contains(&photo.len()),
+        "{}",
+        photo.len()
+    );
+    photo.resize(8_192_000, 0);
+
+    let id = api.upload(&ada, "image/png", &photo).await;
+    let answer = api.share_upload(&ada, "Suya", &id).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let food = answer.json();
+    let shown = api.get(&text(&food["food_image"])).send().await;
+    assert_eq!(shown.status, 200);
+    assert_eq!(shown.header("content-type"), "image/png");
+    let decoded = image::load_from_memory(&shown.body).unwrap();
+    assert_eq!(decoded.to_rgb8(), noise);
+    assert_eq!(api.uploads().await, 0);
+
+    // By PUT as well, and with a form again.
+    let other = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    let path = format!("/food/{}", text(&food["id"]));
+    let change = json!({"title": "Suya", "description": "Hotter", "image_id": other});
+    for _ in 0..2 {
+        // The second time as after a lost answer: the food has this picture.
+        let changed = api.put(&path).bearer(&ada).json(&change).send().await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        let shown = text(&changed.json()["food_image"]);
+        assert!(shown.ends_with(".jpg"), "{shown}");
+        assert_eq!(api.get(&shown).send().await.status, 200);
+    }
+    assert_eq!(api.stored_pictures().await.len(), 1);
+    let keeps = json!({"title": "Suya", "description": "Hottest"});
+    let kept = api.put(&path).bearer(&ada).json(&keeps).send().await;
+    assert_eq!(kept.status, 200);
+    let form = Form::food("Suya").file("a.png", &picture(ImageFormat::Png));
+    let changed = api.put(&path).bearer(&ada).form(form).send().await;
+    assert!(text(&changed.json()["food_image"]).ends_with(".png"));
+    assert_eq!(api.stored_pictures().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_has_to_be_a_picture_that_we_take() {
+    let api = Api::with(&[("MAX_IMAGE_BYTES", "5000")]).await;
+    let ada = api.member("ada").await;
+    let ask = async |asked: Value| api.ask_to_upload(&ada, &asked).await;
+    let ok = ask(json!({"content_type": "image/avif", "size": 5_000, "key": "foods/x"})).await;
+    assert_eq!(ok.status, 201);
+    assert_eq!(ok.header("cache-control"), "no-store");
+    let body = ok.json();
+    assert_eq!(
+        (&body["max_bytes"], &body["expires_in"]),
+        (&5_000.into(), &900.into())
+    );
+    let key = text(&body["upload"]["fields"]["key"]);
+    assert_eq!(
+        key,
+        format!("uploads/{}/{}", ada.id, text(&body["image_id"]))
+    );
+
+    let unknown =
+        "content_type should be image/jpeg, image/png, image/webp, image/gif or image/avif";
+    let no_size = "size is required: the picture's length in bytes";
+    for (asked, status, codes) in [
+        (
+            json!({}),
+            422,
+            vec![
+                ("content_type_required", "content_type is required"),
+                ("size_required", no_size),
+            ],
+        ),
+        (
+            json!({"content_type": "text/html", "size": 0}),
+            422,
+            vec![("upload_err", unknown), ("size_required", no_size)],
+        ),
+        (
+            json!({"content_type": "image/png", "size": 5_001}),
+            413,
+            vec![("upload_err", "please upload an image of at most 5000 bytes")],
+        ),
+    ] {
+        ask(asked).await.is_problem(status, &codes);
+    }
+    for wrong in [
+        json!({"content_type": "image/png", "size": -1}),
+        json!({"content_type": "image/png", "size": "1"}),
+        json!({"content_type": "image/png", "size": 1.5}),
+        json!({"content_type": 7, "size": 1}),
+        json!([]),
+    ] {
+        ask(wrong).await.has_code(422, "invalid_json");
+    }
+    let nobody = api.post("/food/images").json(&json!({})).send().await;
+    assert_eq!(nobody.status, 401);
+}
+
+#[tokio::test]
+async fn only_what_was_asked_for_can_be_uploaded() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let photo = jpeg();
+    let asked = json!({"content_type": "image/jpeg", "size": photo.len()});
+    let body = api.ask_to_upload(&ada, &asked).await.json();
+    let upload = &body["upload"];
+    let with = |name: &str, value: &str| {
+        let mut changed = upload.clone();
+        changed["fields"][name] = value.into();
+        changed
+    };
+    let food = api.share(&ada, "Soup").await;
+    let picture = text(&food["food_image"]);
+    let (_, theirs) = picture.split_once("/images/").unwrap();
+    for (what, upload, file) in [
+        ("another's picture", with("key", theirs), &photo[..]),
+        (
+            "another type",
+            with("Content-Type", "text/html"),
+            &photo[..],
+        ),
+        ("less", upload.clone(), &photo[1..]),
+        ("nothing", upload.clone(), &[]),
+        ("more", upload.clone(), &[&photo[..], b"!"].concat()),
+    ] {
+        let status = api.post_file(&upload, file).await;
+        assert!((400..500).contains(&status), "{what}: {status}");
+    }
+    assert_eq!(api.uploads().await, 0);
+    assert_eq!(api.post_file(upload, &photo).await, 204);
+    assert_eq!(api.uploads().await, 1);
+}
+
+#[tokio::test]
+async fn an_upload_is_its_owners_and_one_foods() {
+    let api = Api::start().await;
+    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
+    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    for (member, id) in [
+        (&eve, id.as_str()),
+        (&ada, "01990000-0000-7000-8000-00000000dfff"),
+        (&ada, ""),
+        (&ada, "../../foods/x"),
+    ] {
+        let refused = api.share_upload(member, "Suya", id).await;
+        refused.is_problem(422, &[NO_SUCH_UPLOAD]);
+    }
+    let missing = json!({"title": "Suya", "description": "Hot"});
+    let missing = api.post("/food").bearer(&ada).json(&missing).send().await;
+    missing.is_problem(422, &[("invalid_file", "a valid file is required")]);
+
+    let answer = api.share_upload(&ada, "Suya", &id).await;
+    assert_eq!(answer.status, 201);
+    let again = api.share_upload(&ada, "Other suya", &id).await;
+    again.is_problem(422, &[NO_SUCH_UPLOAD]);
+    let soup = api.share(&ada, "Soup").await;
+    let path = format!("/food/{}", text(&soup["id"]));
+    let change = json!({"title": "Soup", "description": "Hot", "image_id": id});
+    let stolen = api.put(&path).bearer(&ada).json(&change).send().await;
+    stolen.is_problem(422, &[NO_SUCH_UPLOAD]);
+    let shown = api.get(&path).send().await.json();
+    assert_eq!(shown["food"], soup);
+}
+
+#[tokio::test]
+async fn of_many_who_give_one_upload_to_foods_at_once_one_does() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    let titles: Vec<_> = (0..12).map(|nth| format!("Suya {nth}")).collect();
+    let shared = titles
+        .iter()
+        .map(|title| api.share_upload(&ada, title, &id));
+    let answers = futures_util::future::join_all(shared).await;
+    let won = answers.iter().filter(|answer| answer.status == 201);
+    assert_eq!(won.count(), 1);
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        answer.is_problem(422, &[NO_SUCH_UPLOAD]);
+    }
+    assert_eq!(
+        api.get("/food")
+            .send()
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(api.stored_pictures().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_upload_has_to_be_what_it_was_said_to_be() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let html = b"<!DOCTYPE html><script>steal()</script>";
+    let cut = &jpeg()[..200];
+    let png = picture(ImageFormat::Png);
+    for (bytes, sentence) in [
+        (&html[..], "please upload a valid image"),
+        (cut, "please upload a valid image"),
+        (
+            &png,
+            "the picture is image/png, and was said to be something else",
+        ),
+    ] {
+        let id = api.upload(&ada, "image/jpeg", bytes).await;
+        let refused = api.share_upload(&ada, "Suya", &id).await;
+        refused.is_problem(422, &[("upload_err", sentence)]);
+    }
+    assert!(api.stored_pictures().await.is_empty());
+}
+
+#[tokio::test]
+async fn with_an_idempotency_key_an_upload_is_given_once_and_answered_the_same() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    let food = json!({"title": "Suya", "description": "Hot", "image_id": id});
+    let share = || {
+        let share = api.post("/food").bearer(&ada).json(&food);
+        share.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324")
+    };
+    let first = share().send().await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    // The upload is gone by now.
+    assert_eq!(api.uploads().await, 0);
+    let again = share().send().await;
+    assert_eq!((again.status, again.json()), (201, first.json()));
+    assert_eq!(api.stored_pictures().await.len(), 1);
+    let other = json!({"title": "Suya", "description": "Hot", "image_id": "another"});
+    let other = api.post("/food").bearer(&ada).json(&other);
+    let other = other.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    other.send().await.has_code(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn a_taken_title_leaves_the_upload_to_be_given_under_another() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    api.share(&ada, "Suya").await;
+    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    let taken = api.share_upload(&ada, "suya", &id).await;
+    taken.has_code(409, "unique_title");
+    assert_eq!(api.stored_pictures().await.len(), 1);
+    assert_eq!(api.share_upload(&ada, "Other suya", &id).await.status, 201);
+}
+
+#[tokio::test]
+async fn nobody_sees_an_upload() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    let path = format!("/images/uploads/{}/{id}", ada.id);
+    assert_eq!(api.get(&path).send().await.status, 404);
+}
