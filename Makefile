@@ -45,7 +45,7 @@ bench-cold: ## how the functions start and what they cost, beside three yardstic
 faults: ## fail every call of every function in every way, and print what became of it
 	cargo test --workspace --test api -- faults --nocapture
 
-kills: ## kill the local server 200 times while it is used, and look what it kept
+kills: ## kill the local server 200 times while it is used or starts, and look what it kept
 	cargo build --profile driver --locked --package local --package bench --bin local --bin kills
 	$(TARGET)/driver/kills --local $(TARGET)/driver/local $(ARGS)
 

@@ -1,21 +1,27 @@
 //! What becomes of every function when any one of its calls goes wrong, in every way: `make faults`
 //! prints it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod aftermath;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use engines::stored::text;
-use engines::{Stored, TableNames, Valkey};
+use aftermath::{Aftermath, end_leases};
+use engines::Valkey;
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
 
-use crate::permissions::Recorded;
+use crate::permissions::{Recorded, eves_login};
 use crate::support::faults::{Failure, Fault, Faults};
 use crate::support::recorder::Call;
-use crate::support::scene::{ADA, JOLLOF, event};
+use crate::support::redis_proxy::RedisProxy;
+use crate::support::runtime_api::Function;
+use crate::support::scene::{assert_tells_nothing, event};
+use crate::support::template::template;
 
 const FAILURES: [Failure; 6] = [
     Failure::Throttled,
@@ -27,94 +33,33 @@ const FAILURES: [Failure; 6] = [
 ];
 
 /// Beside the routes: what asks with an idempotency key.
-const WITH_KEYS: [&str; 2] = ["create_user.once", "create_food.once"];
+const WITH_KEYS: [&str; 3] = [
+    "create_user.once",
+    "create_food.once",
+    "create_food.upload_once",
+];
+
+/// Beside the routes: what leads to other calls than the success does.
+const OTHER_WAYS: [&str; 9] = [
+    // The password is kept as before the migration.
+    "login.outdated",
+    // Nobody can tell whether the password is still the one that was compared, so the session ends.
+    "login.unsure",
+    "refresh.reused_token",
+    "end_session.current",
+    "end_sessions.all",
+    // The picture is taken back.
+    "create_food.unique_title",
+    "update_food.keeps_picture",
+    "create_food.upload",
+    "update_food.upload",
+];
 
 /// What asks nothing of where sessions are.
 const WITHOUT_SESSIONS: [&str; 4] = ["list_users", "get_user", "list_food", "get_food"];
 
 /// How many cases run at once. Most of them wait for a timeout.
 const AT_ONCE: usize = 24;
-
-/// All that is stored, and which sessions live.
-struct State {
-    stored: Stored,
-    sessions: BTreeSet<String>,
-}
-
-impl State {
-    async fn behind(recorded: &Recorded) -> Self {
-        let tables = TableNames {
-            users: recorded.setting("USERS_TABLE"),
-            foods: recorded.setting("FOODS_TABLE"),
-            sessions: recorded.setting("SESSIONS_TABLE"),
-        };
-        let bucket = recorded.setting("IMAGES_BUCKET");
-        let (dynamodb, s3) = (recorded.dynamodb_engine(), recorded.s3_engine());
-        let stored = Stored::read(&dynamodb, &s3, &tables, &bucket).await;
-        let sessions = if recorded.redis.is_some() {
-            sessions_on_redis(&recorded.setting("TOKEN_STORE_URL")).await
-        } else {
-            let sessions = stored.sessions.iter();
-            sessions.map(|item| text(item, "sk").to_owned()).collect()
-        };
-        Self { stored, sessions }
-    }
-
-    /// Every user has exactly its claim, every food exactly its claim and a picture. Gives how many
-    /// pictures no food shows.
-    fn check(&self, case: &str) -> usize {
-        assert_eq!(self.stored.contradictions(), Vec::<String>::new(), "{case}");
-        self.stored.orphans()
-    }
-
-    /// What was acknowledged is so.
-    fn holds(&self, name: &str, answer: &Value, case: &str) {
-        let body: Value =
-            serde_json::from_str(answer["body"].as_str().unwrap_or("null")).unwrap_or_default();
-        let food = format!("FOOD#{JOLLOF}");
-        let session = crate::support::scene::ADAS_SESSION;
-        let laptop = crate::support::scene::ADAS_LAPTOP;
-        let is_so = match name {
-            "create_user" => {
-                let key = format!("USER#{}", body["id"].as_str().expect("an id"));
-                self.stored.users.contains_key(&key)
-            }
-            "create_food" => {
-                let key = format!("FOOD#{}", body["id"].as_str().expect("an id"));
-                let stored = self.stored.foods.get(&key).map(|food| text(food, "title"));
-                stored == body["title"].as_str()
-            }
-            "update_food" => text(&self.stored.foods[&food], "title") == body["title"],
-            "delete_food" => !self.stored.foods.contains_key(&food),
-            "logout" => !self.sessions.contains(session),
-            "end_session" => !self.sessions.contains(laptop),
-            "end_sessions" | "change_password" => {
-                !self.sessions.contains(laptop) && self.sessions.contains(session)
-            }
-            "delete_user" => {
-                !self.stored.users.contains_key(&format!("USER#{ADA}"))
-                    && !self.stored.foods.contains_key(&food)
-                    && !self.sessions.contains(session)
-                    && !self.sessions.contains(laptop)
-            }
-            _ => true,
-        };
-        assert!(is_so, "{case}: {answer}");
-    }
-}
-
-async fn sessions_on_redis(url: &str) -> BTreeSet<String> {
-    let client = redis::Client::open(url).expect("a URL");
-    let connection = client.get_multiplexed_async_connection().await;
-    let mut connection = connection.expect("connected");
-    let mut keys = redis::cmd("KEYS");
-    let keys = keys.arg("session:*").query_async(&mut connection).await;
-    let keys: Vec<String> = keys.expect("keys");
-    let ids = keys
-        .iter()
-        .map(|key| key.rsplit(':').next().expect("an id").to_owned());
-    ids.collect()
-}
 
 /// What a function calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +78,7 @@ struct Step {
     nth: usize,
 }
 
-/// What a function calls when nothing goes wrong: of AWS, or of the Redis-compatible server.
+/// What a function calls when nothing goes wrong.
 fn steps(recorded: &Recorded) -> Vec<Step> {
     let of_scene = prefix(recorded);
     let step_of_aws = |call: Call| {
@@ -146,19 +91,14 @@ fn steps(recorded: &Recorded) -> Vec<Step> {
             (Part::DynamoDb, call.operation, Some(resource))
         }
     };
-    let calls: Vec<_> = if let Some(redis) = &recorded.redis {
-        let calls = redis.take().into_iter();
-        calls
-            .map(|operation| (Part::Redis, operation, None))
-            .collect()
-    } else {
-        recorded.take().into_iter().map(step_of_aws).collect()
-    };
+    let mut calls: Vec<_> = recorded.take().into_iter().map(step_of_aws).collect();
+    let redis = recorded.redis.iter().flat_map(RedisProxy::take);
+    calls.extend(redis.map(|operation| (Part::Redis, operation, None)));
     let mut seen: BTreeMap<_, usize> = BTreeMap::new();
     let mut steps = Vec::new();
     for (part, operation, resource) in calls {
         let nth = seen
-            .entry((operation.clone(), resource.clone()))
+            .entry((part, operation.clone(), resource.clone()))
             .or_default();
         steps.push(Step {
             part,
@@ -186,107 +126,256 @@ enum Outcome {
     Retried,
     /// It was told to come back, and then that it was done before.
     DoneBefore,
+    /// It was told to come back, then to wait, and then what the first attempt had made.
+    Replayed,
 }
 
-/// The status, and whether to come back. A function that the clock calls has none.
+/// What became of a case.
+struct Survived {
+    outcome: Outcome,
+    orphans: usize,
+    longest: Duration,
+    /// One failure was told to the client.
+    is_noticed: bool,
+}
+
+/// The status, and whether to come back. A function that the clock calls has none, and comes back
+/// for what it could not do.
 fn status(outcome: &Result<Value, Value>) -> u64 {
     match outcome {
+        Ok(report) if report["failed"].as_u64() > Some(0) => 503,
         Ok(answer) => answer["statusCode"].as_u64().unwrap_or(200),
         Err(_) => 503,
     }
 }
 
+/// What it is answered when nothing goes wrong.
+fn expected_status(event_name: &str) -> u64 {
+    let expected = crate::events::expected();
+    let expected = expected.iter().find(|(name, ..)| *name == event_name);
+    expected.map_or(200, |(_, status, _)| (*status).into())
+}
+
 /// What a retry may be told where the first attempt did it, without an idempotency key.
-fn done_before(event_name: &str) -> &'static [u64] {
+fn done_before(event_name: &str) -> Option<u64> {
     match event_name {
-        // With a key, until what the first one has begun is over.
-        "create_user" | "create_food" | "create_user.once" | "create_food.once" => &[409],
-        "delete_food" | "end_session" => &[404],
-        "logout" | "delete_user" => &[401],
-        _ => &[],
+        "create_user" | "create_food" | "create_food.upload" => Some(409),
+        "delete_food" | "end_session" => Some(404),
+        "logout" | "delete_user" | "end_session.current" | "end_sessions.all" => Some(401),
+        _ => None,
     }
 }
 
-async fn case(
-    store: Arc<Store>,
+fn payload(event_name: &str) -> String {
+    match event_name {
+        "login.outdated" => eves_login(),
+        "login.unsure" => event("login"),
+        name => event(name),
+    }
+}
+
+/// What goes wrong in any case, so that the function does what it does then.
+fn besides(event_name: &str) -> Option<Fault> {
+    (event_name == "login.unsure").then(|| Fault {
+        operation: "GetItem".to_owned(),
+        resource: None,
+        spared: 2,
+        times: usize::MAX,
+        failure: Failure::Failed,
+    })
+}
+
+/// How long Lambda lets the function take.
+fn timeout(event_name: &str) -> Duration {
+    let function = crate::events::function(event_name);
+    let seconds = template("functions")[function]["timeout"].as_u64();
+    Duration::from_secs(seconds.expect("a timeout"))
+}
+
+/// One call of one event, and how it goes wrong.
+#[derive(Debug, Clone)]
+struct Case {
     event_name: &'static str,
     step: Step,
     failure: Failure,
     times: usize,
-) -> (Outcome, usize) {
+}
+
+impl Case {
+    async fn run(self, store: Arc<Store>) -> Survived {
+        let (name, case) = (self.event_name, format!("{self:?}"));
+        let recorded = store.scene(name).await;
+        let mut running = start(&recorded, name).await;
+        self.break_down(&recorded);
+        let first = running.attempt(&payload(name)).await;
+        for faults in all(&recorded) {
+            faults.mend();
+            // What was held back lands now, when nobody waits for it any more.
+            faults.land().await;
+        }
+        let (mut outcome, mut answer) = (Outcome::Success, first);
+        if status(&answer) == 503 {
+            if let Ok(answer) = answer
+                && !WITHOUT_ROUTE.contains(&name)
+            {
+                assert_eq!(answer["headers"]["retry-after"], "1", "{case}");
+            }
+            Aftermath::behind(&recorded).await.check(&case);
+            outcome = Outcome::Retried;
+            answer = running.attempt(&payload(name)).await;
+        }
+        // One failure is nobody's business.
+        let is_noticed =
+            self.times == 1 && (outcome == Outcome::Success) != besides(name).is_none();
+        let told = status(&answer);
+        if outcome == Outcome::Retried && told == 409 && WITH_KEYS.contains(&name) {
+            let waits = answer.expect("an answer").to_string();
+            assert!(waits.contains("request_in_progress"), "{case}: {waits}");
+            end_leases(&recorded).await;
+            answer = running.attempt(&payload(name)).await;
+            outcome = Outcome::Replayed;
+        } else if outcome == Outcome::Retried && done_before(name) == Some(told) {
+            outcome = Outcome::DoneBefore;
+        }
+        let after = Aftermath::behind(&recorded).await;
+        let orphans = after.check(&case);
+        if outcome == Outcome::DoneBefore {
+            after.holds(&recorded, name, None, &case).await;
+        } else {
+            assert_eq!(status(&answer), expected_status(name), "{case}: {answer:?}");
+            let answer = answer.expect("an answer");
+            after
+                .holds(&recorded, name, Some(&body(&answer)), &case)
+                .await;
+            self.look_closer(&recorded, &mut running, &after, &answer)
+                .await;
+        }
+        let longest = running.longest();
+        assert!(longest < timeout(name), "{case}: took {longest:?}");
+        self.read_log(&running.log().await, outcome);
+        recorded.clear().await;
+        Survived {
+            outcome,
+            orphans,
+            longest,
+            is_noticed,
+        }
+    }
+
+    fn break_down(&self, recorded: &Recorded) {
+        if let Some(fault) = besides(self.event_name) {
+            recorded.dynamodb.faults().break_down(fault);
+        }
+        let resource = self.step.resource.as_ref();
+        faults(recorded, self.step.part).break_down(Fault {
+            operation: self.step.operation.clone(),
+            resource: resource.map(|resource| prefix(recorded) + resource),
+            spared: self.step.nth,
+            times: self.times,
+            failure: self.failure,
+        });
+    }
+
+    /// What else an answer promises than what is stored then.
+    async fn look_closer(
+        &self,
+        recorded: &Recorded,
+        running: &mut Function,
+        after: &Aftermath,
+        answer: &Value,
+    ) {
+        let (name, case) = (self.event_name, format!("{self:?}"));
+        let expected = crate::events::expected();
+        if let Some((_, status, body)) = expected.iter().find(|(event, ..)| *event == name) {
+            crate::events::check(name, answer, *status, body);
+        }
+        match name {
+            // Asked for again, at any time, it is the same one and nothing is made.
+            name if WITH_KEYS.contains(&name) => {
+                end_leases(recorded).await;
+                let again = running.invoke(&payload(name)).await;
+                assert_eq!(&again, answer, "{case}");
+                let after = Aftermath::behind(recorded).await;
+                after
+                    .holds(recorded, name, Some(&body(&again)), &case)
+                    .await;
+            }
+            // Where the new hash cannot be kept at all, the next login keeps it.
+            "login.outdated" if !after.is_eve_migrated() => {
+                assert_eq!(self.step.operation, "UpdateItem", "{case}");
+                assert_eq!(self.times, usize::MAX, "{case}");
+                let again = running.invoke(&payload(name)).await;
+                assert_eq!(again["statusCode"], 200, "{case}: {again}");
+                let after = Aftermath::behind(recorded).await;
+                assert!(after.is_eve_migrated(), "{case}");
+            }
+            // The session of the first attempt was ended, where that could be done.
+            "login.unsure" if self.times == 1 => assert_eq!(after.begun_sessions(), 1, "{case}"),
+            _ => {}
+        }
+    }
+
+    /// The log says why somebody was told to come back, and tells nobody's secrets.
+    fn read_log(&self, log: &str, outcome: Outcome) {
+        let case = format!("{self:?}");
+        assert_tells_nothing(log, &case);
+        let says_why = log.contains("\"code\":\"unavailable\"") || log.contains("failed");
+        assert!(outcome == Outcome::Success || says_why, "{case}: {log}");
+    }
+}
+
+async fn start(recorded: &Recorded, event_name: &str) -> Function {
     let name = crate::events::function(event_name);
-    let case = format!("{event_name}: {step:?} {failure:?} {times}");
-    let recorded = store.scene().await;
-    let faults: &Faults = match step.part {
+    recorded.start_with_time(name, timeout(event_name)).await
+}
+
+fn faults(recorded: &Recorded, part: Part) -> &Faults {
+    match part {
         Part::DynamoDb => recorded.dynamodb.faults(),
         Part::S3 => recorded.s3_proxy.faults(),
         Part::Redis => recorded.redis.as_ref().expect("a proxy").faults(),
-    };
-    let mut running = recorded.start(name).await;
-    faults.break_down(Fault {
-        operation: step.operation.clone(),
-        resource: step
-            .resource
-            .as_ref()
-            .map(|resource| prefix(&recorded) + resource),
-        spared: step.nth,
-        times,
-        failure,
-    });
-    let first = running.attempt(&event(event_name)).await;
-    faults.mend();
-    // What was held back lands now, when nobody waits for it any more.
-    faults.land().await;
-    let mut outcome = Outcome::Success;
-    let answer = if status(&first) == 503 {
-        if let Ok(answer) = &first {
-            assert_eq!(answer["headers"]["retry-after"], "1", "{case}");
-        }
-        State::behind(&recorded).await.check(&case);
-        outcome = Outcome::Retried;
-        running.attempt(&event(event_name)).await
-    } else {
-        first
-    };
-    if times == 1 {
-        assert_eq!(
-            outcome,
-            Outcome::Success,
-            "{case}: one failure is nobody's business"
-        );
     }
-    let stored = State::behind(&recorded).await;
-    let orphans = stored.check(&case);
-    match status(&answer) {
-        200..300 => stored.holds(name, &answer.expect("an answer"), &case),
-        told if outcome == Outcome::Retried && done_before(event_name).contains(&told) => {
-            let answer = answer.expect("an answer").to_string();
-            let is_waiting = answer.contains("request_in_progress");
-            assert_eq!(
-                is_waiting,
-                WITH_KEYS.contains(&event_name),
-                "{case}: {answer}"
-            );
-            outcome = Outcome::DoneBefore;
-        }
-        told => panic!("{case}: {told} {answer:?}"),
-    }
-    (outcome, orphans)
+}
+
+fn all(recorded: &Recorded) -> Vec<&Faults> {
+    let mut all = vec![recorded.dynamodb.faults(), recorded.s3_proxy.faults()];
+    all.extend(recorded.redis.as_ref().map(RedisProxy::faults));
+    all
+}
+
+/// What is said: of a request in the answer's body, and of what the clock calls all of it.
+fn body(answer: &Value) -> Value {
+    let Some(body) = answer["body"].as_str() else {
+        return answer.clone();
+    };
+    serde_json::from_str(body).unwrap_or_default()
 }
 
 /// The calls of a function while it answers its event.
 async fn calls_of(store: &Store, event_name: &str) -> Vec<Step> {
-    let recorded = store.scene().await;
-    let mut running = recorded.start(crate::events::function(event_name)).await;
-    let answer = running.attempt(&event(event_name)).await;
-    assert!(
-        (200..300).contains(&status(&answer)),
-        "{event_name}: {answer:?}"
-    );
-    steps(&recorded)
+    let recorded = store.scene(event_name).await;
+    let mut running = start(&recorded, event_name).await;
+    let besides = besides(event_name);
+    if let Some(fault) = &besides {
+        recorded.dynamodb.faults().break_down(fault.clone());
+    }
+    let answer = running.attempt(&payload(event_name)).await;
+    let mut steps = steps(&recorded);
+    let Some(besides) = besides else {
+        assert_eq!(
+            status(&answer),
+            expected_status(event_name),
+            "{event_name}: {answer:?}"
+        );
+        return steps;
+    };
+    // What goes wrong leads to these, beside what is called in any case.
+    let usual = Box::pin(calls_of(store, crate::events::function(event_name))).await;
+    steps.retain(|step| step.operation != besides.operation && !usual.contains(step));
+    steps
 }
 
-/// Where sessions are, and whose calls go wrong.
+/// Where sessions are.
 enum Store {
     /// All in `DynamoDB`, and those to S3.
     DynamoDb,
@@ -295,21 +384,39 @@ enum Store {
 }
 
 impl Store {
-    async fn scene(&self) -> Recorded {
-        match self {
-            Self::DynamoDb => Recorded::scene(&[]).await,
+    /// The scene of an event.
+    async fn scene(&self, event_name: &str) -> Recorded {
+        let mut more = Vec::new();
+        let url = match self {
+            Self::DynamoDb => None,
             Self::Redis(valkey, databases) => {
                 let database = databases.fetch_add(1, Ordering::Relaxed);
                 assert!(database < Valkey::DATABASES, "no database is left");
-                let url = format!("{}/{database}", valkey.url());
-                Recorded::scene(&[("TOKEN_STORE_URL", &url)]).await
+                Some(format!("{}/{database}", valkey.url()))
             }
+        };
+        more.extend(url.as_deref().map(|url| ("TOKEN_STORE_URL", url)));
+        match event_name {
+            "login.outdated" => {
+                let recorded = Recorded::scene(&more).await;
+                recorded.migrate_eve().await;
+                recorded
+            }
+            "sweep_images" => {
+                more.push(("ORPHAN_MIN_AGE_SECONDS", "1"));
+                let recorded = Recorded::scene(&more).await;
+                recorded.leave_behind().await;
+                // Until all pictures are old enough to be looked at.
+                tokio::time::sleep(Duration::from_millis(2_100)).await;
+                recorded
+            }
+            _ => Recorded::scene(&more).await,
         }
     }
 }
 
 /// Lets every call of the events go wrong in every way, and prints what became of it.
-async fn survive(store: Store, events: &[&'static str], at_once: usize) {
+async fn survive(store: Store, events: &[&'static str]) {
     let store = Arc::new(store);
     let mut cases = Vec::new();
     let mut calls = BTreeMap::new();
@@ -320,43 +427,66 @@ async fn survive(store: Store, events: &[&'static str], at_once: usize) {
         for step in steps {
             for failure in FAILURES {
                 for times in [1, usize::MAX] {
-                    cases.push((*event_name, step.clone(), failure, times));
+                    cases.push(Case {
+                        event_name,
+                        step: step.clone(),
+                        failure,
+                        times,
+                    });
                 }
             }
         }
     }
     let count = cases.len();
-    let done: Vec<_> = iter(cases)
-        .map(|(event_name, step, failure, times)| {
+    let mut done: Vec<(Case, Survived)> = iter(cases)
+        .map(|case| {
             let store = Arc::clone(&store);
             async move {
-                let case = tokio::spawn(case(store, event_name, step, failure, times));
-                (event_name, case.await.expect("it survives"))
+                let running = tokio::spawn(case.clone().run(store));
+                (case, running.await.expect("it survives"))
             }
         })
-        .buffer_unordered(at_once)
+        .buffer_unordered(AT_ONCE)
         .collect()
         .await;
+    // On a busy machine what was asked again may have been too late as well. Then not, with nothing
+    // beside it.
+    for (case, survived) in &mut done {
+        if survived.is_noticed {
+            println!("again: {case:?}");
+            *survived = case.clone().run(Arc::clone(&store)).await;
+            assert!(
+                !survived.is_noticed,
+                "{case:?}: one failure is nobody's business"
+            );
+        }
+    }
     let mut table = String::from(
-        "| Event | Calls | Faults | Unnoticed | Told 503, then done | Told 503, then done before | Orphans |\n\
-         |---|---|---|---|---|---|---|\n",
+        "| Event | Calls | Faults | Unnoticed | Told 503, then done | Told 503, then done before \
+         | Told 503, then to wait, then what was made | Orphans | Longest, s |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     for event_name in events {
-        let of_event = || done.iter().filter(|(name, _)| name == event_name);
-        let ended = |as_| {
-            of_event()
-                .filter(|(_, (outcome, _))| *outcome == as_)
-                .count()
+        let of_event = || {
+            done.iter()
+                .filter(|(case, _)| case.event_name == *event_name)
         };
-        let orphans: usize = of_event().map(|(_, (_, orphans))| orphans).sum();
+        let ended = |as_| {
+            let survived = of_event().map(|(_, survived)| survived.outcome);
+            survived.filter(|outcome| *outcome == as_).count()
+        };
+        let orphans: usize = of_event().map(|(_, survived)| survived.orphans).sum();
+        let longest = of_event().map(|(_, survived)| survived.longest).max();
         writeln!(
             table,
-            "| {event_name} | {} | {} | {} | {} | {} | {orphans} |",
+            "| {event_name} | {} | {} | {} | {} | {} | {} | {orphans} | {:.1} |",
             calls[event_name],
             of_event().count(),
             ended(Outcome::Success),
             ended(Outcome::Retried),
             ended(Outcome::DoneBefore),
+            ended(Outcome::Replayed),
+            longest.unwrap_or_default().as_secs_f64(),
         )
         .unwrap();
     }
@@ -367,20 +497,20 @@ async fn survive(store: Store, events: &[&'static str], at_once: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_survives_the_failure_of_every_call() {
     let routes = ROUTES.iter().map(|route| route.name);
-    let events: Vec<_> = routes.chain(WITH_KEYS).chain(WITHOUT_ROUTE).collect();
-    survive(Store::DynamoDb, &events, AT_ONCE).await;
+    let events = routes
+        .chain(WITH_KEYS)
+        .chain(OTHER_WAYS)
+        .chain(WITHOUT_ROUTE);
+    survive(Store::DynamoDb, &events.collect::<Vec<_>>()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_function_survives_the_failure_of_every_call_to_redis() {
+async fn every_function_survives_the_failure_of_every_call_with_sessions_on_redis() {
     let routes = ROUTES.iter().map(|route| route.name);
-    let events = routes.filter(|name| !WITHOUT_SESSIONS.contains(name));
-    let events: Vec<_> = events.chain(WITH_KEYS).collect();
+    let events = routes.chain(WITH_KEYS).chain(OTHER_WAYS);
+    let events: Vec<_> = events
+        .filter(|name| !WITHOUT_SESSIONS.contains(name))
+        .collect();
     let valkey = Valkey::start().expect("a Valkey or Redis server");
-    survive(
-        Store::Redis(valkey, AtomicUsize::new(0)),
-        &events,
-        2 * AT_ONCE,
-    )
-    .await;
+    survive(Store::Redis(valkey, AtomicUsize::new(0)), &events).await;
 }

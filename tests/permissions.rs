@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::primitives::ByteStream;
+use domain::testing::sample;
 use engines::Valkey;
 use functions::routes::ROUTES;
 use http::Request;
@@ -21,7 +23,7 @@ use crate::support::Form;
 use crate::support::recorder::{Call, Recorder};
 use crate::support::redis_proxy::RedisProxy;
 use crate::support::runtime_api::Function;
-use crate::support::scene::{EVE, FUFU, Scene, event};
+use crate::support::scene::{EVE, JOLLOF, Scene, event};
 use crate::support::template::{template, texts};
 
 /// What the upload of the events says it is.
@@ -30,6 +32,9 @@ const PICTURE: &[u8] = include_bytes!("../events/jollof.jpg");
 /// An action and a resource, the latter by its logical id.
 type Grants = BTreeSet<(String, String)>;
 
+/// What Eve's password was before the migration: from the test vectors of `crypt_blowfish`.
+pub(crate) const EVES_PASSWORD: &str = "U*U";
+
 /// A scene whose engines are called through recorders.
 pub(crate) struct Recorded {
     scene: Scene,
@@ -37,6 +42,8 @@ pub(crate) struct Recorded {
     pub(crate) s3_proxy: Recorder,
     /// Where sessions are on a server of their own.
     pub(crate) redis: Option<RedisProxy>,
+    /// The engines themselves.
+    aws: Aws,
 }
 
 fn setting<'a>(scene: &'a Scene, name: &str) -> &'a str {
@@ -54,15 +61,35 @@ impl Recorded {
             Some((_, url)) => Some(RedisProxy::before(url).await),
             None => None,
         };
+        let aws = Aws::new(AwsSettings {
+            region: setting(&scene, "AWS_REGION").to_owned(),
+            access_key_id: setting(&scene, "AWS_ACCESS_KEY_ID").to_owned(),
+            secret_access_key: setting(&scene, "AWS_SECRET_ACCESS_KEY").to_owned(),
+            session_token: None,
+            dynamodb_endpoint: Some(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB").to_owned()),
+            s3_endpoint: Some(setting(&scene, "AWS_ENDPOINT_URL_S3").to_owned()),
+            ca_bundle: None,
+        });
         Self {
             scene,
             dynamodb,
             s3_proxy,
             redis,
+            aws: aws.unwrap(),
         }
     }
 
     pub(crate) async fn start(&self, name: &str) -> Function {
+        Function::start(binary(name), &self.settings()).await
+    }
+
+    /// The same, with so much time for each event.
+    pub(crate) async fn start_with_time(&self, name: &str, time: Duration) -> Function {
+        Function::with_time(binary(name), &self.settings(), time).await
+    }
+
+    /// What a function is told, which calls the engines through the recorders.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let mut settings = self.scene.settings.clone();
         let mut endpoints = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
@@ -74,7 +101,7 @@ impl Recorded {
             settings.retain(|(other, _)| other != name);
             settings.push(((*name).to_owned(), (*value).to_owned()));
         }
-        Function::start(binary(name), &settings).await
+        settings
     }
 
     pub(crate) fn take(&self) -> Vec<Call> {
@@ -116,32 +143,29 @@ impl Recorded {
         setting(&self.scene, name).to_owned()
     }
 
-    fn aws(&self) -> Aws {
-        let aws = Aws::new(AwsSettings {
-            region: self.setting("AWS_REGION"),
-            access_key_id: self.setting("AWS_ACCESS_KEY_ID"),
-            secret_access_key: self.setting("AWS_SECRET_ACCESS_KEY"),
-            session_token: None,
-            dynamodb_endpoint: Some(self.setting("AWS_ENDPOINT_URL_DYNAMODB")),
-            s3_endpoint: Some(self.setting("AWS_ENDPOINT_URL_S3")),
-            ca_bundle: None,
-        });
-        aws.unwrap()
-    }
-
     /// The engine itself, to look at it, and to bring about what no event does.
     pub(crate) fn dynamodb_engine(&self) -> aws_sdk_dynamodb::Client {
-        self.aws().dynamodb()
+        self.aws.dynamodb()
     }
 
     /// The same of the pictures.
     pub(crate) fn s3_engine(&self) -> aws_sdk_s3::Client {
-        self.aws().s3()
+        self.aws.s3()
+    }
+
+    /// Takes the tables away, for the sake of those who come after: an engine with thousands of them
+    /// is slow.
+    pub(crate) async fn clear(self) {
+        for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"] {
+            let delete = self.dynamodb_engine().delete_table();
+            let delete = delete.table_name(setting(&self.scene, name));
+            delete.send().await.unwrap();
+        }
     }
 
     /// Gives Eve a password hash from before the migration.
-    async fn migrate_eve(&self) {
-        // "U*U", from the test vectors of crypt_blowfish.
+    pub(crate) async fn migrate_eve(&self) {
+        // Of `EVES_PASSWORD`.
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         self.dynamodb_engine()
             .update_item()
@@ -153,6 +177,43 @@ impl Recorded {
             .await
             .unwrap();
     }
+
+    /// Eve left long ago, and her food is still there; two pictures are without a food, one of them of a
+    /// food that shows another.
+    pub(crate) async fn leave_behind(&self) {
+        let dynamodb = self.dynamodb_engine();
+        let users = setting(&self.scene, "USERS_TABLE");
+        let text = |text: String| AttributeValue::S(text);
+        for key in [format!("USER#{EVE}"), "EMAIL#eve@example.com".to_owned()] {
+            let delete = dynamodb.delete_item().table_name(users);
+            delete.key("pk", text(key)).send().await.unwrap();
+        }
+        dynamodb
+            .put_item()
+            .table_name(users)
+            .item("pk", text(format!("LEFT#{EVE}")))
+            .item("id", text(EVE.to_owned()))
+            .item("directory", text("LEFT".to_owned()))
+            .item("left_at", AttributeValue::N("0".to_owned()))
+            .send()
+            .await
+            .unwrap();
+        for food in [JOLLOF, "01990000-0000-7000-8000-00000000f00f"] {
+            let key = format!("foods/{food}/01990000-0000-7000-8000-00000000c00f.jpg");
+            let bucket = setting(&self.scene, "IMAGES_BUCKET");
+            let put = self.s3_engine().put_object().bucket(bucket).key(key);
+            let put = put.body(ByteStream::from_static(sample::GIF));
+            put.send().await.unwrap();
+        }
+    }
+}
+
+/// A login of Eve's, once she has the password from before the migration.
+pub(crate) fn eves_login() -> String {
+    let mut login: Value = serde_json::from_str(&event("login")).unwrap();
+    let body = json!({"email": "eve@example.com", "password": EVES_PASSWORD});
+    login["body"] = body.to_string().into();
+    login.to_string()
 }
 
 /// What the function may do, as the template says.
@@ -190,10 +251,7 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
             let recorded = Recorded::scene(more).await;
             recorded.migrate_eve().await;
             let mut running = recorded.start(name).await;
-            let mut event: Value = serde_json::from_str(&event("login")).unwrap();
-            let body = json!({"email": "eve@example.com", "password": "U*U"});
-            event["body"] = body.to_string().into();
-            let answer = running.invoke(&event.to_string()).await;
+            let answer = running.invoke(&eves_login()).await;
             assert_eq!(answer["statusCode"], 200, "{answer}");
             grants.extend(recorded.grants(&recorded.take()));
             // Is the password still the one that was compared? Nobody can tell: no session is left.
@@ -247,35 +305,18 @@ async fn processed(more: &[(&str, &str)]) -> Grants {
     grants
 }
 
-/// All that the scheduled function does: Eve left long ago, and her food is still there.
+/// All that the scheduled function does.
 async fn swept(more: &[(&str, &str)]) -> Grants {
     let settings = [more, &[("ORPHAN_MIN_AGE_SECONDS", "1")]].concat();
     let recorded = Recorded::scene(&settings).await;
-    let setting = |name| setting(&recorded.scene, name).to_owned();
-    let text = |text: String| AttributeValue::S(text);
-    recorded
-        .dynamodb_engine()
-        .put_item()
-        .table_name(setting("USERS_TABLE"))
-        .item("pk", text(format!("LEFT#{EVE}")))
-        .item("id", text(EVE.to_owned()))
-        .item("directory", text("LEFT".to_owned()))
-        .item("left_at", AttributeValue::N("0".to_owned()))
-        .send()
-        .await
-        .unwrap();
-    let upload = recorded.s3_engine().put_object();
-    let upload = upload
-        .bucket(setting("IMAGES_BUCKET"))
-        .key(format!("uploads/{EVE}/{FUFU}"));
-    upload.send().await.unwrap();
+    recorded.leave_behind().await;
     let mut running = recorded.start("sweep_images").await;
     let mut grants = Grants::new();
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
         let report = running.invoke(&event("sweep_images")).await;
         grants.extend(recorded.grants(&recorded.take()));
-        // Until the picture that is left is old enough to be looked at.
+        // Until the pictures are old enough to be looked at.
         if report["listed"] == 1 && report["young"] == 0 && report["expired"] == 0 {
             return grants;
         }

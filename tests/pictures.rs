@@ -115,8 +115,9 @@ async fn what_a_picture_tells_of_who_took_it_is_never_served() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let samples = ::pictures::testing::samples().into_iter();
-    for sample in samples.filter(|sample| matches!(sample.orientation, 1 | 6)) {
-        let title = format!("{} {}", sample.name, sample.orientation);
+    let samples = samples.filter(|sample| matches!(sample.orientation, 1 | 6));
+    for (nth, sample) in samples.enumerate() {
+        let title = format!("{} {nth}", sample.name);
         let answer = share(&api, &ada, &title, "photo", &sample.bytes).await;
         assert_eq!(answer.status, 201, "{title}: {}", answer.text());
         let shown = api.get(&text(&answer.json()["food_image"])).send().await;

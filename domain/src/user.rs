@@ -202,9 +202,15 @@ mod tests {
         }
 
         #[test]
-        fn an_address_survives_being_written_and_read(raw in "[a-zA-Z0-9.]{0,8}@?[a-zA-Z.]{0,12}") {
+        fn an_address_survives_being_written_and_read(
+            raw in "[ \t]?[a-zA-Z0-9.\u{e4}\u{130}]{0,8}@?[a-zA-Z.\u{df}]{0,12} ?",
+        ) {
             if let Ok(email) = Email::parse(&raw) {
-                prop_assert_eq!(Email::parse(email.as_typed()), Ok(email));
+                let again = Email::parse(email.as_typed()).unwrap();
+                // To the letter: equality is of accounts, and does not look at case.
+                prop_assert_eq!(again.as_typed(), email.as_typed());
+                prop_assert_eq!(again.as_typed(), raw.trim());
+                prop_assert_eq!(again.folded(), email.folded());
             }
         }
 

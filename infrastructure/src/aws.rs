@@ -27,8 +27,10 @@ pub(crate) const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("amazon_roots/SFSRootCAG2.cer"),
 ];
 
-/// One attempt and its answer, and all attempts together. The calls that a function makes one after
-/// the other stay below its own timeout (docs/ARCHITECTURE.md, "Failing parts").
+/// One attempt and its answer, and all attempts together. One part that is away is given up well before
+/// a function's own timeout; several that are, one after the other, may take longer together than
+/// that. What guarantees an answer in time is the function itself, which ends what it does half a second
+/// before (`answer_within`; docs/ARCHITECTURE.md, "Failing parts").
 struct Timeouts {
     attempt: Duration,
     operation: Duration,

@@ -19,9 +19,26 @@ fn now() -> Timestamp {
     Timestamp::from_unix_seconds(1_792_002_005).expect("a moment")
 }
 
+const ANOTHER: &str = "another access secret, older or newer";
+
+fn tokens_of(current: &str, previous: Option<&str>) -> JwtTokens {
+    let secret = |secret| Secret::parse(secret).expect("a secret");
+    JwtTokens::new(TokenUse::Access, secret(current), previous.map(secret))
+}
+
 fn tokens() -> JwtTokens {
-    let secret = Secret::parse(SECRET).expect("a secret");
-    JwtTokens::new(TokenUse::Access, secret, None)
+    tokens_of(SECRET, None)
+}
+
+/// What is said of a token where there is one secret; the same is said while secrets rotate, when the
+/// one of these tests is the current one and when it is the previous one.
+fn verify(token: &str) -> Result<Claims, TokenError> {
+    let said = tokens().verify(token, now());
+    for (current, previous) in [(SECRET, ANOTHER), (ANOTHER, SECRET)] {
+        let rotating = tokens_of(current, Some(previous));
+        assert_eq!(rotating.verify(token, now()), said, "{token:.300}");
+    }
+    said
 }
 
 fn signed_by(algorithm: hmac::Algorithm, key: &[u8], header: &str, claims: &str) -> String {
@@ -77,17 +94,10 @@ fn claims_without(member: &str) -> String {
 
 #[test]
 fn what_is_made_by_hand_is_a_token_before_it_is_bent() {
-    assert!(
-        tokens()
-            .verify(&signed(&header(), &claims()), now())
-            .is_ok()
-    );
+    assert!(verify(&signed(&header(), &claims())).is_ok());
     for (member, value) in [("aud", r#""food-app""#), ("exp", "1792002006")] {
         let bent = claims_with(member, value);
-        assert!(
-            tokens().verify(&signed(&header(), &bent), now()).is_ok(),
-            "{bent}"
-        );
+        assert!(verify(&signed(&header(), &bent)).is_ok(), "{bent}");
     }
 }
 
@@ -138,7 +148,7 @@ fn no_signature_counts_but_ours() {
         attacks.push(("another hash than its header says", token));
     }
     for (attack, token) in attacks {
-        assert!(tokens().verify(&token, now()).is_err(), "{attack}: {token}");
+        assert!(verify(&token).is_err(), "{attack}: {token}");
     }
 }
 
@@ -150,8 +160,31 @@ fn no_bit_of_a_token_can_be_changed() {
             let mut bytes = genuine.clone().into_bytes();
             bytes[at] ^= 1 << bit;
             let token = String::from_utf8(bytes).expect("ASCII");
-            assert!(tokens().verify(&token, now()).is_err(), "{at}: {token}");
+            assert!(verify(&token).is_err(), "{at}: {token}");
         }
+    }
+}
+
+#[test]
+fn while_secrets_rotate_each_signs_under_its_own_name_only() {
+    let header_naming = |secret: &str| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let tag = hmac::sign(&key, b"food-app key id");
+        let kid = tag.as_ref()[..8].iter().map(|byte| format!("{byte:02x}"));
+        let kid = kid.collect::<String>();
+        format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{kid}"}}"#)
+    };
+    let rotating = tokens_of(SECRET, Some(ANOTHER));
+    for (named, signing) in [
+        (SECRET, SECRET),
+        (ANOTHER, ANOTHER),
+        (SECRET, ANOTHER),
+        (ANOTHER, SECRET),
+    ] {
+        let header = header_naming(named);
+        let token = signed_by(hmac::HMAC_SHA256, signing.as_bytes(), &header, &claims());
+        let is_token = rotating.verify(&token, now()).is_ok();
+        assert_eq!(is_token, named == signing, "{named}, {signing}");
     }
 }
 
@@ -182,20 +215,13 @@ fn the_algorithm_is_ours_to_choose() {
         let unsigned = signed(&header, &claims());
         let (message, _) = unsigned.rsplit_once('.').expect("a signature");
         for token in [format!("{message}."), message.to_owned(), unsigned.clone()] {
-            assert!(
-                tokens().verify(&token, now()).is_err(),
-                "{algorithm:?}: {token}"
-            );
+            assert!(verify(&token).is_err(), "{algorithm:?}: {token}");
         }
     }
     let no_algorithm = header().replace(r#""alg":"HS256","#, "");
-    assert!(
-        tokens()
-            .verify(&signed(&no_algorithm, &claims()), now())
-            .is_err()
-    );
+    assert!(verify(&signed(&no_algorithm, &claims())).is_err());
     let two = header_with(r#""alg":"none""#);
-    assert!(tokens().verify(&signed(&two, &claims()), now()).is_err());
+    assert!(verify(&signed(&two, &claims())).is_err());
 }
 
 #[test]
@@ -210,7 +236,7 @@ fn keys_are_never_taken_from_the_token() {
         format!(r#""x5c":["{encoded}"]"#),
     ] {
         let token = signed_by(hmac::HMAC_SHA256, key, &header_with(&member), &claims());
-        assert!(tokens().verify(&token, now()).is_err(), "{member}");
+        assert!(verify(&token).is_err(), "{member}");
     }
     for kid in [
         "",
@@ -226,19 +252,12 @@ fn keys_are_never_taken_from_the_token() {
         let header = format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{kid}"}}"#);
         for key in [key.as_slice(), b"", b"secret", SECRET.as_bytes()] {
             let token = signed_by(hmac::HMAC_SHA256, key, &header, &claims());
-            assert_eq!(
-                tokens().verify(&token, now()),
-                Err(TokenError::Refused),
-                "{kid}"
-            );
+            assert_eq!(verify(&token), Err(TokenError::Refused), "{kid}");
         }
     }
     for kid in ["null", "1", "[]", "{}"] {
         let header = format!(r#"{{"typ":"JWT","alg":"HS256","kid":{kid}}}"#);
-        assert!(
-            tokens().verify(&signed(&header, &claims()), now()).is_err(),
-            "{kid}"
-        );
+        assert!(verify(&signed(&header, &claims())).is_err(), "{kid}");
     }
 }
 
@@ -277,24 +296,21 @@ fn claims_are_as_we_write_them_or_none() {
         ("token_use", "null"),
     ] {
         let claims = claims_with(member, value);
-        let told = tokens().verify(&signed(&header(), &claims), now());
+        let told = verify(&signed(&header(), &claims));
         assert!(told.is_err(), "{member}: {value}");
     }
     for member in ["sub", "sid", "jti", "iat", "exp", "iss", "aud", "token_use"] {
         let claims = claims_without(member);
-        let told = tokens().verify(&signed(&header(), &claims), now());
+        let told = verify(&signed(&header(), &claims));
         assert!(told.is_err(), "without {member}");
     }
     for member in ["sub", "aud", "exp", "token_use"] {
         let twice = claims().replace('}', &format!(",{}", &claims_with(member, "\"x\"")[1..]));
-        let told = tokens().verify(&signed(&header(), &twice), now());
+        let told = verify(&signed(&header(), &twice));
         assert!(told.is_err(), "{member} twice");
     }
     for claims in ["", "null", "[]", "\"\"", "{}", "{", &"[".repeat(100_000)] {
-        assert!(
-            tokens().verify(&signed(&header(), claims), now()).is_err(),
-            "{claims:.9}"
-        );
+        assert!(verify(&signed(&header(), claims)).is_err(), "{claims:.9}");
     }
 }
 
@@ -332,7 +348,7 @@ fn other_kinds_of_token_are_none_of_ours() {
             format!("{}.{body}.{signature}", "A".repeat(1_000_000)),
         ),
     ] {
-        assert!(tokens().verify(&token, now()).is_err(), "{kind}");
+        assert!(verify(&token).is_err(), "{kind}");
     }
     // What must be understood is not for us (RFC 7515, section 4.1.11), and what is unencoded is
     // signed over other bytes (RFC 7797).
@@ -342,7 +358,7 @@ fn other_kinds_of_token_are_none_of_ours() {
         r#""crit":[]"#,
     ] {
         let token = signed(&header_with(member), &claims());
-        assert!(tokens().verify(&token, now()).is_err(), "{member}");
+        assert!(verify(&token).is_err(), "{member}");
     }
 }
 

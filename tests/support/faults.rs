@@ -39,30 +39,29 @@ pub(crate) struct Fault {
 /// What goes wrong at one engine, and what is held back meanwhile.
 #[derive(Default)]
 pub(crate) struct Faults {
-    fault: Mutex<Option<Fault>>,
+    present: Mutex<Vec<Fault>>,
     late: Mutex<JoinSet<()>>,
     landing: watch::Sender<bool>,
 }
 
 impl Faults {
-    /// From now on this goes wrong.
+    /// From now on this goes wrong, beside what does already.
     pub(crate) fn break_down(&self, fault: Fault) {
-        *self.fault.lock().expect("no panic") = Some(fault);
+        self.present.lock().expect("no panic").push(fault);
     }
 
     /// From now on all goes well, but for what is held back.
     pub(crate) fn mend(&self) {
-        *self.fault.lock().expect("no panic") = None;
+        self.present.lock().expect("no panic").clear();
     }
 
     /// What becomes of this call, if it goes wrong.
     pub(crate) fn failure(&self, operation: &str, resource: &str) -> Option<Failure> {
-        let mut fault = self.fault.lock().expect("no panic");
-        let fault = fault.as_mut()?;
-        let other = |wanted: &String| wanted != resource;
-        if fault.operation != operation || fault.resource.as_ref().is_some_and(other) {
-            return None;
-        }
+        let mut faults = self.present.lock().expect("no panic");
+        let fault = faults.iter_mut().find(|fault| {
+            let is_resource = |wanted: &String| wanted == resource;
+            fault.operation == operation && fault.resource.as_ref().is_none_or(is_resource)
+        })?;
         if fault.spared > 0 {
             fault.spared -= 1;
             return None;

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::clock::{Clock as _, SystemClock};
 use http::{Request, Response};
@@ -25,13 +25,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Function {
     process: Child,
     events: mpsc::UnboundedSender<String>,
-    answers: mpsc::UnboundedReceiver<(String, Value)>,
+    answers: mpsc::UnboundedReceiver<Answered>,
+    longest: Duration,
+}
+
+/// What the function said of an event, and how long that took.
+struct Answered {
+    path: String,
+    answer: Value,
+    took: Duration,
 }
 
 struct RuntimeApi {
     events: Mutex<mpsc::UnboundedReceiver<String>>,
-    answers: mpsc::UnboundedSender<(String, Value)>,
+    answers: mpsc::UnboundedSender<Answered>,
     time: Duration,
+    /// When the function was given its event.
+    began: Mutex<Instant>,
 }
 
 impl Function {
@@ -54,6 +64,7 @@ impl Function {
             events: Mutex::new(waiting),
             answers: answered,
             time,
+            began: Mutex::new(Instant::now()),
         });
         tokio::spawn(serve(listener, api));
         let process = Command::new(binary)
@@ -72,6 +83,7 @@ impl Function {
             process,
             events,
             answers,
+            longest: Duration::ZERO,
         }
     }
 
@@ -90,7 +102,8 @@ impl Function {
     /// What becomes of the event: its answer, or what Lambda is told instead.
     pub(crate) async fn attempt(&mut self, event: &str) -> Result<Value, Value> {
         self.events.send(event.to_owned()).expect("the API listens");
-        let (path, answer) = self.answer().await;
+        let Answered { path, answer, took } = self.answer().await;
+        self.longest = self.longest.max(took);
         if path.ends_with("/response") {
             Ok(answer)
         } else {
@@ -98,7 +111,12 @@ impl Function {
         }
     }
 
-    async fn answer(&mut self) -> (String, Value) {
+    /// The longest that any answer took, from when the function was given the event.
+    pub(crate) fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    async fn answer(&mut self) -> Answered {
         let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
         answer.expect("an answer in time").expect("an answer")
     }
@@ -154,6 +172,7 @@ impl RuntimeApi {
                 // The test is over: the function waits for an event that never comes.
                 return std::future::pending().await;
             };
+            *self.began.lock().await = Instant::now();
             let deadline = SystemClock.now().plus(self.time).unix_millis();
             return Response::builder()
                 .header(
@@ -173,8 +192,9 @@ impl RuntimeApi {
                 .expect("an answer");
         }
         let answer = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+        let took = self.began.lock().await.elapsed();
         // Nobody listens any more when the test is over.
-        let _ = self.answers.send((path, answer));
+        let _ = self.answers.send(Answered { path, answer, took });
         Response::builder()
             .status(202)
             .body(Full::default())

@@ -46,3 +46,27 @@ pub(crate) fn event(name: &str) -> String {
     let path = folder().join(format!("{name}.json"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+/// What no log may have: addresses, passwords, their hashes, tokens, keys and what signs them, of the
+/// scene and of all events.
+const UNTOLD: [&str; 12] = [
+    "@example.",
+    "analytical",
+    "difference",
+    "anchors",
+    "U*U",
+    "secret",
+    "eyJ",
+    "$argon2",
+    "$2a$",
+    "203.0.113.",
+    "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    "redis://",
+];
+
+/// The log has nothing in it that is a secret, or that tells of anybody.
+pub(crate) fn assert_tells_nothing(log: &str, case: &str) {
+    for secret in UNTOLD {
+        assert!(!log.contains(secret), "{case}: wrote {secret}: {log}");
+    }
+}

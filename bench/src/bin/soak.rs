@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bench::numbers::{median, quantile};
 use bench::soak::{Api, Crowd, Rates, Server, Tally, alone};
@@ -42,11 +42,12 @@ async fn main() -> Result<ExitCode, Error> {
     let mut crowd = Crowd::new(args.members, &api, args.seed);
     let began = server.usage()?;
     let mut memory = Vec::new();
+    let time = Instant::now();
     let used = tokio::select! {
         used = crowd.run(Duration::from_secs(args.seconds)) => used,
         error = watch(&server, &mut memory) => return Err(error),
     };
-    let ended = server.usage()?;
+    let (ended, time) = (server.usage()?, time.elapsed());
     let times = tally.take();
     let rates = alone(&server, &api).await?;
     server.kill().await?;
@@ -66,7 +67,8 @@ async fn main() -> Result<ExitCode, Error> {
     let answers: usize = times.values().map(Vec::len).sum();
     println!(
         "\n{answers} answers in {} s to {} at once, all compared",
-        args.seconds, args.members
+        time.as_secs(),
+        args.members
     );
     Ok(verdict(used, crowd.cut_off(), &memory, (began, ended)))
 }
@@ -99,14 +101,14 @@ fn verdict(
         failed |= is_wrong;
         println!("{}{what}", if is_wrong { "WRONG: " } else { "" });
     };
-    let wrong = used.err();
-    let what = wrong
-        .as_ref()
-        .map_or_else(String::new, |wrong| format!(": {wrong:.2000}"));
-    say(
-        wrong.is_some(),
-        format!("{} wrong answers{what}", usize::from(wrong.is_some())),
-    );
+    // After a wrong answer the model says nothing any more: there is no number of them.
+    match used {
+        Ok(()) => say(false, "no wrong answer".to_owned()),
+        Err(wrong) => say(
+            true,
+            format!("stopped at the first wrong answer: {wrong:.2000}"),
+        ),
+    }
     say(cut_off > 0, format!("{cut_off} requests not answered"));
     let quarter = memory.len() / 4;
     let second = median(memory.get(quarter..2 * quarter).unwrap_or_default());

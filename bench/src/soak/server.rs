@@ -21,17 +21,7 @@ pub struct Server {
 impl Server {
     /// Starts the program on a free port, with its data in this folder and no limit to attempts.
     pub async fn start(program: &Path, folder: &Path) -> Result<Self, Error> {
-        let limits = ["LOGIN", "SIGN_UP"].into_iter().flat_map(|what| {
-            ["ACCOUNT", "ADDRESS"].map(|whose| (format!("{what}_ATTEMPTS_PER_{whose}"), "1000000"))
-        });
-        let mut process = Command::new(PathBuf::from(program))
-            .args(["--port", "0", "--data-dir"])
-            .arg(folder)
-            .envs(limits)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut process = spawn(program, folder)?;
         let mut lines = BufReader::new(process.stdout.take().ok_or("no output")?).lines();
         let banner = async {
             while let Some(line) = lines.next_line().await? {
@@ -50,6 +40,17 @@ impl Server {
         Ok(Self { process, base_url })
     }
 
+    /// The same, killed so soon after its process began: while it starts, most likely.
+    pub async fn start_and_kill(
+        program: &Path,
+        folder: &Path,
+        moment: Duration,
+    ) -> Result<(), Error> {
+        let mut process = spawn(program, folder)?;
+        tokio::time::sleep(moment).await;
+        Ok(process.kill().await?)
+    }
+
     /// Where it listens.
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -64,4 +65,19 @@ impl Server {
     pub async fn kill(mut self) -> Result<(), Error> {
         Ok(self.process.kill().await?)
     }
+}
+
+fn spawn(program: &Path, folder: &Path) -> Result<Child, Error> {
+    let limits = ["LOGIN", "SIGN_UP"].into_iter().flat_map(|what| {
+        ["ACCOUNT", "ADDRESS"].map(|whose| (format!("{what}_ATTEMPTS_PER_{whose}"), "1000000"))
+    });
+    let process = Command::new(PathBuf::from(program))
+        .args(["--port", "0", "--data-dir"])
+        .arg(folder)
+        .envs(limits)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    Ok(process)
 }

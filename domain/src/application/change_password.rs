@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::SignedIn;
-use super::throttle::{Admitted, ThrottleError, forgive};
+use super::throttle::{Admitted, ThrottleError, admit_again, forgive};
 use crate::password::{
     HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy, Verdict,
 };
@@ -90,9 +90,14 @@ pub async fn change_password(
 ) -> Result<(), ChangePasswordError> {
     let stored = users.find_password(who.user).await?;
     let stored = stored.ok_or(ChangePasswordError::IncorrectPassword)?;
+    let mut admitted = vec![admitted];
     // Two hashes, whichever way it goes.
     let is_changed = match hasher.verify(&change.old, &stored) {
-        Verdict::Wrong => hasher.verify(&change.new, &stored) != Verdict::Wrong,
+        // Whether the new one is the password already is a second guess, and counted as one.
+        Verdict::Wrong => {
+            admitted.push(admit_again(sessions, &admitted[0]).await?);
+            hasher.verify(&change.new, &stored) != Verdict::Wrong
+        }
         Verdict::Right | Verdict::RightButOutdated => {
             let new = hasher.hash(&change.new)?;
             users.replace_password(who.user, &stored, &new).await?
@@ -103,7 +108,9 @@ pub async fn change_password(
     if !is_changed {
         return Err(ChangePasswordError::IncorrectPassword);
     }
-    forgive(sessions, admitted).await;
+    for admitted in admitted {
+        forgive(sessions, admitted).await;
+    }
     Ok(sessions.revoke_all(who.user, Some(who.session)).await?)
 }
 
@@ -112,11 +119,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::application::admit;
     use crate::application::fakes::{Down, admitted, signed_in};
+    use crate::attempt::{Attempted, SourceAddress};
     use crate::id::UserId;
     use crate::password::PasswordHash;
     use crate::session::Session;
-    use crate::testing::{MemorySessions, MemoryUsers, PlainHasher, sample};
+    use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
@@ -199,6 +208,46 @@ mod tests {
         let changed = change_password(&users, &sessions, &right, who, admitted(), known).await;
         changed.unwrap();
         assert_eq!(right.asked(), wrong.asked());
+    }
+
+    #[tokio::test]
+    async fn a_new_password_is_no_second_guess_for_free() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let hasher = PlainHasher::default();
+        let who = scene(&users, &sessions, "new:correct horse").await;
+        let guess = async |new: &str| {
+            let (limits, source) = (admitted().limits, SourceAddress::parse("203.0.113.7"));
+            let (clock, changing) = (FixedClock::default(), Attempted::ChangePassword);
+            let admitted = admit(&sessions, &clock, &limits, changing, "ada", &source).await?;
+            let change = change("battery staple", new);
+            change_password(&users, &sessions, &hasher, who, admitted, change).await
+        };
+        let wrong = guess("better horse").await;
+        assert!(matches!(wrong, Err(ChangePasswordError::IncorrectPassword)));
+        // Three may be compared, and this would be the fourth.
+        for right in ["correct horse", "correct horse"] {
+            assert!(matches!(
+                guess(right).await,
+                Err(ChangePasswordError::Throttle(ThrottleError::TooMany { .. }))
+            ));
+        }
+        assert_eq!(hasher.asked(), 3);
+    }
+
+    #[tokio::test]
+    async fn who_was_right_the_second_time_is_not_counted() {
+        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
+        let who = scene(&users, &sessions, "new:better horse").await;
+        let (limits, source) = (admitted().limits, SourceAddress::parse("203.0.113.7"));
+        for _ in 0..20 {
+            let changing = Attempted::ChangePassword;
+            let admitted = admit(&sessions, &clock, &limits, changing, "ada", &source);
+            let (admitted, again) = (admitted.await.unwrap(), change("x", "better horse"));
+            change_password(&users, &sessions, &hasher, who, admitted, again)
+                .await
+                .unwrap();
+        }
     }
 
     #[tokio::test]

@@ -40,17 +40,18 @@ pub enum Ended {
     All,
 }
 
-/// Ends the user's sessions.
+/// Ends the user's sessions. The one that asks goes last, so that it can ask again where another one
+/// could not be ended.
 pub async fn end_sessions(
     sessions: &impl SessionStore,
     who: SignedIn,
     ended: Ended,
 ) -> Result<(), RepositoryError> {
-    let except = match ended {
-        Ended::Others => Some(who.session),
-        Ended::All => None,
-    };
-    sessions.revoke_all(who.user, except).await
+    sessions.revoke_all(who.user, Some(who.session)).await?;
+    match ended {
+        Ended::Others => Ok(()),
+        Ended::All => sessions.revoke(who.user, who.session).await,
+    }
 }
 
 #[cfg(test)]

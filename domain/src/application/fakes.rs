@@ -64,7 +64,15 @@ pub(super) fn admitted() -> Admitted {
         window: Duration::from_mins(15),
     };
     let counter = Counter::of_account(Attempted::SignUp, "ada", &limits, sample::moment());
-    Admitted([counter.clone(), counter])
+    Admitted {
+        counters: [counter.clone(), counter],
+        limits: Limits {
+            per_account: 3,
+            per_address: 100,
+            window: Duration::from_mins(15),
+        },
+        ends_in: Duration::from_mins(15),
+    }
 }
 
 /// Every port, out of order. As a hasher it finds every password right and outdated, and can make

@@ -13,7 +13,13 @@ use crate::store::AttemptStore;
 /// An attempt that is let through and counted. Only [`admit`] makes one, so what takes one cannot be
 /// tried more often than its limits say.
 #[derive(Debug)]
-pub struct Admitted(pub(super) [Counter; 2]);
+pub struct Admitted {
+    /// Of the account and of the address.
+    pub(super) counters: [Counter; 2],
+    pub(super) limits: Limits,
+    /// When the next window begins, as from when it was let through.
+    pub(super) ends_in: Duration,
+}
 
 /// Why an attempt is not let through.
 #[derive(Debug, Error)]
@@ -42,21 +48,45 @@ pub async fn admit(
     let now = clock.now();
     let account = Counter::of_account(attempted, account, limits, now);
     let address = Counter::of_address(attempted, source, limits, now);
+    let admitted = Admitted {
+        ends_in: account.ends_at.since(now),
+        counters: [account, address],
+        limits: *limits,
+    };
+    count(attempts, &admitted).await?;
+    Ok(admitted)
+}
+
+/// Counts the same attempt once more, which is to be taken for two, and lets it through unless that is one
+/// too many.
+pub(super) async fn admit_again(
+    attempts: &impl AttemptStore,
+    admitted: &Admitted,
+) -> Result<Admitted, ThrottleError> {
+    count(attempts, admitted).await?;
+    Ok(Admitted {
+        counters: admitted.counters.clone(),
+        ..*admitted
+    })
+}
+
+async fn count(attempts: &impl AttemptStore, admitted: &Admitted) -> Result<(), ThrottleError> {
+    let [account, address] = &admitted.counters;
     let counted = join(
-        Box::pin(attempts.count(&account)),
-        Box::pin(attempts.count(&address)),
+        Box::pin(attempts.count(account)),
+        Box::pin(attempts.count(address)),
     );
     let (on_account, from_address) = counted.await;
-    if limits.are_exceeded(on_account?, from_address?) {
-        let retry_after = account.ends_at.since(now);
+    if admitted.limits.are_exceeded(on_account?, from_address?) {
+        let retry_after = admitted.ends_in;
         return Err(ThrottleError::TooMany { retry_after });
     }
-    Ok(Admitted([account, address]))
+    Ok(())
 }
 
 /// Takes an attempt back that turned out to be right. Where that fails it stays counted.
-pub(super) async fn forgive(attempts: &impl AttemptStore, Admitted(counters): Admitted) {
-    let [account, address] = &counters;
+pub(super) async fn forgive(attempts: &impl AttemptStore, admitted: Admitted) {
+    let [account, address] = &admitted.counters;
     let _ = join(
         Box::pin(attempts.give_back(account)),
         Box::pin(attempts.give_back(address)),

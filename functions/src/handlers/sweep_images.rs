@@ -57,6 +57,7 @@ pub struct SweptBody {
     young: u64,
     foreign: u64,
     removed: u64,
+    expired: u64,
     failed: u64,
     left: u64,
 }
@@ -68,6 +69,7 @@ impl From<Swept> for SweptBody {
             young: swept.young,
             foreign: swept.foreign,
             removed: swept.removed,
+            expired: swept.expired,
             failed: swept.failed,
             left: swept.left,
         }
