@@ -148,6 +148,7 @@ GRACE = {
     "email": "grace@example.com", "password": "anchors aweigh",
 }
 SOME_KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+OTHER_KEY = "b1c1f5a2-6c5e-4d0e-9a50-0d6f3f6f1f3c"
 SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": PICTURE}
 UPLOADED_SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "image_id": ADAS_UPLOAD}
 ONE_FOOD = "/food/{food_id}"
@@ -251,7 +252,7 @@ EVENTS = {
     ),
     "create_food.upload": with_json("POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN),
     "create_food.upload_once": with_json(
-        "POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": SOME_KEY}
+        "POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": OTHER_KEY}
     ),
     "create_food.no_such_upload": with_json(
         "POST /food", {**UPLOADED_SUYA, "image_id": NO_UPLOAD}, bearer=ADA_SIGNED_IN
@@ -290,6 +291,10 @@ EVENTS = {
     ),
     "update_food.upload": with_json(
         "PUT " + ONE_FOOD, UPLOADED_SUYA, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN
+    ),
+    "update_food.no_such_upload": with_json(
+        "PUT " + ONE_FOOD, {**UPLOADED_SUYA, "image_id": NO_UPLOAD},
+        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
     ),
     "update_food.unique_title": with_form(
         "PUT " + ONE_FOOD,
@@ -331,11 +336,12 @@ EVENTS["sweep_images"] = {
     "detail": {},
 }
 
-for name, key in ("process_image", JOLLOFS_PICTURE), ("process_image.gone", NO_PICTURE):
+# The second is young for ever: its food may still come.
+for name, key, year in ("process_image", JOLLOFS_PICTURE, 2026), ("process_image.gone", NO_PICTURE, 2099):
     EVENTS[name] = {
         "version": "0", "id": "01990000-0000-4000-8000-00000000e002",
         "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
-        "time": "2026-09-21T14:13:20Z", "region": "us-east-1",
+        "time": f"{year}-09-21T14:13:20Z", "region": "us-east-1",
         "resources": ["arn:aws:s3:::food-app-images"],
         "detail": {
             "version": "0", "bucket": {"name": "food-app-images"},

@@ -329,6 +329,13 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
             json!({"id": JOLLOF, "title": "Suya"}),
         ),
         (
+            "update_food.no_such_upload",
+            422,
+            invalid(json!({
+                "invalid_file": "there is no such upload of yours that no food was given yet",
+            })),
+        ),
+        (
             "update_food.unique_title",
             409,
             problem(

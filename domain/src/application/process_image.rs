@@ -2,7 +2,8 @@
 //!
 //! It is said at least once that a picture was saved, and nobody says in which order: so this may be
 //! called for one that has its variants, for one that no food shows any more, and for one that no food
-//! shows yet, because the picture is saved before its food.
+//! shows yet, because a picture is saved before the food that shows it. The last two look the same: only
+//! time tells them apart.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::image::{ImageKey, Size, VariantKey, Variants};
 use crate::repository::{FoodRepository, RepositoryError};
 use crate::store::{ImageScaler, ImageStore, ScaleError, VariantStore};
 
-/// Longer than any request lives: a picture that no food shows by then never will be shown.
+/// Longer than any request lives: a picture that no food shows by then never will be.
 const GRACE: Duration = Duration::from_mins(2);
 
 /// What became of a picture.
@@ -53,14 +54,15 @@ pub async fn process_image(
     key: &ImageKey,
     saved_at: Timestamp,
 ) -> Result<Processed, ProcessImageError> {
-    if let Some(food) = foods.find_latest(key.food()).await? {
-        if food.image != *key {
+    let may_be_shown_yet = saved_at.plus(GRACE) > clock.now();
+    let food = foods.find_latest(key.food()).await?;
+    match food.filter(|food| food.image == *key) {
+        Some(food) if !food.variants.is_empty() => return Ok(Processed::MadeBefore),
+        None if !may_be_shown_yet => {
             images.delete(key).await?;
             return Ok(Processed::NotShown);
         }
-        if !food.variants.is_empty() {
-            return Ok(Processed::MadeBefore);
-        }
+        Some(_) | None => {}
     }
     let Some(picture) = images.find_image(key).await? else {
         // What an attempt before has made of it.
@@ -82,13 +84,11 @@ pub async fn process_image(
     if foods.set_variants(key, &variants).await? {
         return Ok(Processed::Made(variants));
     }
-    let shown = foods.find_latest(key.food()).await?;
-    let is_replaced = shown.is_some_and(|food| food.image != *key);
-    if is_replaced || saved_at.plus(GRACE) < clock.now() {
-        images.delete(key).await?;
-        return Ok(Processed::NotShown);
+    if may_be_shown_yet {
+        return Err(ProcessImageError::NotShownYet);
     }
-    Err(ProcessImageError::NotShownYet)
+    images.delete(key).await?;
+    Ok(Processed::NotShown)
 }
 
 #[cfg(test)]
@@ -217,27 +217,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_picture_that_another_food_is_about_to_show_stays() {
+        let stores = Stores::default();
+        let food = stores.food().await;
+        stores.foods.create(&food).await.unwrap();
+        let key = ImageKey::new(food.id, sample::image().kind(), stores.clock.now());
+        stores.images.put(&key, &sample::image()).await.unwrap();
+        let early = stores.process(&key).await;
+        assert!(matches!(early, Err(ProcessImageError::NotShownYet)));
+        assert!(stores.images.get(&key).is_some());
+        let repainted = Food {
+            image: key.clone(),
+            version: 2,
+            ..food.clone()
+        };
+        stores.foods.update(&food, &repainted).await.unwrap();
+        let made = stores.process(&key).await.unwrap();
+        assert_eq!(made, Processed::Made(both()));
+    }
+
+    #[tokio::test]
     async fn of_a_picture_that_was_replaced_nothing_is_left() {
         let stores = Stores::default();
         let food = stores.food().await;
         stores.foods.create(&food).await.unwrap();
-        let repainted = stores.food().await.image;
         let repainted = Food {
-            image: ImageKey::parse(
-                &repainted
-                    .as_str()
-                    .replace(&repainted.food().to_string(), &food.id.to_string()),
-            )
-            .unwrap(),
+            image: ImageKey::new(food.id, sample::image().kind(), stores.clock.now()),
             version: 2,
             ..food.clone()
         };
-        // Before it is begun, and after the food was read.
-        let asked = std::cell::Cell::new(0);
+        stores.clock.advance(GRACE + Duration::from_secs(1));
+        // After the food was read, and before it is begun.
         let meddled = Meddled {
             foods: &stores.foods,
             meddle: async |step| {
-                asked.set(asked.get() + 1);
                 if step == Step::Save {
                     stores.foods.update(&food, &repainted).await.unwrap();
                 }
@@ -246,7 +259,6 @@ mod tests {
         };
         let replaced = stores.process_on(&meddled, &food.image).await.unwrap();
         assert_eq!(replaced, Processed::NotShown);
-        assert_eq!(asked.get(), 3);
         let before = stores.process(&food.image).await.unwrap();
         assert_eq!(before, Processed::NotShown);
         for key in food.image.variants() {
