@@ -39,7 +39,9 @@ MEASURED = ["floor", "by_hand"]
 # What a layer's manifest may not name, by the beginning of the crate's name.
 LAYERS = {
     "domain": ["aws", "lambda", "http", "hyper", "serde", "redis", "tokio", "tracing", "infrastructure", "functions"],
-    "infrastructure": ["lambda", "functions", "local", "serde_json"],
+    "pictures": ["domain", "infrastructure", "functions", "tokio", "libwebp"],
+    "variants": ["domain", "infrastructure", "functions", "tokio"],
+    "infrastructure": ["lambda", "functions", "local"], # JSON it has: the policy of an upload is some
     "functions": ["aws-sdk", "redis", "local", "engines", "argon2", "bcrypt", "jsonwebtoken"],
 }
 

@@ -1,6 +1,6 @@
 //! The scheduled function that removes pictures without a food.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -77,13 +77,22 @@ async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_
         api.put_object(&orphan()).await;
     }
     let is_over = AtomicBool::new(false);
-    let until = Instant::now() + Duration::from_secs(6);
+    let (until, patience) = (
+        Instant::now() + Duration::from_secs(6),
+        Instant::now() + Duration::from_secs(40),
+    );
+    let removed = AtomicU64::new(0);
+    // As long as it takes the sweeps to find all that was there before.
+    let goes_on = || {
+        let (now, removed) = (Instant::now(), removed.load(Ordering::SeqCst));
+        now < until || (removed < 20 && now < patience)
+    };
     let traffic = async {
         join_all((0..6).map(|client| {
-            let (api, ada) = (&api, &ada);
+            let (api, ada, goes_on) = (&api, &ada, &goes_on);
             async move {
                 let mut nth = 0;
-                while Instant::now() < until {
+                while goes_on() {
                     nth += 1;
                     let food = api.share(ada, &format!("{client} {nth}")).await;
                     let path = format!("/food/{}", text(&food["id"]));
@@ -106,16 +115,14 @@ async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_
         is_over.store(true, Ordering::SeqCst);
     };
     let sweeps = async {
-        let mut removed = 0;
         while !is_over.load(Ordering::SeqCst) {
             let swept = api.sweep("2").await;
             assert_eq!(swept["failed"], 0, "{swept}");
-            removed += swept["removed"].as_u64().unwrap();
+            removed.fetch_add(swept["removed"].as_u64().unwrap(), Ordering::SeqCst);
         }
-        removed
     };
-    let ((), removed) = join(traffic, sweeps).await;
-    assert!(removed >= 20, "{removed}");
+    join(traffic, sweeps).await;
+    assert!(removed.load(Ordering::SeqCst) >= 20, "{removed:?}");
     // Then what is left is what is shown.
     let patience = Instant::now() + Duration::from_secs(20);
     loop {

@@ -8,13 +8,13 @@ mod values;
 
 pub use api::{event, request};
 pub use form::form;
-pub use values::{cursor, email, html, image, jwt};
+pub use values::{cursor, email, html, image, jwt, variants};
 
 /// Looks at one input.
 pub type Target = fn(&[u8]);
 
 /// Every target: its name, which is that of its program and of its corpus.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("cursor", cursor),
     ("email", email),
     ("event", event),
@@ -23,4 +23,5 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("image", image),
     ("jwt", jwt),
     ("request", request),
+    ("variants", variants),
 ];

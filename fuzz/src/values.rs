@@ -74,6 +74,31 @@ pub fn image(input: &[u8]) {
     assert!(input.is_empty() || Image::parse(input.to_vec().into(), input.len() - 1).is_err());
 }
 
+/// The variants of any picture are pictures, and none is larger than it.
+pub fn variants(input: &[u8]) {
+    // Large ones take their time, and go the same ways.
+    const MAX_PIXELS: u64 = 250_000;
+    let Ok(picture) = pictures::clean(input.to_vec().into()) else {
+        // What nobody has looked at does no harm either, but for the time that it takes.
+        if input.len() < 512 {
+            let _ = variants::variants(input.to_vec().into());
+        }
+        return;
+    };
+    if u64::from(picture.width) * u64::from(picture.height) > MAX_PIXELS {
+        return;
+    }
+    let Ok(made) = variants::variants(picture.bytes) else {
+        return;
+    };
+    assert!(!made.is_empty());
+    for variant in made {
+        assert!(variant.width <= picture.width && variant.height <= picture.height.max(1));
+        let again = pictures::clean(variant.bytes.into()).expect("a picture");
+        assert_eq!((again.width, again.height), (variant.width, variant.height));
+    }
+}
+
 /// Only what a list has given out is its cursor.
 pub fn cursor(input: &[u8]) {
     let Ok(query) = str::from_utf8(input) else {

@@ -5,7 +5,7 @@ use domain::clock::{Clock as _, SystemClock};
 use domain::id::{FoodId, UserId};
 use domain::idempotency::Operation;
 use domain::image::{GivenImage, UploadKey};
-use domain::repository::UserRepository as _;
+use domain::repository::{FoodRepository as _, UserRepository as _};
 use domain::store::UploadStore as _;
 use domain::user::PublicUser;
 use futures_util::future::try_join;
@@ -62,7 +62,11 @@ impl Handler for CreateFood {
         let id = FoodId::new(self.clock.now());
         let create = |id| async move {
             let (foods, images) = (&self.foods, &self.images);
-            let food = create_food(foods, images, &self.clock, user, creator, id, new?).await?;
+            let food = match new {
+                Ok(new) => create_food(foods, images, &self.clock, user, creator, id, new).await?,
+                // An attempt before has made it, and used up the upload.
+                Err(invalid) => foods.find_latest(id).await?.ok_or(invalid)?,
+            };
             let answer = response::created(&FoodBody::new(&food, &self.urls));
             Ok(answer.tagged(etag(&food)))
         };
