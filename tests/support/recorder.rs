@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::faults::{Failure, Fault, Faults};
 
@@ -94,6 +95,8 @@ fn answer(status: u16, body: &'static str) -> Response<Full<Bytes>> {
 pub(crate) struct Recorder {
     pub(crate) url: String,
     record: Arc<Record>,
+    /// Ends with this, and all connections with it.
+    _serving: JoinSet<()>,
 }
 
 #[derive(Default)]
@@ -122,10 +125,12 @@ impl Recorder {
             http: Client::builder(TokioExecutor::new()).build_http(),
             record: Arc::clone(&record),
         });
-        tokio::spawn(serve(listener, proxy));
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, proxy));
         Self {
             url: format!("http://{address}"),
             record,
+            _serving: serving,
         }
     }
 
@@ -168,13 +173,14 @@ impl Recorder {
 }
 
 async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
+    let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         proxy.record.connections.fetch_add(1, Ordering::SeqCst);
         let proxy = Arc::clone(&proxy);
         let service = service_fn(move |request| Arc::clone(&proxy).pass(request));
         let connection = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(connection);
+        connections.spawn(connection);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use super::faults::{Failure, Faults};
 
@@ -19,6 +20,8 @@ pub(crate) struct RedisProxy {
     /// As a function is told it.
     pub(crate) url: String,
     record: Arc<Record>,
+    /// Ends with this, and all connections with it.
+    _serving: JoinSet<()>,
 }
 
 #[derive(Default)]
@@ -48,10 +51,12 @@ impl RedisProxy {
         let (credentials, place) = url.split_once('@').expect("a password");
         let (engine, database) = place.split_once('/').unwrap_or((place, ""));
         let record = Arc::<Record>::default();
-        tokio::spawn(serve(listener, engine.to_owned(), Arc::clone(&record)));
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, engine.to_owned(), Arc::clone(&record)));
         Self {
             url: format!("{credentials}@{address}/{database}"),
             record,
+            _serving: serving,
         }
     }
 
@@ -66,12 +71,13 @@ impl RedisProxy {
 }
 
 async fn serve(listener: TcpListener, engine: String, record: Arc<Record>) {
+    let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let engine = TcpStream::connect(&engine)
             .await
             .expect("the engine listens");
         // Where either hangs up, it is over.
-        tokio::spawn(pass(
+        connections.spawn(pass(
             Reader::new(client),
             Reader::new(engine),
             Arc::clone(&record),

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
 
 /// A function that is slower than this to answer, or to fail, hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,6 +28,8 @@ pub(crate) struct Function {
     events: mpsc::UnboundedSender<String>,
     answers: mpsc::UnboundedReceiver<Answered>,
     longest: Duration,
+    /// Ends with this, and all connections with it.
+    _serving: JoinSet<()>,
 }
 
 /// What the function said of an event, and how long that took.
@@ -66,7 +69,8 @@ impl Function {
             time,
             began: Mutex::new(Instant::now()),
         });
-        tokio::spawn(serve(listener, api));
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, api));
         let process = Command::new(binary)
             .env_clear()
             .envs(settings.iter().cloned())
@@ -84,6 +88,7 @@ impl Function {
             events,
             answers,
             longest: Duration::ZERO,
+            _serving: serving,
         }
     }
 
@@ -151,6 +156,7 @@ impl Function {
 }
 
 async fn serve(listener: TcpListener, api: Arc<RuntimeApi>) {
+    let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let api = Arc::clone(&api);
         let service = service_fn(move |request| {
@@ -159,7 +165,7 @@ async fn serve(listener: TcpListener, api: Arc<RuntimeApi>) {
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(connection);
+        connections.spawn(connection);
     }
 }
 

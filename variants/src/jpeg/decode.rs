@@ -339,8 +339,12 @@ impl Rows {
                         is_ycck,
                         is_inverted,
                     } => {
-                        // With YCCK the first three are inks already when they are RGB.
-                        let inks = if is_ycck { rgb(first) } else { first };
+                        // Of YCCK the first three are the complement of what CMYK has.
+                        let inks = if is_ycck {
+                            rgb(first).map(|colour| 255 - colour)
+                        } else {
+                            first
+                        };
                         let light = |ink: u8| u16::from(if is_inverted { ink } else { 255 - ink });
                         let black = light(sample(3, x));
                         inks.map(|ink| {

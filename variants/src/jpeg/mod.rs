@@ -22,7 +22,6 @@ const APP14: u8 = 0xEE;
 
 /// Baseline, extended sequential and progressive frames, all with Huffman coding.
 const SOF0: u8 = 0xC0;
-const SOF1: u8 = 0xC1;
 const SOF2: u8 = 0xC2;
 
 const ICC: &[u8] = b"ICC_PROFILE\0";
