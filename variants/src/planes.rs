@@ -146,11 +146,7 @@ fn squeeze(plane: &mut [u8], map: impl Fn(i32) -> i32) {
 
 #[inline]
 fn to_u8(value: i32) -> u8 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped"
-    )]
+    #[expect(clippy::cast_sign_loss, reason = "clamped")]
     {
         value.clamp(0, 255) as u8
     }
@@ -316,8 +312,8 @@ impl Canvas {
 /// JFIF's colours, which are BT.601's with all values used.
 #[inline]
 fn ycbcr(rgb: [u8; 3]) -> [u8; 3] {
-    let [r, g, b] = rgb.map(i32::from);
     const HALF: i32 = 1 << 15;
+    let [r, g, b] = rgb.map(i32::from);
     [
         to_u8((19_595 * r + 38_470 * g + 7_471 * b + HALF) >> 16),
         to_u8((-11_059 * r - 21_709 * g + 32_768 * b + (128 << 16) + HALF) >> 16),

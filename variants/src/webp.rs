@@ -48,8 +48,8 @@ fn with_profile(file: &[u8], size: Size, icc: &[u8]) -> Option<Vec<u8>> {
         flags |= chunks.get(8)?;
         chunks = chunks.get(18..)?;
     }
-    let side = |side: u32| (side - 1).to_le_bytes();
-    let ([w0, w1, w2, _], [h0, h1, h2, _]) = (side(size.width), side(size.height));
+    let less_one = |pixels: u32| (pixels - 1).to_le_bytes();
+    let ([w0, w1, w2, _], [h0, h1, h2, _]) = (less_one(size.width), less_one(size.height));
     let padding = icc.len() % 2;
     let length = 4 + 18 + 8 + icc.len() + padding + chunks.len();
     let mut out = Vec::with_capacity(length + 8);

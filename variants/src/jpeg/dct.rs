@@ -1,6 +1,6 @@
 //! Cosine transforms of eight by eight samples, after Arai, Agui and Nakajima, in single precision: exact to less than a rounding, and as quick as what is not.
 
-use std::f32::consts::PI;
+use std::f32::consts::{PI, SQRT_2};
 
 use super::ZIGZAG;
 
@@ -168,7 +168,7 @@ fn inverse_pass(block: &mut Block) {
     for nth in 0..8 {
         let (even0, even1) = (r0[nth] + r4[nth], r0[nth] - r4[nth]);
         let even3 = r2[nth] + r6[nth];
-        let even2 = (r2[nth] - r6[nth]) * 1.414_213_5 - even3;
+        let even2 = (r2[nth] - r6[nth]) * SQRT_2 - even3;
         let (a0, a3) = (even0 + even3, even0 - even3);
         let (a1, a2) = (even1 + even2, even1 - even2);
 
@@ -177,7 +177,7 @@ fn inverse_pass(block: &mut Block) {
         let b7 = z11 + z13;
         let z5 = (z10 + z12) * 1.847_759;
         let b6 = z5 - z10 * 2.613_126 - b7;
-        let b5 = (z11 - z13) * 1.414_213_5 - b6;
+        let b5 = (z11 - z13) * SQRT_2 - b6;
         let b4 = z5 - z12 * 1.082_392_2 - b5;
 
         (r0[nth], r7[nth]) = (a0 + b7, a0 - b7);
@@ -252,6 +252,7 @@ impl Forward {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "numbers below 16")]
 mod tests {
     use super::*;
 

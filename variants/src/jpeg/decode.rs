@@ -34,7 +34,8 @@ pub(crate) fn decode(file: Bytes) -> Result<Decoded, Error> {
             DQT => quantisation_tables(body, &mut tables.quantisation)?,
             DHT => tables.add_codes(body)?,
             DRI => {
-                tables.restart_interval = body.first_chunk().map_or(0, |x| u16::from_be_bytes(*x))
+                let interval = body.first_chunk();
+                tables.restart_interval = interval.map_or(0, |x| u16::from_be_bytes(*x));
             }
             SOS => {
                 scans += 1;
@@ -178,6 +179,7 @@ struct Part {
 }
 
 /// The picture, which gets rows of MCUs.
+#[expect(clippy::struct_field_names, reason = "MCUs have rows and columns")]
 struct Rows {
     size: Size,
     colours: Colours,
@@ -213,32 +215,32 @@ impl Rows {
             );
             // What will be halved anyway is never made in full.
             let wanted = if nth == 0 { ratio } else { 2.0 * ratio };
-            let side = if colours == Colours::Ycbcr {
-                let can_be = |side: &usize| {
-                    let factor = f64::from(u8::try_from(8 / side).unwrap_or(1));
+            let reduction = if colours == Colours::Ycbcr {
+                let can_be = |reduction: &usize| {
+                    let factor = f64::from(u8::try_from(8 / reduction).unwrap_or(1));
                     pitch.0.max(pitch.1) * factor <= wanted
                 };
                 [1, 2, 4].into_iter().find(can_be).unwrap_or(8)
             } else {
                 8
             };
-            let reduced = |samples: usize| (samples * side).div_ceil(8);
+            let reduced = |samples: usize| (samples * reduction).div_ceil(8);
             let (across, down) = (
                 usize::from(component.horizontal),
                 usize::from(component.vertical),
             );
-            let stride = columns * across * side;
+            let stride = columns * across * reduction;
             let part = Part {
                 horizontal: across,
                 vertical: down,
                 inverse: None,
-                side,
-                strip: vec![0; stride * down * side],
+                side: reduction,
+                strip: vec![0; stride * down * reduction],
                 stride,
                 width: reduced(of(full_width, component.horizontal, horizontal)),
                 height: reduced(of(full_height, component.vertical, vertical)),
             };
-            let factor = f64::from(u8::try_from(8 / side).unwrap_or(1));
+            let factor = f64::from(u8::try_from(8 / reduction).unwrap_or(1));
             let grid = Grid {
                 width: part.width,
                 height: part.height,

@@ -268,10 +268,7 @@ impl<'a> Bits<'a> {
 
     #[inline]
     fn beginning(&self) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "it has ten bits")]
-        {
-            (self.buffer >> (64 - LOOKUP_BITS)) as usize
-        }
+        (self.buffer >> (64 - LOOKUP_BITS)) as usize // ten bits
     }
 
     /// The next symbol; after it there are 16 more bits for [`Bits::number`].
@@ -311,8 +308,7 @@ impl<'a> Bits<'a> {
 
     #[cold]
     fn longer_symbol(&mut self, decoder: &Decoder) -> Result<u8, Error> {
-        #[expect(clippy::cast_possible_truncation, reason = "it has sixteen bits")]
-        let beginning = (self.buffer >> 48) as u32;
+        let beginning = (self.buffer >> 48) as u32; // sixteen bits
         for (length, &(end, offset)) in (0..).zip(&decoder.longer).skip(LOOKUP_BITS as usize + 1) {
             if beginning < end {
                 let code = i32::try_from(beginning >> (16 - length)).unwrap_or_default();

@@ -81,9 +81,9 @@ fn position_of_ff(bytes: &[u8]) -> Option<usize> {
     let whole = chunks
         .iter()
         .take_while(|chunk| {
-            !chunk
-                .iter()
-                .fold(false, |found, &byte| found | (byte == 0xFF))
+            // Looking at all of them is quicker than stopping at the first.
+            let found = chunk.iter().map(|&byte| u8::from(byte == 0xFF));
+            found.fold(0, |all, found| all | found) == 0
         })
         .count()
         * 16;
@@ -111,11 +111,11 @@ impl Frame {
     fn parse(marker: u8, body: &[u8]) -> Result<Self, Error> {
         let ([precision, height0, height1, width0, width1, count], rest) =
             body.split_first_chunk().ok_or(Error::NotAPicture)?;
-        let side = |high: u8, low: u8| u32::from(u16::from_be_bytes([high, low]));
+        let pixels = |high: u8, low: u8| u32::from(u16::from_be_bytes([high, low]));
         // A height of 0 would be said after the first scan; browsers do not wait for it.
         let size = Size {
-            width: side(*width0, *width1),
-            height: side(*height0, *height1),
+            width: pixels(*width0, *width1),
+            height: pixels(*height0, *height1),
         };
         crate::check_size(size)?;
         let (parts, left) = rest.as_chunks::<3>();
