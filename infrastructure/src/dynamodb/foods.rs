@@ -352,10 +352,8 @@ impl FoodRepository for DynamoDbFoods {
         }
         let (change, values) = (change(current, changed), change_values(current, changed));
         let id = current.id;
-        match self.update_item(id, &change, UNCHANGED, &values).await? {
-            true => Ok(()),
-            false => Err(UpdateFoodError::Changed),
-        }
+        let is_done = self.update_item(id, &change, UNCHANGED, &values).await?;
+        is_done.then_some(()).ok_or(UpdateFoodError::Changed)
     }
 
     async fn set_variants(
