@@ -81,7 +81,7 @@ impl Stored {
 
     fn shown_variants(&self) -> BTreeSet<String> {
         let foods = starting(&self.foods, "FOOD#");
-        let variants = foods.flat_map(|(_, food)| {
+        let variants = foods.filter_map(|(_, food)| {
             let sizes = food.get("variants").map(|_| text(food, "variants"));
             sizes.map(|sizes| variants(text(food, "image_key"), sizes))
         });

@@ -38,8 +38,6 @@ fn variant(made: variants::Variant) -> Variant {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn variants_have_the_widths_that_the_domain_knows() {
         assert_eq!(variants::WIDTHS, domain::image::WIDTHS);

@@ -1,5 +1,7 @@
 //! Uploads straight into the bucket: what the engine takes of what we sign, and an independent client.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;

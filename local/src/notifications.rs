@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 const PAUSES: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(10),
-    Duration::from_secs(60),
-    Duration::from_secs(120),
+    Duration::from_mins(1),
+    Duration::from_mins(2),
 ];
 
 /// Pictures that were saved before this process began, and that no variants were made of: what it is told is in

@@ -238,7 +238,7 @@ fn a_jpeg_whose_data_ends_early_is_refused() {
         .windows(2)
         .position(|pair| pair == [0xFF, 0xDA])
         .unwrap();
-    let mut cut = whole[..(scan + whole.len()) / 2].to_vec();
+    let mut cut = whole[..usize::midpoint(scan, whole.len())].to_vec();
     cut.extend([0xFF, 0xD9]);
     assert_eq!(variants(cut.into()), Err(Error::NotAPicture));
 }

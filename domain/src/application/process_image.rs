@@ -167,8 +167,8 @@ mod tests {
             variants: both(),
             ..food.clone()
         };
-        let stored = stores.foods.find_latest(food.id).await.unwrap();
-        assert_eq!(stored, Some(expected));
+        let food_now = stores.foods.find_latest(food.id).await.unwrap();
+        assert_eq!(food_now, Some(expected));
         assert_eq!(stores.images.count(), 5);
         for name in ["320.jpg", "320.webp", "640.jpg", "640.webp"] {
             let (_, picture) = food.image.as_str().split_once('/').unwrap();
@@ -265,8 +265,8 @@ mod tests {
             assert_eq!(stores.images.object(key.as_str()), None);
         }
         assert_eq!(stores.images.get(&food.image), None);
-        let stored = stores.foods.find_latest(food.id).await.unwrap();
-        assert_eq!(stored, Some(repainted));
+        let food_now = stores.foods.find_latest(food.id).await.unwrap();
+        assert_eq!(food_now, Some(repainted));
     }
 
     #[tokio::test]
@@ -280,8 +280,8 @@ mod tests {
         let expected = Processed::NotScalable(ScaleError::Unreadable);
         assert_eq!(processed.await.unwrap(), expected);
         assert!(stores.images.get(&food.image).is_some());
-        let stored = stores.foods.find_latest(food.id).await.unwrap();
-        assert_eq!(stored, Some(food));
+        let food_now = stores.foods.find_latest(food.id).await.unwrap();
+        assert_eq!(food_now, Some(food));
     }
 
     #[tokio::test]

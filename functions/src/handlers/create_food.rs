@@ -51,7 +51,8 @@ impl Handler for CreateFood {
 
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
-        let read = self.read(&mut request, caller.user);
+        // Boxed: with an upload it is a large future.
+        let read = Box::pin(self.read(&mut request, caller.user));
         let (user, asked) = self.auth.user_while(caller, read).await?;
         let Asked {
             new,
