@@ -32,6 +32,8 @@ const TOKEN_EXPIRED: &str = "Token is expired";
 /// And on this one.
 const TOKEN_MALFORMED: &str = "token contains an invalid number of segments";
 
+const NO_SUCH_UPLOAD: &str = "there is no such upload of yours that no food was given yet";
+
 type Sentence = Cow<'static, str>;
 
 /// An answer that says what went wrong, and what the log should know about it.
@@ -101,6 +103,15 @@ impl ApiError {
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
             "this idempotency key was used for another request",
+        )
+    }
+
+    /// The same whether it is somebody else's, was given to a food before, or was at this moment.
+    fn no_such_upload() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_file",
+            NO_SUCH_UPLOAD,
         )
     }
 
@@ -478,8 +489,6 @@ impl From<InvalidFood> for ApiError {
     }
 }
 
-const NO_SUCH_UPLOAD: &str = "there is no such upload of yours that no food was given yet";
-
 fn too_large(max_bytes: usize) -> Sentence {
     format!("please upload an image of at most {max_bytes} bytes").into()
 }
@@ -513,11 +522,7 @@ impl From<InvalidUpload> for ApiError {
 impl From<CreateFoodError> for ApiError {
     fn from(error: CreateFoodError) -> Self {
         match error {
-            CreateFoodError::UploadTaken => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid_file",
-                NO_SUCH_UPLOAD,
-            ),
+            CreateFoodError::UploadTaken => Self::no_such_upload(),
             CreateFoodError::TitleTaken => Self::new(
                 StatusCode::CONFLICT,
                 "unique_title",
@@ -546,11 +551,7 @@ impl From<UpdateFoodError> for ApiError {
             UpdateFoodError::TitleTaken => {
                 Self::new(StatusCode::CONFLICT, "unique_title", "title already taken")
             }
-            UpdateFoodError::UploadTaken => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid_file",
-                NO_SUCH_UPLOAD,
-            ),
+            UpdateFoodError::UploadTaken => Self::no_such_upload(),
             UpdateFoodError::Stale => Self::precondition_failed(),
             UpdateFoodError::Conflict => Self::new(
                 StatusCode::CONFLICT,
