@@ -4,8 +4,8 @@
 use crate::event::{Handler, answer};
 use crate::handlers::{
     ChangePassword, CreateFood, CreateImageUpload, CreateUser, DeleteFood, DeleteUser, EndSession,
-    EndSessions, GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, ProcessImage,
-    Refresh, SweepImages, UpdateFood,
+    EndSessions, GetDocs, GetFood, GetOpenapi, GetUser, ListFood, ListSessions, ListUsers, Login,
+    Logout, ProcessImage, Refresh, SweepImages, UpdateFood,
 };
 use crate::notified::{Notified as _, ObjectCreated};
 use crate::scheduled::Scheduled as _;
@@ -31,6 +31,8 @@ pub struct Api {
     get_food: GetFood,
     update_food: UpdateFood,
     delete_food: DeleteFood,
+    get_openapi: GetOpenapi,
+    get_docs: GetDocs,
     process_image: ProcessImage,
     sweep_images: SweepImages,
 }
@@ -57,6 +59,8 @@ impl Api {
             get_food: GetFood::new(setup)?,
             update_food: UpdateFood::new(setup)?,
             delete_food: DeleteFood::new(setup)?,
+            get_openapi: GetOpenapi::new(setup)?,
+            get_docs: GetDocs::new(setup)?,
             process_image: ProcessImage::new(setup)?,
             sweep_images: SweepImages::new(setup)?,
         })
@@ -83,6 +87,8 @@ impl Api {
             "get_food" => answer(&self.get_food, event).await,
             "update_food" => answer(&self.update_food, event).await,
             "delete_food" => answer(&self.delete_food, event).await,
+            "get_openapi" => answer(&self.get_openapi, event).await,
+            "get_docs" => answer(&self.get_docs, event).await,
             _ => return None,
         };
         Some(serde_json::to_string(&response).expect("our headers are text"))

@@ -97,6 +97,11 @@ impl ApiError {
         }
     }
 
+    /// A cursor that this list has not given out.
+    pub(crate) fn foreign_cursor() -> Self {
+        Self::invalid_request("the cursor should be one from a Link of this list")
+    }
+
     /// The `Idempotency-Key` belongs to another request.
     pub(crate) fn idempotency_key_reused() -> Self {
         Self::new(
@@ -127,7 +132,7 @@ impl ApiError {
         )
     }
 
-    fn precondition_failed() -> Self {
+    pub(crate) fn precondition_failed() -> Self {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",

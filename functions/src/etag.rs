@@ -12,6 +12,9 @@ use crate::error::ApiError;
 /// and are no edit that another one could meet.
 const WITH_VARIANTS: char = 'v';
 
+/// What is wrong with an `If-Match` that cannot be read.
+pub(crate) const INVALID_IF_MATCH: &str = "If-Match should be * or a list of entity tags";
+
 /// The tag of a food as it is shown.
 pub(crate) fn etag(food: &Food) -> HeaderValue {
     HeaderValue::try_from(format!("\"{}\"", opaque(food))).expect("digits in quotes")
@@ -38,9 +41,7 @@ pub(crate) fn if_match(request: &Request) -> Result<Expected, ApiError> {
                 .filter_map(|tag| version(tag.opaque))
                 .collect(),
         )),
-        None => Err(ApiError::invalid_request(
-            "If-Match should be * or a list of entity tags",
-        )),
+        None => Err(ApiError::invalid_request(INVALID_IF_MATCH)),
     }
 }
 

@@ -66,7 +66,7 @@ impl From<Reply> for Answer {
             status_code: reply.status.as_u16(),
             headers: reply.headers,
             body: reply.body,
-            is_base64_encoded: false,
+            is_base64_encoded: reply.is_base64,
         }
     }
 }

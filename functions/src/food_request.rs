@@ -28,10 +28,32 @@ pub(crate) enum RequestImage {
     Upload(String),
 }
 
+/// Text, and a picture of up to about 4.4 MB.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::ToSchema)]
+#[schema(as = FoodForm)]
+#[expect(dead_code, reason = "a form is no struct")]
+pub(crate) struct Form {
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
+    title: String,
+    /// HTML.
+    #[schema(min_length = 1, max_length = 20_000, pattern = r"\S")]
+    description: String,
+    /// The picture; when changing a food, without one it stays.
+    #[schema(format = Binary, nullable = false)]
+    food_image: Option<String>,
+}
+
 #[derive(Deserialize)]
-struct Body {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FoodFields))]
+pub(crate) struct Body {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     title: Option<String>,
+    /// HTML.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 20_000, pattern = r"\S"))]
     description: Option<String>,
+    /// Of `POST /food/images`; when changing a food, without one the picture stays.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid", nullable = false))]
     image_id: Option<String>,
 }
 

@@ -20,6 +20,9 @@ pub mod handlers;
 /// Functions that are told what was put into the bucket of pictures.
 pub mod notified;
 mod once;
+/// The description of the API.
+#[cfg(feature = "openapi")]
+pub mod openapi;
 /// Paging: what is asked for, and where the next part is.
 pub mod page;
 mod request;

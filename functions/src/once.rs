@@ -124,6 +124,7 @@ fn read(answer: &str) -> Result<Reply, RepositoryError> {
         status: StatusCode::from_u16(kept.status).map_err(|_| corrupt())?,
         headers: headers.collect::<Result<_, RepositoryError>>()?,
         body: kept.body,
+        is_base64: false,
     })
 }
 

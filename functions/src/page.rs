@@ -72,9 +72,7 @@ pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError>
     };
     let after = match request::query(request, "cursor") {
         None => None,
-        Some(raw) => Some(Id::read(&raw).ok_or_else(|| {
-            ApiError::invalid_request("the cursor should be one from a Link of this list")
-        })?),
+        Some(raw) => Some(Id::read(&raw).ok_or_else(ApiError::foreign_cursor)?),
     };
     Ok(PageRequest { after, size })
 }

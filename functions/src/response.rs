@@ -10,6 +10,8 @@ pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// Whether the body is base64, as bytes that are no text have to be.
+    pub(crate) is_base64: bool,
 }
 
 impl Reply {
@@ -21,6 +23,7 @@ impl Reply {
             status,
             headers,
             body,
+            is_base64: false,
         }
     }
 
@@ -53,12 +56,29 @@ pub(crate) fn created(body: &impl Serialize) -> Reply {
     reply(StatusCode::CREATED, body)
 }
 
+/// 200 with a document that changes with a deployment only.
+pub(crate) fn document(content_type: HeaderValue, body: String) -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=300"),
+    );
+    Reply {
+        status: StatusCode::OK,
+        headers,
+        body,
+        is_base64: false,
+    }
+}
+
 /// An answer without a body.
 fn empty(status: StatusCode) -> Reply {
     Reply {
         status,
         headers: HeaderMap::new(),
         body: String::new(),
+        is_base64: false,
     }
 }
 

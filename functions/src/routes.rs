@@ -28,7 +28,7 @@ const fn route(
 }
 
 /// Every route.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 19] = [
     route("create_user", "POST", "/users", false),
     route("list_users", "GET", "/users", false),
     route("get_user", "GET", "/users/{user_id}", false),
@@ -46,6 +46,8 @@ pub const ROUTES: [Route; 17] = [
     route("get_food", "GET", "/food/{food_id}", false),
     route("update_food", "PUT", "/food/{food_id}", true),
     route("delete_food", "DELETE", "/food/{food_id}", true),
+    route("get_openapi", "GET", "/openapi.json", false),
+    route("get_docs", "GET", "/docs", false),
 ];
 
 /// Functions without a route: one that is told of every picture that is saved, and one that the clock calls.

@@ -33,6 +33,17 @@ impl ImageUrls {
     }
 }
 
+impl ImageUrls {
+    /// Where pictures come from, as policies of browsers name it (RFC 6454, section 6.1).
+    pub(crate) fn origin(&self) -> String {
+        let end = self.0.find("://").and_then(|at| {
+            let authority = at + 3;
+            self.0[authority..].find('/').map(|at| authority + at)
+        });
+        self.0[..end.unwrap_or(self.0.len())].to_owned()
+    }
+}
+
 /// Makes the adapters that a function asks for, and reads no other settings.
 #[derive(Clone)]
 pub struct Setup {

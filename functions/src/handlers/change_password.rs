@@ -59,7 +59,41 @@ impl Handler for ChangePassword {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PasswordChange))]
 struct Body {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, min_length = 1, max_length = 128))]
     old_password: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, min_length = 8, max_length = 128))]
     new_password: Option<String>,
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for ChangePassword {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::application::{
+            ChangePasswordError, InvalidPasswordChange as Invalid,
+            InvalidPasswordChangeField as Field, ThrottleError,
+        };
+        use domain::password::InvalidPassword as Password;
+
+        let min_chars = 8;
+        let about = "Ends all other sessions. Sent again after a lost answer, it is 204 again. Wrong passwords are counted.";
+        Operation::new("Another password", about)
+            .json::<Body>(&serde_json::json!({
+                "old_password": "correct horse battery", "new_password": "battery staple correct",
+            }))
+            .answers_nothing(204, "It is changed.")
+            .fails([
+                Invalid(vec![Field::OldRequired, Field::NewRequired]).into(),
+                Invalid(vec![Field::InvalidNew(Password::TooShort { min_chars })]).into(),
+                Invalid(vec![Field::InvalidNew(Password::TooLong)]).into(),
+                Invalid(vec![Field::InvalidNew(Password::TooCommon)]).into(),
+                ChangePasswordError::IncorrectPassword.into(),
+                ThrottleError::TooMany {
+                    retry_after: std::time::Duration::from_secs(599),
+                }
+                .into(),
+            ])
+    }
 }

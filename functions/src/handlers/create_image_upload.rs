@@ -43,23 +43,34 @@ impl Handler for CreateImageUpload {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewImageUpload))]
 struct Body {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpeg|png|webp|gif|avif)$"))]
     content_type: Option<String>,
+    /// In bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, minimum = 1, maximum = 8_192_000))]
     size: Option<u64>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImageUpload))]
 struct UploadBody<'a> {
+    /// For `POST /food` or `PUT /food/{food_id}`.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     image_id: String,
     upload: FormBody<'a>,
     max_bytes: usize,
-    /// In seconds, as beside tokens.
+    /// In seconds.
     expires_in: u64,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = UploadForm))]
 struct FormBody<'a> {
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     url: &'a str,
+    /// To be sent before the file.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, String>))]
     #[serde(serialize_with = "in_order")]
     fields: &'a [(String, String)],
 }
@@ -82,6 +93,44 @@ impl<'a> UploadBody<'a> {
                 fields: &upload.signed.fields,
             },
             max_bytes,
+            expires_in: UPLOAD_LIFETIME.as_secs(),
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for CreateImageUpload {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::image::{InvalidUpload, InvalidUploadField as Field};
+
+        let about = "Post all `fields` to `url` as `multipart/form-data`, and then the picture as the last field, `file`: S3 answers 204 for \
+             exactly this type and size. Then give `image_id` to a food. What no food was given is gone after a day.";
+        Operation::new("Leave to upload a picture directly", about)
+            .json::<Body>(&serde_json::json!({"content_type": "image/jpeg", "size": 5_351_704}))
+            .answers::<UploadBody<'_>>(201, "A form that S3 takes for a while.")
+            .unkept(201)
+            .fails([
+                InvalidUpload(vec![Field::KindRequired, Field::SizeRequired]).into(),
+                InvalidUpload(vec![Field::UnknownKind]).into(),
+                InvalidUpload(vec![Field::TooLarge {
+                    max_bytes: 8_192_000,
+                }])
+                .into(),
+            ])
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Example for UploadBody<'_> {
+    fn example() -> Self {
+        Self {
+            image_id: "01990000-0000-7000-8000-000000001a6e".to_owned(),
+            upload: FormBody {
+                url: "https://pictures.s3.eu-central-1.amazonaws.com",
+                fields: &[],
+            },
+            max_bytes: 8_192_000,
             expires_in: UPLOAD_LIFETIME.as_secs(),
         }
     }

@@ -62,9 +62,63 @@ impl Handler for CreateUser {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewUser))]
 struct Body {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     first_name: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     last_name: Option<String>,
+    /// No two users share one, in any case. It is never shown.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "email", max_length = 254))]
     email: Option<String>,
+    /// None of those that very many people have.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, min_length = 8, max_length = 128))]
     password: Option<String>,
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for CreateUser {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::application::{
+            CreateUserError, InvalidUser, InvalidUserField as Field, ThrottleError,
+        };
+        use domain::password::InvalidPassword as Password;
+
+        let fields = [
+            Field::FirstNameRequired,
+            Field::LastNameRequired,
+            Field::EmailRequired,
+            Field::PasswordRequired,
+        ];
+        let min_chars = 8;
+        Operation::new("Sign up", "Attempts are counted, successes too.")
+            .once()
+            .json::<Body>(&serde_json::json!({
+                "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com",
+                "password": "correct horse battery",
+            }))
+            .answers::<UserBody<'_>>(201, "The user.")
+            .leads_to(
+                201,
+                "get_user",
+                &serde_json::json!({"user_id": "$response.body#/id"}),
+                None,
+            )
+            .fails([
+                InvalidUser(fields.to_vec()).into(),
+                InvalidUser(vec![Field::NameTooLong, Field::InvalidEmail]).into(),
+                InvalidUser(vec![Field::InvalidPassword(Password::TooShort {
+                    min_chars,
+                })])
+                .into(),
+                InvalidUser(vec![Field::InvalidPassword(Password::TooLong)]).into(),
+                InvalidUser(vec![Field::InvalidPassword(Password::TooCommon)]).into(),
+                CreateUserError::EmailTaken.into(),
+                ThrottleError::TooMany {
+                    retry_after: std::time::Duration::from_secs(599),
+                }
+                .into(),
+            ])
+    }
 }

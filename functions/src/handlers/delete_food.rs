@@ -42,3 +42,23 @@ impl Handler for DeleteFood {
         Ok(response::ok(&"food deleted"))
     }
 }
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for DeleteFood {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::application::DeleteFoodError;
+
+        Operation::new(
+            "Take a food back",
+            "For who shared it. Its title is free then.",
+        )
+        .id("food_id", "food", "01990000-0000-7000-8000-00000000f001")
+        .if_match()
+        .answers_sentence(200, "food deleted")
+        .fails([
+            DeleteFoodError::NotFound.into(),
+            DeleteFoodError::NotOwner.into(),
+        ])
+    }
+}

@@ -39,3 +39,13 @@ impl Handler for DeleteUser {
         Ok(response::no_content())
     }
 }
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for DeleteUser {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        let about = "With the foods, their pictures and all sessions. Whoever has very many foods may be answered 503 with `Retry-After`, \
+             and asks again until it is 204.";
+        Operation::new("Delete the account", about).answers_nothing(204, "It is gone.")
+    }
+}

@@ -31,3 +31,20 @@ impl Handler for EndSession {
         Ok(response::no_content())
     }
 }
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for EndSession {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::application::EndSessionError;
+
+        Operation::new("Sign out elsewhere", "Its tokens are refused at once.")
+            .id(
+                "session_id",
+                "session",
+                "01990000-0000-7000-8000-000000005e51",
+            )
+            .answers_nothing(204, "It is over.")
+            .fails([EndSessionError::NotFound.into()])
+    }
+}

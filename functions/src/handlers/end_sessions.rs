@@ -8,6 +8,8 @@ use crate::settings::SettingsError;
 use crate::setup::Setup;
 use crate::{ApiError, Handler, Reply, request, response};
 
+const INVALID_CURRENT: &str = "current should be true or false";
+
 /// See the file.
 pub struct EndSessions {
     auth: Auth,
@@ -26,11 +28,27 @@ impl Handler for EndSessions {
             None | Some("false") => Ended::Others,
             Some("true") => Ended::All,
             Some(_) => {
-                let sentence = "current should be true or false";
-                return Err(ApiError::invalid_request(sentence));
+                return Err(ApiError::invalid_request(INVALID_CURRENT));
             }
         };
         end_sessions(&self.auth.sessions, user, ended).await?;
         Ok(response::no_content())
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for EndSessions {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        let current = serde_json::json!({"type": "boolean", "default": false});
+        Operation::new("Sign out everywhere else", "")
+            .query(
+                "current",
+                "Whether this session ends as well.",
+                &current,
+                false,
+            )
+            .answers_nothing(204, "They are over.")
+            .fails([ApiError::invalid_request(INVALID_CURRENT)])
     }
 }

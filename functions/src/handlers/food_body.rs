@@ -8,10 +8,13 @@ use crate::setup::ImageUrls;
 
 /// One smaller one of a food's picture.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FoodImage))]
 struct VariantBody {
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     url: String,
     width: u32,
     height: u32,
+    #[cfg_attr(feature = "openapi", schema(pattern = "^image/(jpeg|webp)$"))]
     r#type: &'static str,
 }
 
@@ -33,16 +36,29 @@ fn variants(food: &Food, urls: &ImageUrls) -> Vec<VariantBody> {
 
 /// What everybody may see of a food.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Food))]
 pub(super) struct FoodBody<'a> {
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     id: String,
+    /// Who shared it.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     user_id: String,
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100))]
     title: &'a str,
+    /// HTML without scripts, event handlers and unknown elements.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20_000))]
     description: &'a str,
+    /// The picture, and once there are variants the JPEG of at most 1280 pixels. It always loads.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     food_image: String,
+    /// Variants of the picture, from small to large. They come moments after the food.
     images: Vec<VariantBody>,
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     created_at: String,
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     updated_at: String,
     /// Always null: deleting really deletes, and old clients expect the member.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     deleted_at: Option<String>,
 }
 
@@ -57,6 +73,34 @@ impl<'a> FoodBody<'a> {
             images: variants(food, urls),
             created_at: food.created_at.to_string(),
             updated_at: food.updated_at.to_string(),
+            deleted_at: None,
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Example for FoodBody<'_> {
+    fn example() -> Self {
+        let picture =
+            "01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-000000001a6e.jpg";
+        let variant = |kind: VariantKind, ending| VariantBody {
+            url: format!("https://pictures.example.com/variants/{picture}/320.{ending}"),
+            width: 320,
+            height: 240,
+            r#type: kind.media_type(),
+        };
+        Self {
+            id: "01990000-0000-7000-8000-00000000f001".to_owned(),
+            user_id: "01990000-0000-7000-8000-00000000ada0".to_owned(),
+            title: "Jollof rice",
+            description: "<p>Smoky</p>",
+            food_image: format!("https://pictures.example.com/foods/{picture}"),
+            images: vec![
+                variant(VariantKind::Jpeg, "jpg"),
+                variant(VariantKind::Webp, "webp"),
+            ],
+            created_at: "2026-11-22T18:53:26.123Z".to_owned(),
+            updated_at: "2026-11-22T18:53:26.123Z".to_owned(),
             deleted_at: None,
         }
     }

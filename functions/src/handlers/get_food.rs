@@ -43,7 +43,37 @@ impl Handler for GetFood {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FoodAndCreator))]
 struct Body<'a> {
     food: FoodBody<'a>,
     creator: UserBody<'a>,
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for GetFood {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::application::GetFoodError;
+
+        let tags = serde_json::json!({"type": "string"});
+        let about = "An `ETag` that is known: while it is the same, the answer is 304.";
+        Operation::new("One food", "And who shared it.")
+            .id("food_id", "food", "01990000-0000-7000-8000-00000000f001")
+            .header("If-None-Match", about, &tags, "\"1\"")
+            .answers::<Body<'_>>(200, "The food.")
+            .tagged(200)
+            .answers_nothing(304, "It is as it was.")
+            .tagged(304)
+            .fails([GetFoodError::NotFound.into()])
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Example for Body<'_> {
+    fn example() -> Self {
+        Self {
+            food: FoodBody::example(),
+            creator: UserBody::example(),
+        }
+    }
 }

@@ -28,3 +28,16 @@ impl Handler for GetUser {
         Ok(response::ok(&UserBody::from(&user)))
     }
 }
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for GetUser {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::application::GetUserError;
+
+        Operation::new("One user", "")
+            .id("user_id", "user", "01990000-0000-7000-8000-00000000ada0")
+            .answers::<UserBody<'_>>(200, "The user.")
+            .fails([GetUserError::NotFound.into()])
+    }
+}

@@ -35,3 +35,14 @@ impl Handler for ListFood {
         ))
     }
 }
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for ListFood {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        Operation::new("All foods", "Newest first.")
+            .paged()
+            .answers_array::<FoodBody<'_>>(200, "A part of the list.")
+            .linked(200)
+    }
+}

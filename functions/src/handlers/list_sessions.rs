@@ -34,12 +34,18 @@ impl Handler for ListSessions {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Session))]
 struct SessionBody<'a> {
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     id: String,
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     created_at: String,
     /// Null until the first refresh.
+    #[cfg_attr(feature = "openapi", schema(required = true, format = DateTime))]
     refreshed_at: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     expires_at: String,
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     user_agent: Option<&'a str>,
     current: bool,
 }
@@ -55,6 +61,36 @@ impl<'a> From<&'a ListedSession> for SessionBody<'a> {
             expires_at: session.refresh.expires_at.to_string(),
             user_agent: session.user_agent.as_ref().map(UserAgent::as_str),
             current: listed.is_current,
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for ListSessions {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        Operation::new("Where one is signed in", "Newest first.")
+            .answers_array::<SessionBody<'_>>(200, "The caller's sessions.")
+            .unkept(200)
+            .leads_to(
+                200,
+                "end_session",
+                &serde_json::json!({"session_id": "$response.body#/0/id"}),
+                None,
+            )
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Example for SessionBody<'_> {
+    fn example() -> Self {
+        Self {
+            id: "01990000-0000-7000-8000-000000005e51".to_owned(),
+            created_at: "2026-11-22T18:53:26.123Z".to_owned(),
+            refreshed_at: None,
+            expires_at: "2026-11-29T18:53:26.000Z".to_owned(),
+            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0)"),
+            current: true,
         }
     }
 }

@@ -33,3 +33,14 @@ impl Handler for ListUsers {
         ))
     }
 }
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for ListUsers {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        Operation::new("All users", "Oldest first.")
+            .paged()
+            .answers_array::<UserBody<'_>>(200, "A part of the list.")
+            .linked(200)
+    }
+}

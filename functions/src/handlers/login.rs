@@ -60,15 +60,56 @@ impl Handler for Login {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Credentials))]
 struct Body {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "email", max_length = 254))]
     email: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, min_length = 1))]
     password: Option<String>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SignedIn))]
 struct LoginBody<'a> {
     #[serde(flatten)]
     user: UserBody<'a>,
     #[serde(flatten)]
     tokens: TokenBody,
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for Login {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        use domain::application::{
+            InvalidLogin, InvalidLoginField as Field, LoginError, ThrottleError,
+        };
+
+        Operation::new("Sign in", "Nobody is told whether the address or the password was wrong. Wrong passwords are counted.")
+            .json::<Body>(&serde_json::json!({"email": "ada@example.com", "password": "correct horse battery"}))
+            .answers::<LoginBody<'_>>(200, "The user, and a pair of tokens.")
+            .unkept(200)
+            .leads_to(
+                200,
+                "refresh",
+                &serde_json::json!({}),
+                Some(&serde_json::json!({"refresh_token": "$response.body#/refresh_token"})),
+            )
+            .fails([
+                InvalidLogin(vec![Field::EmailRequired, Field::PasswordRequired]).into(),
+                InvalidLogin(vec![Field::InvalidEmail]).into(),
+                LoginError::IncorrectPassword.into(),
+                ThrottleError::TooMany { retry_after: std::time::Duration::from_secs(599) }.into(),
+            ])
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Example for LoginBody<'_> {
+    fn example() -> Self {
+        Self {
+            user: UserBody::example(),
+            tokens: TokenBody::example(),
+        }
+    }
 }

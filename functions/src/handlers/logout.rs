@@ -26,3 +26,12 @@ impl Handler for Logout {
         Ok(response::ok(&"Successfully logged out"))
     }
 }
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for Logout {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        Operation::new("Sign out", "Ends this session, and no other.")
+            .answers_sentence(200, "Successfully logged out")
+    }
+}

@@ -41,12 +41,15 @@ impl Handler for Refresh {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RefreshRequest))]
 struct Body {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"\S"))]
     refresh_token: Option<String>,
 }
 
 /// A pair of tokens as JSON (RFC 6749, section 5.1).
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Tokens))]
 pub(super) struct TokenBody {
     access_token: String,
     refresh_token: String,
@@ -62,6 +65,38 @@ impl From<TokenPair> for TokenBody {
             refresh_token: tokens.refresh,
             token_type: "Bearer",
             expires_in: tokens.access_lifetime.as_secs(),
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Described for Refresh {
+    fn describe() -> crate::openapi::Operation {
+        use crate::openapi::Operation;
+        let about = "A refresh token is good for one exchange; for ten seconds after it, the same one is answered with the same pair.";
+        Operation::new("The next pair of tokens", about)
+            .json::<Body>(
+                &serde_json::json!({"refresh_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
+            )
+            .answers::<TokenBody>(201, "The next pair.")
+            .unkept(201)
+            .fails([
+                ApiError::refresh_token_required(),
+                domain::token::TokenError::Malformed.into(),
+                domain::token::TokenError::Expired.into(),
+                domain::token::TokenError::Refused.into(),
+            ])
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Example for TokenBody {
+    fn example() -> Self {
+        Self {
+            access_token: "eyJhbGciOiJIUzI1NiJ9.e30.YW4gYWNjZXNz".to_owned(),
+            refresh_token: "eyJhbGciOiJIUzI1NiJ9.e30.YSByZWZyZXNo".to_owned(),
+            token_type: "Bearer",
+            expires_in: 900,
         }
     }
 }

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 /// What everybody may see of a user.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = User))]
 pub(super) struct UserBody<'a> {
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     id: String,
     first_name: &'a str,
     last_name: &'a str,
@@ -17,6 +19,17 @@ impl<'a> From<&'a PublicUser> for UserBody<'a> {
             id: user.id.to_string(),
             first_name: user.first_name.as_str(),
             last_name: user.last_name.as_str(),
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::Example for UserBody<'_> {
+    fn example() -> Self {
+        Self {
+            id: "01990000-0000-7000-8000-00000000ada0".to_owned(),
+            first_name: "Ada",
+            last_name: "Lovelace",
         }
     }
 }

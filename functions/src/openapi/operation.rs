@@ -1,0 +1,300 @@
+//! What one route takes and answers, as its handler says.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::errors;
+use crate::ApiError;
+
+/// A handler that says what it takes and answers.
+pub(crate) trait Described {
+    /// Everything but method, path and name, which the routes have.
+    fn describe() -> Operation;
+}
+
+/// A body that can show itself.
+pub(crate) trait Example: Serialize + ToSchema {
+    /// One that the API could answer.
+    fn example() -> Self;
+}
+
+/// One operation of the API.
+pub(crate) struct Operation {
+    pub(super) summary: &'static str,
+    pub(super) about: String,
+    pub(super) parameters: Vec<Value>,
+    pub(super) request: Map<String, Value>,
+    pub(super) answers: BTreeMap<u16, Value>,
+    pub(super) errors: Vec<ApiError>,
+    pub(super) schemas: BTreeMap<String, Value>,
+}
+
+impl Operation {
+    pub(crate) fn new(summary: &'static str, about: &str) -> Self {
+        Self {
+            summary,
+            about: about.to_owned(),
+            parameters: Vec::new(),
+            request: Map::new(),
+            answers: BTreeMap::new(),
+            errors: Vec::new(),
+            schemas: BTreeMap::new(),
+        }
+    }
+
+    fn parameter(
+        mut self,
+        place: &str,
+        name: &str,
+        about: &str,
+        schema: &Value,
+        example: impl Serialize,
+    ) -> Self {
+        self.parameters.push(json!({
+            "name": name, "in": place, "required": place == "path", "description": about, "schema": schema,
+            "example": example,
+        }));
+        self
+    }
+
+    /// An id in the path. What is none is a 400.
+    pub(crate) fn id(self, name: &str, whose: &str, example: &str) -> Self {
+        let schema = json!({"type": "string", "format": "uuid"});
+        let about = format!("The id of the {whose}.");
+        self.parameter("path", name, &about, &schema, example)
+            .fails([domain::id::InvalidId.into()])
+    }
+
+    /// A parameter in the query. A value that is wrong is a 400.
+    pub(crate) fn query(
+        self,
+        name: &str,
+        about: &str,
+        schema: &Value,
+        example: impl Serialize,
+    ) -> Self {
+        self.parameter("query", name, about, schema, example)
+    }
+
+    /// A header of the request.
+    pub(crate) fn header(self, name: &str, about: &str, schema: &Value, example: &str) -> Self {
+        self.parameter("header", name, about, schema, example)
+    }
+
+    /// A part of a list is asked for, and the next part is linked.
+    pub(crate) fn paged(self) -> Self {
+        let limit = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 100});
+        let cursor = json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{23}$"});
+        let about = "From the `Link` of the part before. It belongs to its list.";
+        self.query("limit", "At most so many entries.", &limit, 20)
+            .parameter("query", "cursor", about, &cursor, Value::Null)
+            .without_example()
+            .fails([
+                domain::page::InvalidPageSize.into(),
+                ApiError::foreign_cursor(),
+            ])
+    }
+
+    fn without_example(mut self) -> Self {
+        if let Some(Value::Object(parameter)) = self.parameters.last_mut() {
+            parameter.remove("example");
+        }
+        self
+    }
+
+    /// It is done once for each `Idempotency-Key`.
+    pub(crate) fn once(self) -> Self {
+        let schema =
+            json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!#-~]+$"});
+        let about = "A text of your choice, best a random UUID. Within 24 hours the same key with the same fields is answered with \
+             the first answer, and nothing is done again.";
+        let example = "5b3f2c1e-8d4a-4f0b-9c6e-2a7d1f0e9b8c";
+        self.header("Idempotency-Key", about, &schema, example)
+            .fails([
+                ApiError::invalid_request(domain::idempotency::InvalidIdempotencyKey.to_string()),
+                ApiError::request_in_progress(),
+                ApiError::idempotency_key_reused(),
+            ])
+    }
+
+    /// It may be asked for one version only.
+    pub(crate) fn if_match(self) -> Self {
+        let schema =
+            json!({"type": "string", "pattern": r#"^(\*|"[0-9]{1,18}v?"(, ?"[0-9]{1,18}v?")*)$"#});
+        let about = "The `ETag` of the version that is meant. Where the food has another one, nothing is done.";
+        self.header("If-Match", about, &schema, "\"1\"").fails([
+            ApiError::invalid_request(crate::etag::INVALID_IF_MATCH),
+            ApiError::precondition_failed(),
+        ])
+    }
+
+    /// A body in JSON. The example has to be one that the handler reads.
+    pub(crate) fn json<T: ToSchema + DeserializeOwned>(self, example: &Value) -> Self {
+        serde_json::from_value::<T>(example.clone()).expect("an example that can be read");
+        self.takes::<T>("application/json", example)
+            .fails([ApiError::invalid_json()])
+    }
+
+    /// A form with a file in it.
+    pub(crate) fn form<T: ToSchema>(self, example: &Value) -> Self {
+        self.takes::<T>("multipart/form-data", example)
+            .fails([ApiError::invalid_request(
+                "the body should be multipart/form-data, and its Content-Type name a boundary",
+            )])
+    }
+
+    fn takes<T: ToSchema>(mut self, media_type: &str, example: &Value) -> Self {
+        let schema = self.schema::<T>();
+        let content = json!({"schema": schema, "example": example});
+        self.request.insert(media_type.to_owned(), content);
+        self
+    }
+
+    /// In bodies, a member that the schema leaves open has to be there.
+    pub(crate) fn requiring(mut self, media_type: &str, member: &str) -> Self {
+        let content = self.request.get_mut(media_type).expect("a body");
+        let schema = content["schema"].take();
+        content["schema"] = json!({"allOf": [schema, {"required": [member]}]});
+        self
+    }
+
+    /// Makes the schema known, and refers to it.
+    fn schema<T: ToSchema>(&mut self) -> Value {
+        let mut all = Vec::new();
+        T::schemas(&mut all);
+        all.push((T::name().into_owned(), T::schema()));
+        for (name, schema) in all {
+            let schema = serde_json::to_value(schema).expect("a schema is JSON");
+            self.schemas.insert(name, schema);
+        }
+        json!({"$ref": format!("#/components/schemas/{}", T::name())})
+    }
+
+    /// It answers with one of these.
+    pub(crate) fn answers<T: Example>(mut self, status: u16, about: &str) -> Self {
+        let schema = self.schema::<T>();
+        let content = content(&schema, T::example());
+        self.answer(status, about, Some(&content))
+    }
+
+    /// It answers with an array of these.
+    pub(crate) fn answers_array<T: Example>(mut self, status: u16, about: &str) -> Self {
+        let schema = json!({"type": "array", "items": self.schema::<T>()});
+        let content = content(&schema, [T::example()]);
+        self.answer(status, about, Some(&content))
+    }
+
+    /// It always answers the same sentence.
+    pub(crate) fn answers_sentence(self, status: u16, sentence: &str) -> Self {
+        let content = content(&json!({"type": "string", "const": sentence}), sentence);
+        self.answer(status, "It is done.", Some(&content))
+    }
+
+    /// It answers without a body.
+    pub(crate) fn answers_nothing(self, status: u16, about: &str) -> Self {
+        self.answer(status, about, None)
+    }
+
+    /// It answers something that is no JSON of ours.
+    pub(crate) fn answers_with(
+        self,
+        status: u16,
+        about: &str,
+        media_type: &str,
+        schema: &Value,
+    ) -> Self {
+        let mut content = Map::new();
+        content.insert(media_type.to_owned(), json!({ "schema": schema }));
+        self.answer(status, about, Some(&Value::Object(content)))
+    }
+
+    fn answer(mut self, status: u16, about: &str, content: Option<&Value>) -> Self {
+        let mut answer = json!({ "description": about });
+        if let Some(content) = content {
+            answer["content"] = content.clone();
+        }
+        self.answers.insert(status, answer);
+        self
+    }
+
+    /// A header of the answer.
+    pub(crate) fn sends(
+        mut self,
+        status: u16,
+        name: &str,
+        about: &str,
+        example: &str,
+        always: bool,
+    ) -> Self {
+        let answer = self.answers.get_mut(&status).expect("an answer");
+        answer["headers"][name] = json!({
+            "description": about, "required": always, "schema": {"type": "string"}, "example": example,
+        });
+        self
+    }
+
+    /// The answer has the food's tag.
+    pub(crate) fn tagged(self, status: u16) -> Self {
+        let about = "The food's version; with a `v` once it has variants of its picture.";
+        self.sends(status, "ETag", about, "\"1\"", true)
+    }
+
+    /// Nobody may keep the answer.
+    pub(crate) fn unkept(self, status: u16) -> Self {
+        let about = "Tokens and the like are for the caller alone.";
+        self.sends(status, "Cache-Control", about, "no-store", true)
+    }
+
+    /// The answer may link the next part of a list.
+    pub(crate) fn linked(self, status: u16) -> Self {
+        let about = "Where more follow: the next part.";
+        let example = "<https://api.example.com/food?limit=20&cursor=ZgGZ...>; rel=\"next\"";
+        self.sends(status, "Link", about, example, false)
+    }
+
+    /// Browsers and caches on the way may keep the answer for a while.
+    pub(crate) fn kept(self, status: u16) -> Self {
+        let about = "It changes with a deployment only.";
+        self.sends(status, "Cache-Control", about, "public, max-age=300", true)
+    }
+
+    /// What the answer leads to: the operation, its parameters and its body, where they come from the answer.
+    pub(crate) fn leads_to(
+        mut self,
+        status: u16,
+        operation: &str,
+        parameters: &Value,
+        body: Option<&Value>,
+    ) -> Self {
+        let answer = self.answers.get_mut(&status).expect("an answer");
+        let mut link = json!({"operationId": operation, "parameters": parameters});
+        if let Some(body) = body {
+            link["requestBody"] = body.clone();
+        }
+        answer["links"][operation] = link;
+        self
+    }
+
+    /// What may be wrong, beside what is said for all routes of its kind.
+    pub(crate) fn fails<const N: usize>(mut self, errors: [ApiError; N]) -> Self {
+        self.errors.extend(errors);
+        self
+    }
+
+    /// All answers by their status, errors included.
+    pub(super) fn responses(&mut self, signed_in: bool) -> Map<String, Value> {
+        let mut responses = errors::responses(std::mem::take(&mut self.errors), signed_in);
+        for (status, answer) in &self.answers {
+            responses.insert(status.to_string(), answer.clone());
+        }
+        responses
+    }
+}
+
+fn content(schema: &Value, example: impl Serialize) -> Value {
+    json!({"application/json": {"schema": schema, "example": example}})
+}
