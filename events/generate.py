@@ -274,6 +274,9 @@ EVENTS = {
     "list_food.page": event("GET /food", query="limit=1"),
     "list_food.next_page": event("GET /food", query=f"limit=1&cursor={cursor(b'f', FUFU)}"),
     "list_food.bad_limit": event("GET /food", query="limit=101"),
+    "get_openapi": event("GET /openapi.json"),
+    "get_docs": event("GET /docs", headers={"accept-encoding": "gzip, deflate, br"}),
+    "get_docs.plain": event("GET /docs"),
     "get_food": event("GET " + ONE_FOOD, path={"food_id": JOLLOF}),
     "get_food.not_modified": event(
         "GET " + ONE_FOOD, path={"food_id": JOLLOF}, headers={"if-none-match": "\"1\""}

@@ -16,7 +16,7 @@ macro_rules! binaries {
     };
 }
 
-const BINARIES: [(&str, &str); 19] = binaries!(
+const BINARIES: [(&str, &str); 21] = binaries!(
     "create_user",
     "list_users",
     "get_user",
@@ -34,6 +34,8 @@ const BINARIES: [(&str, &str); 19] = binaries!(
     "get_food",
     "update_food",
     "delete_food",
+    "get_openapi",
+    "get_docs",
     "process_image",
     "sweep_images",
 );

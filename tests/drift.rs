@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement}
 use engines::shared::Engines;
 use functions::handlers::{
     ChangePassword, CreateFood, CreateImageUpload, CreateUser, DeleteFood, DeleteUser, EndSession,
-    EndSessions, GetFood, GetUser, ListFood, ListSessions, ListUsers, Login, Logout, ProcessImage,
-    Refresh, SweepImages, UpdateFood,
+    EndSessions, GetDocs, GetFood, GetOpenapi, GetUser, ListFood, ListSessions, ListUsers, Login,
+    Logout, ProcessImage, Refresh, SweepImages, UpdateFood,
 };
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use functions::settings::{Settings, SettingsError};
@@ -17,6 +17,7 @@ use functions::{Handler as _, Notified as _, Scheduled as _};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::events::{expected, function};
 use crate::support::Api;
 use crate::support::template::{template, texts};
 
@@ -175,6 +176,29 @@ async fn the_gateway_at_home_has_the_cors_of_the_template() {
     assert_eq!(listed(exposed), wanted("exposeHeaders"));
 }
 
+#[test]
+fn the_description_has_every_answer_to_an_event() {
+    let description: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
+    for (event, status, body) in expected() {
+        let route = ROUTES.iter().find(|route| route.name == function(event));
+        let route = route.unwrap();
+        let operation = &description["paths"][route.path][route.method.to_lowercase()];
+        assert_eq!(operation["operationId"], route.name);
+        let response = &operation["responses"][status.to_string()];
+        assert!(response.is_object(), "{event}: {status}");
+        if status >= 400 {
+            let schema = &response["content"]["application/problem+json"]["schema"];
+            for (member, value) in body.as_object().unwrap() {
+                let known = &schema["properties"][member];
+                let is_said = known["const"] == *value
+                    || texts(&known["examples"])
+                        .contains(&value.as_str().unwrap_or_default().to_owned());
+                assert!(is_said, "{event}: {member}");
+            }
+        }
+    }
+}
+
 /// Every setting with a value that is right, and one that is wrong: nothing, where any text is
 /// right.
 const SETTINGS: [(&str, &str, &str); 21] = [
@@ -252,6 +276,8 @@ fn the_template_gives_each_function_the_settings_that_it_reads() {
         ("get_food", read_by(GetFood::new)),
         ("update_food", read_by(UpdateFood::new)),
         ("delete_food", read_by(DeleteFood::new)),
+        ("get_openapi", read_by(GetOpenapi::new)),
+        ("get_docs", read_by(GetDocs::new)),
         ("process_image", read_by(ProcessImage::new)),
         ("sweep_images", read_by(SweepImages::new)),
     ] {

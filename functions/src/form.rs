@@ -56,7 +56,8 @@ impl FoodForm {
                     description = Some(text(&content)?);
                 }
                 Some("food_image") if image.is_none() => {
-                    image = Some(file(part.file_name(), content));
+                    let media_type = part.content_type().map(|is| is.type_().as_str());
+                    image = Some(file(part.file_name(), media_type, content));
                 }
                 _ => {}
             }
@@ -114,12 +115,13 @@ fn text(content: &[u8]) -> Result<String, ApiError> {
     })
 }
 
-/// `None` for a text, and for the nameless empty file that a browser sends when none was chosen.
-fn file(name: Option<&str>, content: Bytes) -> Option<Bytes> {
+/// `None` for a text, and for the nameless empty file that a browser sends when none was chosen. A file need not have a name
+/// (RFC 7578, section 4.2), but then something else than text is what it says it is.
+fn file(name: Option<&str>, media_type: Option<&str>, content: Bytes) -> Option<Bytes> {
     match name {
-        None => None,
+        None if matches!(media_type, None | Some("text")) => None,
         Some("") if content.is_empty() => None,
-        Some(_) => Some(content),
+        _ => Some(content),
     }
 }
 
@@ -189,6 +191,21 @@ mod tests {
         assert_eq!(parse(FORM, body).await, Ok(FoodForm::default()));
         let none_chosen = part("name=\"food_image\"; filename=\"\"", "") + "--x--\r\n";
         assert_eq!(parse(FORM, none_chosen).await, Ok(FoodForm::default()));
+    }
+
+    #[tokio::test]
+    async fn a_file_without_a_name_says_by_its_type_that_it_is_one() {
+        for (media_type, is_file) in [
+            ("image/png", true),
+            ("application/octet-stream", true),
+            ("text/plain", false),
+            ("text/plain; charset=utf-8", false),
+        ] {
+            let head = format!("name=\"food_image\"\r\ncontent-type: {media_type}");
+            let body = part(&head, "undefined") + "--x--\r\n";
+            let form = parse("multipart/form-data; boundary=x", body).await;
+            assert_eq!(form.unwrap().image.is_some(), is_file, "{media_type}");
+        }
     }
 
     #[tokio::test]

@@ -5,8 +5,10 @@ use domain::clock::SystemClock;
 use domain::image::NewUpload;
 use infrastructure::s3::S3Images;
 use lambda_http::Request;
+use serde::de::{Deserializer, Error as _};
 use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use crate::auth::Auth;
 use crate::settings::SettingsError;
@@ -48,8 +50,25 @@ struct Body {
     #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpeg|png|webp|gif|avif)$"))]
     content_type: Option<String>,
     /// In bytes.
-    #[cfg_attr(feature = "openapi", schema(value_type = u64, minimum = 1, maximum = 8_192_000))]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, required = true, minimum = 1, maximum = 8_192_000))]
+    #[serde(default, deserialize_with = "whole")]
     size: Option<u64>,
+}
+
+/// A whole number, however it is written: to JSON Schema `5.0` is one (section 6.1.1 of its validation).
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let whole = number.as_u64().or_else(|| {
+        let float = number.as_f64()?;
+        // Up to 2^53 each has a float of its own.
+        let fits = float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float);
+        fits.then(|| format!("{float}").parse().ok())?
+    });
+    whole
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("not a whole number"))
 }
 
 #[derive(Serialize)]
@@ -132,6 +151,28 @@ impl crate::openapi::Example for UploadBody<'_> {
             },
             max_bytes: 8_192_000,
             expires_in: UPLOAD_LIFETIME.as_secs(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_a_whole_number_however_it_is_written() {
+        let size = |json: &str| {
+            serde_json::from_str::<Body>(json)
+                .ok()
+                .map(|body| body.size)
+        };
+        assert_eq!(size(r#"{"size":5}"#), Some(Some(5)));
+        assert_eq!(size(r#"{"size":5.0}"#), Some(Some(5)));
+        assert_eq!(size(r#"{"size":5e3}"#), Some(Some(5_000)));
+        assert_eq!(size(r#"{"size":null}"#), Some(None));
+        assert_eq!(size("{}"), Some(None));
+        for none in ["5.5", "-1", "-1.0", "1e300", "\"5\"", "true", "[]"] {
+            assert_eq!(size(&format!("{{\"size\":{none}}}")), None, "{none}");
         }
     }
 }

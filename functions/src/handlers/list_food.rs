@@ -41,7 +41,7 @@ impl crate::openapi::Described for ListFood {
     fn describe() -> crate::openapi::Operation {
         use crate::openapi::Operation;
         Operation::new("All foods", "Newest first.")
-            .paged()
+            .paged::<domain::id::FoodId>()
             .answers_array::<FoodBody<'_>>(200, "A part of the list.")
             .linked(200)
     }

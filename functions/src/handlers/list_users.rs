@@ -39,7 +39,7 @@ impl crate::openapi::Described for ListUsers {
     fn describe() -> crate::openapi::Operation {
         use crate::openapi::Operation;
         Operation::new("All users", "Oldest first.")
-            .paged()
+            .paged::<domain::id::UserId>()
             .answers_array::<UserBody<'_>>(200, "A part of the list.")
             .linked(200)
     }

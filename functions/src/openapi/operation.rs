@@ -22,6 +22,8 @@ pub(crate) trait Example: Serialize + ToSchema {
     fn example() -> Self;
 }
 
+const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 /// One operation of the API.
 pub(crate) struct Operation {
     pub(super) summary: &'static str,
@@ -86,9 +88,17 @@ impl Operation {
     }
 
     /// A part of a list is asked for, and the next part is linked.
-    pub(crate) fn paged(self) -> Self {
+    pub(crate) fn paged<Id: crate::page::Cursor>(self) -> Self {
         let limit = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 100});
-        let cursor = json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{23}$"});
+        // 17 bytes in base64url, of which the first is that of the list.
+        let (first, second) = (Id::TAG >> 2, usize::from(Id::TAG & 3) * 16);
+        let (first, second) = (
+            char::from(BASE64URL[usize::from(first)]),
+            &BASE64URL[second..second + 16],
+        );
+        let second = String::from_utf8_lossy(second);
+        let pattern = format!("^{first}[{second}][A-Za-z0-9_-]{{20}}[AEIMQUYcgkosw048]$");
+        let cursor = json!({"type": "string", "pattern": pattern});
         let about = "From the `Link` of the part before. It belongs to its list.";
         self.query("limit", "At most so many entries.", &limit, 20)
             .parameter("query", "cursor", about, &cursor, Value::Null)
@@ -123,8 +133,7 @@ impl Operation {
 
     /// It may be asked for one version only.
     pub(crate) fn if_match(self) -> Self {
-        let schema =
-            json!({"type": "string", "pattern": r#"^(\*|"[0-9]{1,18}v?"(, ?"[0-9]{1,18}v?")*)$"#});
+        let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}v?"(, ?"[0-9]{1,18}v?")*)$"#});
         let about = "The `ETag` of the version that is meant. Where the food has another one, nothing is done.";
         self.header("If-Match", about, &schema, "\"1\"").fails([
             ApiError::invalid_request(crate::etag::INVALID_IF_MATCH),
@@ -141,10 +150,24 @@ impl Operation {
 
     /// A form with a file in it.
     pub(crate) fn form<T: ToSchema>(self, example: &Value) -> Self {
+        // A name of a field is a quoted text in a header: others than these are not worth their escapes.
+        let names = json!({"propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,100}$"}});
         self.takes::<T>("multipart/form-data", example)
+            .demanding("multipart/form-data", &names)
+            .encoding(
+                "food_image",
+                "image/jpeg, image/png, image/webp, image/gif, image/avif",
+            )
             .fails([ApiError::invalid_request(
                 "the body should be multipart/form-data, and its Content-Type name a boundary",
             )])
+    }
+
+    /// Which media types a field of the form has.
+    fn encoding(mut self, field: &str, media_types: &str) -> Self {
+        let form = self.request.get_mut("multipart/form-data").expect("a form");
+        form["encoding"][field] = json!({ "contentType": media_types });
+        self
     }
 
     fn takes<T: ToSchema>(mut self, media_type: &str, example: &Value) -> Self {
@@ -155,10 +178,27 @@ impl Operation {
     }
 
     /// In bodies, a member that the schema leaves open has to be there.
-    pub(crate) fn requiring(mut self, media_type: &str, member: &str) -> Self {
+    pub(crate) fn requiring(self, media_type: &str, member: &str) -> Self {
+        self.demanding(media_type, &json!({ "required": [member] }))
+    }
+
+    /// A schema of its own, where there is more to say than of the shape that others share. Not `allOf`, which Swagger UI shows no form for.
+    fn demanding(mut self, media_type: &str, more: &Value) -> Self {
         let content = self.request.get_mut(media_type).expect("a body");
-        let schema = content["schema"].take();
-        content["schema"] = json!({"allOf": [schema, {"required": [member]}]});
+        let reference = content["schema"]["$ref"].as_str().map(str::to_owned);
+        if let Some(name) = reference
+            .as_deref()
+            .and_then(|name| name.rsplit('/').next())
+        {
+            content["schema"] = self.schemas[name].clone();
+        }
+        let schema = &mut content["schema"];
+        for (member, value) in more.as_object().expect("a schema") {
+            match (&mut schema[member], value) {
+                (Value::Array(all), Value::Array(more)) => all.extend_from_slice(more),
+                (one, value) => *one = value.clone(),
+            }
+        }
         self
     }
 

@@ -1,0 +1,139 @@
+"""What .ci/page does in the browser. Is given the URL of the API."""
+
+import argparse
+import json
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from local_api import PASSWORD, png
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+SECONDS = 30
+
+
+class Page:
+    def __init__(self, browser):
+        self.browser = browser
+
+    def until(self, what):
+        return WebDriverWait(self.browser, SECONDS).until(lambda _: what())
+
+    def find(self, css, within=None):
+        return self.until(lambda: next(iter((within or self.browser).find_elements(By.CSS_SELECTOR, css)), None))
+
+    def click(self, element):
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.until(lambda: element.is_displayed() and element.is_enabled())
+        self.browser.execute_script("arguments[0].click()", element)
+
+    def write(self, element, text):
+        element.clear()
+        element.send_keys(text)
+
+    def operation(self, name):
+        """An operation, opened."""
+        block = self.find(f"[id$='-{name}'].opblock")
+        if "is-open" not in block.get_attribute("class"):
+            self.click(self.find(".opblock-summary-control", block))
+        self.find(".opblock-body", block)
+        return block
+
+    def execute(self, block):
+        """Status and body of the answer."""
+        self.click(self.find("button.execute", block))
+        status = self.find(".live-responses-table tbody .response-col_status", block)
+        self.until(lambda: status.text.strip()[:3].isdigit())
+        body = self.find(".live-responses-table tbody .response-col_description", block)
+        return int(status.text.strip()[:3]), body.text
+
+
+def described(url):
+    with urllib.request.urlopen(f"{url}/openapi.json") as answer:
+        paths = json.load(answer)["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("url")
+    arguments.add_argument("--screenshot", type=Path)
+    arguments = arguments.parse_args()
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for option in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--window-size=1280,1400", "--hide-scrollbars",
+    ):
+        options.add_argument(option)
+    with tempfile.TemporaryDirectory() as folder:
+        options.add_argument(f"--user-data-dir={folder}/profile")
+        browser = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+        try:
+            use(Page(browser), arguments, Path(folder))
+        finally:
+            browser.quit()
+
+
+def use(page, arguments, folder):
+    page.browser.get(f"{arguments.url}/docs")
+    page.find(".opblock")
+    shown = {
+        (block.find_element(By.CSS_SELECTOR, ".opblock-summary-method").text,
+         block.find_element(By.CSS_SELECTOR, ".opblock-summary-path").get_attribute("data-path"))
+        for block in page.browser.find_elements(By.CSS_SELECTOR, ".opblock")
+    }
+    assert shown == described(arguments.url), shown ^ described(arguments.url)
+
+    login = page.operation("login")
+    body = json.dumps({"email": "ada@example.com", "password": PASSWORD})
+    page.write(page.find("textarea.body-param__text", login), body)
+    status, answer = page.execute(login)
+    assert status == 200, (status, answer)
+    session = page.browser.execute_async_script(
+        "const done = arguments[1]; fetch('login', {method: 'POST', body: arguments[0]}).then(r => r.json()).then(done)", body
+    )
+
+    page.click(page.find("button.authorize"))
+    page.write(page.find(".auth-container input"), session["access_token"])
+    page.click(page.find(".auth-btn-wrapper button.authorize"))
+    page.click(page.find(".auth-btn-wrapper button.btn-done"))
+    status, answer = page.execute(page.operation("list_sessions"))
+    assert status == 200 and '"current": true' in answer, (status, answer)
+
+    picture = folder / "sunset.png"
+    picture.write_bytes(png(480, 360))
+    create = page.operation("create_food")
+    page.browser.execute_script(
+        "const select = arguments[0]; select.value = 'multipart/form-data';"
+        "select.dispatchEvent(new Event('change', {bubbles: true}))",
+        page.find(".opblock-section-request-body .content-type", create),
+    )
+    # It would be the same food at the next try.
+    page.write(page.find("tr[data-param-name='Idempotency-Key'] input", create), "a-key-for-this-page-alone")
+    fields = {
+        row.get_attribute("data-property-name"): row
+        for row in page.until(lambda: create.find_elements(By.CSS_SELECTOR, "[data-property-name]"))
+    }
+    for name, text in (("title", "Sunset on a plate"), ("description", "<p>Warm</p>")):
+        page.write(fields[name].find_element(By.CSS_SELECTOR, "textarea, input"), text)
+    fields["food_image"].find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(picture))
+    status, answer = page.execute(create)
+    assert status == 201, (status, answer)
+    image = page.find("#picture:not([hidden]) img")
+    page.until(lambda: page.browser.execute_script("return arguments[0].naturalWidth", image) == 480)
+
+    told = [entry["message"] for entry in page.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert not told, told
+    if arguments.screenshot:
+        page.browser.execute_script("window.scrollTo(0, 0)")
+        page.browser.save_screenshot(str(arguments.screenshot))
+    print(f"{len(shown)} routes, a call signed in, a picture uploaded and shown, nothing in the console")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
