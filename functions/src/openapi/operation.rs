@@ -150,10 +150,7 @@ impl Operation {
 
     /// A form with a file in it.
     pub(crate) fn form<T: ToSchema>(self, example: &Value) -> Self {
-        // A name of a field is a quoted text in a header: others than these are not worth their escapes.
-        let names = json!({"propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,100}$"}});
         self.takes::<T>("multipart/form-data", example)
-            .demanding("multipart/form-data", &names)
             .encoding(
                 "food_image",
                 "image/jpeg, image/png, image/webp, image/gif, image/avif",
@@ -177,28 +174,16 @@ impl Operation {
         self
     }
 
-    /// In bodies, a member that the schema leaves open has to be there.
-    pub(crate) fn requiring(self, media_type: &str, member: &str) -> Self {
-        self.demanding(media_type, &json!({ "required": [member] }))
-    }
-
-    /// A schema of its own, where there is more to say than of the shape that others share. Not `allOf`, which Swagger UI shows no form for.
-    fn demanding(mut self, media_type: &str, more: &Value) -> Self {
+    /// A member that others may leave out has to be there: so the schema is one of its own, and not `allOf`, which Swagger UI shows no
+    /// form for.
+    pub(crate) fn requiring(mut self, media_type: &str, member: &str) -> Self {
         let content = self.request.get_mut(media_type).expect("a body");
-        let reference = content["schema"]["$ref"].as_str().map(str::to_owned);
-        if let Some(name) = reference
-            .as_deref()
-            .and_then(|name| name.rsplit('/').next())
-        {
-            content["schema"] = self.schemas[name].clone();
-        }
-        let schema = &mut content["schema"];
-        for (member, value) in more.as_object().expect("a schema") {
-            match (&mut schema[member], value) {
-                (Value::Array(all), Value::Array(more)) => all.extend_from_slice(more),
-                (one, value) => *one = value.clone(),
-            }
-        }
+        let shared = content["schema"]["$ref"].as_str().unwrap_or_default();
+        let name = shared.rsplit('/').next().unwrap_or_default();
+        let mut schema = self.schemas[name].clone();
+        let required = schema["required"].as_array_mut();
+        required.expect("an object's schema").push(json!(member));
+        content["schema"] = schema;
         self
     }
 
