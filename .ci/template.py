@@ -15,6 +15,8 @@ tables.json                   {"UsersTable": {"key": ["pk"], "ttl": null, "index
                               A projection is a list of attributes, "ALL" or "KEYS_ONLY".
 cors.json                     {"allowOrigins": ["*"], "allowMethods": ["GET", …], "allowHeaders": […], "exposeHeaders": […],
                               "maxAge": 7200}
+watching.json                 {"alarms": ["CreateUserAlarm", …], "metrics": ["requests", …], "queries": {"slowest-requests": "filter …", …}}
+                              Alarms by their logical ids; of metrics those that the dashboard shows of the stack's own.
 
 Runs with the Python of .ci/tools."""
 
@@ -229,6 +231,31 @@ def cors(template):
     return answered
 
 
+def watching(template):
+    """What somebody looks at who runs it: alarms, the dashboard, and saved queries, each over the logs of all functions."""
+    logs = sorted(f"{stem}LogGroup" for _, stem in functions(template))
+    found = {}
+    for query in template.resources("AWS::Logs::QueryDefinition").values():
+        assert sorted(query["LogGroupNames"]) == logs, f"{query['Name']} is over the logs of all functions"
+        found[query["Name"].removeprefix("${AWS::StackName}/")] = query["QueryString"]
+    (dashboard,) = template.resources("AWS::CloudWatch::Dashboard").values()
+    shown = set()
+    for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
+        namespace = None
+        for metric in widget["properties"].get("metrics", []):
+            if isinstance(metric[0], dict):
+                shown.update(re.findall(r'\{\$\{AWS::StackName\},.*MetricName="(\w+)"', metric[0]["expression"]))
+                continue
+            namespace = namespace if metric[0] in (".", "...") else metric[0]
+            if namespace == "${AWS::StackName}" and isinstance(metric[1], str):
+                shown.add(metric[1])
+    return {
+        "alarms": list(template.resources("AWS::CloudWatch::Alarm")),
+        "metrics": sorted(shown),
+        "queries": found,
+    }
+
+
 def main(out):
     expanded = expand(pathlib.Path("template.yaml"))
     default, token_store = Deployed(expanded, DEFAULT), Deployed(expanded, TOKEN_STORE)
@@ -240,6 +267,7 @@ def main(out):
         "functions.token-store": described_functions(token_store),
         "tables": described_tables(default),
         "cors": cors(default),
+        "watching": watching(default),
     }
     for name, content in files.items():
         (out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -173,7 +173,7 @@ async fn a_store_that_is_away_is_a_503_and_the_log_says_why() {
     let body = answer["body"].as_str().unwrap();
     assert!(body.contains("unavailable") && !body.contains("127.0.0.1"));
     let log = running.log().await;
-    assert!(log.contains("\"code\":\"unavailable\""), "{log}");
+    assert!(log.contains("\"error.type\":\"unavailable\""), "{log}");
     assert!(
         log.contains("8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
         "{log}"

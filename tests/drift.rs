@@ -287,7 +287,68 @@ fn the_template_gives_each_function_the_settings_that_it_reads() {
             .flat_map(variables)
             .map(|(name, _)| name)
             .collect();
+        let read = read.into_iter().chain([COMMON.to_owned()]).collect();
         assert_eq!(given, read, "{name}");
+    }
+}
+
+/// Read by every function, before it is made.
+const COMMON: &str = "METRICS_NAMESPACE";
+
+/// The names in backquotes.
+fn quoted(text: &str) -> BTreeSet<String> {
+    let names = text.split('`').skip(1).step_by(2);
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_alarm_and_every_saved_query_is_in_the_runbook() {
+    let runbook = include_str!("../docs/RUNBOOK.md");
+    let watching = template("watching");
+    let queries = watching["queries"].as_object().unwrap();
+    let queries: BTreeSet<String> = queries.keys().cloned().collect();
+    let mut alarms = Vec::new();
+    for section in runbook.split("\n## ").skip(1) {
+        let part = |begins: &str| {
+            let part = section.split("\n\n").find(|part| part.starts_with(begins));
+            part.unwrap_or_else(|| panic!("no {begins} in {section}"))
+        };
+        alarms.extend(quoted(part("Alarms: ")));
+        assert!(part("**Means.**").len() > 40 && part("**Do.**").len() > 40);
+        let named = quoted(part("**Look.**"));
+        let is_saved = named.iter().any(|name| queries.contains(name));
+        // One asks the log of the gateway.
+        let is_written_out = named.iter().any(|name| name.starts_with("filter "));
+        assert!(is_saved || is_written_out, "{section}");
+    }
+    alarms.sort();
+    let mut wanted = texts(&watching["alarms"]);
+    wanted.sort();
+    assert_eq!(alarms, wanted);
+    let (table, _) = runbook.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let listed: BTreeSet<String> = rows
+        .map(|row| row.split('`').nth(1).unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(listed, queries);
+}
+
+#[test]
+fn queries_and_the_dashboard_ask_for_what_lines_have() {
+    let decision = include_str!("../docs/decisions/0021-one-line-per-request.md");
+    let rows = decision.lines().filter(|line| line.starts_with("| `"));
+    let members: BTreeSet<String> = rows
+        .flat_map(|row| quoted(row.split('|').nth(1).unwrap_or_default()))
+        .collect();
+    let watching = template("watching");
+    for (name, query) in watching["queries"].as_object().unwrap() {
+        for field in quoted(query.as_str().unwrap()) {
+            assert!(members.contains(&field), "{name}: {field}");
+        }
+    }
+    for metric in texts(&watching["metrics"]) {
+        let is_of_the_gateway = metric == "ThrottledRequests";
+        assert!(is_of_the_gateway || members.contains(&metric), "{metric}");
     }
 }
 

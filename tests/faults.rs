@@ -336,7 +336,7 @@ impl Case {
     fn read_log(&self, log: &str, outcome: Outcome) {
         let case = format!("{self:?}");
         assert_tells_nothing(log, &case);
-        let says_why = log.contains("\"code\":\"unavailable\"") || log.contains("failed");
+        let says_why = log.contains("\"error.type\":\"unavailable\"") || log.contains("failed");
         assert!(outcome == Outcome::Success || says_why, "{case}: {log}");
     }
 }

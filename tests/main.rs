@@ -31,3 +31,4 @@ mod throttle;
 mod uploads;
 mod users;
 mod variants;
+mod watching;

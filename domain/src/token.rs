@@ -67,6 +67,8 @@ pub struct Lifetimes {
 /// What a client gets to stay signed in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenPair {
+    /// Whose they are.
+    pub user: UserId,
     /// For each request.
     pub access: String,
     /// For the next pair.
@@ -111,6 +113,7 @@ impl<S: TokenSigner> TokenIssuer<S> {
             expires_at: session.refresh.expires_at,
         };
         Ok(TokenPair {
+            user: session.user,
             access: self.access.sign(&access)?,
             refresh: self.refresh.sign(&refresh)?,
             access_lifetime: self.lifetimes.access,

@@ -11,6 +11,7 @@ use crate::notified::{Notified as _, ObjectCreated};
 use crate::scheduled::Scheduled as _;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
+use crate::watch::Outcome;
 
 /// All functions.
 pub struct Api {
@@ -69,6 +70,12 @@ impl Api {
     /// Gives an event to the function of this name, as in [`crate::routes::ROUTES`], and its answer
     /// back, both as JSON. `None` when there is no such function.
     pub async fn invoke(&self, function: &str, event: &str) -> Option<String> {
+        let (answer, _) = self.watch(function, event).await?;
+        Some(answer)
+    }
+
+    /// The same, with what the log should know.
+    pub async fn watch(&self, function: &str, event: &str) -> Option<(String, Outcome)> {
         let response = match function {
             "create_user" => answer(&self.create_user, event).await,
             "list_users" => answer(&self.list_users, event).await,
@@ -91,7 +98,8 @@ impl Api {
             "get_docs" => answer(&self.get_docs, event).await,
             _ => return None,
         };
-        Some(serde_json::to_string(&response).expect("our headers are text"))
+        let answer = serde_json::to_string(&response).expect("our headers are text");
+        Some((answer, response.outcome))
     }
 
     /// Does what `EventBridge` has done with this event, as JSON, and tells whether it is done: if not,

@@ -11,6 +11,7 @@ use infrastructure::sessions::Sessions;
 use lambda_http::Request;
 
 use crate::error::ApiError;
+use crate::request;
 
 /// What a signed-in route needs to know who calls.
 #[derive(Debug, Clone)]
@@ -23,7 +24,9 @@ pub struct Auth {
 impl Auth {
     /// Who calls, as the access token in the request says. Asks nobody.
     pub(crate) fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
-        Ok(identify(&self.access, &self.clock, bearer(request))?)
+        let caller = identify(&self.access, &self.clock, bearer(request))?;
+        request::note_user(request, caller.user);
+        Ok(caller)
     }
 
     /// Whether the caller's session lives.

@@ -25,7 +25,9 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use crate::log::chain;
 use crate::response::Reply;
+use crate::watch::Told;
 
 /// Clients refresh on this sentence, word for word.
 const TOKEN_EXPIRED: &str = "Token is expired";
@@ -34,13 +36,15 @@ const TOKEN_MALFORMED: &str = "token contains an invalid number of segments";
 
 const NO_SUCH_UPLOAD: &str = "there is no such upload of yours that no food was given yet";
 
-type Sentence = Cow<'static, str>;
+pub(crate) type Sentence = Cow<'static, str>;
 
 /// An answer that says what went wrong, and what the log should know about it.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
     codes: Vec<(&'static str, Sentence)>,
+    /// What it is counted as, where that is not its first code.
+    kind: Option<&'static str>,
     challenge: Option<&'static str>,
     /// In how many seconds it is worth asking again.
     retry_after: Option<u64>,
@@ -56,6 +60,7 @@ impl ApiError {
         Self {
             status,
             codes,
+            kind: None,
             challenge: None,
             retry_after: None,
             source: None,
@@ -173,14 +178,16 @@ impl ApiError {
 
     /// What happened behind a 5xx, with everything that led to it; for the log only.
     pub(crate) fn cause(&self) -> Option<String> {
-        let mut error: &dyn Error = self.source.as_deref()?;
-        let mut chain = error.to_string();
-        while let Some(source) = error.source() {
-            chain.push_str(": ");
-            chain.push_str(&source.to_string());
-            error = source;
+        Some(chain(self.source.as_deref()?))
+    }
+
+    /// What the log should know.
+    pub(crate) fn told(&self) -> Told {
+        Told {
+            kind: self.kind.unwrap_or_else(|| self.code()),
+            codes: self.codes.clone(),
+            cause: self.cause(),
         }
-        Some(chain)
     }
 
     /// The status of the answer.
@@ -253,23 +260,33 @@ impl From<SignError> for ApiError {
 impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
         // RFC 6750, section 3.1: no error code where there was no token.
-        let (sentence, challenge) = match error {
-            TokenError::Missing => (TOKEN_MALFORMED, "Bearer realm=\"food-app\""),
+        let (kind, sentence, challenge) = match error {
+            TokenError::Missing => (
+                "token_missing",
+                TOKEN_MALFORMED,
+                "Bearer realm=\"food-app\"",
+            ),
             TokenError::Malformed => (
+                "token_malformed",
                 TOKEN_MALFORMED,
                 "Bearer realm=\"food-app\", error=\"invalid_token\"",
             ),
             TokenError::Expired => (
+                "token_expired",
                 TOKEN_EXPIRED,
                 "Bearer realm=\"food-app\", error=\"invalid_token\", \
                  error_description=\"The token expired\"",
             ),
             TokenError::Refused => (
+                "token_refused",
                 "unauthorized",
                 "Bearer realm=\"food-app\", error=\"invalid_token\"",
             ),
         };
-        Self::unauthorized("error", sentence, challenge)
+        Self {
+            kind: Some(kind),
+            ..Self::unauthorized("error", sentence, challenge)
+        }
     }
 }
 

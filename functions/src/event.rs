@@ -21,6 +21,7 @@ use crate::error::ApiError;
 use crate::response::Reply;
 use crate::settings::SettingsError;
 use crate::setup::Setup;
+use crate::watch::{Asked, Outcome};
 
 /// One function: what it is made of, and what it does with a request.
 pub trait Handler: Sized + Send + Sync {
@@ -34,11 +35,16 @@ pub trait Handler: Sized + Send + Sync {
 /// A request as API Gateway hands it over: its JSON (payload format 2.0), read where it stands. Of
 /// a body only what it holds is kept, so that a picture is in memory once while it is handled.
 #[derive(Debug)]
-pub struct Event(Result<Request, ApiError>);
+pub struct Event {
+    request: Result<Request, ApiError>,
+    asked: Asked,
+}
 
 impl From<&str> for Event {
     fn from(json: &str) -> Self {
-        Self(read(json))
+        let mut asked = Asked::default();
+        let request = read(json, &mut asked);
+        Self { request, asked }
     }
 }
 
@@ -58,15 +64,26 @@ pub struct Answer {
     headers: HeaderMap,
     body: String,
     is_base64_encoded: bool,
+    /// For the log.
+    #[serde(skip)]
+    pub(crate) outcome: Outcome,
 }
 
-impl From<Reply> for Answer {
-    fn from(reply: Reply) -> Self {
+impl Answer {
+    fn new(asked: Asked, reply: Result<Reply, ApiError>) -> Self {
+        let problem = reply.as_ref().err().map(ApiError::told);
+        let reply = reply.unwrap_or_else(ApiError::into_reply);
+        let status = reply.status.as_u16();
         Self {
-            status_code: reply.status.as_u16(),
+            status_code: status,
             headers: reply.headers,
             body: reply.body,
             is_base64_encoded: reply.is_base64,
+            outcome: Outcome {
+                asked,
+                status,
+                problem,
+            },
         }
     }
 }
@@ -82,13 +99,13 @@ fn serialize_headers<S: Serializer>(headers: &HeaderMap, to: S) -> Result<S::Ok,
 
 /// Answers an event. Never fails: what cannot be read is answered with 400.
 pub async fn answer(handler: &impl Handler, event: impl Into<Event>) -> Answer {
-    let Event(request) = event.into();
+    let Event { request, asked } = event.into();
     let reply = match request {
         // Boxed: the types of nested futures grow beyond what the compiler follows.
         Ok(request) => Box::pin(handler.handle(request)).await,
         Err(error) => Err(error),
     };
-    reply.unwrap_or_else(tell).into()
+    Answer::new(asked, reply)
 }
 
 /// The same, in this time: whoever would be cut off says so before.
@@ -97,22 +114,19 @@ pub(crate) async fn answer_within(
     handler: &impl Handler,
     event: impl Into<Event>,
 ) -> Answer {
+    let event = event.into();
+    let asked = event.asked.clone();
     let answered = tokio::time::timeout(time, answer(handler, event)).await;
-    answered.unwrap_or_else(|elapsed| tell(ApiError::unavailable(Some(elapsed.into()))).into())
-}
-
-/// What goes wrong on our side goes to the log.
-fn tell(error: ApiError) -> Reply {
-    if let Some(cause) = error.cause() {
-        tracing::error!(code = error.code(), cause, "request failed");
-    }
-    error.into_reply()
+    answered.unwrap_or_else(|elapsed| {
+        Answer::new(asked, Err(ApiError::unavailable(Some(elapsed.into()))))
+    })
 }
 
 /// The members of an event that functions ask for.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
+    route_key: Option<String>,
     raw_path: Option<String>,
     raw_query_string: Option<String>,
     headers: Option<Headers>,
@@ -170,10 +184,17 @@ impl<'de> Deserialize<'de> for Headers {
 
 /// Whatever a client can get through API Gateway must have an answer, also where it makes no HTTP
 /// request (docs/decisions/0006-events-are-checked-first.md).
-fn read(event: &str) -> Result<Request, ApiError> {
+fn read(event: &str, asked: &mut Asked) -> Result<Request, ApiError> {
     let invalid = |what: &'static str| ApiError::invalid_request(what);
     let unreadable = || invalid("the request has headers or a form that cannot be read");
     let event: Payload = serde_json::from_str(event).map_err(|_| unreadable())?;
+    let route = event.route_key.as_deref();
+    asked.route = route.map(|key| key.rsplit(' ').next().unwrap_or(key).to_owned());
+    let method = Method::from_bytes(event.request_context.http.method.as_bytes());
+    asked.method = method.as_ref().ok().cloned();
+    if let Some(Headers(headers)) = &event.headers {
+        asked.read_traces(headers);
+    }
     let body = match event.body {
         None => Body::Empty,
         Some(Text(text)) if event.is_base64_encoded => STANDARD
@@ -186,7 +207,6 @@ fn read(event: &str) -> Result<Request, ApiError> {
     let query = event.raw_query_string.unwrap_or_default();
     let target = PathAndQuery::try_from(format!("{}?{query}", encode(&path)));
     let target = target.map_err(|_| invalid("the query cannot be read"))?;
-    let method = Method::from_bytes(event.request_context.http.method.as_bytes());
     let mut request = Request::new(body);
     *request.method_mut() = method.map_err(|_| unreadable())?;
     *request.uri_mut() = Uri::from(target);
@@ -194,9 +214,9 @@ fn read(event: &str) -> Result<Request, ApiError> {
         *request.headers_mut() = headers;
     }
     let source = event.request_context.http.source_ip.unwrap_or_default();
-    request
-        .extensions_mut()
-        .insert(SourceAddress::parse(&source));
+    let extensions = request.extensions_mut();
+    extensions.insert(SourceAddress::parse(&source));
+    extensions.insert(asked.user.clone());
     Ok(request.with_path_parameters(event.path_parameters.unwrap_or_default()))
 }
 
@@ -231,6 +251,10 @@ mod tests {
             "body": "e30=",
             "isBase64Encoded": true,
         })
+    }
+
+    fn read(event: &str) -> Result<Request, ApiError> {
+        Event::from(event).request
     }
 
     fn status(event: &Value) -> u16 {
@@ -302,16 +326,16 @@ mod tests {
 
     #[test]
     fn any_json_is_an_event_and_only_the_answer_tells_what_is_wrong() {
-        let Event(request) = serde_json::from_slice(event().to_string().as_bytes()).unwrap();
+        let Event { request, .. } = serde_json::from_slice(event().to_string().as_bytes()).unwrap();
         assert_eq!(request.unwrap().method(), Method::PUT);
-        let Event(request) = serde_json::from_slice(b"[1, 2]").unwrap();
+        let Event { request, .. } = serde_json::from_slice(b"[1, 2]").unwrap();
         assert!(request.is_err());
     }
 
     #[test]
     fn an_answer_is_written_as_api_gateway_reads_it() {
         let reply = crate::response::ok(&"fine").no_store();
-        let answer = Answer::from(reply);
+        let answer = Answer::new(Asked::default(), Ok(reply));
         assert_eq!(
             serde_json::to_value(&answer).unwrap(),
             json!({

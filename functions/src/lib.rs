@@ -17,6 +17,7 @@ mod food_request;
 pub mod form;
 /// What each route does.
 pub mod handlers;
+mod log;
 /// Functions that are told what was put into the bucket of pictures.
 pub mod notified;
 mod once;
@@ -36,6 +37,8 @@ mod serve;
 pub mod settings;
 /// Adapters, made from settings.
 pub mod setup;
+mod trace;
+mod watch;
 
 pub use error::ApiError;
 pub use event::Handler;
@@ -44,3 +47,4 @@ pub use notified::Notified;
 pub use response::Reply;
 pub use scheduled::Scheduled;
 pub use serve::{serve, serve_notified, serve_scheduled};
+pub use watch::{Outcome, Told};

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use domain::attempt::SourceAddress;
+use domain::id::UserId;
 use http::header::USER_AGENT;
 use lambda_http::{Body, Request, RequestExt};
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
+use crate::watch::Noted;
 
 /// The value of a path parameter; empty when API Gateway gave none.
 pub(crate) fn path(request: &Request, name: &str) -> String {
@@ -30,6 +32,13 @@ pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>
 pub(crate) fn source(request: &Request) -> SourceAddress {
     let source = request.extensions().get();
     source.cloned().unwrap_or_else(|| SourceAddress::parse(""))
+}
+
+/// Tells the log who asks.
+pub(crate) fn note_user(request: &Request, user: UserId) {
+    if let Some(noted) = request.extensions().get::<Noted>() {
+        noted.note(user);
+    }
 }
 
 /// What the client calls itself.

@@ -8,68 +8,72 @@ use serde::de::IgnoredAny;
 use tokio::task::yield_now;
 
 use crate::event::{Event, Handler, answer, answer_within};
+use crate::log::Log;
 use crate::notified::{Notified, ObjectCreated};
 use crate::scheduled::Scheduled;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
+use crate::watch::Watch;
 
 /// Starts the log, makes the function from the environment, and answers events until Lambda ends
 /// the process. A setting that is missing or wrong ends it at once, with the setting's name.
 pub async fn serve<H: Handler>() -> Result<(), Error> {
-    let handler = &start(H::new).await?;
-    // The runtime puts each call into a span with its request id.
+    let (handler, watch) = &start(H::new).await?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let LambdaEvent { payload, context } = event;
-        Ok::<_, Error>(match time_left(&context, SystemClock.now()) {
+        let invocation = watch.begin(&context);
+        let answer = match time_left(&context, SystemClock.now()) {
             Some(time) => answer_within(time, handler, payload).await,
             None => answer(handler, payload).await,
-        })
+        };
+        invocation.answered(&answer.outcome);
+        Ok::<_, Error>(answer)
     }))
     .await
 }
 
 /// The same for a function that the clock calls. What fails, Lambda hears of.
 pub async fn serve_scheduled<S: Scheduled>() -> Result<(), Error> {
-    let scheduled = &start(S::new).await?;
-    lambda_runtime::run(service_fn(|_: LambdaEvent<IgnoredAny>| async move {
+    let (scheduled, watch) = &start(S::new).await?;
+    let run = |event: LambdaEvent<IgnoredAny>| async move {
+        let invocation = watch.begin(&event.context);
         let report = Box::pin(scheduled.run()).await;
-        match &report {
-            Ok(report) => tracing::info!(?report, "done"),
-            Err(error) => tracing::error!(error, "failed"),
-        }
+        invocation.done("timer", None, told(&report));
         report
-    }))
-    .await
+    };
+    lambda_runtime::run(service_fn(run)).await
 }
 
 /// The same for a function that is told what was put into the bucket of pictures.
 pub async fn serve_notified<N: Notified>() -> Result<(), Error> {
-    let notified = &start(N::new).await?;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<ObjectCreated>| async move {
+    let (notified, watch) = &start(N::new).await?;
+    let run = |event: LambdaEvent<ObjectCreated>| async move {
+        let invocation = watch.begin(&event.context);
         let report = Box::pin(notified.handle(&event.payload)).await;
         let key = event.payload.key();
-        match &report {
-            Ok(report) => tracing::info!(image.key = key, ?report, "done"),
-            Err(error) => tracing::error!(image.key = key, error, "failed"),
-        }
+        invocation.done("datasource", Some(key), told(&report));
         report
-    }))
-    .await
+    };
+    lambda_runtime::run(service_fn(run)).await
 }
 
 /// The part that all have: the log, the settings, and connecting, which goes on while the rest is
 /// made ready.
-async fn start<T>(new: impl FnOnce(&Setup) -> Result<T, SettingsError>) -> Result<T, Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::INFO)
-        .with_target(false)
-        .without_time() // CloudWatch has it
-        .init();
-    let setup = Setup::new(Settings::from_env()).inspect_err(tell)?;
+async fn start<T>(
+    new: impl FnOnce(&Setup) -> Result<T, SettingsError>,
+) -> Result<(T, Watch), Error> {
+    let settings = Settings::from_env();
+    Log::new(&settings).start();
+    let watch = Watch::new(&settings).inspect_err(tell)?;
+    let setup = Setup::new(settings).inspect_err(tell)?;
     setup.connect();
     yield_now().await;
-    Ok(new(&setup).inspect_err(tell)?)
+    Ok((new(&setup).inspect_err(tell)?, watch))
+}
+
+/// What the log is told of a report.
+fn told<T>(report: &Result<T, Error>) -> Result<&T, &(dyn std::error::Error + 'static)> {
+    report.as_ref().map_err(|error| error.as_ref() as _)
 }
 
 /// What it takes to give an answer back before Lambda ends the process.

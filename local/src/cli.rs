@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::{Fill, Options, Storage};
+use crate::{Colours, Fill, Options, Storage};
 
 /// The whole API on one machine: every route, with its database and its store of pictures in the
 /// same process.
@@ -66,6 +66,7 @@ Settings come from the environment; what is missing is filled in for this machin
   IMAGE_BASE_URL             where browsers find pictures [/images on this server]
   USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET
                              names of tables and bucket [users, foods, sessions, images]
+  NO_COLOR                   anything: lines without colours, which only a terminal gets [empty]
 Variables that begin with AWS_ are ignored: no AWS account is ever used.
 With --events, ACCESS_SECRET and REFRESH_SECRET are always those of the events.
 
@@ -74,6 +75,8 @@ the data dir, for the owner alone and new on each start (the engines are on free
   env        these lines: for `. .local/env`, or `cargo lambda watch --env-file .local/env`
   env.json   the same for `sam local invoke --env-vars .local/env.json`
 With --memory it writes neither.
+
+Each request is a line: method, path, status and time; below it what was wrong, and what led to a 5xx.
 
 Ctrl-C ends the program once running requests are answered.
 
@@ -89,6 +92,8 @@ Examples:
 impl Args {
     /// What the library should start; `settings` are the environment's.
     pub fn into_options(self, settings: Vec<(String, String)>) -> Options {
+        let no_color = settings.iter().find(|(name, _)| name == "NO_COLOR");
+        let colours = Colours::of_stdout(no_color.map(|(_, value)| value.as_str()));
         Options {
             port: self.port,
             storage: if self.memory {
@@ -104,7 +109,7 @@ impl Args {
             },
             engines_only: self.engines_only,
             // What it prints is for a shell to read.
-            log: !self.engines_only,
+            log: (!self.engines_only).then_some(colours),
             process_images: true,
         }
     }
@@ -128,7 +133,7 @@ mod tests {
         assert_eq!(options.port, 8888);
         assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
         assert_eq!(options.fill, None);
-        assert!(!options.engines_only && options.log);
+        assert!(!options.engines_only && options.log.is_some());
     }
 
     #[test]
@@ -154,6 +159,6 @@ mod tests {
     #[test]
     fn engines_alone_write_no_line_per_request() {
         let options = Args::parse_from(["local", "--engines-only"]).into_options(Vec::new());
-        assert!(options.engines_only && !options.log);
+        assert!(options.engines_only && options.log.is_none());
     }
 }

@@ -27,6 +27,7 @@ use crate::cors::Cors;
 use crate::event::{self, Arrival};
 use crate::images::Images;
 use crate::problem::Problem;
+use crate::request_log::Colours;
 use crate::router::{self, Match};
 use crate::{reply, request_log};
 
@@ -49,8 +50,8 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     /// Whether the routes are served, or pictures alone.
     pub(crate) routes: bool,
-    /// Whether each request is a line on standard output.
-    pub(crate) log: bool,
+    /// Whether each request is a line on standard output, and how it looks.
+    pub(crate) log: Option<Colours>,
 }
 
 /// What a request is for.
@@ -111,8 +112,8 @@ impl Gateway {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let response = self.answer(&parts, body, client).await;
-        if self.log {
-            request_log::line(&parts, response.status(), started.elapsed());
+        if let Some(colours) = self.log {
+            request_log::write(colours, &parts, &response, started.elapsed());
         }
         response
     }
@@ -179,14 +180,16 @@ impl Gateway {
         event: String,
     ) -> Result<Response<Bytes>, Problem> {
         let api = Arc::clone(&self.api);
-        let call = async move { api.invoke(function, &event).await };
+        let call = async move { api.watch(function, &event).await };
         let answer = to_its_end(function, call).await?;
-        let answer = answer.ok_or(Problem::NoRoute)?;
-        reply::parse(&answer).map_err(|error| {
+        let (answer, outcome) = answer.ok_or(Problem::NoRoute)?;
+        let mut response = reply::parse(&answer).map_err(|error| {
             let error: &dyn std::error::Error = &error;
             tracing::error!(function, error, "the answer cannot be passed on");
             Problem::Internal
-        })
+        })?;
+        response.extensions_mut().insert(outcome);
+        Ok(response)
     }
 }
 

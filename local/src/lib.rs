@@ -49,6 +49,7 @@ pub use crate::demo::DemoError;
 use crate::environment::Environment;
 use crate::gateway::Gateway;
 use crate::images::Images;
+pub use crate::request_log::Colours;
 pub use crate::scene::SceneError;
 use crate::settings::{ACCESS_KEY_ID, Complete, Machine, SECRET_ACCESS_KEY};
 
@@ -67,8 +68,8 @@ pub struct Options {
     /// Whether the functions run somewhere else: then the routes are not served here, and
     /// [`Environment`] is written into the folder.
     pub engines_only: bool,
-    /// Whether each request is a line on standard output.
-    pub log: bool,
+    /// Whether each request is a line on standard output, and how it looks.
+    pub log: Option<Colours>,
     /// Whether pictures are processed once they are saved. Where they are not, what a food shows of its
     /// picture does not change by itself.
     pub process_images: bool,
@@ -83,7 +84,7 @@ impl Default for Options {
             settings: Vec::new(),
             fill: None,
             engines_only: false,
-            log: false,
+            log: None,
             process_images: false,
         }
     }

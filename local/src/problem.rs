@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use serde_json::json;
 
 use crate::event;
+use crate::request_log::Refused;
 
 /// Why a request gets no answer of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,10 @@ impl Problem {
             self.code(): self.sentence(),
         });
         let mut response = Response::new(Bytes::from(body.to_string()));
+        response.extensions_mut().insert(Refused {
+            code: self.code(),
+            sentence: self.sentence(),
+        });
         *response.status_mut() = status;
         response.headers_mut().insert(
             CONTENT_TYPE,

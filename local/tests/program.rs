@@ -9,7 +9,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
-use support::{Folder, Program, assert_refused, command, output, path, picture};
+use serde_json::json;
+use support::{Folder, PASSWORD, Program, assert_refused, command, output, path, picture};
 
 #[test]
 fn help_tells_everything_there_is_to_tell() {
@@ -29,6 +30,7 @@ fn help_tells_everything_there_is_to_tell() {
         "PASSWORD_MIN_LENGTH",
         "TOKEN_STORE_URL",
         "ALLOWED_ORIGIN",
+        "NO_COLOR",
         "AWS_",
         "Ctrl-C",
     ] {
@@ -90,6 +92,39 @@ fn it_says_where_it_is_what_it_keeps_and_what_it_answers() {
     program.client.get("/nothing");
     let line = program.next_line();
     assert!(line.starts_with("GET     /nothing 404 "), "{line}");
+    let problem = program.next_line();
+    assert_eq!(problem, "        not_found: there is no such thing\n");
+}
+
+#[test]
+fn lines_say_what_was_wrong_and_nothing_that_is_secret() {
+    let folder = Folder::new();
+    let mut program = Program::in_folder(&folder.path);
+    let client = &program.client;
+    let token = client.token("ada@example.com");
+    let wrong = json!({"email": "ada@example.com", "password": "Sesame, open"});
+    assert_eq!(client.post("/login", &wrong).status, 401);
+    assert_eq!(client.share(&token, "", &[]).status, 422);
+    client.get("/food");
+    let mut lines = String::new();
+    while !lines.contains("GET     /food 200 ") {
+        let line = program.next_line();
+        assert!(!line.is_empty(), "it ended: {lines}");
+        lines.push_str(&line);
+    }
+    for told in [
+        "POST    /users 201 ",
+        "POST    /login 200 ",
+        "POST    /login 401 ",
+        "        incorrect_password: incorrect email or password\n",
+        "POST    /food 422 ",
+        "        title_required: title is required\n",
+    ] {
+        assert!(lines.contains(told), "{told} is not in {lines}");
+    }
+    for secret in ["ada@", PASSWORD, "Sesame", &token, "\x1b"] {
+        assert!(!lines.contains(secret), "{secret} is in {lines}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod faults;
 pub(crate) mod form;
+pub(crate) mod log;
 pub(crate) mod pictures;
 pub(crate) mod recorder;
 pub(crate) mod redis_proxy;

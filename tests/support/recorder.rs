@@ -31,6 +31,10 @@ pub(crate) struct Call {
     /// What it takes to be allowed: pairs of an action and the resource it is done to, such as
     /// `dynamodb:Query` and `<table>/index/feed`, `s3:PutObject` and `<bucket>/foods/…`.
     pub(crate) grants: Vec<(String, String)>,
+    /// The trace that the caller counts it to.
+    pub(crate) trace: Option<String>,
+    /// The names of the headers that are signed.
+    pub(crate) signed: String,
     /// What `DynamoDB` says it took.
     pub(crate) capacity: f64,
     /// When it came, among all calls to all engines: the moments are counted.
@@ -192,7 +196,7 @@ impl Proxy {
         let (parts, body) = request.into_parts();
         // A caller that gives up while it speaks has said nothing.
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let (call, body) = match parts.headers.get("x-amz-target") {
+        let (mut call, body) = match parts.headers.get("x-amz-target") {
             Some(target) => {
                 let target = target.to_str().expect("an operation");
                 let operation = target.rsplit('.').next().unwrap_or_default();
@@ -203,6 +207,16 @@ impl Proxy {
             }
             None => (s3(&parts, &body), body),
         };
+        let header = |name| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        call.trace = header("x-amzn-trace-id").map(str::to_owned);
+        let signature = header("authorization").unwrap_or_default();
+        let (_, signed) = signature.split_once("SignedHeaders=").unwrap_or_default();
+        call.signed = signed.split(',').next().unwrap_or_default().to_owned();
         let failure = self
             .record
             .faults
@@ -354,6 +368,8 @@ fn dynamodb(operation: &str, input: &Value) -> Call {
     Call {
         operation: operation.to_owned(),
         grants,
+        trace: None,
+        signed: String::new(),
         capacity: 0.0,
         came: moment(),
         answered: 0,
@@ -384,6 +400,8 @@ fn s3(request: &Parts, body: &[u8]) -> Call {
     Call {
         operation: operation.to_owned(),
         grants: grants.map(|resource| (action.clone(), resource)).collect(),
+        trace: None,
+        signed: String::new(),
         capacity: 0.0,
         came: moment(),
         answered: 0,

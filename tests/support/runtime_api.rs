@@ -14,10 +14,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
+
+use super::log::{Secrets, check_metrics};
 
 /// A function that is slower than this to answer, or to fail, hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +31,8 @@ pub(crate) struct Function {
     events: mpsc::UnboundedSender<String>,
     answers: mpsc::UnboundedReceiver<Answered>,
     longest: Duration,
+    log: NamedTempFile,
+    secrets: Secrets,
     /// Ends with this, and all connections with it.
     _serving: JoinSet<()>,
 }
@@ -71,6 +76,7 @@ impl Function {
         });
         let mut serving = JoinSet::new();
         serving.spawn(serve(listener, api));
+        let log = NamedTempFile::new().expect("a file");
         let process = Command::new(binary)
             .env_clear()
             .envs(settings.iter().cloned())
@@ -78,8 +84,8 @@ impl Function {
             .env("AWS_LAMBDA_FUNCTION_NAME", "function-under-test")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(appending(&log))
+            .stderr(appending(&log))
             .kill_on_drop(true)
             .spawn()
             .expect("the binary starts");
@@ -88,6 +94,8 @@ impl Function {
             events,
             answers,
             longest: Duration::ZERO,
+            log,
+            secrets: Secrets::of_settings(settings),
             _serving: serving,
         }
     }
@@ -106,8 +114,11 @@ impl Function {
 
     /// What becomes of the event: its answer, or what Lambda is told instead.
     pub(crate) async fn attempt(&mut self, event: &str) -> Result<Value, Value> {
+        let json = serde_json::from_str(event);
+        self.secrets.learn(&json.unwrap_or_default());
         self.events.send(event.to_owned()).expect("the API listens");
         let Answered { path, answer, took } = self.answer().await;
+        self.secrets.learn(&answer);
         self.longest = self.longest.max(took);
         if path.ends_with("/response") {
             Ok(answer)
@@ -138,21 +149,49 @@ impl Function {
     }
 
     /// What the function wrote, once it has ended by itself with a failure.
-    pub(crate) async fn failure(self) -> String {
-        let output = tokio::time::timeout(PATIENCE, self.process.wait_with_output()).await;
-        let output = output.expect("an end in time").expect("an end");
-        assert!(!output.status.success());
-        String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr)
+    pub(crate) async fn failure(mut self) -> String {
+        let status = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        let status = status.expect("an end in time").expect("an end");
+        assert!(!status.success());
+        self.written()
     }
 
     /// What the function wrote until it was ended.
     pub(crate) async fn log(mut self) -> String {
         self.process.start_kill().expect("it runs");
-        let output = self.process.wait_with_output().await.expect("an end");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr)
+        self.process.wait().await.expect("an end");
+        self.written()
     }
+
+    fn written(&self) -> String {
+        let log = std::fs::read(self.log.path()).expect("a log");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+/// Whatever a test is about, what its functions write has nothing secret in it, and metrics that are
+/// some.
+impl Drop for Function {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let log = self.written();
+        let secret = self.secrets.found(&log);
+        assert!(secret.is_none(), "wrote {secret:?}: {log}");
+        // A line may just be written.
+        let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let lines = whole.lines().filter(|line| line.contains("\"_aws\""));
+        for line in lines {
+            let metrics = serde_json::from_str(line).expect("JSON");
+            assert_eq!(check_metrics(&metrics), Ok(()), "{line}");
+        }
+    }
+}
+
+fn appending(log: &NamedTempFile) -> Stdio {
+    let file = std::fs::OpenOptions::new().append(true).open(log.path());
+    file.expect("a log").into()
 }
 
 async fn serve(listener: TcpListener, api: Arc<RuntimeApi>) {

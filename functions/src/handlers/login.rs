@@ -51,6 +51,7 @@ impl Handler for Login {
         let source = request::source(&request);
         let attempt = admit_login(users, sessions, clock, &self.limits, &source, attempt).await?;
         let logged_in = login(users, sessions, &self.hasher, &self.tokens, clock, attempt).await?;
+        request::note_user(&request, logged_in.user.id);
         let answer = LoginBody {
             user: UserBody::from(&logged_in.user),
             tokens: TokenBody::from(logged_in.tokens),

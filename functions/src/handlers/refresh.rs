@@ -35,6 +35,7 @@ impl Handler for Refresh {
             .filter(|token| !token.trim().is_empty())
             .ok_or_else(ApiError::refresh_token_required)?;
         let tokens = refresh(&self.sessions, &self.tokens, &self.clock, &presented).await?;
+        request::note_user(&request, tokens.user);
         // Old clients take no other status for a success.
         Ok(response::created(&TokenBody::from(tokens)).no_store())
     }
