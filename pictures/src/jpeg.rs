@@ -1,34 +1,61 @@
 //! JPEG (ITU-T T.81, JFIF): segments are kept or dropped, scans are copied or turned without decoding to pixels.
 
+//!
+//! What decoding to pixels needs as well is public, for the crate `variants`.
+
 mod decode;
 mod encode;
 mod huffman;
+mod parse;
 mod regrid;
+mod scan;
 mod turn;
+
+pub use decode::{Block, Plane, Planes, planes};
+pub use huffman::{BitWriter, Codes, Encoder};
+pub use parse::{Component, Frame};
+pub use scan::OnlyScan;
+
+use parse::{ScanHeader, Segment, Segments, huffman_tables, quantisation_tables};
 
 use crate::cursor::Cursor;
 use crate::orientation::Orientation;
-use crate::{Invalid, Picture, check_size, exif, icc};
+use crate::{Invalid, Picture, exif, icc};
 
-const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
-const DQT: u8 = 0xDB;
-const DHT: u8 = 0xC4;
+/// Start of image.
+pub const SOI: u8 = 0xD8;
+/// End of image.
+pub const EOI: u8 = 0xD9;
+/// Start of scan.
+pub const SOS: u8 = 0xDA;
+/// Quantisation tables.
+pub const DQT: u8 = 0xDB;
+/// Huffman tables.
+pub const DHT: u8 = 0xC4;
 const DRI: u8 = 0xDD;
-const APP0: u8 = 0xE0;
+/// What JFIF says.
+pub const APP0: u8 = 0xE0;
 const APP1: u8 = 0xE1;
-const APP2: u8 = 0xE2;
+/// A part of a colour profile.
+pub const APP2: u8 = 0xE2;
 const APP14: u8 = 0xEE;
 
-/// Baseline, extended sequential and progressive frames, all with Huffman coding.
-const SOF0: u8 = 0xC0;
+/// A baseline frame.
+pub const SOF0: u8 = 0xC0;
 const SOF1: u8 = 0xC1;
-const SOF2: u8 = 0xC2;
+/// A progressive frame.
+pub const SOF2: u8 = 0xC2;
 
 const ICC: &[u8] = b"ICC_PROFILE\0";
 /// What an APP2 segment holds beside its length, the name and two numbers.
 const MAX_ICC_CHUNK: usize = 0xFFFF - 2 - ICC.len() - 2;
+
+/// Where each coefficient of the zigzag order stands in a block (T.81, figure A.6).
+pub const ZIGZAG: [u8; 64] = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
+    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
+    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+];
 
 pub(crate) fn clean(bytes: &[u8]) -> Result<Picture, Invalid> {
     let survey = survey(bytes)?;
@@ -55,192 +82,6 @@ pub(crate) fn clean(bytes: &[u8]) -> Result<Picture, Invalid> {
         width: turn.width.into(),
         height: turn.height.into(),
     })
-}
-
-/// A marker with what belongs to it; `data` is the entropy-coded data behind a scan header.
-struct Segment<'a> {
-    marker: u8,
-    body: &'a [u8],
-    data: &'a [u8],
-}
-
-/// The segments from the start of the image to its end (T.81, B.1).
-struct Segments<'a> {
-    rest: Cursor<'a>,
-}
-
-impl<'a> Segments<'a> {
-    fn of(bytes: &'a [u8]) -> Result<Self, Invalid> {
-        let mut rest = Cursor::new(bytes);
-        rest.take(2)?;
-        Ok(Self { rest })
-    }
-
-    /// `None` behind the end-of-image marker. What follows that is not looked at: telephones append
-    /// films.
-    fn next(&mut self) -> Result<Option<Segment<'a>>, Invalid> {
-        if self.rest.u8()? != 0xFF {
-            return Err(Invalid::NotAPicture);
-        }
-        // Any number of 0xFF may stand before a marker (B.1.1.2).
-        let marker = loop {
-            match self.rest.u8()? {
-                0xFF => {}
-                marker => break marker,
-            }
-        };
-        match marker {
-            EOI => return Ok(None),
-            // Markers without a segment, which have no place here.
-            0x00 | 0x01 | 0xD0..=SOI => return Err(Invalid::NotAPicture),
-            _ => {}
-        }
-        let length = usize::from(self.rest.u16_be()?);
-        let body = self
-            .rest
-            .take(length.checked_sub(2).ok_or(Invalid::NotAPicture)?)?;
-        let data = if marker == SOS {
-            self.entropy_coded()?
-        } else {
-            &[]
-        };
-        Ok(Some(Segment { marker, body, data }))
-    }
-
-    /// Goes on to the next marker: a 0xFF that is followed neither by the 0x00 that says it is data,
-    /// nor by a restart marker (B.1.1.5).
-    fn entropy_coded(&mut self) -> Result<&'a [u8], Invalid> {
-        let bytes = self.rest.rest();
-        let mut at = 0;
-        let end = loop {
-            let behind = bytes.get(at..).unwrap_or_default();
-            at += behind
-                .iter()
-                .position(|&byte| byte == 0xFF)
-                .ok_or(Invalid::NotAPicture)?;
-            match bytes.get(at + 1).ok_or(Invalid::NotAPicture)? {
-                0x00 | 0xD0..=0xD7 => at += 2,
-                0xFF => at += 1,
-                _ => break at,
-            }
-        };
-        let data = self.rest.take(end)?;
-        let fill = data.iter().rev().take_while(|&&byte| byte == 0xFF).count();
-        Ok(data.get(..end - fill).unwrap_or_default())
-    }
-}
-
-/// A part of the picture with its own resolution: brightness, or one of the colours.
-#[derive(Clone, Copy)]
-struct Component {
-    id: u8,
-    horizontal: u8,
-    vertical: u8,
-    quantisation: u8,
-}
-
-/// The frame header (T.81, B.2.2).
-struct Frame {
-    is_progressive: bool,
-    width: u16,
-    height: u16,
-    components: Vec<Component>,
-}
-
-impl Frame {
-    fn parse(marker: u8, body: &[u8]) -> Result<Self, Invalid> {
-        let mut rest = Cursor::new(body);
-        let precision = rest.u8()?;
-        let height = rest.u16_be()?;
-        let width = rest.u16_be()?;
-        let count = rest.u8()?;
-        // A height of 0 would be said after the first scan; browsers do not wait for it.
-        check_size(width.into(), height.into())?;
-        if precision != 8 || !matches!(count, 1 | 3 | 4) {
-            return Err(Invalid::NotAPicture);
-        }
-        let mut components = Vec::with_capacity(4);
-        for _ in 0..count {
-            let [id, sampling, quantisation] = rest.array()?;
-            let (horizontal, vertical) = (sampling >> 4, sampling & 0x0F);
-            let is_valid = (1..=4).contains(&horizontal)
-                && (1..=4).contains(&vertical)
-                && quantisation <= 3
-                && components.iter().all(|other: &Component| other.id != id);
-            if !is_valid {
-                return Err(Invalid::NotAPicture);
-            }
-            components.push(Component {
-                id,
-                horizontal,
-                vertical,
-                quantisation,
-            });
-        }
-        if !rest.is_empty() {
-            return Err(Invalid::NotAPicture);
-        }
-        Ok(Self {
-            is_progressive: marker == SOF2,
-            width,
-            height,
-            components,
-        })
-    }
-}
-
-/// The scan header (T.81, B.2.3).
-struct ScanHeader {
-    components: Vec<ScanComponent>,
-    first: u8,
-    last: u8,
-    high: u8,
-    low: u8,
-}
-
-struct ScanComponent {
-    /// Its place in the frame.
-    index: usize,
-    dc_table: u8,
-    ac_table: u8,
-}
-
-impl ScanHeader {
-    fn parse(body: &[u8], frame: &Frame) -> Result<Self, Invalid> {
-        let mut rest = Cursor::new(body);
-        let count = rest.u8()?;
-        let mut components = Vec::with_capacity(4);
-        for _ in 0..count {
-            let [id, tables] = rest.array()?;
-            let index = frame
-                .components
-                .iter()
-                .position(|component| component.id == id)
-                .ok_or(Invalid::NotAPicture)?;
-            if components
-                .iter()
-                .any(|other: &ScanComponent| other.index == index)
-            {
-                return Err(Invalid::NotAPicture);
-            }
-            components.push(ScanComponent {
-                index,
-                dc_table: tables >> 4,
-                ac_table: tables & 0x0F,
-            });
-        }
-        let [first, last, approximation] = rest.array()?;
-        if components.is_empty() || !rest.is_empty() {
-            return Err(Invalid::NotAPicture);
-        }
-        Ok(Self {
-            components,
-            first,
-            last,
-            high: approximation >> 4,
-            low: approximation & 0x0F,
-        })
-    }
 }
 
 /// The shape of pixels, which JFIF says.
@@ -282,22 +123,28 @@ impl Density {
     }
 }
 
-/// What has to be known before a byte is written.
-struct Survey {
-    frame: Frame,
+/// What has to be known before a byte is written, or decoded.
+pub struct Survey {
+    /// Its size and components.
+    pub frame: Frame,
     orientation: Orientation,
     density: Option<Density>,
-    icc: Option<Vec<u8>>,
-    adobe_transform: Option<u8>,
+    /// The colour profile, when it is whole.
+    pub icc: Option<Vec<u8>>,
+    /// How colours are stored, as the segment of Adobe says (Adobe Technical Note 5116).
+    pub adobe_transform: Option<u8>,
+    /// Whether all components come in one sequential scan, as [`OnlyScan`] reads it.
+    pub is_one_scan: bool,
 }
 
-fn survey(bytes: &[u8]) -> Result<Survey, Invalid> {
+/// Reads all segments without decoding what is in scans.
+pub fn survey(bytes: &[u8]) -> Result<Survey, Invalid> {
     let mut segments = Segments::of(bytes)?;
     let mut frame: Option<Frame> = None;
     let mut orientation = None;
     let (mut density, mut adobe_transform) = (None, None);
     let mut icc_chunks = Vec::new();
-    let mut scans = 0_u32;
+    let (mut scans, mut has_all) = (0_u32, false);
     while let Some(segment) = segments.next()? {
         let body = segment.body;
         match segment.marker {
@@ -308,7 +155,9 @@ fn survey(bytes: &[u8]) -> Result<Survey, Invalid> {
                 frame = Some(Frame::parse(segment.marker, body)?);
             }
             SOS => {
-                ScanHeader::parse(body, frame.as_ref().ok_or(Invalid::NotAPicture)?)?;
+                let frame = frame.as_ref().ok_or(Invalid::NotAPicture)?;
+                let header = ScanHeader::parse(body, frame)?;
+                has_all = header.components.len() == frame.components.len();
                 scans = scans.saturating_add(1);
             }
             DQT => quantisation_tables(body, |_, _| ())?,
@@ -329,8 +178,10 @@ fn survey(bytes: &[u8]) -> Result<Survey, Invalid> {
             _ => {}
         }
     }
+    let frame = frame.filter(|_| scans > 0).ok_or(Invalid::NotAPicture)?;
     Ok(Survey {
-        frame: frame.filter(|_| scans > 0).ok_or(Invalid::NotAPicture)?,
+        is_one_scan: scans == 1 && has_all && !frame.is_progressive,
+        frame,
         orientation: orientation.unwrap_or_default(),
         density,
         icc: join_icc(icc_chunks),
@@ -338,7 +189,7 @@ fn survey(bytes: &[u8]) -> Result<Survey, Invalid> {
     })
 }
 
-/// How colours are stored, as the segment of Adobe says (Adobe Technical Note 5116).
+/// What the segment of Adobe says of colours.
 fn parse_adobe(body: &[u8]) -> Option<u8> {
     body.strip_prefix(b"Adobe")?.get(6).copied()
 }
@@ -370,7 +221,8 @@ fn join_icc(mut chunks: Vec<(u8, u8, &[u8])>) -> Option<Vec<u8>> {
     Some(joined)
 }
 
-fn write_icc(out: &mut Vec<u8>, profile: Option<&[u8]>) {
+/// Writes a colour profile of up to 255 segments, or none.
+pub fn write_icc(out: &mut Vec<u8>, profile: Option<&[u8]>) {
     let chunks = profile.unwrap_or_default().chunks(MAX_ICC_CHUNK);
     let count = u8::try_from(chunks.len()).unwrap_or_default();
     for (number, data) in (1..=count).zip(chunks) {
@@ -379,7 +231,7 @@ fn write_icc(out: &mut Vec<u8>, profile: Option<&[u8]>) {
 }
 
 /// Writes a segment whose parts are together shorter than 65,534 bytes.
-fn write_segment(out: &mut Vec<u8>, marker: u8, parts: &[&[u8]]) {
+pub fn write_segment(out: &mut Vec<u8>, marker: u8, parts: &[&[u8]]) {
     let length = parts.iter().map(|part| part.len()).sum::<usize>() + 2;
     out.extend([0xFF, marker]);
     out.extend(u16::try_from(length).unwrap_or_default().to_be_bytes());
@@ -419,51 +271,4 @@ fn copy(bytes: &[u8], survey: &Survey) -> Result<Vec<u8>, Invalid> {
     }
     out.extend([0xFF, EOI]);
     Ok(out)
-}
-
-/// Reads quantisation tables (T.81, B.2.4.1), in zigzag order.
-fn quantisation_tables(body: &[u8], mut each: impl FnMut(u8, [u16; 64])) -> Result<(), Invalid> {
-    let mut rest = Cursor::new(body);
-    while !rest.is_empty() {
-        let head = rest.u8()?;
-        let (precision, index) = (head >> 4, head & 0x0F);
-        if precision > 1 || index > 3 {
-            return Err(Invalid::NotAPicture);
-        }
-        let mut table = [0; 64];
-        for step in &mut table {
-            *step = if precision == 0 {
-                u16::from(rest.u8()?)
-            } else {
-                rest.u16_be()?
-            };
-        }
-        each(index, table);
-    }
-    Ok(())
-}
-
-/// Reads Huffman tables (T.81, B.2.4.2): class and index in one byte, and the codes.
-fn huffman_tables(
-    body: &[u8],
-    mut each: impl FnMut(u8, huffman::Codes) -> Result<(), Invalid>,
-) -> Result<(), Invalid> {
-    let mut rest = Cursor::new(body);
-    while !rest.is_empty() {
-        let head = rest.u8()?;
-        let lengths: [u8; 16] = rest.array()?;
-        let count = lengths.iter().map(|&count| usize::from(count)).sum();
-        let symbols = rest.take(count)?;
-        if count > 256 || head & 0xEC != 0 {
-            return Err(Invalid::NotAPicture);
-        }
-        each(
-            head,
-            huffman::Codes {
-                lengths,
-                symbols: symbols.to_vec(),
-            },
-        )?;
-    }
-    Ok(())
 }

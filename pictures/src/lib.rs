@@ -5,7 +5,7 @@ mod cursor;
 mod exif;
 mod gif;
 mod icc;
-mod jpeg;
+pub mod jpeg;
 mod orientation;
 mod png;
 mod webp;

@@ -9,18 +9,13 @@ mod resize;
 mod webp;
 
 use bytes::Bytes;
+use pictures::{Invalid, MAX_PIXELS, MAX_SIDE};
 use thiserror::Error;
 
 use planes::{Picture, Size};
 
 /// How wide variants are, in pixels.
 pub const WIDTHS: [u32; 4] = [320, 640, 1280, 2048];
-
-/// The most pixels a picture may have.
-const MAX_PIXELS: u64 = 52_000_000;
-
-/// The most pixels along one side: what `WebP` can hold.
-const MAX_SIDE: u32 = webp_encoder::MAX_SIDE;
 
 /// The most bytes that decoding a picture may take.
 const MAX_MEMORY: u64 = 200_000_000;
@@ -58,6 +53,15 @@ pub enum Error {
     /// Too many pixels, or more memory than we have for them.
     #[error("the picture is too large")]
     TooLarge,
+}
+
+impl From<Invalid> for Error {
+    fn from(e: Invalid) -> Self {
+        match e {
+            Invalid::NotAPicture => Self::NotAPicture,
+            Invalid::TooManyPixels | Invalid::TooManyFrames => Self::TooLarge,
+        }
+    }
 }
 
 /// A JPEG and a `WebP` for each of [`WIDTHS`], narrow ones first, up to the first that is as wide as the

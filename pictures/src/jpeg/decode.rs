@@ -1,36 +1,38 @@
 //! From scans to coefficients (T.81, annexes F and G), sequential and progressive.
 
+use std::rc::Rc;
+
+use super::SOS;
 use super::huffman::{Bits, Decoder};
-use super::{
-    DHT, DQT, DRI, Frame, SOS, ScanHeader, Segment, Segments, huffman_tables, quantisation_tables,
-};
-use crate::cursor::Cursor;
+use super::parse::{Frame, ScanHeader, Segments};
+use super::scan::{Restarts, Tables, direct, fit, sequential};
 use crate::{Invalid, MAX_PIXELS};
 
-/// The most coefficients of a picture that has to be turned: two for each pixel, as when colours have
-/// half the resolution of brightness. At two bytes each this is what turning takes of memory.
+/// The most coefficients of a picture that has to be decoded: two for each pixel, as when colours have
+/// half the resolution of brightness. At two bytes each this is what decoding takes of memory.
 const MAX_COEFFICIENTS: u64 = 2 * MAX_PIXELS;
 
 /// Scans of a progressive picture; encoders write about ten.
 const MAX_SCANS: u32 = 200;
 
 /// Eight by eight coefficients, in zigzag order.
-pub(super) type Block = [i16; 64];
+pub type Block = [i16; 64];
 
 /// A picture as coefficients.
-pub(super) struct Planes {
+pub struct Planes {
     pub(super) width: u16,
     pub(super) height: u16,
-    pub(super) all: Vec<Plane>,
+    /// One for each component of the frame.
+    pub all: Vec<Plane>,
 }
 
 /// What a component of the frame is made of.
-pub(super) struct Plane {
+pub struct Plane {
     pub(super) id: u8,
     pub(super) horizontal: u8,
     pub(super) vertical: u8,
-    /// In zigzag order.
-    pub(super) quantisation: [u16; 64],
+    /// The steps of its coefficients, in zigzag order.
+    pub quantisation: [u16; 64],
     /// How many blocks a row has, with those that only fill up the last MCU.
     pub(super) columns: usize,
     pub(super) rows: usize,
@@ -38,8 +40,9 @@ pub(super) struct Plane {
 }
 
 impl Plane {
+    /// The block at this place; there are as many as fill whole MCUs.
     #[inline]
-    pub(super) fn block(&self, column: usize, row: usize) -> Option<&Block> {
+    pub fn block(&self, column: usize, row: usize) -> Option<&Block> {
         let at = (row * self.columns + column) * 64;
         self.coefficients.get(at..)?.first_chunk()
     }
@@ -99,75 +102,42 @@ impl Planes {
     }
 }
 
-/// Decodes all scans.
-pub(super) fn planes(bytes: &[u8], frame: &Frame) -> Result<Planes, Invalid> {
+/// Decodes all scans of a picture whose components fit into one.
+pub fn planes(bytes: &[u8], frame: &Frame) -> Result<Planes, Invalid> {
+    frame.check_mcu()?;
     let mut planes = Planes {
         width: frame.width,
         height: frame.height,
         all: Vec::with_capacity(4),
     };
     for component in &frame.components {
-        // The only component has one block in an MCU, whatever its factors (A.2.2).
-        let is_alone = frame.components.len() == 1;
-        let factor = |factor: u8| if is_alone { 1 } else { factor };
         planes.all.push(Plane {
             id: component.id,
-            horizontal: factor(component.horizontal),
-            vertical: factor(component.vertical),
+            horizontal: component.horizontal,
+            vertical: component.vertical,
             quantisation: [0; 64],
             columns: 0,
             rows: 0,
             coefficients: Vec::new(),
         });
     }
-    // An MCU has at most ten blocks (B.2.3); ours are all interleaved.
-    let blocks: u32 = planes
-        .all
-        .iter()
-        .map(|plane| u32::from(plane.horizontal) * u32::from(plane.vertical))
-        .sum();
-    if blocks > 10 {
-        return Err(Invalid::NotAPicture);
-    }
     planes.allocate()?;
     let mut decoding = Decoding {
         frame,
         progress: vec![[None; 64]; planes.all.len()],
         planes,
-        quantisation: [None; 4],
-        dc: Default::default(),
-        ac: Default::default(),
-        restart_interval: 0,
+        tables: Tables::default(),
     };
     let mut segments = Segments::of(bytes)?;
     let mut scans = 0;
-    while let Some(Segment { marker, body, data }) = segments.next()? {
-        match marker {
-            DQT => quantisation_tables(body, |index, table| {
-                if let Some(place) = decoding.quantisation.get_mut(usize::from(index)) {
-                    *place = Some(table);
-                }
-            })?,
-            DHT => huffman_tables(body, |head, codes| {
-                let tables = if head >> 4 == 0 {
-                    &mut decoding.dc
-                } else {
-                    &mut decoding.ac
-                };
-                if let Some(place) = tables.get_mut(usize::from(head & 3)) {
-                    *place = Some(Box::new(Decoder::new(&codes)?));
-                }
-                Ok(())
-            })?,
-            DRI => decoding.restart_interval = Cursor::new(body).u16_be()?,
-            SOS => {
-                scans += 1;
-                if scans > MAX_SCANS {
-                    return Err(Invalid::NotAPicture);
-                }
-                decoding.scan(&ScanHeader::parse(body, frame)?, data)?;
+    while let Some(segment) = segments.next()? {
+        decoding.tables.read(&segment)?;
+        if segment.marker == SOS {
+            scans += 1;
+            if scans > MAX_SCANS {
+                return Err(Invalid::NotAPicture);
             }
-            _ => {}
+            decoding.scan(&ScanHeader::parse(segment.body, frame)?, segment.data)?;
         }
     }
     if decoding
@@ -186,10 +156,7 @@ struct Decoding<'a> {
     /// For each plane and coefficient how many low bits are still to come; `None` before its first
     /// scan.
     progress: Vec<[Option<u8>; 64]>,
-    quantisation: [Option<[u16; 64]>; 4],
-    dc: [Option<Box<Decoder>>; 4],
-    ac: [Option<Box<Decoder>>; 4],
-    restart_interval: u16,
+    tables: Tables,
 }
 
 /// What a scan adds to each of its blocks.
@@ -205,9 +172,12 @@ enum Pass {
 /// What goes on from block to block.
 struct State<'a> {
     bits: Bits<'a>,
+    restarts: Restarts,
     predicted: [i32; 4],
     /// How many more blocks have nothing but zeros in this band (G.1.2.2).
     end_of_band: u32,
+    pass: Pass,
+    header: &'a ScanHeader,
 }
 
 impl Decoding<'_> {
@@ -218,34 +188,17 @@ impl Decoding<'_> {
         }
         let mut tables = Vec::with_capacity(4);
         for component in &header.components {
-            let dc = self.dc.get(usize::from(component.dc_table));
-            let ac = self.ac.get(usize::from(component.ac_table));
-            tables.push((
-                component.index,
-                dc.and_then(Option::as_deref),
-                ac.and_then(Option::as_deref),
-            ));
+            let dc = self.tables.dc(component.dc_table).map(Rc::as_ref);
+            let ac = self.tables.ac(component.ac_table).map(Rc::as_ref);
+            tables.push((component.index, dc, ac));
         }
         let mut state = State {
             bits: Bits::new(data),
+            restarts: Restarts::new(self.tables.restart_interval),
             predicted: [0; 4],
             end_of_band: 0,
-        };
-        let restart_interval = usize::from(self.restart_interval);
-        let mut until_restart = restart_interval;
-        let mut restarts = 0_u8;
-        let mut before_mcu = |state: &mut State| {
-            if restart_interval > 0 {
-                if until_restart == 0 {
-                    state.bits.restart(restarts)?;
-                    restarts = (restarts + 1) & 7;
-                    state.predicted = [0; 4];
-                    state.end_of_band = 0;
-                    until_restart = restart_interval;
-                }
-                until_restart -= 1;
-            }
-            Ok(())
+            pass,
+            header,
         };
         let planes = &mut self.planes;
         if let &[(index, dc, ac)] = tables.as_slice() {
@@ -255,9 +208,9 @@ impl Decoding<'_> {
             let plane = planes.all.get_mut(index).ok_or(Invalid::NotAPicture)?;
             for row in 0..height.div_ceil(8) {
                 for column in 0..width.div_ceil(8) {
-                    before_mcu(&mut state)?;
+                    state.begin_mcu()?;
                     let block = plane.block_mut(column, row).ok_or(Invalid::NotAPicture)?;
-                    state.block(pass, header, 0, (dc, ac), block)?;
+                    state.block(0, (dc, ac), block)?;
                 }
                 state.bits.check()?;
             }
@@ -265,7 +218,7 @@ impl Decoding<'_> {
             let (columns, rows) = planes.mcus();
             for row in 0..rows {
                 for column in 0..columns {
-                    before_mcu(&mut state)?;
+                    state.begin_mcu()?;
                     for (nth, &(index, dc, ac)) in tables.iter().enumerate() {
                         let plane = planes.all.get_mut(index).ok_or(Invalid::NotAPicture)?;
                         let width = usize::from(plane.horizontal);
@@ -273,7 +226,7 @@ impl Decoding<'_> {
                         for y in row * height..(row + 1) * height {
                             for x in column * width..(column + 1) * width {
                                 let block = plane.block_mut(x, y).ok_or(Invalid::NotAPicture)?;
-                                state.block(pass, header, nth, (dc, ac), block)?;
+                                state.block(nth & 3, (dc, ac), block)?;
                             }
                         }
                     }
@@ -335,92 +288,51 @@ impl Decoding<'_> {
             return Err(Invalid::NotAPicture);
         };
         if plane.quantisation == [0; 64] {
-            plane.quantisation = self
-                .quantisation
-                .get(usize::from(component.quantisation))
-                .copied()
-                .flatten()
-                .ok_or(Invalid::NotAPicture)?;
+            plane.quantisation = self.tables.quantisation(component.quantisation)?;
         }
         Ok(())
     }
 }
 
-/// Hostile data can say more than fits; what pictures are made of does.
-fn fit(number: i32) -> i16 {
-    #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-    {
-        number.clamp(i16::MIN.into(), i16::MAX.into()) as i16
-    }
-}
-
 impl State<'_> {
+    #[inline]
+    fn begin_mcu(&mut self) -> Result<(), Invalid> {
+        if self.restarts.is_due(&mut self.bits)? {
+            self.predicted = [0; 4];
+            self.end_of_band = 0;
+        }
+        Ok(())
+    }
+
     #[inline]
     fn block(
         &mut self,
-        pass: Pass,
-        header: &ScanHeader,
         nth: usize,
         (dc, ac): (Option<&Decoder>, Option<&Decoder>),
         block: &mut Block,
     ) -> Result<(), Invalid> {
         let dc = dc.ok_or(Invalid::NotAPicture);
         let ac = ac.ok_or(Invalid::NotAPicture);
-        match pass {
-            Pass::Sequential => self.sequential(nth, dc?, ac?, block),
+        match self.pass {
+            Pass::Sequential => {
+                let put = |at, value| block[at % 64] = fit(value);
+                sequential(&mut self.bits, &mut self.predicted[nth], (dc?, ac?), put)?;
+                Ok(())
+            }
             Pass::DirectFirst => {
-                block[0] = fit(self.direct(nth, dc?)?.wrapping_mul(1 << header.low));
+                let value = direct(&mut self.bits, &mut self.predicted[nth], dc?)?;
+                block[0] = fit(value.wrapping_mul(1 << self.header.low));
                 Ok(())
             }
             Pass::DirectRefined => {
                 if self.bits.bit() {
-                    block[0] |= 1 << header.low;
+                    block[0] |= 1 << self.header.low;
                 }
                 Ok(())
             }
-            Pass::AlternatingFirst => self.alternating_first(header, ac?, block),
-            Pass::AlternatingRefined => self.alternating_refined(header, ac?, block),
+            Pass::AlternatingFirst => self.alternating_first(ac?, block),
+            Pass::AlternatingRefined => self.alternating_refined(ac?, block),
         }
-    }
-
-    /// The average of a block, which is stored as the difference to the one before (F.2.2.1).
-    #[inline]
-    fn direct(&mut self, nth: usize, dc: &Decoder) -> Result<i32, Invalid> {
-        let bits = self.bits.symbol(dc)?;
-        if bits > 15 {
-            return Err(Invalid::NotAPicture);
-        }
-        let difference = self.bits.signed(bits);
-        let predicted = self.predicted.get_mut(nth).ok_or(Invalid::NotAPicture)?;
-        *predicted = predicted.wrapping_add(difference);
-        Ok(*predicted)
-    }
-
-    #[inline]
-    fn sequential(
-        &mut self,
-        nth: usize,
-        dc: &Decoder,
-        ac: &Decoder,
-        block: &mut Block,
-    ) -> Result<(), Invalid> {
-        block[0] = fit(self.direct(nth, dc)?);
-        let mut at = 1;
-        while at < 64 {
-            let symbol = self.bits.symbol(ac)?;
-            let (zeros, bits) = (usize::from(symbol >> 4), symbol & 0x0F);
-            if bits == 0 {
-                if zeros < 15 {
-                    break;
-                }
-                at += 16;
-                continue;
-            }
-            at += zeros;
-            *block.get_mut(at).ok_or(Invalid::NotAPicture)? = fit(self.bits.signed(bits));
-            at += 1;
-        }
-        Ok(())
     }
 
     /// Begins a run of blocks that have nothing (more) in this band.
@@ -429,17 +341,15 @@ impl State<'_> {
         self.end_of_band = (1 << bits) + u32::try_from(more).unwrap_or_default();
     }
 
-    fn alternating_first(
-        &mut self,
-        header: &ScanHeader,
-        ac: &Decoder,
-        block: &mut Block,
-    ) -> Result<(), Invalid> {
+    fn alternating_first(&mut self, ac: &Decoder, block: &mut Block) -> Result<(), Invalid> {
         if self.end_of_band > 0 {
             self.end_of_band -= 1;
             return Ok(());
         }
-        let (mut at, last) = (usize::from(header.first), usize::from(header.last));
+        let (mut at, last) = (
+            usize::from(self.header.first),
+            usize::from(self.header.last),
+        );
         while at <= last {
             let symbol = self.bits.symbol(ac)?;
             let (zeros, bits) = (symbol >> 4, symbol & 0x0F);
@@ -456,7 +366,7 @@ impl State<'_> {
             if at > last {
                 return Err(Invalid::NotAPicture);
             }
-            let number = self.bits.signed(bits) << header.low;
+            let number = self.bits.signed(bits) << self.header.low;
             *block.get_mut(at).ok_or(Invalid::NotAPicture)? = fit(number);
             at += 1;
         }
@@ -464,14 +374,12 @@ impl State<'_> {
     }
 
     /// One more bit for what is not 0 already, and new ones between them (G.1.2.3).
-    fn alternating_refined(
-        &mut self,
-        header: &ScanHeader,
-        ac: &Decoder,
-        block: &mut Block,
-    ) -> Result<(), Invalid> {
-        let one = 1_i16 << header.low;
-        let (first, last) = (usize::from(header.first), usize::from(header.last));
+    fn alternating_refined(&mut self, ac: &Decoder, block: &mut Block) -> Result<(), Invalid> {
+        let one = 1_i16 << self.header.low;
+        let (first, last) = (
+            usize::from(self.header.first),
+            usize::from(self.header.last),
+        );
         let mut band = block
             .get_mut(first..=last)
             .ok_or(Invalid::NotAPicture)?

@@ -61,7 +61,7 @@ pub(super) fn write(out: &mut Vec<u8>, planes: &Planes, turn: &Turn) -> Result<(
     let mut writer = BitWriter::new(out);
     symbols(planes, turn, |table, symbol, number, bits| {
         if let Some(encoder) = encoders.get(table) {
-            writer.write(encoder, symbol, number, bits);
+            writer.symbol(encoder, symbol, number, bits);
         }
     })?;
     writer.finish();
@@ -79,7 +79,7 @@ fn is_colour(nth: usize) -> bool {
 fn symbols(
     planes: &Planes,
     turn: &Turn,
-    mut each: impl FnMut(usize, u8, u32, u8),
+    mut each: impl FnMut(usize, u8, u32, u32),
 ) -> Result<(), Invalid> {
     let factors: Vec<_> = planes.all.iter().map(|plane| turn.factors(plane)).collect();
     let max = |of: fn(&(u8, u8)) -> u8| factors.iter().map(of).max().unwrap_or(1);
@@ -109,12 +109,12 @@ fn symbols(
 }
 
 #[inline]
-fn block_symbols(block: &Block, predicted: &mut i32, mut each: impl FnMut(usize, u8, u32, u8)) {
+fn block_symbols(block: &Block, predicted: &mut i32, mut each: impl FnMut(usize, u8, u32, u32)) {
     // More than eight bits of precision can have does not fit into the tables (F.1.2).
     let direct = i32::from(block[0]).clamp(-1024, 1023);
     let (number, bits) = magnitude(direct - *predicted);
     *predicted = direct;
-    each(0, bits, number, bits);
+    each(0, bits, number, bits.into());
 
     let mut used = 0_u64;
     for (nth, &coefficient) in block.iter().enumerate().skip(1) {
@@ -134,7 +134,7 @@ fn block_symbols(block: &Block, predicted: &mut i32, mut each: impl FnMut(usize,
         let (number, bits) = magnitude(coefficient);
         #[expect(clippy::cast_possible_truncation, reason = "at most fifteen")]
         let zeros = zeros as u8;
-        each(1, zeros << 4 | bits, number, bits);
+        each(1, zeros << 4 | bits, number, bits.into());
     }
     if before < 63 {
         each(1, 0, 0, 0);

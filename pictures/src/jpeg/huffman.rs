@@ -5,9 +5,11 @@ use crate::Invalid;
 /// A table as it is stored: how many codes of each length from 1 to 16 bits there are, and what they
 /// mean.
 #[derive(Clone)]
-pub(super) struct Codes {
-    pub(super) lengths: [u8; 16],
-    pub(super) symbols: Vec<u8>,
+pub struct Codes {
+    /// For each length how many codes have it.
+    pub lengths: [u8; 16],
+    /// What they mean, short codes first.
+    pub symbols: Vec<u8>,
 }
 
 impl Codes {
@@ -31,39 +33,34 @@ impl Codes {
     }
 
     /// The best codes for symbols that are used as often as counted (K.2).
-    pub(super) fn optimal(counts: &[u32; 256]) -> Self {
-        // One more symbol takes the code of ones only, which is not allowed. No code can be longer
-        // than 64 bits here: counts below 2^32 make a tree of at most 48 levels.
-        let mut weights: Vec<u64> = counts.iter().copied().map(u64::from).collect();
-        weights.push(1);
-        let mut code_sizes = [0_usize; 257];
-        let mut next_in_tree = [None::<usize>; 257];
-        loop {
-            let smallest = |without: Option<usize>| {
-                (0..weights.len())
-                    .filter(|&nth| weights[nth] > 0 && Some(nth) != without)
-                    .min_by_key(|&nth| (weights[nth], std::cmp::Reverse(nth)))
-            };
-            let Some(first) = smallest(None) else { break };
-            let Some(second) = smallest(Some(first)) else {
-                break;
-            };
-            weights[first] += weights[second];
-            weights[second] = 0;
-            let mut last = first;
-            code_sizes[last] += 1;
-            while let Some(next) = next_in_tree[last] {
-                last = next;
-                code_sizes[last] += 1;
-            }
-            next_in_tree[last] = Some(second);
-            last = second;
-            code_sizes[last] += 1;
-            while let Some(next) = next_in_tree[last] {
-                last = next;
-                code_sizes[last] += 1;
+    pub fn optimal(counts: &[u32; 256]) -> Self {
+        // Each tree of symbols with its weight; the first stands for one more symbol, which takes the
+        // code of ones only, which is not allowed.
+        let mut trees: Vec<(u64, Vec<usize>)> = vec![(1, vec![256])];
+        for (symbol, &count) in counts.iter().enumerate() {
+            if count > 0 {
+                trees.push((count.into(), vec![symbol]));
             }
         }
+        let mut code_sizes = [0_usize; 257];
+        // Of equal weights the last is taken, so that the made-up symbol gets the longest code.
+        trees.sort_by_key(|&(weight, _)| std::cmp::Reverse(weight));
+        if let Some(at) = trees.iter().position(|(_, symbols)| *symbols == [256]) {
+            let made_up = trees.remove(at);
+            trees.push(made_up);
+        }
+        while let (Some((one, mut symbols)), Some((two, others))) = (trees.pop(), trees.pop()) {
+            symbols.extend(others);
+            for &symbol in &symbols {
+                code_sizes[symbol] += 1;
+            }
+            let at = trees.partition_point(|&(weight, _)| weight > one + two);
+            trees.insert(at, (one + two, symbols));
+            if trees.len() == 1 {
+                break;
+            }
+        }
+        // No code is longer than 64 bits here: counts below 2^32 make a tree of at most 48 levels.
         let mut bits = [0_u32; 65];
         for &size in &code_sizes {
             bits[size.min(64)] += u32::from(size > 0);
@@ -97,10 +94,28 @@ impl Codes {
 /// How many bits are looked up at once; few codes are longer.
 const LOOKUP_BITS: u32 = 10;
 
+/// The end of a block, as zeros before the next coefficient: more than a block has.
+const END: u8 = 64;
+
+/// What the next bits say about a coefficient.
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    /// The coefficient, when its bits are looked up with its code.
+    value: i16,
+    /// How many zeros come before it.
+    zeros: u8,
+    /// How many bits this takes; 0 when they have to be looked up one by one.
+    length: u8,
+    /// How many bits of the coefficient follow.
+    bits: u8,
+}
+
 /// Codes, ready to be read.
 pub(super) struct Decoder {
     /// For each beginning of a code its symbol and length; length 0 for longer ones.
     lookup: [(u8, u8); 1 << LOOKUP_BITS],
+    /// The same for codes of coefficients.
+    coefficients: [Entry; 1 << LOOKUP_BITS],
     /// For each length above that: where its codes end, as 16 bits, and what to add to get to the
     /// symbol.
     longer: [(u32, i32); 17],
@@ -112,6 +127,7 @@ impl Decoder {
         let assigned = codes.assigned().ok_or(Invalid::NotAPicture)?;
         let mut decoder = Self {
             lookup: [(0, 0); 1 << LOOKUP_BITS],
+            coefficients: [Entry::default(); 1 << LOOKUP_BITS],
             longer: [(0, 0); 17],
             symbols: [0; 256],
         };
@@ -129,7 +145,55 @@ impl Decoder {
                 *entry = ((u32::from(code) + 1) << (16 - bits), nth - i32::from(code));
             }
         }
+        let lookup = decoder.lookup.iter().zip(0_u16..);
+        for (entry, (&(symbol, length), beginning)) in decoder.coefficients.iter_mut().zip(lookup) {
+            *entry = Entry::new(symbol, length, beginning);
+        }
         Ok(decoder)
+    }
+}
+
+impl Entry {
+    fn new(symbol: u8, length: u8, beginning: u16) -> Self {
+        let (zeros, bits) = (symbol >> 4, symbol & 0x0F);
+        let left = LOOKUP_BITS - u32::from(length);
+        if length == 0 {
+            return Self::default();
+        }
+        if bits == 0 {
+            // Sixteen zeros are fifteen before one more.
+            let zeros = if zeros == 15 { 15 } else { END };
+            return Self {
+                zeros,
+                length,
+                ..Self::default()
+            };
+        }
+        if u32::from(bits) > left {
+            return Self {
+                zeros,
+                length,
+                bits,
+                value: 0,
+            };
+        }
+        let number = beginning >> (left - u32::from(bits)) & ((1 << bits) - 1);
+        Self {
+            value: i16::try_from(extended(number.into(), bits.into())).unwrap_or_default(),
+            zeros,
+            length: length + bits,
+            bits: 0,
+        }
+    }
+}
+
+/// A number of so many bits, with its sign (F.2.2.1).
+#[inline]
+fn extended(number: i32, bits: u32) -> i32 {
+    if bits > 0 && number < 1 << (bits - 1) {
+        number - (1 << bits) + 1
+    } else {
+        number
     }
 }
 
@@ -155,29 +219,28 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Has at least 48 bits ready, whatever they are.
+    /// Has at least 32 bits ready, whatever they are.
     #[inline]
     fn refill(&mut self) {
-        if self.count >= 48 {
+        if self.count >= 32 {
             return;
         }
-        let next = self.data.get(self.at..).and_then(|rest| rest.first_chunk());
-        if let Some(next) = next {
-            let word = u64::from_be_bytes(*next);
+        let next = self.data.get(self.at..).and_then(<[u8]>::first_chunk);
+        if let Some(&next) = next {
+            let word = u32::from_be_bytes(next);
             // No byte is 0xFF when none of the inverted ones is 0.
-            let inverted = !word;
-            let zeros = inverted.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080;
+            let zeros = (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080;
             if zeros == 0 {
-                let bytes = (64 - self.count) / 8;
-                self.buffer |= (word >> (64 - bytes * 8)) << (64 - bytes * 8) >> self.count;
-                self.count += bytes * 8;
-                self.at += bytes as usize;
+                self.buffer |= u64::from(word) << (32 - self.count);
+                self.count += 32;
+                self.at += 4;
                 return;
             }
         }
         self.refill_by_bytes();
     }
 
+    #[inline(never)]
     fn refill_by_bytes(&mut self) {
         while self.count <= 56 {
             let byte = match (self.data.get(self.at), self.data.get(self.at + 1)) {
@@ -186,7 +249,7 @@ impl<'a> Bits<'a> {
                     0xFF
                 }
                 (Some(0xFF) | None, _) => {
-                    self.made_up += 8;
+                    self.made_up = self.made_up.saturating_add(8);
                     0
                 }
                 (Some(&byte), _) => {
@@ -205,13 +268,16 @@ impl<'a> Bits<'a> {
         self.count -= bits;
     }
 
-    /// The next symbol; after it there are 32 more bits for [`Bits::number`].
+    #[inline]
+    fn beginning(&self) -> usize {
+        (self.buffer >> (64 - LOOKUP_BITS)) as usize // ten bits
+    }
+
+    /// The next symbol; after it there are 16 more bits for [`Bits::number`].
     #[inline]
     pub(super) fn symbol(&mut self, decoder: &Decoder) -> Result<u8, Invalid> {
         self.refill();
-        let beginning = self.buffer >> (64 - LOOKUP_BITS);
-        let beginning = beginning as usize;
-        let (symbol, length) = decoder.lookup.get(beginning).copied().unwrap_or_default();
+        let (symbol, length) = decoder.lookup[self.beginning() % (1 << LOOKUP_BITS)];
         if length > 0 {
             self.skip(u32::from(length));
             return Ok(symbol);
@@ -219,9 +285,32 @@ impl<'a> Bits<'a> {
         self.longer_symbol(decoder)
     }
 
+    /// How many zeros come next, at least 64 for the end of the block, and the coefficient behind them.
+    #[inline]
+    pub(super) fn coefficient(&mut self, decoder: &Decoder) -> Result<(usize, i32), Invalid> {
+        self.refill();
+        let entry = decoder.coefficients[self.beginning() % (1 << LOOKUP_BITS)];
+        if entry.length == 0 {
+            let symbol = self.longer_symbol(decoder)?;
+            let (zeros, bits) = (symbol >> 4, symbol & 0x0F);
+            return Ok(if bits == 0 && zeros < 15 {
+                (END.into(), 0)
+            } else {
+                (zeros.into(), self.signed(bits))
+            });
+        }
+        self.skip(entry.length.into());
+        let value = if entry.bits > 0 {
+            self.signed(entry.bits)
+        } else {
+            entry.value.into()
+        };
+        Ok((entry.zeros.into(), value))
+    }
+
     #[cold]
     fn longer_symbol(&mut self, decoder: &Decoder) -> Result<u8, Invalid> {
-        let beginning = (self.buffer >> 48) as u32;
+        let beginning = (self.buffer >> 48) as u32; // sixteen bits
         for (length, &(end, offset)) in (0..).zip(&decoder.longer).skip(LOOKUP_BITS as usize + 1) {
             if beginning < end {
                 let code = i32::try_from(beginning >> (16 - length)).unwrap_or_default();
@@ -242,22 +331,17 @@ impl<'a> Bits<'a> {
         if bits == 0 {
             return 0;
         }
-        let bits = u32::from(bits.min(15));
+        let bits = u32::from(bits & 15);
         #[expect(clippy::cast_possible_truncation, reason = "it has fifteen bits")]
         let number = (self.buffer >> (64 - bits)) as i32;
         self.skip(bits);
         number
     }
 
-    /// A number of up to 15 bits with its sign, directly after a symbol (F.2.2.1).
+    /// A number of up to 15 bits with its sign, directly after a symbol.
     #[inline]
     pub(super) fn signed(&mut self, bits: u8) -> i32 {
-        let number = self.number(bits);
-        if bits > 0 && number < 1 << (bits.min(15) - 1) {
-            number - (1 << bits.min(15)) + 1
-        } else {
-            number
-        }
+        extended(self.number(bits), u32::from(bits & 15))
     }
 
     #[inline]
@@ -297,10 +381,11 @@ impl<'a> Bits<'a> {
 }
 
 /// Codes, ready to be written: for each symbol its code and how many bits that has.
-pub(super) struct Encoder([(u16, u8); 256]);
+pub struct Encoder([(u16, u8); 256]);
 
 impl Encoder {
-    pub(super) fn new(codes: &Codes) -> Self {
+    /// Ready to write these; symbols without a code must not be written.
+    pub fn new(codes: &Codes) -> Self {
         let mut table = [(0, 0); 256];
         for (symbol, code, length) in codes.assigned().unwrap_or_default() {
             table[usize::from(symbol)] = (code, length);
@@ -310,14 +395,15 @@ impl Encoder {
 }
 
 /// Bits on their way into entropy-coded data.
-pub(super) struct BitWriter<'a> {
+pub struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
     buffer: u64,
     count: u32,
 }
 
 impl<'a> BitWriter<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+    /// Goes on behind what is there.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
         Self {
             out,
             buffer: 0,
@@ -325,22 +411,38 @@ impl<'a> BitWriter<'a> {
         }
     }
 
-    /// Writes a symbol and a number of up to 16 bits behind it.
+    /// A symbol, and a number of up to 16 bits behind it.
     #[inline]
-    pub(super) fn write(&mut self, encoder: &Encoder, symbol: u8, number: u32, bits: u8) {
+    pub fn symbol(&mut self, encoder: &Encoder, symbol: u8, number: u32, bits: u32) {
         let (code, length) = encoder.0[usize::from(symbol)];
-        let total = u32::from(length) + u32::from(bits);
-        self.buffer = self.buffer << total | u64::from(code) << bits | u64::from(number);
-        self.count += total;
-        if self.count > 31 {
-            self.flush();
+        let code = u32::from(code) << bits | number;
+        self.bits(code, u32::from(length) + bits);
+    }
+
+    /// Up to 32 bits.
+    #[inline]
+    pub fn bits(&mut self, number: u32, bits: u32) {
+        self.buffer = self.buffer << bits | u64::from(number);
+        self.count += bits;
+        if self.count >= 32 {
+            self.count -= 32;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the bits above are written"
+            )]
+            let word = (self.buffer >> self.count) as u32;
+            let has_ff = (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080 != 0;
+            if has_ff {
+                self.bytes(word);
+            } else {
+                self.out.extend_from_slice(&word.to_be_bytes());
+            }
         }
     }
 
-    fn flush(&mut self) {
-        while self.count >= 8 {
-            self.count -= 8;
-            let [.., byte] = (self.buffer >> self.count).to_be_bytes();
+    #[inline(never)]
+    fn bytes(&mut self, word: u32) {
+        for byte in word.to_be_bytes() {
             self.out.push(byte);
             if byte == 0xFF {
                 self.out.push(0);
@@ -349,11 +451,17 @@ impl<'a> BitWriter<'a> {
     }
 
     /// Fills the last byte with ones.
-    pub(super) fn finish(mut self) {
+    pub fn finish(mut self) {
         let missing = (8 - self.count % 8) % 8;
-        self.buffer = self.buffer << missing | ((1 << missing) - 1);
-        self.count += missing;
-        self.flush();
+        self.bits((1 << missing) - 1, missing);
+        while self.count > 0 {
+            self.count -= 8;
+            let [.., byte] = (self.buffer >> self.count).to_be_bytes();
+            self.out.push(byte);
+            if byte == 0xFF {
+                self.out.push(0);
+            }
+        }
     }
 }
 
@@ -380,7 +488,7 @@ mod tests {
             let mut out = Vec::new();
             let mut writer = BitWriter::new(&mut out);
             for &symbol in &symbols {
-                writer.write(&encoder, symbol, u32::from(symbol), 8);
+                writer.symbol(&encoder, symbol, u32::from(symbol), 8);
             }
             writer.finish();
             let mut bits = Bits::new(&out);

@@ -5,8 +5,9 @@
 
 use std::f32::consts::PI;
 
+use super::ZIGZAG;
 use super::decode::{Block, Plane, Planes};
-use super::turn::{ZIGZAG, reversed};
+use super::turn::reversed;
 use crate::Invalid;
 use crate::orientation::Orientation;
 

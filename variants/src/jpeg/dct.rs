@@ -2,7 +2,7 @@
 
 use std::f32::consts::{PI, SQRT_2};
 
-use super::ZIGZAG;
+use pictures::jpeg::ZIGZAG;
 
 /// Eight by eight samples or coefficients.
 pub(super) type Block = [[f32; 8]; 8];

@@ -1,70 +1,31 @@
 //! From a file to rows: a sequential scan MCU by MCU, without ever holding more than a row of them.
 
 use bytes::Bytes;
+use pictures::jpeg::{Frame, OnlyScan, Planes, planes, survey};
 
 use super::dct::{Block, Inverse};
-use super::huffman::{Bits, Decoder};
-use super::parse::{
-    Frame, ScanHeader, Segment, Segments, huffman_tables, quantisation_tables, survey,
-};
-use super::progressive::Coefficients;
-use super::{DHT, DQT, DRI, SOS};
 use crate::planes::{Canvas, Channel, Size};
 use crate::resize::Grid;
-use crate::{Decoded, Error};
-
-/// Scans of a progressive picture; encoders write about ten.
-const MAX_SCANS: u32 = 200;
+use crate::{Decoded, Error, icc};
 
 /// Decodes a file, in the size of its largest variant.
 pub(crate) fn decode(file: Bytes) -> Result<Decoded, Error> {
     let survey = survey(&file)?;
     let colours = Colours::of(&survey.frame, survey.adobe_transform);
-    let mut picture = Rows::new(&survey.frame, colours)?;
-    let mut tables = Tables::default();
-    let mut coefficients = if survey.is_one_scan {
-        None
+    let picture = if survey.is_one_scan {
+        stream(&file, &survey.frame, colours)?
     } else {
-        Some(Coefficients::new(&survey.frame)?)
+        let planes = planes(&file, &survey.frame)?;
+        // Coefficients and what becomes of them take more than either: the file goes first.
+        drop(file);
+        transform(&planes, &survey.frame, colours)?
     };
-    let mut segments = Segments::of(&file)?;
-    let mut scans = 0;
-    while let Some(Segment { marker, body, data }) = segments.next()? {
-        match marker {
-            DQT => quantisation_tables(body, &mut tables.quantisation)?,
-            DHT => tables.add_codes(body)?,
-            DRI => {
-                let interval = body.first_chunk();
-                tables.restart_interval = interval.map_or(0, |x| u16::from_be_bytes(*x));
-            }
-            SOS => {
-                scans += 1;
-                if scans > MAX_SCANS {
-                    return Err(Error::NotAPicture);
-                }
-                let header = ScanHeader::parse(body, &survey.frame)?;
-                picture.latch_quantisation(&survey.frame, &header, &tables)?;
-                match &mut coefficients {
-                    Some(coefficients) => {
-                        coefficients.scan(&survey.frame, &header, &tables, data)?;
-                    }
-                    None => stream(&mut picture, &header, &tables, data)?,
-                }
-            }
-            _ => {}
-        }
-    }
-    // Coefficients and planes together take more than either: the file goes first.
-    drop(file);
-    if let Some(coefficients) = coefficients {
-        transform(&mut picture, &coefficients)?;
-        drop(coefficients);
-    }
     let has_inks = matches!(colours, Colours::Inks { .. });
+    let icc = survey.icc.filter(|_| !has_inks);
     Ok(Decoded {
-        size: survey.frame.size,
+        size: picture.size,
         picture: picture.canvas.finish()?,
-        icc: survey.icc.filter(|_| !has_inks),
+        icc: icc.and_then(|profile| icc::kept(&profile)),
     })
 }
 
@@ -96,78 +57,11 @@ impl Colours {
     }
 }
 
-/// What scans are read with.
-#[derive(Default)]
-pub(super) struct Tables {
-    quantisation: [Option<[u16; 64]>; 4],
-    dc: [Option<Box<Decoder>>; 4],
-    ac: [Option<Box<Decoder>>; 4],
-    pub(super) restart_interval: u16,
-}
-
-impl Tables {
-    fn add_codes(&mut self, body: &[u8]) -> Result<(), Error> {
-        huffman_tables(body, |head, codes| {
-            let tables = if head >> 4 == 0 {
-                &mut self.dc
-            } else {
-                &mut self.ac
-            };
-            if let Some(place) = tables.get_mut(usize::from(head & 3)) {
-                *place = Some(Box::new(Decoder::new(codes)?));
-            }
-            Ok(())
-        })
-    }
-
-    pub(super) fn dc(&self, nth: u8) -> Option<&Decoder> {
-        self.dc.get(usize::from(nth))?.as_deref()
-    }
-
-    pub(super) fn ac(&self, nth: u8) -> Option<&Decoder> {
-        self.ac.get(usize::from(nth))?.as_deref()
-    }
-}
-
-/// Where restart markers come.
-pub(super) struct Restarts {
-    interval: u16,
-    left: u16,
-    next: u8,
-}
-
-impl Restarts {
-    pub(super) fn new(interval: u16) -> Self {
-        Self {
-            interval,
-            left: interval,
-            next: 0,
-        }
-    }
-
-    /// To be called before each MCU; says whether predictions begin anew.
-    #[inline]
-    pub(super) fn is_due(&mut self, bits: &mut Bits<'_>) -> Result<bool, Error> {
-        if self.interval == 0 {
-            return Ok(false);
-        }
-        let is_due = self.left == 0;
-        if is_due {
-            bits.restart(self.next)?;
-            self.next = (self.next + 1) & 7;
-            self.left = self.interval;
-        }
-        self.left -= 1;
-        Ok(is_due)
-    }
-}
-
 /// A component on its way to samples.
 struct Part {
     horizontal: usize,
     vertical: usize,
-    /// `None` before its first scan.
-    inverse: Option<Inverse>,
+    inverse: Inverse,
     /// How many samples a block becomes along each side.
     side: usize,
     /// The samples of a row of MCUs.
@@ -194,8 +88,15 @@ struct Rows {
 const CHANNELS: [Channel; 3] = [Channel::Y, Channel::Cb, Channel::Cr];
 
 impl Rows {
-    fn new(frame: &Frame, colours: Colours) -> Result<Self, Error> {
-        let size = frame.size;
+    fn new<'a>(
+        frame: &Frame,
+        colours: Colours,
+        steps: impl Iterator<Item = &'a [u16; 64]>,
+    ) -> Result<Self, Error> {
+        let size = Size {
+            width: frame.width.into(),
+            height: frame.height.into(),
+        };
         let width = crate::largest(size.width);
         let ratio = f64::from(size.width) / f64::from(width);
         let (horizontal, vertical) = frame.sampling();
@@ -204,7 +105,7 @@ impl Rows {
         let rows = full_height.div_ceil(8 * usize::from(vertical));
         let mut parts = Vec::with_capacity(4);
         let mut grids = Vec::with_capacity(4);
-        for (nth, component) in frame.components.iter().enumerate() {
+        for (nth, (component, steps)) in frame.components.iter().zip(steps).enumerate() {
             let of = |side: usize, factor: u8, max: u8| {
                 (side * usize::from(factor)).div_ceil(usize::from(max))
             };
@@ -233,7 +134,7 @@ impl Rows {
             let part = Part {
                 horizontal: across,
                 vertical: down,
-                inverse: None,
+                inverse: Inverse::new(steps, reduction),
                 side: reduction,
                 strip: vec![0; stride * down * reduction],
                 stride,
@@ -263,29 +164,6 @@ impl Rows {
             rows,
             done: 0,
         })
-    }
-
-    /// A component keeps the table that is there when its first scan begins, should another come
-    /// later.
-    fn latch_quantisation(
-        &mut self,
-        frame: &Frame,
-        header: &ScanHeader,
-        tables: &Tables,
-    ) -> Result<(), Error> {
-        for scanned in &header.components {
-            let component = frame.components.get(scanned.index);
-            let (Some(part), Some(component)) = (self.parts.get_mut(scanned.index), component)
-            else {
-                return Err(Error::NotAPicture);
-            };
-            if part.inverse.is_none() {
-                let steps = tables.quantisation.get(usize::from(component.quantisation));
-                let steps = steps.and_then(Option::as_ref).ok_or(Error::NotAPicture)?;
-                part.inverse = Some(Inverse::new(steps, part.side));
-            }
-        }
-        Ok(())
     }
 
     /// Hands on the row of MCUs that is in the strips.
@@ -370,40 +248,26 @@ fn rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
 }
 
 /// Decodes the only scan, handing on row by row.
-fn stream(
-    picture: &mut Rows,
-    header: &ScanHeader,
-    tables: &Tables,
-    data: &[u8],
-) -> Result<(), Error> {
-    let mut bits = Bits::new(data);
-    let mut restarts = Restarts::new(tables.restart_interval);
-    let mut predicted = [0_i32; 4];
+fn stream(file: &[u8], frame: &Frame, colours: Colours) -> Result<Rows, Error> {
+    let mut scan = OnlyScan::of(file, frame)?;
+    let mut steps = [[0; 64]; 4];
     let mut order = Vec::with_capacity(4);
-    for (component, nth) in header.components.iter().zip(0_usize..) {
-        let (dc, ac) = (tables.dc(component.dc_table), tables.ac(component.ac_table));
-        let (dc, ac) = (dc.ok_or(Error::NotAPicture)?, ac.ok_or(Error::NotAPicture)?);
-        order.push((component.index, nth & 3, dc, ac));
+    for (index, table) in scan.parts() {
+        *steps.get_mut(index).ok_or(Error::NotAPicture)? = *table;
+        order.push(index);
     }
+    let mut picture = Rows::new(frame, colours, steps.iter())?;
     for _ in 0..picture.rows {
         for column in 0..picture.columns {
-            if restarts.is_due(&mut bits)? {
-                predicted = [0; 4];
-            }
-            for &(index, nth, dc, ac) in &order {
+            scan.begin_mcu()?;
+            for (nth, &index) in order.iter().enumerate() {
                 let part = picture.parts.get_mut(index).ok_or(Error::NotAPicture)?;
-                let inverse = part.inverse.as_ref().ok_or(Error::NotAPicture)?;
                 for y in 0..part.vertical {
                     for x in 0..part.horizontal {
                         let mut block = Block::default();
-                        let last = read_block(
-                            &mut bits,
-                            &mut predicted[nth],
-                            dc,
-                            ac,
-                            inverse,
-                            &mut block,
-                        )?;
+                        let inverse = &part.inverse;
+                        let last =
+                            scan.block(nth, |at, value| inverse.put(&mut block, at, value))?;
                         let at = y * part.side * part.stride
                             + (column * part.horizontal + x) * part.side;
                         let out = part.strip.get_mut(at..).unwrap_or_default();
@@ -412,77 +276,36 @@ fn stream(
                 }
             }
         }
-        bits.check()?;
+        scan.check()?;
         picture.finish_row();
     }
-    Ok(())
-}
-
-/// Reads a block; says which of its coefficients is the last that is not zero.
-#[inline]
-fn read_block(
-    bits: &mut Bits<'_>,
-    predicted: &mut i32,
-    dc: &Decoder,
-    ac: &Decoder,
-    inverse: &Inverse,
-    block: &mut Block,
-) -> Result<usize, Error> {
-    let length = bits.symbol(dc)?;
-    if length > 15 {
-        return Err(Error::NotAPicture);
-    }
-    *predicted = fit(predicted.wrapping_add(bits.signed(length))).into();
-    inverse.put(block, 0, *predicted);
-    let (mut at, mut last) = (1, 0);
-    while at < 64 {
-        let (zeros, value) = bits.coefficient(ac)?;
-        at += zeros;
-        if at > 63 {
-            if value != 0 {
-                return Err(Error::NotAPicture);
-            }
-            break;
-        }
-        inverse.put(block, at, value);
-        last = at;
-        at += 1;
-    }
-    Ok(last)
-}
-
-/// Hostile data can say more than fits; what pictures are made of does.
-pub(super) fn fit(number: i32) -> i16 {
-    #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-    {
-        number.clamp(i16::MIN.into(), i16::MAX.into()) as i16
-    }
+    Ok(picture)
 }
 
 /// Makes samples of coefficients that came in several scans.
-fn transform(picture: &mut Rows, coefficients: &Coefficients) -> Result<(), Error> {
-    coefficients.check()?;
+fn transform(planes: &Planes, frame: &Frame, colours: Colours) -> Result<Rows, Error> {
+    let steps = planes.all.iter().map(|plane| &plane.quantisation);
+    let mut picture = Rows::new(frame, colours, steps)?;
     for row in 0..picture.rows {
-        for (nth, part) in picture.parts.iter_mut().enumerate() {
-            let inverse = part.inverse.as_ref().ok_or(Error::NotAPicture)?;
+        for (part, plane) in picture.parts.iter_mut().zip(&planes.all) {
             for y in 0..part.vertical {
                 for x in 0..picture.columns * part.horizontal {
                     let mut block = Block::default();
-                    let stored = coefficients.block(nth, x, row * part.vertical + y);
+                    let stored = plane.block(x, row * part.vertical + y);
                     let mut last = 0;
                     for (at, &value) in stored.ok_or(Error::NotAPicture)?.iter().enumerate() {
                         if value != 0 {
-                            inverse.put(&mut block, at, value.into());
+                            part.inverse.put(&mut block, at, value.into());
                             last = at;
                         }
                     }
                     let at = y * part.side * part.stride + x * part.side;
                     let out = part.strip.get_mut(at..).unwrap_or_default();
-                    inverse.write(&mut block, last, out, part.stride);
+                    part.inverse.write(&mut block, last, out, part.stride);
                 }
             }
         }
         picture.finish_row();
     }
-    Ok(())
+    Ok(picture)
 }

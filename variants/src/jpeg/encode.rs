@@ -3,9 +3,12 @@
 //! Coefficients that are zero, which most are, are not stored: a progressive picture takes a fifth of
 //! the memory it would take otherwise.
 
+use pictures::jpeg::{
+    APP0, BitWriter, Codes, DHT, DQT, EOI, Encoder, SOF0, SOF2, SOI, SOS, ZIGZAG, write_icc,
+    write_segment,
+};
+
 use super::dct::{Block, Forward};
-use super::huffman::{BitWriter, Codes, Counts, Encoder, Sink};
-use super::{APP0, APP2, DHT, DQT, EOI, ICC, SOF0, SOF2, SOI, SOS, ZIGZAG};
 use crate::planes::Picture;
 
 /// What sharp takes, and most others.
@@ -13,9 +16,6 @@ const QUALITY: u32 = 80;
 
 /// Above this progressive was smaller for every picture we tried; below, both are written.
 const PROGRESSIVE_PIXELS: u64 = 200_000;
-
-/// What an APP2 segment holds beside its length, the name and two numbers.
-const MAX_ICC_CHUNK: usize = 0xFFFF - 2 - ICC.len() - 2;
 
 /// Steps for brightness and colours at a quality of 50 (K.1), row by row.
 const STEPS: [[u8; 64]; 2] = [
@@ -63,14 +63,10 @@ pub(crate) fn encode(picture: &Picture, icc: Option<&[u8]>) -> Vec<u8> {
     drop(flattened);
     let mut out = vec![0xFF, SOI];
     // JFIF 1.1, with square pixels and no thumbnail.
-    segment(&mut out, APP0, &[b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"]);
-    let chunks = icc.unwrap_or_default().chunks(MAX_ICC_CHUNK);
-    let count = u8::try_from(chunks.len()).unwrap_or_default();
-    for (number, data) in (1..=count).zip(chunks) {
-        segment(&mut out, APP2, &[ICC, &[number, count], data]);
-    }
+    write_segment(&mut out, APP0, &[b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"]);
+    write_icc(&mut out, icc);
     for (index, steps) in (0..).zip(&steps) {
-        segment(&mut out, DQT, &[&[index], steps]);
+        write_segment(&mut out, DQT, &[&[index], steps]);
     }
     let head = out.len();
     let size = (picture.size.width, picture.size.height);
@@ -84,16 +80,6 @@ pub(crate) fn encode(picture: &Picture, icc: Option<&[u8]>) -> Vec<u8> {
     }
     out.shrink_to_fit();
     out
-}
-
-/// Writes a segment whose parts are together shorter than 65,534 bytes.
-fn segment(out: &mut Vec<u8>, marker: u8, parts: &[&[u8]]) {
-    let length = parts.iter().map(|part| part.len()).sum::<usize>() + 2;
-    out.extend([0xFF, marker]);
-    out.extend(u16::try_from(length).unwrap_or_default().to_be_bytes());
-    for part in parts {
-        out.extend_from_slice(part);
-    }
 }
 
 /// The coefficients of a plane.
@@ -240,6 +226,27 @@ fn symbol(high: u32, low: u32) -> u8 {
     (high << 4 | low) as u8
 }
 
+/// Where symbols and the bits behind them go.
+trait Sink {
+    /// A symbol, and a number of up to 16 bits behind it.
+    fn symbol(&mut self, symbol: u8, number: u32, bits: u32);
+    /// A number of up to 16 bits alone.
+    fn bits(&mut self, number: u32, bits: u32);
+}
+
+/// How often each symbol is used.
+struct Counts([u32; 256]);
+
+impl Sink for Counts {
+    #[inline]
+    fn symbol(&mut self, symbol: u8, _: u32, _: u32) {
+        self.0[usize::from(symbol)] += 1;
+    }
+
+    #[inline]
+    fn bits(&mut self, _: u32, _: u32) {}
+}
+
 /// Symbols of up to two tables with the bits behind them.
 struct Writer<'a> {
     bits: BitWriter<'a>,
@@ -261,7 +268,7 @@ impl Sink for Writer<'_> {
 fn frame(out: &mut Vec<u8>, marker: u8, (width, height): (u32, u32)) {
     let side = |side: u32| u16::try_from(side).unwrap_or_default().to_be_bytes();
     let components = [1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1];
-    segment(
+    write_segment(
         out,
         marker,
         &[&[8], &side(height), &side(width), &[3], &components],
@@ -270,7 +277,7 @@ fn frame(out: &mut Vec<u8>, marker: u8, (width, height): (u32, u32)) {
 
 fn codes(out: &mut Vec<u8>, head: u8, counts: &Counts) -> Encoder {
     let codes = Codes::optimal(&counts.0);
-    segment(out, DHT, &[&[head], &codes.lengths, &codes.symbols]);
+    write_segment(out, DHT, &[&[head], &codes.lengths, &codes.symbols]);
     Encoder::new(&codes)
 }
 
@@ -329,7 +336,7 @@ fn progressive(out: &mut Vec<u8>, size: (u32, u32), planes: &[Plane; 3]) {
     });
     let encoders = [codes(out, 0, &counts[0]), codes(out, 1, &counts[1])];
     let all = [3, 1, 0x00, 2, 0x10, 3, 0x10];
-    segment(out, SOS, &[&all, &[0, 0, 0x01]]);
+    write_segment(out, SOS, &[&all, &[0, 0, 0x01]]);
     let mut writer = BitWriter::new(out);
     direct(planes, 1, |nth, number, bits| {
         writer.symbol(
@@ -343,7 +350,7 @@ fn progressive(out: &mut Vec<u8>, size: (u32, u32), planes: &[Plane; 3]) {
 
     for scan in SCANS {
         let Some((nth, band)) = scan else {
-            segment(out, SOS, &[&all, &[0, 0, 0x10]]);
+            write_segment(out, SOS, &[&all, &[0, 0, 0x10]]);
             let mut writer = BitWriter::new(out);
             direct_blocks(planes, |_, value| {
                 writer.bits(u32::from(value & 1 != 0), 1);
@@ -357,7 +364,7 @@ fn progressive(out: &mut Vec<u8>, size: (u32, u32), planes: &[Plane; 3]) {
         let table = u8::from(nth > 0);
         let encoder = codes(out, 0x10 | table, &counts);
         let id = u8::try_from(nth + 1).unwrap_or_default();
-        segment(out, SOS, &[&[1, id, table], &band.head()]);
+        write_segment(out, SOS, &[&[1, id, table], &band.head()]);
         let mut writer = Writer {
             bits: BitWriter::new(out),
             encoder,
@@ -543,7 +550,7 @@ fn sequential(out: &mut Vec<u8>, size: (u32, u32), planes: &[Plane; 3]) {
     for (head, counts) in [0x00, 0x10, 0x01, 0x11].into_iter().zip(&counts) {
         encoders.push(codes(out, head, counts));
     }
-    segment(out, SOS, &[&[3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0]]);
+    write_segment(out, SOS, &[&[3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0]]);
     let mut writer = BitWriter::new(out);
     whole_blocks(planes, |table, symbol, number, bits| {
         if let Some(encoder) = encoders.get(table) {
