@@ -76,6 +76,7 @@ fn banner(local: &Local, fill: Option<Fill>, started: Instant) -> String {
     let mut lines = vec![
         format!("food-app on {} (ready in {millis} ms)", local.base_url()),
         kept(local),
+        format!("read the API and try it on {}/docs", local.base_url()),
     ];
     lines.extend(login(fill));
     lines.push(String::new());

@@ -67,7 +67,10 @@ fn it_says_where_it_is_what_it_keeps_and_what_it_answers() {
     assert!(milliseconds.parse::<u32>().unwrap() < 1_000, "{banner}");
     let dir = folder.path.canonicalize().unwrap();
     assert!(
-        banner.contains(&format!("data in {}\n", dir.display())),
+        banner.contains(&format!(
+            "data in {}\nread the API and try it on http://127.0.0.1:",
+            dir.display()
+        )),
         "{banner}"
     );
     for route in functions::routes::ROUTES {
