@@ -4,11 +4,11 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import struct
 import subprocess
 import sys
+import threading
 import urllib.request
 import zlib
 from pathlib import Path
@@ -47,16 +47,6 @@ def tools():
     return folder / "bin"
 
 
-def debian(command, *packages):
-    """The path of a command, installed with apt where it is missing."""
-    if not shutil.which(command):
-        apt = ["apt-get"] if os.getuid() == 0 else ["sudo", "apt-get"]
-        subprocess.run([*apt, "update", "-qq"], check=True, stdout=sys.stderr)
-        install = [*apt, "install", "-qq", "--yes", "--no-install-recommends", *packages]
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
-    return shutil.which(command)
-
-
 @contextlib.contextmanager
 def running(*arguments):
     """The URL of an API that forgets everything when it ends."""
@@ -65,14 +55,15 @@ def running(*arguments):
     environment = {**os.environ, **ENVIRONMENT}
     local = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
-        line = next(line for line in local.stdout if "food-app on" in line)
+        line = next((line for line in local.stdout if "food-app on" in line), None)
+        if line is None:
+            raise SystemExit("local did not start")
         # What follows is a line for each request: read, so that nothing waits for it.
-        sink = subprocess.Popen(["cat"], stdin=local.stdout, stdout=subprocess.DEVNULL)
+        threading.Thread(target=local.stdout.read, daemon=True).start()
         yield re.search(r"http://\S+", line)[0]
     finally:
         local.send_signal(signal.SIGINT)
         local.wait()
-        sink.wait()
 
 
 class Api:
