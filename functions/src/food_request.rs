@@ -28,6 +28,27 @@ pub(crate) enum RequestImage {
     Upload(String),
 }
 
+/// What may be wrong with the fields of a food, beside that some are missing.
+#[cfg(feature = "openapi")]
+pub(crate) fn invalid_food() -> [ApiError; 7] {
+    use domain::application::{InvalidFood, InvalidFoodField as Field};
+    use domain::image::InvalidImage;
+
+    use crate::setup::MAX_IMAGE_BYTES;
+
+    let max_bytes = usize::try_from(MAX_IMAGE_BYTES).unwrap_or(usize::MAX);
+    [
+        vec![Field::TitleTooLong, Field::DescriptionTooLong],
+        vec![Field::DescriptionTooMuchMarkup],
+        vec![Field::NoSuchUpload],
+        vec![Field::InvalidImage(InvalidImage::Unrecognised)],
+        vec![Field::InvalidImage(InvalidImage::TooManyPixels)],
+        vec![Field::InvalidImage(InvalidImage::TooManyFrames)],
+        vec![Field::InvalidImage(InvalidImage::TooLarge { max_bytes })],
+    ]
+    .map(|fields| InvalidFood(fields).into())
+}
+
 /// Text, and a picture of up to about 4.4 MB.
 #[cfg(feature = "openapi")]
 #[derive(utoipa::ToSchema)]

@@ -32,11 +32,7 @@ impl FoodForm {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| multer::parse_boundary(value).ok())
-            .ok_or_else(|| {
-                ApiError::invalid_request(
-                    "the body should be multipart/form-data, and its Content-Type name a boundary",
-                )
-            })?;
+            .ok_or_else(no_form)?;
         let body = match std::mem::take(request.body_mut()) {
             Body::Text(text) => Bytes::from(text),
             Body::Binary(bytes) => Bytes::from(bytes),
@@ -73,6 +69,13 @@ impl FoodForm {
             image: image.flatten(),
         })
     }
+}
+
+/// It does not say that it is a form, or not which.
+pub(crate) fn no_form() -> ApiError {
+    ApiError::invalid_request(
+        "the body should be multipart/form-data, and its Content-Type name a boundary",
+    )
 }
 
 fn unreadable() -> ApiError {

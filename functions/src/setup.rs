@@ -26,6 +26,11 @@ const A_DAY: u64 = 24 * 60 * 60;
 #[derive(Debug, Clone)]
 pub struct ImageUrls(String);
 
+/// How large a picture may be, where no setting says otherwise.
+pub(crate) const MAX_IMAGE_BYTES: u64 = 8_192_000;
+/// How short a password may be, likewise.
+pub(crate) const PASSWORD_MIN_LENGTH: u64 = 8;
+
 impl ImageUrls {
     /// The absolute URL of a picture, or of a variant.
     pub fn url(&self, key: &StoredKey) -> String {
@@ -144,7 +149,7 @@ impl Setup {
     pub fn max_image_bytes(&self) -> Result<usize, SettingsError> {
         let bytes = self
             .settings
-            .number("MAX_IMAGE_BYTES", 8_192_000, 1..=100_000_000)?;
+            .number("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES, 1..=100_000_000)?;
         Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
@@ -158,7 +163,9 @@ impl Setup {
 
     /// `PASSWORD_MIN_LENGTH`
     pub fn password_policy(&self) -> Result<PasswordPolicy, SettingsError> {
-        let min_chars = self.settings.number("PASSWORD_MIN_LENGTH", 8, 1..=128)?;
+        let min_chars =
+            self.settings
+                .number("PASSWORD_MIN_LENGTH", PASSWORD_MIN_LENGTH, 1..=128)?;
         Ok(PasswordPolicy {
             min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX),
         })

@@ -73,11 +73,11 @@ impl crate::openapi::Described for ChangePassword {
         use crate::openapi::Operation;
         use domain::application::{
             ChangePasswordError, InvalidPasswordChange as Invalid,
-            InvalidPasswordChangeField as Field, ThrottleError,
+            InvalidPasswordChangeField as Field,
         };
         use domain::password::InvalidPassword as Password;
 
-        let min_chars = 8;
+        let min_chars = usize::try_from(crate::setup::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
         let about = "Ends all other sessions. Sent again after a lost answer, it is 204 again. Wrong passwords are counted.";
         Operation::new("Another password", about)
             .json::<Body>(&serde_json::json!({
@@ -90,10 +90,7 @@ impl crate::openapi::Described for ChangePassword {
                 Invalid(vec![Field::InvalidNew(Password::TooLong)]).into(),
                 Invalid(vec![Field::InvalidNew(Password::TooCommon)]).into(),
                 ChangePasswordError::IncorrectPassword.into(),
-                ThrottleError::TooMany {
-                    retry_after: std::time::Duration::from_secs(599),
-                }
-                .into(),
             ])
+            .throttled()
     }
 }

@@ -136,9 +136,9 @@ impl CreateFood {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for CreateFood {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::food_request::invalid_food;
+        use crate::openapi::{Operation, example};
         use domain::application::{CreateFoodError, InvalidFoodField as Field};
-        use domain::image::InvalidImage;
 
         let food_id = serde_json::json!({"food_id": "$response.body#/id"});
         let about = "A form with a picture of up to about 4.4 MB in it, or JSON that names an upload. No two foods share a title; those that \
@@ -150,7 +150,7 @@ impl crate::openapi::Described for CreateFood {
             )
             .json::<crate::food_request::Body>(&serde_json::json!({
                 "title": "Jollof rice", "description": "<p>Smoky</p>",
-                "image_id": "01990000-0000-7000-8000-000000001a6e",
+                "image_id": example::IMAGE_ID,
             }))
             .requiring("multipart/form-data", "food_image")
             .requiring("application/json", "image_id")
@@ -159,24 +159,13 @@ impl crate::openapi::Described for CreateFood {
             .leads_to(201, "get_food", &food_id, None)
             .leads_to(201, "update_food", &food_id, None)
             .leads_to(201, "delete_food", &food_id, None)
-            .fails([
-                InvalidFood(vec![
-                    Field::TitleRequired,
-                    Field::DescriptionRequired,
-                    Field::ImageRequired,
-                ])
-                .into(),
-                InvalidFood(vec![Field::TitleTooLong, Field::DescriptionTooLong]).into(),
-                InvalidFood(vec![Field::DescriptionTooMuchMarkup]).into(),
-                InvalidFood(vec![Field::NoSuchUpload]).into(),
-                InvalidFood(vec![Field::InvalidImage(InvalidImage::Unrecognised)]).into(),
-                InvalidFood(vec![Field::InvalidImage(InvalidImage::TooManyPixels)]).into(),
-                InvalidFood(vec![Field::InvalidImage(InvalidImage::TooManyFrames)]).into(),
-                InvalidFood(vec![Field::InvalidImage(InvalidImage::TooLarge {
-                    max_bytes: 8_192_000,
-                })])
-                .into(),
-                CreateFoodError::TitleTaken.into(),
+            .fails([InvalidFood(vec![
+                Field::TitleRequired,
+                Field::DescriptionRequired,
+                Field::ImageRequired,
             ])
+            .into()])
+            .fails(invalid_food())
+            .fails([CreateFoodError::TitleTaken.into()])
     }
 }

@@ -144,7 +144,7 @@ impl crate::openapi::Described for CreateImageUpload {
 impl crate::openapi::Example for UploadBody<'_> {
     fn example() -> Self {
         Self {
-            image_id: "01990000-0000-7000-8000-000000001a6e".to_owned(),
+            image_id: crate::openapi::example::IMAGE_ID.to_owned(),
             upload: FormBody {
                 url: "https://pictures.s3.eu-central-1.amazonaws.com",
                 fields: &[],

@@ -80,9 +80,7 @@ struct Body {
 impl crate::openapi::Described for CreateUser {
     fn describe() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        use domain::application::{
-            CreateUserError, InvalidUser, InvalidUserField as Field, ThrottleError,
-        };
+        use domain::application::{CreateUserError, InvalidUser, InvalidUserField as Field};
         use domain::password::InvalidPassword as Password;
 
         let fields = [
@@ -91,7 +89,7 @@ impl crate::openapi::Described for CreateUser {
             Field::EmailRequired,
             Field::PasswordRequired,
         ];
-        let min_chars = 8;
+        let min_chars = usize::try_from(crate::setup::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
         Operation::new("Sign up", "Attempts are counted, successes too.")
             .once()
             .json::<Body>(&serde_json::json!({
@@ -115,10 +113,7 @@ impl crate::openapi::Described for CreateUser {
                 InvalidUser(vec![Field::InvalidPassword(Password::TooLong)]).into(),
                 InvalidUser(vec![Field::InvalidPassword(Password::TooCommon)]).into(),
                 CreateUserError::EmailTaken.into(),
-                ThrottleError::TooMany {
-                    retry_after: std::time::Duration::from_secs(599),
-                }
-                .into(),
             ])
+            .throttled()
     }
 }

@@ -53,7 +53,7 @@ impl crate::openapi::Described for DeleteFood {
             "Take a food back",
             "For who shared it. Its title is free then.",
         )
-        .id("food_id", "food", "01990000-0000-7000-8000-00000000f001")
+        .food_id()
         .if_match()
         .answers_sentence(200, "food deleted")
         .fails([

@@ -39,11 +39,7 @@ impl crate::openapi::Described for EndSession {
         use domain::application::EndSessionError;
 
         Operation::new("Sign out elsewhere", "Its tokens are refused at once.")
-            .id(
-                "session_id",
-                "session",
-                "01990000-0000-7000-8000-000000005e51",
-            )
+            .id("session_id", "session", crate::openapi::example::SESSION_ID)
             .answers_nothing(204, "It is over.")
             .fails([EndSessionError::NotFound.into()])
     }

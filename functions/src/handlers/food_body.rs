@@ -81,8 +81,9 @@ impl<'a> FoodBody<'a> {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Example for FoodBody<'_> {
     fn example() -> Self {
-        let picture =
-            "01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-000000001a6e.jpg";
+        use crate::openapi::example;
+
+        let picture = format!("{}/{}.jpg", example::FOOD_ID, example::IMAGE_ID);
         let variant = |kind: VariantKind, ending| VariantBody {
             url: format!("https://pictures.example.com/variants/{picture}/320.{ending}"),
             width: 320,
@@ -90,8 +91,8 @@ impl crate::openapi::Example for FoodBody<'_> {
             r#type: kind.media_type(),
         };
         Self {
-            id: "01990000-0000-7000-8000-00000000f001".to_owned(),
-            user_id: "01990000-0000-7000-8000-00000000ada0".to_owned(),
+            id: example::FOOD_ID.to_owned(),
+            user_id: example::USER_ID.to_owned(),
             title: "Jollof rice",
             description: "<p>Smoky</p>",
             food_image: format!("https://pictures.example.com/foods/{picture}"),

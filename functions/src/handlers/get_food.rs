@@ -58,7 +58,7 @@ impl crate::openapi::Described for GetFood {
         let tags = serde_json::json!({"type": "string"});
         let about = "An `ETag` that is known: while it is the same, the answer is 304.";
         Operation::new("One food", "And who shared it.")
-            .id("food_id", "food", "01990000-0000-7000-8000-00000000f001")
+            .food_id()
             .header("If-None-Match", about, &tags, "\"1\"")
             .answers::<Body<'_>>(200, "The food.")
             .tagged(200)

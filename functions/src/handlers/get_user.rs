@@ -36,7 +36,7 @@ impl crate::openapi::Described for GetUser {
         use domain::application::GetUserError;
 
         Operation::new("One user", "")
-            .id("user_id", "user", "01990000-0000-7000-8000-00000000ada0")
+            .id("user_id", "user", crate::openapi::example::USER_ID)
             .answers::<UserBody<'_>>(200, "The user.")
             .fails([GetUserError::NotFound.into()])
     }

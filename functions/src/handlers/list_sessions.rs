@@ -85,7 +85,7 @@ impl crate::openapi::Described for ListSessions {
 impl crate::openapi::Example for SessionBody<'_> {
     fn example() -> Self {
         Self {
-            id: "01990000-0000-7000-8000-000000005e51".to_owned(),
+            id: crate::openapi::example::SESSION_ID.to_owned(),
             created_at: "2026-11-22T18:53:26.123Z".to_owned(),
             refreshed_at: None,
             expires_at: "2026-11-29T18:53:26.000Z".to_owned(),

@@ -82,9 +82,7 @@ struct LoginBody<'a> {
 impl crate::openapi::Described for Login {
     fn describe() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        use domain::application::{
-            InvalidLogin, InvalidLoginField as Field, LoginError, ThrottleError,
-        };
+        use domain::application::{InvalidLogin, InvalidLoginField as Field, LoginError};
 
         Operation::new("Sign in", "Nobody is told whether the address or the password was wrong. Wrong passwords are counted.")
             .json::<Body>(&serde_json::json!({"email": "ada@example.com", "password": "correct horse battery"}))
@@ -100,8 +98,8 @@ impl crate::openapi::Described for Login {
                 InvalidLogin(vec![Field::EmailRequired, Field::PasswordRequired]).into(),
                 InvalidLogin(vec![Field::InvalidEmail]).into(),
                 LoginError::IncorrectPassword.into(),
-                ThrottleError::TooMany { retry_after: std::time::Duration::from_secs(599) }.into(),
             ])
+            .throttled()
     }
 }
 

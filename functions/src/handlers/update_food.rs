@@ -120,15 +120,15 @@ impl UpdateFood {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for UpdateFood {
     fn describe() -> crate::openapi::Operation {
+        use crate::food_request::invalid_food;
         use crate::openapi::Operation;
         use domain::application::{InvalidFood, InvalidFoodField as Field, UpdateFoodError};
-        use domain::image::InvalidImage;
 
         Operation::new(
             "Change a food",
             "For who shared it. Without a picture the old one stays.",
         )
-        .id("food_id", "food", "01990000-0000-7000-8000-00000000f001")
+        .food_id()
         .if_match()
         .form::<crate::food_request::Form>(
             &serde_json::json!({"title": "Jollof rice", "description": "<p>Smoky</p>"}),
@@ -138,18 +138,9 @@ impl crate::openapi::Described for UpdateFood {
         )
         .answers::<FoodBody<'_>>(200, "The food as it is now.")
         .tagged(200)
+        .fails([InvalidFood(vec![Field::TitleRequired, Field::DescriptionRequired]).into()])
+        .fails(invalid_food())
         .fails([
-            InvalidFood(vec![Field::TitleRequired, Field::DescriptionRequired]).into(),
-            InvalidFood(vec![Field::TitleTooLong, Field::DescriptionTooLong]).into(),
-            InvalidFood(vec![Field::DescriptionTooMuchMarkup]).into(),
-            InvalidFood(vec![Field::NoSuchUpload]).into(),
-            InvalidFood(vec![Field::InvalidImage(InvalidImage::Unrecognised)]).into(),
-            InvalidFood(vec![Field::InvalidImage(InvalidImage::TooManyPixels)]).into(),
-            InvalidFood(vec![Field::InvalidImage(InvalidImage::TooManyFrames)]).into(),
-            InvalidFood(vec![Field::InvalidImage(InvalidImage::TooLarge {
-                max_bytes: 8_192_000,
-            })])
-            .into(),
             UpdateFoodError::NotFound.into(),
             UpdateFoodError::NotOwner.into(),
             UpdateFoodError::TitleTaken.into(),

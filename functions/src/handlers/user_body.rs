@@ -27,7 +27,7 @@ impl<'a> From<&'a PublicUser> for UserBody<'a> {
 impl crate::openapi::Example for UserBody<'_> {
     fn example() -> Self {
         Self {
-            id: "01990000-0000-7000-8000-00000000ada0".to_owned(),
+            id: crate::openapi::example::USER_ID.to_owned(),
             first_name: "Ada",
             last_name: "Lovelace",
         }

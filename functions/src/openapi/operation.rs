@@ -1,13 +1,15 @@
 //! What one route takes and answers, as its handler says.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use domain::application::ThrottleError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::errors;
+use super::{errors, example};
 use crate::ApiError;
 
 /// A handler that says what it takes and answers.
@@ -54,12 +56,15 @@ impl Operation {
         name: &str,
         about: &str,
         schema: &Value,
-        example: impl Serialize,
+        example: Option<Value>,
     ) -> Self {
-        self.parameters.push(json!({
+        let mut parameter = json!({
             "name": name, "in": place, "required": place == "path", "description": about, "schema": schema,
-            "example": example,
-        }));
+        });
+        if let Some(example) = example {
+            parameter["example"] = example;
+        }
+        self.parameters.push(parameter);
         self
     }
 
@@ -67,8 +72,19 @@ impl Operation {
     pub(crate) fn id(self, name: &str, whose: &str, example: &str) -> Self {
         let schema = json!({"type": "string", "format": "uuid"});
         let about = format!("The id of the {whose}.");
-        self.parameter("path", name, &about, &schema, example)
+        self.parameter("path", name, &about, &schema, Some(example.into()))
             .fails([domain::id::InvalidId.into()])
+    }
+
+    /// The food that is meant.
+    pub(crate) fn food_id(self) -> Self {
+        self.id("food_id", "food", example::FOOD_ID)
+    }
+
+    /// Attempts are counted, and beyond a limit refused.
+    pub(crate) fn throttled(self) -> Self {
+        let retry_after = Duration::from_secs(599);
+        self.fails([ThrottleError::TooMany { retry_after }.into()])
     }
 
     /// A parameter in the query. A value that is wrong is a 400.
@@ -77,14 +93,14 @@ impl Operation {
         name: &str,
         about: &str,
         schema: &Value,
-        example: impl Serialize,
+        example: impl Into<Value>,
     ) -> Self {
-        self.parameter("query", name, about, schema, example)
+        self.parameter("query", name, about, schema, Some(example.into()))
     }
 
     /// A header of the request.
     pub(crate) fn header(self, name: &str, about: &str, schema: &Value, example: &str) -> Self {
-        self.parameter("header", name, about, schema, example)
+        self.parameter("header", name, about, schema, Some(example.into()))
     }
 
     /// A part of a list is asked for, and the next part is linked.
@@ -101,19 +117,11 @@ impl Operation {
         let cursor = json!({"type": "string", "pattern": pattern});
         let about = "From the `Link` of the part before. It belongs to its list.";
         self.query("limit", "At most so many entries.", &limit, 20)
-            .parameter("query", "cursor", about, &cursor, Value::Null)
-            .without_example()
+            .parameter("query", "cursor", about, &cursor, None)
             .fails([
                 domain::page::InvalidPageSize.into(),
                 ApiError::foreign_cursor(),
             ])
-    }
-
-    fn without_example(mut self) -> Self {
-        if let Some(Value::Object(parameter)) = self.parameters.last_mut() {
-            parameter.remove("example");
-        }
-        self
     }
 
     /// It is done once for each `Idempotency-Key`.
@@ -155,9 +163,7 @@ impl Operation {
                 "food_image",
                 "image/jpeg, image/png, image/webp, image/gif, image/avif",
             )
-            .fails([ApiError::invalid_request(
-                "the body should be multipart/form-data, and its Content-Type name a boundary",
-            )])
+            .fails([crate::form::no_form()])
     }
 
     /// Which media types a field of the form has.
