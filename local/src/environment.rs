@@ -17,7 +17,7 @@ pub const JSON_FILE: &str = "env.json";
 ///
 /// `AWS_CA_BUNDLE` is not: nothing here is behind TLS, and to other AWS tools of the same shell an
 /// empty one means that no certificate is checked.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 28] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -44,6 +44,8 @@ const NAMES: [&str; 26] = [
     "SIGN_UP_ATTEMPTS_PER_ADDRESS",
     "ATTEMPT_WINDOW_SECONDS",
     "ORPHAN_MIN_AGE_SECONDS",
+    "METRICS_NAMESPACE",
+    "AWS_LAMBDA_LOG_LEVEL",
 ];
 
 /// Settings by name, in the order of the README.
