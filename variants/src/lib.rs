@@ -1,5 +1,6 @@
 //! A picture in the sizes that pages show, as JPEG and as `WebP`, in little time and less memory.
 
+mod avif;
 mod gif;
 mod icc;
 mod jpeg;
@@ -112,6 +113,7 @@ fn decode(picture: Bytes) -> Result<Decoded, Error> {
         [0x89, b'P', b'N', b'G', ..] => png::decode(picture),
         [b'G', b'I', b'F', b'8', ..] => gif::decode(picture),
         [b'R', b'I', b'F', b'F', ..] => webp::decode(picture),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => avif::decode(&picture),
         _ => Err(Error::NotAPicture),
     }
 }

@@ -109,12 +109,13 @@ fn variants_look_like_the_picture() {
 }
 
 #[test]
-fn every_kind_of_file_has_variants_but_avif() {
+fn every_kind_of_file_has_variants() {
     for sample in samples() {
         let clean = pictures::clean(sample.bytes.into()).unwrap();
         let made = variants(clean.bytes.clone());
-        if clean.kind == Kind::Avif {
-            assert_eq!(made, Err(Error::NotAPicture), "{}", sample.name);
+        // One frame is decoded, and not what is put together from several.
+        if clean.kind == Kind::Avif && sample.name == "grid" {
+            assert_eq!(made, Err(Error::NotAPicture));
             continue;
         }
         let made = made.unwrap_or_else(|error| panic!("{}: {error}", sample.name));
