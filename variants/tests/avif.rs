@@ -241,12 +241,37 @@ fn a_frame_has_the_size_that_the_file_says() {
             "{width} × {height}"
         );
     }
-    for (width, height) in [(16_384, 1), (1, u32::MAX), (10_000, 5_300), (7_000, 7_000)] {
+    for (width, height) in [(16_384, 1), (1, u32::MAX), (10_000, 5_300)] {
         assert_eq!(
             sized(width, height),
             Err(Error::TooLarge),
             "{width} × {height}"
         );
+    }
+}
+
+#[test]
+fn what_would_take_too_much_memory_is_refused_before_it_is_decoded() {
+    let announced = |side: u32, is_deep: bool| {
+        let mut file = OPAQUE.to_vec();
+        let at = place(&file, *b"ispe") + 12;
+        file[at..at + 8].copy_from_slice(&[side.to_be_bytes(), side.to_be_bytes()].concat());
+        // A still picture of whole colours, with 16 bits for each side, and a frame that is none.
+        let last = u64::from(side - 1);
+        let header = 0x0_E0FF << 40 | last << 24 | last << 8;
+        let header = (header | u64::from(is_deep) << 1) << 6;
+        let stream = [&[0x0A, 8][..], &header.to_be_bytes(), &[0x30]].concat();
+        let at = place(&file, *b"mdat") + 8;
+        file[at..at + stream.len()].copy_from_slice(&stream);
+        made(file).unwrap_err()
+    };
+    for (side, is_deep, expected) in [
+        (4_900, true, Error::NotAPicture),
+        (5_100, true, Error::TooLarge),
+        (6_200, false, Error::NotAPicture),
+        (6_400, false, Error::TooLarge),
+    ] {
+        assert_eq!(announced(side, is_deep), expected, "{side} {is_deep}");
     }
 }
 

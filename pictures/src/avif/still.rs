@@ -30,8 +30,6 @@ pub struct Frame<'a> {
     pub width: u32,
     /// How high it is stored.
     pub height: u32,
-    /// Whether samples have more than eight bits.
-    pub is_deep: bool,
     /// When it is not said, the frame says it.
     pub colours: Option<Colours>,
     /// The colour profile.
@@ -152,7 +150,6 @@ impl<'a> Frame<'a> {
             data: Vec::new(),
             width: 0,
             height: 0,
-            is_deep: false,
             colours: None,
             profile: None,
             quarters: 0,
@@ -164,10 +161,6 @@ impl<'a> Frame<'a> {
                 b"ispe" => {
                     rest.take(4)?;
                     (frame.width, frame.height) = (rest.u32_be()?, rest.u32_be()?);
-                }
-                b"av1C" => {
-                    let [_, _, bits] = rest.array()?;
-                    frame.is_deep = bits & 0x40 != 0;
                 }
                 b"colr" => match &rest.array()? {
                     b"nclx" => {
@@ -189,7 +182,7 @@ impl<'a> Frame<'a> {
                         Mirror::Horizontally
                     });
                 }
-                b"auxC" | b"pixi" | b"pasp" | b"clli" | b"mdcv" | b"a1lx" => {}
+                b"av1C" | b"auxC" | b"pixi" | b"pasp" | b"clli" | b"mdcv" | b"a1lx" => {}
                 kind if is_essential || kind == b"clap" => return Err(Invalid::NotAPicture),
                 _ => {}
             }

@@ -13,8 +13,8 @@ use crate::planes::{Canvas, Channel, Picture, Size};
 use crate::resize::Grid;
 use crate::{Decoded, Error, MAX_MEMORY, check_size, icc, largest};
 
-/// What a pixel takes while it is decoded: its samples, and what is noted about blocks and filters.
-const BYTES_PER_PIXEL: u64 = 5;
+/// What is noted of a pixel while it is decoded, as of blocks and filters, in bytes and rounded up.
+const NOTES: u64 = 2;
 
 /// Transfers of screens that are brighter than paper: shown on others, colours would be pale.
 const BRIGHT: [u16; 2] = [16, 18];
@@ -27,19 +27,23 @@ pub(crate) fn decode(file: &Bytes) -> Result<Decoded, Error> {
         height: colour.height,
     };
     check_size(stored)?;
-    let samples = |frame: &Frame<'_>| if frame.is_deep { 2 } else { 1 };
-    let samples = samples(&colour) + alpha.as_ref().map_or(0, samples);
-    if stored.pixels() * BYTES_PER_PIXEL * samples > MAX_MEMORY {
+    let colour = Stream::of(file, &colour, stored)?;
+    let alpha = match &alpha {
+        Some(alpha) => Some(Stream::of(file, alpha, stored)?),
+        None => None,
+    };
+    let bytes_of_two = |stream: &Stream<'_>| stream.sequence.bytes_of_two;
+    let bytes_of_two = bytes_of_two(&colour) + alpha.as_ref().map_or(0, bytes_of_two);
+    if stored.pixels() * (bytes_of_two + 2 * NOTES) / 2 > MAX_MEMORY {
         return Err(Error::TooLarge);
     }
     let turn = Turn {
-        quarters: colour.quarters,
-        mirrored: colour.mirrored,
+        quarters: colour.frame.quarters,
+        mirrored: colour.frame.mirrored,
     };
-    let profile = colour.profile.and_then(icc::kept);
-    let (planes, matrix) = planes(file, &colour, stored, turn)?;
+    let (planes, matrix) = colour.planes(turn)?;
     let opacity = match alpha {
-        Some(alpha) => Some(opacity(file, &alpha, stored, turn)?),
+        Some(alpha) => Some(alpha.opacity(turn)?),
         None => None,
     };
     let (width, height) = turn.size((stored.width, stored.height));
@@ -52,7 +56,7 @@ pub(crate) fn decode(file: &Bytes) -> Result<Decoded, Error> {
     Ok(Decoded {
         size,
         picture,
-        icc: profile,
+        icc: colour.frame.profile.and_then(icc::kept),
     })
 }
 
@@ -136,6 +140,27 @@ struct Plane {
 }
 
 impl Plane {
+    fn of(
+        picture: &dav1d::Picture,
+        component: PlanarImageComponent,
+        pitch: (u8, u8),
+        turn: Turn,
+        table: Table,
+    ) -> Self {
+        let samples = |pixels: u32, pitch: u8| pixels.div_ceil(pitch.into()) as usize;
+        Self {
+            data: picture.plane(component),
+            stride: picture.stride(component) as usize,
+            size: (
+                samples(picture.width(), pitch.0),
+                samples(picture.height(), pitch.1),
+            ),
+            pitch: turn.size(pitch),
+            turn,
+            table,
+        }
+    }
+
     fn grid(&self) -> Grid {
         let (width, height) = self.turn.size(self.size);
         Grid {
@@ -184,120 +209,111 @@ impl Plane {
     }
 }
 
-/// Brightness, and colours if there are any.
-fn planes(
-    file: &Bytes,
-    frame: &Frame<'_>,
-    size: Size,
-    turn: Turn,
-) -> Result<(Vec<Plane>, Matrix), Error> {
-    let (picture, sequence) = decoded(file, frame, size)?;
-    let (transfer, matrix) = match frame.colours {
-        Some(colours) => (colours.transfer, colours.matrix),
-        None => (sequence.transfer, sequence.matrix),
-    };
-    if BRIGHT.contains(&transfer) {
-        return Err(Error::NotAPicture);
+/// A frame before it is decoded.
+struct Stream<'a> {
+    frame: &'a Frame<'a>,
+    data: Bytes,
+    sequence: Sequence,
+}
+
+impl<'a> Stream<'a> {
+    /// Of a frame that must have this size.
+    fn of(file: &Bytes, frame: &'a Frame<'a>, size: Size) -> Result<Self, Error> {
+        let data = match frame.data.as_slice() {
+            [one] => file.slice_ref(one),
+            many => many.concat().into(),
+        };
+        let sequence = sequence::read(&data).ok_or(Error::NotAPicture)?;
+        let size = (size.width, size.height);
+        let sizes = [
+            (frame.width, frame.height),
+            (sequence.width, sequence.height),
+        ];
+        sizes
+            .into_iter()
+            .all(|other| other == size)
+            .then_some(Self {
+                frame,
+                data,
+                sequence,
+            })
+            .ok_or(Error::NotAPicture)
     }
-    let matrix = Matrix::of(matrix)?;
-    let pitch = match picture.pixel_layout() {
-        PixelLayout::I400 | PixelLayout::I444 => (1, 1),
-        PixelLayout::I422 => (2, 1),
-        PixelLayout::I420 => (2, 2),
-    };
-    let mut planes = vec![plane(
-        &picture,
-        PlanarImageComponent::Y,
-        frame,
-        (1, 1),
-        turn,
-        false,
-    )?];
-    if picture.pixel_layout() != PixelLayout::I400 {
-        let is_distance = matrix != Matrix::Identity;
-        for component in [PlanarImageComponent::U, PlanarImageComponent::V] {
-            planes.push(plane(&picture, component, frame, pitch, turn, is_distance)?);
+
+    /// Brightness, and colours if there are any.
+    fn planes(&self, turn: Turn) -> Result<(Vec<Plane>, Matrix), Error> {
+        let (transfer, matrix) = match self.frame.colours {
+            Some(colours) => (colours.transfer, colours.matrix),
+            None => (self.sequence.transfer, self.sequence.matrix),
+        };
+        if BRIGHT.contains(&transfer) {
+            return Err(Error::NotAPicture);
         }
+        let matrix = Matrix::of(matrix)?;
+        let picture = self.decoded()?;
+        let mut planes = vec![self.brightness(&picture, turn)?];
+        let pitch = match picture.pixel_layout() {
+            PixelLayout::I400 => return Ok((planes, matrix)),
+            PixelLayout::I444 => (1, 1),
+            PixelLayout::I422 => (2, 1),
+            PixelLayout::I420 => (2, 2),
+        };
+        // Red, green and blue are brightness each.
+        let table = self.table(&picture, matrix != Matrix::Identity)?;
+        for component in [PlanarImageComponent::U, PlanarImageComponent::V] {
+            planes.push(Plane::of(&picture, component, pitch, turn, table.clone()));
+        }
+        Ok((planes, matrix))
     }
-    Ok((planes, matrix))
-}
 
-fn opacity(file: &Bytes, frame: &Frame<'_>, size: Size, turn: Turn) -> Result<Plane, Error> {
-    let (picture, _) = decoded(file, frame, size)?;
-    plane(
-        &picture,
-        PlanarImageComponent::Y,
-        frame,
-        (1, 1),
-        turn,
-        false,
-    )
-}
+    fn opacity(&self, turn: Turn) -> Result<Plane, Error> {
+        self.brightness(&self.decoded()?, turn)
+    }
 
-/// `is_distance` when the middle of all values stands for nothing, as with colours.
-fn plane(
-    picture: &dav1d::Picture,
-    component: PlanarImageComponent,
-    frame: &Frame<'_>,
-    pitch: (u8, u8),
-    turn: Turn,
-    is_distance: bool,
-) -> Result<Plane, Error> {
-    let more_bits = match picture.bit_depth() {
-        8 => 0,
-        10 => 2,
-        12 => 4,
-        _ => return Err(Error::NotAPicture),
-    };
-    let is_full = match frame.colours {
-        Some(colours) => colours.is_full,
-        None => picture.color_range() == YUVRange::Full,
-    };
-    let samples = |pixels: u32, pitch: u8| pixels.div_ceil(pitch.into()) as usize;
-    Ok(Plane {
-        data: picture.plane(component),
-        stride: picture.stride(component) as usize,
-        size: (
-            samples(picture.width(), pitch.0),
-            samples(picture.height(), pitch.1),
-        ),
-        pitch: turn.size(pitch),
-        turn,
-        table: Table::new(more_bits, is_full, is_distance),
-    })
-}
+    fn brightness(&self, picture: &dav1d::Picture, turn: Turn) -> Result<Plane, Error> {
+        let table = self.table(picture, false)?;
+        Ok(Plane::of(
+            picture,
+            PlanarImageComponent::Y,
+            (1, 1),
+            turn,
+            table,
+        ))
+    }
 
-/// Decodes a frame, which must have this size.
-fn decoded(
-    file: &Bytes,
-    frame: &Frame<'_>,
-    size: Size,
-) -> Result<(dav1d::Picture, Sequence), Error> {
-    let stream = match frame.data.as_slice() {
-        [one] => file.slice_ref(one),
-        many => many.concat().into(),
-    };
-    let sequence = sequence::read(&stream).ok_or(Error::NotAPicture)?;
-    if (sequence.width, sequence.height) != (size.width, size.height) {
-        return Err(Error::NotAPicture);
+    fn table(&self, picture: &dav1d::Picture, is_colour: bool) -> Result<Table, Error> {
+        let more_bits = match picture.bit_depth() {
+            8 => 0,
+            10 => 2,
+            12 => 4,
+            _ => return Err(Error::NotAPicture),
+        };
+        let is_full = match self.frame.colours {
+            Some(colours) => colours.is_full,
+            None => picture.color_range() == YUVRange::Full,
+        };
+        Ok(Table::new(more_bits, is_full, is_colour))
     }
-    let mut settings = Settings::new();
-    settings.set_n_threads(1);
-    settings.set_max_frame_delay(1);
-    settings.set_apply_grain(false); // lost when it is made smaller, and takes a second picture
-    settings.set_frame_size_limit(u32::try_from(size.pixels()).map_err(|_| Error::TooLarge)?);
-    let mut decoder = Decoder::with_settings(&settings).map_err(error)?;
-    match decoder.send_data(stream, None, None, None) {
-        // With the picture pending.
-        Ok(()) | Err(dav1d::Error::Again) => {}
-        Err(other) => return Err(error(other)),
+
+    fn decoded(&self) -> Result<dav1d::Picture, Error> {
+        let (width, height) = (self.sequence.width, self.sequence.height);
+        let mut settings = Settings::new();
+        settings.set_n_threads(1);
+        settings.set_max_frame_delay(1);
+        // Lost when it is made smaller, and it would take a second picture.
+        settings.set_apply_grain(false);
+        settings.set_frame_size_limit(width * height);
+        let mut decoder = Decoder::with_settings(&settings).map_err(error)?;
+        match decoder.send_data(self.data.clone(), None, None, None) {
+            // With the picture pending.
+            Ok(()) | Err(dav1d::Error::Again) => {}
+            Err(other) => return Err(error(other)),
+        }
+        let picture = decoder.get_picture().map_err(error)?;
+        // A frame may be smaller than the stream says.
+        let is_whole = (picture.width(), picture.height()) == (width, height);
+        is_whole.then_some(picture).ok_or(Error::NotAPicture)
     }
-    let picture = decoder.get_picture().map_err(error)?;
-    // A frame may be smaller than the stream says.
-    if (picture.width(), picture.height()) != (size.width, size.height) {
-        return Err(Error::NotAPicture);
-    }
-    Ok((picture, sequence))
 }
 
 fn error(error: dav1d::Error) -> Error {
@@ -308,9 +324,11 @@ fn error(error: dav1d::Error) -> Error {
 }
 
 /// Samples of any depth and range as eight bits of which all values are used.
+#[derive(Clone)]
 struct Table(Vec<u8>);
 
 impl Table {
+    /// `is_colour` when the middle of all values stands for none.
     fn new(shift: u32, is_full: bool, is_colour: bool) -> Self {
         let entry = |value: i32| {
             let (from, zero) = match (is_full, is_colour) {

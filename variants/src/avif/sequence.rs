@@ -5,6 +5,8 @@
 pub(super) struct Sequence {
     pub(super) width: u32,
     pub(super) height: u32,
+    /// How many bytes of samples two pixels have, at most.
+    pub(super) bytes_of_two: u64,
     /// By the numbers of ITU-T H.273; 2 is not said.
     pub(super) transfer: u16,
     pub(super) matrix: u16,
@@ -93,9 +95,12 @@ fn sequence(bits: &mut Bits<'_>) -> Option<(Sequence, bool)> {
     if profile == 2 && is_deep {
         bits.take(1)?;
     }
-    if profile != 1 {
-        bits.take(1)?;
-    }
+    let is_grey = profile != 1 && bits.flag()?;
+    let samples = match (is_grey, profile) {
+        (true, _) => 2,
+        (false, 0) => 3,
+        (false, _) => 6,
+    };
     let (mut transfer, mut matrix) = (2, 2);
     if bits.flag()? {
         bits.take(8)?;
@@ -104,6 +109,7 @@ fn sequence(bits: &mut Bits<'_>) -> Option<(Sequence, bool)> {
     let sequence = Sequence {
         width,
         height,
+        bytes_of_two: if is_deep { 2 * samples } else { samples },
         transfer: u16::try_from(transfer).ok()?,
         matrix: u16::try_from(matrix).ok()?,
     };
@@ -243,7 +249,7 @@ mod tests {
         bits.push_str("0011 0010 1001 111 1 0000 000");
         // Tools with an order, screen content that is said, and its vectors.
         bits.push_str("000 0000 1 00 0 1 0 1 101 000");
-        bits.push_str("0 0 1 00000001 00010000 00001001");
+        bits.push_str("1 0 1 00000001 00010000 00001001");
         let digits: Vec<u8> = bits.bytes().filter(|byte| *byte != b' ').collect();
         let byte = |bits: &[u8]| {
             let places = bits.iter().zip([128, 64, 32, 16, 8, 4, 2, 1]);
@@ -253,6 +259,7 @@ mod tests {
         let expected = Sequence {
             width: 10,
             height: 8,
+            bytes_of_two: 6,
             transfer: 16,
             matrix: 9,
         };
