@@ -21,6 +21,10 @@ pub const WIDTHS: [u32; 4] = [320, 640, 1280, 2048];
 /// The most bytes that decoding a picture may take.
 const MAX_MEMORY: u64 = 200_000_000;
 
+/// The most pixels of a variant that is transparent: opacity of as many is stored as it is, a byte for
+/// each, because compressing it takes 30 times that.
+const MAX_TRANSPARENT_PIXELS: u64 = 16_000_000;
+
 /// What a variant is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -73,6 +77,9 @@ pub fn variants(picture: Bytes) -> Result<Vec<Variant>, Error> {
         mut picture,
         icc,
     } = decode(picture)?;
+    if picture.alpha.is_some() && picture.size.pixels() > MAX_TRANSPARENT_PIXELS {
+        return Err(Error::TooLarge);
+    }
     let icc = icc.as_deref();
     let mut variants = Vec::with_capacity(2 * WIDTHS.len());
     let mut targets = targets(size.width).rev().peekable();

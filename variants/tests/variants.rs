@@ -272,3 +272,14 @@ fn what_would_be_too_large_is_refused_by_its_header() {
         assert_eq!(refused, Err(Error::NotAPicture));
     }
 }
+
+#[test]
+fn what_is_transparent_is_refused_when_its_opacity_would_take_too_much() {
+    let tall = |width, height| {
+        let picture = RgbaImage::from_pixel(width, height, Rgba([9, 9, 9, 128]));
+        variants(encoded(&picture.into(), ImageFormat::Png)).map(|made| made.len())
+    };
+    assert_eq!(tall(1_000, 16_100), Err(Error::TooLarge));
+    // Its largest variant is small.
+    assert_eq!(tall(8_200, 2_000), Ok(8));
+}
