@@ -1,9 +1,12 @@
 //! AVIF (ISO/IEC 14496-12, 23008-12; AV1 Image File Format): what is dropped becomes empty space, so that what is kept stays where it is.
 
 mod items;
+mod still;
 mod tracks;
 
 use std::ops::Range;
+
+pub use still::{Colours, Frame, Mirror, Still, read};
 
 use crate::cursor::Cursor;
 use crate::{Invalid, Picture};
@@ -63,7 +66,17 @@ struct Boxes<'a> {
     is_top: bool,
 }
 
-impl Boxes<'_> {
+impl<'a> Boxes<'a> {
+    /// Those of the file itself.
+    fn top(file: &'a [u8]) -> Self {
+        Self {
+            file,
+            at: 0,
+            end: file.len(),
+            is_top: true,
+        }
+    }
+
     fn next(&mut self) -> Result<Option<Part>, Invalid> {
         if self.at == self.end {
             return Ok(None);
@@ -160,12 +173,7 @@ pub(crate) fn clean(file: &[u8]) -> Result<Picture, Invalid> {
     if u32::try_from(file.len()).is_err() {
         return Err(Invalid::NotAPicture);
     }
-    let mut top = Boxes {
-        file,
-        at: 0,
-        end: file.len(),
-        is_top: true,
-    };
+    let mut top = Boxes::top(file);
     let mut parts = Vec::new();
     while let Some(part) = top.next()? {
         parts.push(part);

@@ -1,6 +1,6 @@
 //! Pictures, freed of what they tell about the person who took them and turned the right way up.
 
-mod avif;
+pub mod avif;
 mod cursor;
 mod exif;
 mod gif;

@@ -1,5 +1,6 @@
 //! A picture in the sizes that pages show, as JPEG and as `WebP`, in little time and less memory.
 
+mod avif;
 mod gif;
 mod icc;
 mod jpeg;
@@ -19,6 +20,10 @@ pub const WIDTHS: [u32; 4] = [320, 640, 1280, 2048];
 
 /// The most bytes that decoding a picture may take.
 const MAX_MEMORY: u64 = 200_000_000;
+
+/// The most pixels of a variant that is transparent: opacity of as many is stored as it is, a byte for
+/// each, because compressing it takes 30 times that.
+const MAX_TRANSPARENT_PIXELS: u64 = 16_000_000;
 
 /// What a variant is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,6 +77,9 @@ pub fn variants(picture: Bytes) -> Result<Vec<Variant>, Error> {
         mut picture,
         icc,
     } = decode(picture)?;
+    if picture.alpha.is_some() && picture.size.pixels() > MAX_TRANSPARENT_PIXELS {
+        return Err(Error::TooLarge);
+    }
     let icc = icc.as_deref();
     let mut variants = Vec::with_capacity(2 * WIDTHS.len());
     let mut targets = targets(size.width).rev().peekable();
@@ -112,6 +120,7 @@ fn decode(picture: Bytes) -> Result<Decoded, Error> {
         [0x89, b'P', b'N', b'G', ..] => png::decode(picture),
         [b'G', b'I', b'F', b'8', ..] => gif::decode(picture),
         [b'R', b'I', b'F', b'F', ..] => webp::decode(picture),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => avif::decode(&picture),
         _ => Err(Error::NotAPicture),
     }
 }

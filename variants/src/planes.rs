@@ -4,7 +4,7 @@
 //! ever made RGB and back: each plane is resized from the resolution it has.
 
 use crate::Error;
-use crate::resize::{Grid, Resizer};
+use crate::resize::{Grid, LANES, Resizer};
 
 /// What a picture is, before its rows come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Picture {
     /// The same picture in a smaller size.
     pub(crate) fn resized(&self, size: Size) -> Self {
         let scaled = |plane: &[u8], old: Grid, new: Grid| {
-            let mut out = Vec::with_capacity(new.width * new.height);
+            let mut out = Vec::with_capacity(new.width * new.height + LANES);
             let mut resizer = Resizer::new(old, in_pixels_of(new, size, self.size));
             for row in plane.chunks_exact(old.width) {
                 resizer.push(row, &mut out);
@@ -145,11 +145,9 @@ fn squeeze(plane: &mut [u8], map: impl Fn(i32) -> i32) {
 }
 
 #[inline]
+#[expect(clippy::cast_sign_loss, reason = "clamped")]
 fn to_u8(value: i32) -> u8 {
-    #[expect(clippy::cast_sign_loss, reason = "clamped")]
-    {
-        value.clamp(0, 255) as u8
-    }
+    value.clamp(0, 255) as u8
 }
 
 /// What samples of a new grid stand for in the old picture.
@@ -208,7 +206,7 @@ impl Canvas {
                 Channel::Alpha => canvas.picture.alpha.insert(Vec::new()),
             };
             plane
-                .try_reserve_exact(grid.width.next_multiple_of(8) * grid.height + 8)
+                .try_reserve_exact(grid.width * grid.height + LANES)
                 .map_err(|_| Error::TooLarge)?;
             let resizer = Resizer::new(old, in_pixels_of(grid, new, size));
             canvas.channels[channel as usize] = Some(resizer);

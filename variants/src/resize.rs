@@ -18,8 +18,11 @@ const ONE: i32 = 1 << 14;
 /// What a sample has between the two passes, in bits behind the point.
 const FRACTION: u32 = 6;
 
-/// How many samples are added up at once.
-const LANES: usize = 8;
+/// How many samples are added up at once; a row may need room for as many behind it.
+pub(crate) const LANES: usize = 16;
+
+/// Weights along a row are as many as fit so often.
+const STEP: usize = 8;
 
 /// A resolution of a plane: samples along each side, and how many pixels of the picture one stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,7 +131,7 @@ impl Resizer {
             given: 0,
         };
         if !is_same {
-            let horizontal = Axis::new(old.width, new.width, ratio.0, LANES);
+            let horizontal = Axis::new(old.width, new.width, ratio.0, STEP);
             let vertical = Axis::new(old.height, new.height, ratio.1, 1);
             resizer.row = vec![0; old.width + horizontal.taps];
             resizer.window = vec![0; vertical.taps * resizer.stride];
@@ -169,23 +172,21 @@ impl Resizer {
             let first = start % vertical.taps;
             let weights = weights.unwrap_or_default();
             let (before, behind) = weights.split_at(vertical.taps - first);
-            let lines = self.window.chunks_exact(self.stride);
-            let lines = || {
-                let weights = behind.iter().chain(before);
-                lines
-                    .clone()
-                    .zip(weights)
-                    .filter(|(_, weight)| **weight != 0)
-            };
+            let weights = behind.iter().chain(before);
+            let lines: Vec<(&[i16], i16)> = self
+                .window
+                .chunks_exact(self.stride)
+                .zip(weights.copied())
+                .filter(|&(_, weight)| weight != 0)
+                .collect();
             let end = out.len() + self.new.width;
             for column in (0..self.stride).step_by(LANES) {
                 let mut sums = [1_i32 << (13 + FRACTION); LANES];
-                for (line, &weight) in lines() {
-                    if let Some(samples) = line.get(column..).and_then(<[i16]>::first_chunk) {
-                        let samples: &[i16; LANES] = samples;
-                        for (sum, &sample) in sums.iter_mut().zip(samples) {
-                            *sum += i32::from(sample) * i32::from(weight);
-                        }
+                for &(line, weight) in &lines {
+                    let samples = line.get(column..).and_then(<[i16]>::first_chunk);
+                    let samples: &[i16; LANES] = samples.unwrap_or(&[0; LANES]);
+                    for (sum, &sample) in sums.iter_mut().zip(samples) {
+                        *sum += i32::from(sample) * i32::from(weight);
                     }
                 }
                 let samples = sums.map(|sum| (sum >> (14 + FRACTION)).clamp(0, 255) as u8);

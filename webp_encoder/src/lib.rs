@@ -39,7 +39,7 @@ pub struct Settings {
     pub method: u8,
     /// Takes less memory and more time.
     pub low_memory: bool,
-    /// Whether opacity is compressed, which takes 20 bytes of memory for each pixel.
+    /// Whether opacity is compressed, which takes up to 30 bytes of memory for each pixel.
     pub compress_alpha: bool,
 }
 

@@ -24,27 +24,27 @@ pub(super) struct Items {
     pub(super) height: u32,
 }
 
-struct Reference {
-    kind: [u8; 4],
-    from: u32,
-    to: Vec<u32>,
+pub(super) struct Reference {
+    pub(super) kind: [u8; 4],
+    pub(super) from: u32,
+    pub(super) to: Vec<u32>,
 }
 
 /// Where an item is stored (8.11.3).
-struct Location<'a> {
+pub(super) struct Location<'a> {
     /// As it stands in the file.
     bytes: &'a [u8],
-    method: u16,
+    pub(super) method: u16,
     base: u64,
     extents: &'a [u8],
     count: usize,
 }
 
-struct Locations<'a> {
+pub(super) struct Locations<'a> {
     /// Version, flags and how long numbers are.
     head: &'a [u8],
-    sizes: [u8; 4],
-    by_item: BTreeMap<u32, Location<'a>>,
+    pub(super) sizes: [u8; 4],
+    pub(super) by_item: BTreeMap<u32, Location<'a>>,
 }
 
 /// Which properties an item has, and whether it cannot be shown without.
@@ -52,19 +52,8 @@ type Associations = BTreeMap<u32, Vec<(bool, u16)>>;
 
 /// `None` when the box has no picture, and is to be dropped.
 pub(super) fn clean(file: &[u8], meta: Part, used: &mut Used) -> Result<Option<Items>, Invalid> {
-    let mut parts: BTreeMap<[u8; 4], Part> = BTreeMap::new();
-    let mut order = Vec::new();
-    let mut boxes = meta.boxes(file, 4);
-    while let Some(part) = boxes.next()? {
-        let kinds: [&[u8; 4]; 8] = [
-            b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"grpl",
-        ];
-        if kinds.contains(&&part.kind) && !parts.contains_key(&part.kind) {
-            parts.insert(part.kind, part);
-            order.push(part);
-        }
-    }
-    let find = |kind: &[u8; 4]| parts.get(kind).copied();
+    let order = children(file, meta)?;
+    let find = |kind: &[u8; 4]| order.iter().find(|part| part.kind == *kind).copied();
     let (Some(handler), Some(pitm)) = (find(b"hdlr"), find(b"pitm")) else {
         return Ok(None);
     };
@@ -106,7 +95,7 @@ pub(super) fn clean(file: &[u8], meta: Part, used: &mut Used) -> Result<Option<I
     inside.ranges.sort_unstable_by_key(|range| range.start);
 
     let mut children = Vec::new();
-    for part in order {
+    for &part in &order {
         let child = match &part.kind {
             b"hdlr" => written(*b"hdlr", &[&handler_without_name(part.content(file))]),
             b"pitm" => part.whole(file).to_vec(),
@@ -156,6 +145,22 @@ pub(super) fn clean(file: &[u8], meta: Part, used: &mut Used) -> Result<Option<I
     }))
 }
 
+/// The first box of each kind that says something of pictures.
+pub(super) fn children(file: &[u8], meta: Part) -> Result<Vec<Part>, Invalid> {
+    let kinds: [&[u8; 4]; 8] = [
+        b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"grpl",
+    ];
+    let mut found: Vec<Part> = Vec::new();
+    let mut boxes = meta.boxes(file, 4);
+    while let Some(part) = boxes.next()? {
+        let is_first = found.iter().all(|other| other.kind != part.kind);
+        if kinds.contains(&&part.kind) && is_first {
+            found.push(part);
+        }
+    }
+    Ok(found)
+}
+
 /// Writes its length into the header of a box.
 fn resize(bytes: &mut [u8]) {
     let size = u32::try_from(bytes.len()).unwrap_or_default();
@@ -203,16 +208,16 @@ fn version(rest: &mut Cursor<'_>) -> Result<(u8, u8), Invalid> {
 }
 
 /// Which item is the picture (8.11.4).
-fn primary(content: &[u8]) -> Result<u32, Invalid> {
+pub(super) fn primary(content: &[u8]) -> Result<u32, Invalid> {
     let mut rest = Cursor::new(content);
     let (version, _) = version(&mut rest)?;
     id(&mut rest, version > 0)
 }
 
 /// The kind of each item, and where that is said (8.11.6).
-type Infos = BTreeMap<u32, ([u8; 4], Part)>;
+pub(super) type Infos = BTreeMap<u32, ([u8; 4], Part)>;
 
-fn infos(file: &[u8], iinf: Part) -> Result<Infos, Invalid> {
+pub(super) fn infos(file: &[u8], iinf: Part) -> Result<Infos, Invalid> {
     let long_count = iinf
         .content(file)
         .first()
@@ -268,7 +273,7 @@ fn write_infos(
 }
 
 /// Which items belong to others (8.11.12).
-fn read_references(file: &[u8], iref: Part) -> Result<Vec<Reference>, Invalid> {
+pub(super) fn read_references(file: &[u8], iref: Part) -> Result<Vec<Reference>, Invalid> {
     let is_long = iref
         .content(file)
         .first()
@@ -370,7 +375,7 @@ fn kept(primary: u32, infos: &Infos, references: &[Reference]) -> Result<BTreeSe
     Ok(kept)
 }
 
-fn locations(content: &[u8]) -> Result<Locations<'_>, Invalid> {
+pub(super) fn locations(content: &[u8]) -> Result<Locations<'_>, Invalid> {
     let mut rest = Cursor::new(content);
     let (version, _) = version(&mut rest)?;
     let [first, second] = rest.array()?;
@@ -431,7 +436,7 @@ impl Locations<'_> {
 }
 
 /// Where the parts of an item begin, and how long they are.
-fn extents(
+pub(super) fn extents(
     location: &Location<'_>,
     [offset, length, _, index]: [u8; 4],
 ) -> Result<Vec<(u64, u64)>, Invalid> {
@@ -451,7 +456,7 @@ fn extents(
 }
 
 /// The properties of all items (23008-12, 9.3).
-struct Properties {
+pub(super) struct Properties {
     container: Part,
     all: Vec<Part>,
     /// Each box that says which item has which, and what it says.
@@ -459,7 +464,7 @@ struct Properties {
 }
 
 impl Properties {
-    fn read(file: &[u8], iprp: Part) -> Result<Self, Invalid> {
+    pub(super) fn read(file: &[u8], iprp: Part) -> Result<Self, Invalid> {
         let mut container = None;
         let mut associations = Vec::new();
         let mut boxes = iprp.boxes(file, 0);
@@ -491,11 +496,23 @@ impl Properties {
     }
 
     fn of(&self, id: u32) -> impl Iterator<Item = &Part> {
-        self.associations
-            .iter()
-            .filter_map(move |(_, items)| items.get(&id))
+        self.numbers(id).filter_map(|(_, number)| self.get(number))
+    }
+
+    /// All properties of an item, and whether it cannot be shown without.
+    pub(super) fn all_of(&self, id: u32) -> impl Iterator<Item = (bool, &Part)> {
+        self.numbers(id).filter_map(|(is_essential, number)| {
+            let part = self.all.get(usize::from(number).checked_sub(1)?)?;
+            Some((is_essential, part))
+        })
+    }
+
+    fn numbers(&self, id: u32) -> impl Iterator<Item = (bool, u16)> {
+        let items = self.associations.iter().map(|(_, items)| items);
+        items
+            .filter_map(move |items| items.get(&id))
             .flatten()
-            .filter_map(|&(_, number)| self.get(number))
+            .copied()
     }
 
     /// The size at which the picture is shown; the size of everything that is kept is checked.
