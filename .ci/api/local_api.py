@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -45,6 +46,23 @@ def tools():
     install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
     subprocess.run(install, check=True, stdout=sys.stderr)
     return folder / "bin"
+
+
+def node_tools():
+    """The folder of node, and the node_modules with what package-lock.json has, installed where it is missing."""
+    commands = tools()
+    folder = TARGET / "api-tools/node"
+    lock = (ROOT / ".ci/api/package-lock.json").read_bytes()
+    done = folder / "installed"
+    if not done.exists() or done.read_bytes() != lock:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(ROOT / ".ci/api" / name, folder)
+        install = [commands / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(install, check=True, cwd=folder, stdout=sys.stderr)
+        done.write_bytes(lock)
+    return commands, folder / "node_modules"
 
 
 @contextlib.contextmanager
