@@ -11,7 +11,7 @@ use bench::Error;
 use bench::backend::Backend;
 use bench::program::{Program, instructions};
 use clap::Parser;
-use functions::routes::ROUTES;
+use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use serde_json::{Value, json};
 
 /// How many more than recorded are too many. Sizes are the same wherever the compiler is. Counts are not:
@@ -68,13 +68,14 @@ async fn main() -> Result<ExitCode, Error> {
     let mut measured = BTreeMap::new();
     let only = &arguments.only;
     let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
-    for route in ROUTES.iter().filter(|route| wanted(route.name)) {
+    let names = ROUTES.iter().map(|route| route.name).chain(WITHOUT_ROUTE);
+    for name in names.filter(|name| wanted(name)) {
         let program = Program {
-            name: route.name.to_owned(),
-            function: route.name.to_owned(),
-            path: arguments.functions.join(route.name),
+            name: name.to_owned(),
+            function: name.to_owned(),
+            path: arguments.functions.join(name),
         };
-        measured.insert(route.name, measure(&program, &backend).await?);
+        measured.insert(name, measure(&program, &backend).await?);
     }
     if arguments.write {
         for (name, is) in &measured {
