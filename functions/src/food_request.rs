@@ -49,18 +49,21 @@ pub(crate) fn invalid_food() -> [ApiError; 7] {
     .map(|fields| InvalidFood(fields).into())
 }
 
-/// Text, and a picture of up to about 4.4 MB.
+/// Text, and a picture of up to about 4.4 MB. The words `null` (as title or description) and `undefined` (as picture) count as
+/// missing: an old client sends them.
 #[cfg(feature = "openapi")]
 #[derive(utoipa::ToSchema)]
 #[schema(as = FoodForm)]
 #[expect(dead_code, reason = "a form is no struct")]
 pub(crate) struct Form {
+    /// Kept as typed.
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     title: String,
-    /// HTML.
+    /// HTML, of at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
+    /// unknown elements are removed.
     #[schema(min_length = 1, max_length = 20_000, pattern = r"\S")]
     description: String,
-    /// The picture; when changing a food, without one it stays.
+    /// The picture, told by its bytes, whatever its name; when changing a food, without one it stays.
     #[schema(format = Binary, nullable = false)]
     food_image: Option<String>,
 }
@@ -70,7 +73,8 @@ pub(crate) struct Form {
 pub(crate) struct Body {
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     title: Option<String>,
-    /// HTML.
+    /// HTML, of at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
+    /// unknown elements are removed.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 20_000, pattern = r"\S"))]
     description: Option<String>,
     /// Of `POST /food/images`; when changing a food, without one the picture stays.

@@ -1,8 +1,18 @@
-//! The description of the API as it stands in `openapi.json`, which its function serves.
+//! The description of the API as it stands in `openapi.json`, which its function serves, and in words in `docs/API.md`.
 
-/// The file, as it should be.
-pub fn text() -> String {
+mod markdown;
+
+use std::fmt;
+
+/// Each file, by its path in the repository, as it should be.
+///
+/// # Errors
+///
+/// Where text cannot be written into text, which does not happen.
+pub fn files() -> Result<[(&'static str, String); 2], fmt::Error> {
     let document = functions::openapi::document();
-    let text = serde_json::to_string_pretty(&document).expect("texts and numbers");
-    format!("{text}\n")
+    Ok([
+        ("openapi.json", format!("{document:#}\n")),
+        ("docs/API.md", markdown::markdown(&document)?),
+    ])
 }

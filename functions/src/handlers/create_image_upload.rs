@@ -88,7 +88,7 @@ struct UploadBody<'a> {
 struct FormBody<'a> {
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     url: &'a str,
-    /// To be sent before the file.
+    /// To be sent before the file, all of them: in the cloud there is one more, `x-amz-security-token`.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, String>))]
     #[serde(serialize_with = "in_order")]
     fields: &'a [(String, String)],
@@ -141,13 +141,36 @@ impl crate::openapi::Described for CreateImageUpload {
 }
 
 #[cfg(feature = "openapi")]
+static EXAMPLE_FIELDS: std::sync::LazyLock<[(String, String); 7]> =
+    std::sync::LazyLock::new(|| {
+        use crate::openapi::example::{IMAGE_ID, USER_ID};
+        let key = format!("uploads/{USER_ID}/{IMAGE_ID}");
+        [
+            ("key", key.as_str()),
+            ("Content-Type", "image/jpeg"),
+            ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
+            (
+                "x-amz-credential",
+                "AKIAIOSFODNN7EXAMPLE/20261122/eu-central-1/s3/aws4_request",
+            ),
+            ("x-amz-date", "20261122T185326Z"),
+            ("policy", "eyJleHBpcmF0aW9uIjoi…"),
+            (
+                "x-amz-signature",
+                "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e",
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    });
+
+#[cfg(feature = "openapi")]
 impl crate::openapi::Example for UploadBody<'_> {
     fn example() -> Self {
         Self {
             image_id: crate::openapi::example::IMAGE_ID.to_owned(),
             upload: FormBody {
                 url: "https://pictures.s3.eu-central-1.amazonaws.com",
-                fields: &[],
+                fields: &*EXAMPLE_FIELDS,
             },
             max_bytes: 8_192_000,
             expires_in: UPLOAD_LIFETIME.as_secs(),

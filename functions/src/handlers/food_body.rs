@@ -51,7 +51,8 @@ pub(super) struct FoodBody<'a> {
     /// The picture, and once there are variants the JPEG of at most 1280 pixels. It always loads.
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     food_image: String,
-    /// Variants of the picture, from small to large. They come moments after the food.
+    /// Variants of the picture, from small to large: 320, 640, 1280 and 2048 pixels wide, none wider than the picture, each as JPEG and as
+    /// WebP. They come moments after the food; few pictures have none.
     images: Vec<VariantBody>,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     created_at: String,

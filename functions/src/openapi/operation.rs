@@ -129,7 +129,7 @@ impl Operation {
         let schema =
             json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!#-~]+$"});
         let about = "A text of your choice, best a random UUID. Within 24 hours the same key with the same fields is answered with \
-             the first answer, and nothing is done again.";
+             the first answer, and nothing is done again. See \"Doing things once\".";
         let example = "5b3f2c1e-8d4a-4f0b-9c6e-2a7d1f0e9b8c";
         self.header("Idempotency-Key", about, &schema, example)
             .fails([
