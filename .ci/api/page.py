@@ -130,7 +130,7 @@ def use(page, arguments, folder):
     told = [entry["message"] for entry in page.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     assert not told, told
     if arguments.screenshot:
-        page.browser.execute_script("window.scrollTo(0, 0)")
+        page.browser.execute_script("document.querySelector('#operations-tag-Foods').scrollIntoView()")
         page.browser.save_screenshot(str(arguments.screenshot))
     print(f"{len(shown)} routes, a call signed in, a picture uploaded and shown, nothing in the console")
 
