@@ -121,7 +121,7 @@ impl Repeat {
     fn of(function: &str) -> Self {
         match function {
             "logout" | "refresh" | "delete_food" | "delete_user" | "change_password"
-            | "end_session" | "end_sessions" | "process_image" | "sweep_images" => Self::Restored,
+            | "end_session" | "end_sessions" => Self::Restored,
             "create_user" => Self::Numbered("grace"),
             "create_food" => Self::Numbered("Suya"),
             _ => Self::AsItIs,
