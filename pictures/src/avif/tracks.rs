@@ -31,6 +31,7 @@ pub(super) fn clean(
     used: &mut Used,
 ) -> Result<Option<(u32, u32)>, Invalid> {
     let mut size = None;
+    let noted_before = used.ranges.len();
     let mut boxes = moov.boxes(file, 0);
     while let Some(part) = boxes.next()? {
         match &part.kind {
@@ -48,6 +49,10 @@ pub(super) fn clean(
             },
             _ => blank(out, part),
         }
+    }
+    if size.is_none() {
+        // Transparency of nothing goes as well, with its samples.
+        used.ranges.truncate(noted_before);
     }
     Ok(size)
 }
