@@ -18,6 +18,10 @@ const FULL_COLOURS: &[u8] = include_bytes!("avif/full-colours.avif");
 const TEN_BITS: &[u8] = include_bytes!("avif/ten-bits.avif");
 const GREY: &[u8] = include_bytes!("avif/grey.avif");
 const TRANSPARENT: &[u8] = include_bytes!("avif/transparent.avif");
+/// `OPAQUE` with metadata of no content, at which the decoder ends the process.
+const EMPTY_METADATA: &[u8] = include_bytes!("avif/empty-metadata.avif");
+/// `OPAQUE` to whom reads lengths of five bytes, and `TEN_BITS` in what looks like padding then to whom reads eight.
+const HIDDEN_HEADER: &[u8] = include_bytes!("avif/hidden-header.avif");
 
 /// What is in each of the files, in its own way.
 fn original() -> RgbImage {
@@ -283,6 +287,12 @@ fn what_is_cut_short_is_refused() {
             assert_eq!(refused, Err(Error::NotAPicture), "{length}");
         }
     }
+}
+
+#[test]
+fn the_decoder_sees_only_what_was_looked_at() {
+    assert_eq!(variants(EMPTY_METADATA.into()), variants(OPAQUE.into()));
+    assert_eq!(variants(HIDDEN_HEADER.into()), Err(Error::NotAPicture));
 }
 
 #[test]

@@ -27,9 +27,9 @@ pub(crate) fn decode(file: &Bytes) -> Result<Decoded, Error> {
         height: colour.height,
     };
     check_size(stored)?;
-    let colour = Stream::of(file, &colour, stored)?;
+    let colour = Stream::of(&colour, stored)?;
     let alpha = match &alpha {
-        Some(alpha) => Some(Stream::of(file, alpha, stored)?),
+        Some(alpha) => Some(Stream::of(alpha, stored)?),
         None => None,
     };
     let bytes_of_two = |stream: &Stream<'_>| stream.sequence.bytes_of_two;
@@ -218,12 +218,12 @@ struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     /// Of a frame that must have this size.
-    fn of(file: &Bytes, frame: &'a Frame<'a>, size: Size) -> Result<Self, Error> {
-        let data = match frame.data.as_slice() {
-            [one] => file.slice_ref(one),
-            many => many.concat().into(),
-        };
-        let sequence = sequence::read(&data).ok_or(Error::NotAPicture)?;
+    fn of(frame: &'a Frame<'a>, size: Size) -> Result<Self, Error> {
+        let (sequence, data) = match frame.data.as_slice() {
+            [one] => sequence::read(one),
+            many => sequence::read(&many.concat()),
+        }
+        .ok_or(Error::NotAPicture)?;
         let size = (size.width, size.height);
         let sizes = [
             (frame.width, frame.height),
@@ -234,7 +234,7 @@ impl<'a> Stream<'a> {
             .all(|other| other == size)
             .then_some(Self {
                 frame,
-                data,
+                data: data.into(),
                 sequence,
             })
             .ok_or(Error::NotAPicture)
@@ -255,6 +255,8 @@ impl<'a> Stream<'a> {
         let pitch = match picture.pixel_layout() {
             PixelLayout::I400 => return Ok((planes, matrix)),
             PixelLayout::I444 => (1, 1),
+            // Green, blue and red have all their samples.
+            _ if matrix == Matrix::Identity => return Err(Error::NotAPicture),
             PixelLayout::I422 => (2, 1),
             PixelLayout::I420 => (2, 2),
         };

@@ -12,26 +12,31 @@ pub(super) struct Sequence {
     pub(super) matrix: u16,
 }
 
-/// Reads the stream's header. Those with more frames are none: what is hidden takes memory as well.
-pub(super) fn read(mut stream: &[u8]) -> Option<Sequence> {
+/// Reads the stream's header, and writes what a frame is decoded of: the decoder sees what was looked at, and
+/// neither metadata nor padding. Those with more frames are none: what is hidden takes memory as well.
+pub(super) fn read(mut stream: &[u8]) -> Option<(Sequence, Vec<u8>)> {
     let mut header = None;
     let mut frame = None;
+    let mut needed = Vec::with_capacity(stream.len());
     while !stream.is_empty() {
         let unit = Unit::next(&mut stream)?;
-        let (place, is_first) = match unit.kind {
-            1 => (&mut header, frame.is_none()),
+        let is_first = match unit.kind {
+            1 => frame.is_none() && header.replace(unit.body).is_none(),
             // A header of a frame, one that is told again, and a header with its frame.
-            3 | 6 | 7 => (&mut frame, true),
+            3 | 6 | 7 => frame.replace(unit.body).is_none(),
+            // Tiles of the frame.
+            4 => frame.is_some(),
             _ => continue,
         };
-        if !is_first || unit.is_of_layer || place.replace(unit.body).is_some() {
+        if !is_first || unit.is_of_layer {
             return None;
         }
+        unit.write(&mut needed);
     }
     let (sequence, is_short) = sequence(&mut Bits::of(header?))?;
     // A key frame (0), new and shown.
     let is_shown = is_short || Bits::of(frame?).take(4)? == 0b0001;
-    is_shown.then_some(sequence)
+    is_shown.then_some((sequence, needed))
 }
 
 /// An open bitstream unit (AV1, 5.3).
@@ -51,10 +56,11 @@ impl<'a> Unit<'a> {
         let mut length = rest.len();
         if head & 2 != 0 {
             length = 0;
-            for nth in 0..5 {
+            for nth in 0.. {
                 let (&byte, behind) = rest.split_first()?;
                 rest = behind;
-                length |= usize::from(byte & 0x7F).checked_shl(7 * nth)?;
+                // Eight bytes may be (4.10.5), of which the last say more than a file has.
+                length |= usize::from(byte & 0x7F).checked_shl((nth < 5).then_some(7 * nth)?)?;
                 if byte & 0x80 == 0 {
                     break;
                 }
@@ -67,6 +73,22 @@ impl<'a> Unit<'a> {
             is_of_layer,
             body,
         })
+    }
+
+    /// Without a layer, and with its length in as few bytes as can be.
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(self.kind << 3 | 2);
+        let mut length = self.body.len();
+        loop {
+            let [low, ..] = length.to_le_bytes();
+            length >>= 7;
+            if length == 0 {
+                out.push(low);
+                break;
+            }
+            out.push(low | 0x80);
+        }
+        out.extend_from_slice(self.body);
     }
 }
 
@@ -232,7 +254,11 @@ mod tests {
     fn both_forms_of_the_header_say_the_size() {
         for file in [SHORT, &film()] {
             let still = pictures::avif::read(file).expect("a picture");
-            let sequence = read(&stream(file)).expect("a stream");
+            let (sequence, needed) = read(&stream(file)).expect("a stream");
+            assert_eq!(
+                read(&needed),
+                Some((Sequence { ..sequence }, needed.clone()))
+            );
             let expected = (still.colour.width, still.colour.height);
             assert_eq!((sequence.width, sequence.height), expected);
         }
