@@ -53,11 +53,9 @@ fn describe(out: &mut String, operation: &Value) -> fmt::Result {
     for parameter in parameters {
         let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
         let shape = shape(&parameter["schema"]);
-        writeln!(
-            out,
-            "- `{name}` ({place}; {shape}): {}",
-            text(&parameter["description"])
-        )?;
+        let optional = optional(parameter["required"] == true);
+        let about = text(&parameter["description"]);
+        writeln!(out, "- `{name}` ({place}; {shape}{optional}): {about}")?;
     }
     for (media_type, body) in object(&operation["requestBody"]["content"]) {
         let schema = &body["schema"];
@@ -100,7 +98,7 @@ fn answer(response: &Value) -> String {
     if !headers.is_empty() {
         lines.push(format!("With {}", headers.join(", ")));
     }
-    lines.join("<br>")
+    cell(&lines.join("<br>"))
 }
 
 /// A table of an object's members.
@@ -112,15 +110,20 @@ fn members(out: &mut String, schema: &Value) -> fmt::Result {
     out.push_str("| Member | | |\n|---|---|---|\n");
     let required: Vec<_> = array(&schema["required"]).map(text).collect();
     for (name, member) in object(&schema["properties"]) {
-        let optional = if required.contains(&name.as_str()) {
-            ""
-        } else {
-            ", may be missing"
-        };
-        let about = text(&member["description"]).replace('\n', " ");
+        let optional = optional(required.contains(&name.as_str()));
+        let about = cell(text(&member["description"]));
         writeln!(out, "| `{name}` | {}{optional} | {about} |", shape(member))?;
     }
     Ok(())
+}
+
+fn optional(is_required: bool) -> &'static str {
+    if is_required { "" } else { ", may be missing" }
+}
+
+/// What ends neither a row nor a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('\n', " ").replace('|', "\\|")
 }
 
 /// What a value looks like, in a few words.
@@ -159,6 +162,10 @@ fn shape(schema: &Value) -> String {
     }
     words += &bounds(&schema["minLength"], &schema["maxLength"], " characters");
     words += &bounds(&schema["minimum"], &schema["maximum"], "");
+    if let Some(default) = schema.get("default") {
+        words += ", by default ";
+        words += &default.to_string();
+    }
     if or_null {
         words += " or null";
     }
@@ -168,9 +175,10 @@ fn shape(schema: &Value) -> String {
 fn bounds(least: &Value, most: &Value, unit: &str) -> String {
     match (least.as_u64(), most.as_u64()) {
         (Some(least), Some(most)) => format!(", {least} to {most}{unit}"),
+        (Some(1), None) if !unit.is_empty() => ", not empty".to_owned(),
+        (Some(0) | None, None) => String::new(),
         (Some(least), None) => format!(", at least {least}{unit}"),
         (None, Some(most)) => format!(", at most {most}{unit}"),
-        (None, None) => String::new(),
     }
 }
 

@@ -47,6 +47,7 @@ impl Handler for CreateImageUpload {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewImageUpload))]
 struct Body {
+    /// `image/jpeg`, `image/png`, `image/webp`, `image/gif` or `image/avif`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpeg|png|webp|gif|avif)$"))]
     content_type: Option<String>,
     /// In bytes.
@@ -127,7 +128,7 @@ impl crate::openapi::Described for CreateImageUpload {
              exactly this type and size. Then give `image_id` to a food. What no food was given is gone after a day.";
         Operation::new("Leave to upload a picture directly", about)
             .json::<Body>(&serde_json::json!({"content_type": "image/jpeg", "size": 5_351_704}))
-            .answers::<UploadBody<'_>>(201, "A form that S3 takes for a while.")
+            .answers::<UploadBody<'_>>(201, "A form that S3 takes for 15 minutes.")
             .unkept(201)
             .fails([
                 InvalidUpload(vec![Field::KindRequired, Field::SizeRequired]).into(),

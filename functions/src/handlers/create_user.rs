@@ -71,7 +71,7 @@ struct Body {
     /// No two users share one, in any case. It is never shown.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "email", max_length = 254))]
     email: Option<String>,
-    /// None of the 4,291 that most people have, nor the name of this application with digits around it.
+    /// None of the 4,291 most common ones, nor the name of this application with digits around it.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, min_length = 8, max_length = 128))]
     password: Option<String>,
 }
