@@ -8,9 +8,12 @@
     reason = "in tests, also outside of their functions"
 )]
 
+mod support;
+
 use bytes::Bytes;
 use image::{DynamicImage, Rgb, RgbImage};
 use pictures::testing::samples;
+use support::{decoded, likeness};
 use variants::{Error, Format, variants};
 
 const OPAQUE: &[u8] = include_bytes!("avif/opaque.avif");
@@ -46,18 +49,7 @@ fn made(file: impl Into<Bytes>) -> Result<[DynamicImage; 2], Error> {
         panic!("{} variants", made.len());
     };
     assert_eq!((jpeg.format, webp.format), (Format::Jpeg, Format::Webp));
-    Ok([jpeg, webp].map(|variant| image::load_from_memory(&variant.bytes).unwrap()))
-}
-
-/// How alike two pictures are, in decibels (PSNR).
-fn likeness(one: &RgbImage, other: &RgbImage) -> f64 {
-    assert_eq!(one.dimensions(), other.dimensions());
-    let pairs = one.as_raw().iter().zip(other.as_raw());
-    let error: f64 = pairs
-        .map(|(&one, &other)| (f64::from(one) - f64::from(other)).powi(2))
-        .sum();
-    let count = one.as_raw().len() as f64;
-    10.0 * (255.0 * 255.0 / (error / count).max(1e-9)).log10()
+    Ok([jpeg, webp].map(decoded))
 }
 
 /// Where a box begins.
@@ -210,10 +202,11 @@ fn it_is_turned_and_mirrored_as_the_file_says() {
 #[test]
 fn what_we_would_show_in_other_colours_or_parts_is_refused() {
     for file in [
-        // For brighter screens, with two transfers; of unknown colours; cut to a part.
+        // For brighter screens, with two transfers; of unknown colours, and of green, blue and red that have not all their samples; cut to a part.
         with_colours(OPAQUE, 16, 9, true),
         with_colours(OPAQUE, 18, 9, true),
         with_colours(OPAQUE, 13, 8, true),
+        with_colours(OPAQUE, 13, 0, true),
         with_property(OPAQUE, *b"clap", &[0; 32]),
         with_property(OPAQUE, *b"what", &[]),
     ] {

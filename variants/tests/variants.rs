@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
+mod support;
+
 use std::io::Cursor;
 
 use bytes::Bytes;
@@ -9,7 +11,8 @@ use image::imageops::FilterType;
 use image::{DynamicImage, GenericImageView as _, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use pictures::Kind;
 use pictures::testing::samples;
-use variants::{Error, Format, Variant, WIDTHS, variants};
+use support::{decoded, likeness};
+use variants::{Error, Format, WIDTHS, variants};
 
 /// Slopes, an edge, and a little grain.
 fn photograph(width: u32, height: u32) -> RgbImage {
@@ -31,21 +34,6 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Bytes {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();
     bytes.into_inner().into()
-}
-
-fn decoded(variant: &Variant) -> DynamicImage {
-    image::load_from_memory(&variant.bytes).unwrap()
-}
-
-/// How alike two pictures are, in decibels (PSNR).
-fn likeness(one: &RgbImage, other: &RgbImage) -> f64 {
-    assert_eq!(one.dimensions(), other.dimensions());
-    let pairs = one.as_raw().iter().zip(other.as_raw());
-    let error: f64 = pairs
-        .map(|(&one, &other)| (f64::from(one) - f64::from(other)).powi(2))
-        .sum();
-    let count = f64::from(u32::try_from(one.as_raw().len()).unwrap());
-    10.0 * (255.0 * 255.0 / (error / count).max(1e-9)).log10()
 }
 
 #[test]

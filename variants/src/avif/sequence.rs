@@ -55,16 +55,12 @@ impl<'a> Unit<'a> {
         }
         let mut length = rest.len();
         if head & 2 != 0 {
-            length = 0;
-            for nth in 0.. {
-                let (&byte, behind) = rest.split_first()?;
-                rest = behind;
-                // Eight bytes may be (4.10.5), of which the last say more than a file has.
-                length |= usize::from(byte & 0x7F).checked_shl((nth < 5).then_some(7 * nth)?)?;
-                if byte & 0x80 == 0 {
-                    break;
-                }
-            }
+            // Eight bytes may be (4.10.5), of which the last three say more than a file has.
+            let last = rest.iter().take(5).position(|byte| byte & 0x80 == 0)?;
+            let (digits, behind) = rest.split_at_checked(last + 1)?;
+            rest = behind;
+            let digits = digits.iter().rev().map(|byte| usize::from(byte & 0x7F));
+            length = digits.fold(0, |length, digit| length << 7 | digit);
         }
         let (body, behind) = rest.split_at_checked(length)?;
         *stream = behind;
