@@ -65,6 +65,12 @@ def node_tools():
     return commands, folder / "node_modules"
 
 
+def operations(description):
+    """Method and path of each operation that a description has."""
+    paths = description["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
 @contextlib.contextmanager
 def running(*arguments):
     """The URL of an API that forgets everything when it ends."""

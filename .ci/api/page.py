@@ -7,7 +7,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from local_api import PASSWORD, png
+from local_api import PASSWORD, operations, png
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -53,8 +53,7 @@ class Page:
 
 def described(url):
     with urllib.request.urlopen(f"{url}/openapi.json") as answer:
-        paths = json.load(answer)["paths"]
-    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+        return operations(json.load(answer))
 
 
 def main():

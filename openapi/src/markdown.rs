@@ -153,13 +153,6 @@ fn shape(schema: &Value) -> String {
         ("string", None) => "text".to_owned(),
         (name, _) => name.to_owned(),
     };
-    let choices: Vec<_> = array(&schema["enum"])
-        .map(|value| format!("`{}`", text(value)))
-        .collect();
-    if !choices.is_empty() {
-        words += ": ";
-        words += &choices.join(", ");
-    }
     words += &bounds(&schema["minLength"], &schema["maxLength"], " characters");
     words += &bounds(&schema["minimum"], &schema["maximum"], "");
     if let Some(default) = schema.get("default") {
