@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 
 use super::error::failed;
 
@@ -67,7 +67,7 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
 pub(super) async fn write(
     client: &Client,
     items: Vec<TransactWriteItem>,
-) -> Result<Outcome, RepositoryError> {
+) -> Result<Outcome, StorageError> {
     let mut pauses = pauses();
     loop {
         let sent = client
