@@ -1,15 +1,20 @@
 //! Memory adapters for tests, and the contracts that every adapter must meet.
 
+mod clock;
 /// What every adapter of a port must do, as code: called on memory and on the real engines.
 pub mod contracts;
 /// Whether HTML is safe to put into a page.
 pub mod html;
 mod memory;
+/// Samples of users, foods and images.
+pub mod sample;
+mod secrets;
 
+pub use clock::FixedClock;
 pub use memory::{
-    FixedClock, MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions,
-    MemoryUsers, PlainHasher, PlainSigner, sample,
+    MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions, MemoryUsers,
 };
+pub use secrets::{PlainHasher, PlainSigner};
 
 #[cfg(test)]
 mod tests {

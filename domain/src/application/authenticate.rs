@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::clock::{Clock, Timestamp};
 use crate::id::{SessionId, UserId};
-use crate::repository::RepositoryError;
-use crate::store::SessionStore;
+use crate::session::SessionStore;
+use crate::storage::StorageError;
 use crate::token::{TokenError, TokenSigner};
 
 /// Who an access token says is calling, before anybody looked whether the session is over: enough
@@ -32,9 +32,9 @@ pub enum AuthenticateError {
     /// See [`TokenError`]; `Refused` also when the session is over.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Checks the access token. Asks nobody.

@@ -4,11 +4,13 @@ use thiserror::Error;
 
 use super::SignedIn;
 use super::throttle::{Admitted, ThrottleError, admit_again, forgive};
+use crate::attempt::AttemptStore;
 use crate::password::{
     HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy, Verdict,
 };
-use crate::repository::{RepositoryError, UserRepository};
-use crate::store::{AttemptStore, SessionStore};
+use crate::session::SessionStore;
+use crate::storage::StorageError;
+use crate::user::UserRepository;
 
 /// The password that somebody has, and the one that they want, once it is right.
 #[derive(Debug, Clone)]
@@ -72,9 +74,9 @@ pub enum ChangePasswordError {
     /// See [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Replaces the password and ends all other sessions: whoever else knew the old one is out. Where

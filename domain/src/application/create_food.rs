@@ -4,11 +4,12 @@ use thiserror::Error;
 
 use super::SignedIn;
 use crate::clock::Clock;
-use crate::food::{Description, Food, InvalidDescription, InvalidTitle, Title};
+use crate::food::{
+    Description, Food, FoodRepository, InsertFoodError, InvalidDescription, InvalidTitle, Title,
+};
 use crate::id::{FoodId, ImageId};
-use crate::image::{GivenImage, Image, ImageKey, InvalidImage, Upload, Variants};
-use crate::repository::{self, FoodRepository, RepositoryError};
-use crate::store::ImageStore;
+use crate::image::{GivenImage, Image, ImageKey, ImageStore, InvalidImage, Upload, Variants};
+use crate::storage::StorageError;
 use crate::user::PublicUser;
 
 /// What somebody who shares a food says, once it is right.
@@ -140,16 +141,16 @@ pub enum CreateFoodError {
     /// The account is gone.
     #[error("the account is gone")]
     CreatorGone,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Keeps the picture, then the food that refers to it. A food that is refused leaves no picture.
 /// `creator` is who shares it, as [`UserRepository::find_latest`] found them. The food has the id `id`;
 /// where it is there already, an attempt before has made it, and that is the answer.
 ///
-/// [`UserRepository::find_latest`]: crate::repository::UserRepository::find_latest
+/// [`UserRepository::find_latest`]: crate::user::UserRepository::find_latest
 pub async fn create_food(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
@@ -178,9 +179,9 @@ pub async fn create_food(
     images.put(&food.image, &new.image.image).await?;
     let error = match foods.create(&food).await {
         Ok(()) => return Ok(food),
-        Err(repository::CreateFoodError::TitleTaken) => CreateFoodError::TitleTaken,
-        Err(repository::CreateFoodError::UploadTaken) => CreateFoodError::UploadTaken,
-        Err(repository::CreateFoodError::Repository(error)) => error.into(),
+        Err(InsertFoodError::TitleTaken) => CreateFoodError::TitleTaken,
+        Err(InsertFoodError::UploadTaken) => CreateFoodError::UploadTaken,
+        Err(InsertFoodError::Repository(error)) => error.into(),
     };
     // Perhaps only the answer was lost, or an attempt before had made it.
     let saved = foods.find_latest(id).await;
@@ -212,8 +213,8 @@ mod tests {
     use crate::id::UserId;
     use crate::image::{ImageKind, UploadKey};
     use crate::password::PasswordHash;
-    use crate::repository::UserRepository;
     use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
+    use crate::user::UserRepository;
 
     const MAX_BYTES: usize = 1_000;
 

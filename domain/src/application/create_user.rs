@@ -6,8 +6,10 @@ use super::Admitted;
 use crate::clock::Clock;
 use crate::id::UserId;
 use crate::password::{HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy};
-use crate::repository::{self, RepositoryError, UserRepository};
-use crate::user::{Email, InvalidUserName, PublicUser, User, UserName};
+use crate::storage::StorageError;
+use crate::user::{
+    Email, InsertUserError, InvalidUserName, PublicUser, User, UserName, UserRepository,
+};
 
 /// What somebody who signs up says, once it is right.
 #[derive(Debug, Clone)]
@@ -115,16 +117,16 @@ pub enum CreateUserError {
     /// See [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
-impl From<repository::CreateUserError> for CreateUserError {
-    fn from(error: repository::CreateUserError) -> Self {
+impl From<InsertUserError> for CreateUserError {
+    fn from(error: InsertUserError) -> Self {
         match error {
-            repository::CreateUserError::EmailTaken => Self::EmailTaken,
-            repository::CreateUserError::Repository(error) => Self::Repository(error),
+            InsertUserError::EmailTaken => Self::EmailTaken,
+            InsertUserError::Repository(error) => Self::Repository(error),
         }
     }
 }

@@ -3,10 +3,10 @@
 use thiserror::Error;
 
 use super::SignedIn;
-use crate::food::{Expected, Food};
+use crate::food::{Expected, Food, FoodRepository, RemoveFoodError};
 use crate::id::UserId;
-use crate::repository::{self, FoodRepository, RepositoryError};
-use crate::store::ImageStore;
+use crate::image::ImageStore;
+use crate::storage::StorageError;
 
 /// How often it is tried again on what others made of the food meanwhile.
 const MAX_ATTEMPTS: usize = 64;
@@ -26,9 +26,9 @@ pub enum DeleteFoodError {
     /// Others keep changing it.
     #[error("the food is being changed too often")]
     Busy,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Deletes the food, frees its title and then removes its picture. `found` is the food, as
@@ -70,10 +70,10 @@ async fn delete(
         }
         match foods.delete(&food).await {
             Ok(()) => return Ok(food),
-            Err(repository::DeleteFoodError::Changed) => {
+            Err(RemoveFoodError::Changed) => {
                 food = own(foods.find_latest(food.id).await?, owner)?;
             }
-            Err(repository::DeleteFoodError::Repository(error)) => {
+            Err(RemoveFoodError::Repository(error)) => {
                 // Perhaps only the answer was lost.
                 return match foods.find_latest(food.id).await {
                     Ok(None) => Ok(food),

@@ -3,26 +3,22 @@
 use std::time::Duration;
 
 use super::{Admitted, AuthenticateError, SignedIn, authenticate, identify};
-use crate::attempt::{Attempted, Counter, Limits};
+use crate::attempt::{AttemptStore, Attempted, Counter, Limits};
 use crate::clock::{Clock, Timestamp};
-use crate::food::Food;
+use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
 use crate::id::{FoodId, SessionId, TokenId, UserId};
-use crate::image::{Image, ImageKey, Variants};
+use crate::image::{Image, ImageKey, ImageStore, StoredImage, Variants};
 use crate::page::{Page, PageRequest};
 use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
-use crate::repository::{
-    CreateFoodError, CreateUserError, Credentials, DeleteFoodError, FoodRepository, Left,
-    RepositoryError, UpdateFoodError, UserRepository,
-};
-use crate::session::{RefreshGrant, Rotation, Session};
-use crate::store::{AttemptStore, ImageStore, SessionStore, StoredImage};
+use crate::session::{RefreshGrant, Rotation, Session, SessionStore};
+use crate::storage::StorageError;
 use crate::testing::{MemoryFoods, PlainSigner, sample};
 use crate::token::{Claims, Lifetimes, SignError, TokenError, TokenIssuer, TokenSigner};
-use crate::user::{Email, PublicUser, User};
+use crate::user::{Credentials, Email, InsertUserError, Left, PublicUser, User, UserRepository};
 
 /// A store that cannot be reached.
-pub(super) fn unavailable() -> RepositoryError {
-    RepositoryError::Unavailable("the test says so".into())
+pub(super) fn unavailable() -> StorageError {
+    StorageError::Unavailable("the test says so".into())
 }
 
 /// Tokens of 15 minutes and sessions of 7 days.
@@ -81,27 +77,27 @@ pub(super) fn admitted() -> Admitted {
 pub(super) struct Down;
 
 impl UserRepository for Down {
-    async fn create(&self, _: &User, _: &PasswordHash) -> Result<(), CreateUserError> {
+    async fn create(&self, _: &User, _: &PasswordHash) -> Result<(), InsertUserError> {
         Err(unavailable().into())
     }
 
-    async fn find(&self, _: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+    async fn find(&self, _: UserId) -> Result<Option<PublicUser>, StorageError> {
         Err(unavailable())
     }
 
-    async fn find_latest(&self, _: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+    async fn find_latest(&self, _: UserId) -> Result<Option<PublicUser>, StorageError> {
         Err(unavailable())
     }
 
-    async fn find_credentials(&self, _: &Email) -> Result<Option<Credentials>, RepositoryError> {
+    async fn find_credentials(&self, _: &Email) -> Result<Option<Credentials>, StorageError> {
         Err(unavailable())
     }
 
-    async fn find_password(&self, _: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
+    async fn find_password(&self, _: UserId) -> Result<Option<PasswordHash>, StorageError> {
         Err(unavailable())
     }
 
-    async fn list(&self, _: PageRequest<UserId>) -> Result<Page<PublicUser>, RepositoryError> {
+    async fn list(&self, _: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError> {
         Err(unavailable())
     }
 
@@ -110,41 +106,41 @@ impl UserRepository for Down {
         _: UserId,
         _: &PasswordHash,
         _: &PasswordHash,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<bool, StorageError> {
         Err(unavailable())
     }
 
-    async fn delete(&self, _: UserId, _: Timestamp) -> Result<(), RepositoryError> {
+    async fn delete(&self, _: UserId, _: Timestamp) -> Result<(), StorageError> {
         Err(unavailable())
     }
 
-    async fn list_left(&self, _: PageRequest<UserId>) -> Result<Page<Left>, RepositoryError> {
+    async fn list_left(&self, _: PageRequest<UserId>) -> Result<Page<Left>, StorageError> {
         Err(unavailable())
     }
 
-    async fn forget_left(&self, _: UserId) -> Result<(), RepositoryError> {
+    async fn forget_left(&self, _: UserId) -> Result<(), StorageError> {
         Err(unavailable())
     }
 }
 
 impl FoodRepository for Down {
-    async fn create(&self, _: &Food) -> Result<(), CreateFoodError> {
+    async fn create(&self, _: &Food) -> Result<(), InsertFoodError> {
         Err(unavailable().into())
     }
 
-    async fn find(&self, _: FoodId) -> Result<Option<Food>, RepositoryError> {
+    async fn find(&self, _: FoodId) -> Result<Option<Food>, StorageError> {
         Err(unavailable())
     }
 
-    async fn find_latest(&self, _: FoodId) -> Result<Option<Food>, RepositoryError> {
+    async fn find_latest(&self, _: FoodId) -> Result<Option<Food>, StorageError> {
         Err(unavailable())
     }
 
-    async fn list(&self, _: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+    async fn list(&self, _: PageRequest<FoodId>) -> Result<Page<Food>, StorageError> {
         Err(unavailable())
     }
 
-    async fn find_images(&self, _: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError> {
+    async fn find_images(&self, _: &[FoodId]) -> Result<Vec<ImageKey>, StorageError> {
         Err(unavailable())
     }
 
@@ -152,25 +148,25 @@ impl FoodRepository for Down {
         &self,
         _: UserId,
         _: PageRequest<FoodId>,
-    ) -> Result<Page<FoodId>, RepositoryError> {
+    ) -> Result<Page<FoodId>, StorageError> {
         Err(unavailable())
     }
 
-    async fn update(&self, _: &Food, _: &Food) -> Result<(), UpdateFoodError> {
+    async fn update(&self, _: &Food, _: &Food) -> Result<(), ReplaceFoodError> {
         Err(unavailable().into())
     }
 
-    async fn set_variants(&self, _: &ImageKey, _: &Variants) -> Result<bool, RepositoryError> {
+    async fn set_variants(&self, _: &ImageKey, _: &Variants) -> Result<bool, StorageError> {
         Err(unavailable())
     }
 
-    async fn delete(&self, _: &Food) -> Result<(), DeleteFoodError> {
+    async fn delete(&self, _: &Food) -> Result<(), RemoveFoodError> {
         Err(unavailable().into())
     }
 }
 
 impl SessionStore for Down {
-    async fn create(&self, _: &Session, _: Timestamp) -> Result<(), RepositoryError> {
+    async fn create(&self, _: &Session, _: Timestamp) -> Result<(), StorageError> {
         Err(unavailable())
     }
 
@@ -179,7 +175,7 @@ impl SessionStore for Down {
         _: UserId,
         _: SessionId,
         _: Timestamp,
-    ) -> Result<Option<Session>, RepositoryError> {
+    ) -> Result<Option<Session>, StorageError> {
         Err(unavailable())
     }
 
@@ -190,43 +186,43 @@ impl SessionStore for Down {
         _: TokenId,
         _: &RefreshGrant,
         _: Timestamp,
-    ) -> Result<Rotation, RepositoryError> {
+    ) -> Result<Rotation, StorageError> {
         Err(unavailable())
     }
 
-    async fn revoke(&self, _: UserId, _: SessionId) -> Result<(), RepositoryError> {
+    async fn revoke(&self, _: UserId, _: SessionId) -> Result<(), StorageError> {
         Err(unavailable())
     }
 
-    async fn list(&self, _: UserId, _: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+    async fn list(&self, _: UserId, _: Timestamp) -> Result<Vec<Session>, StorageError> {
         Err(unavailable())
     }
 
-    async fn revoke_all(&self, _: UserId, _: Option<SessionId>) -> Result<(), RepositoryError> {
+    async fn revoke_all(&self, _: UserId, _: Option<SessionId>) -> Result<(), StorageError> {
         Err(unavailable())
     }
 }
 
 impl ImageStore for Down {
-    async fn put(&self, _: &ImageKey, _: &Image) -> Result<(), RepositoryError> {
+    async fn put(&self, _: &ImageKey, _: &Image) -> Result<(), StorageError> {
         Err(unavailable())
     }
 
-    async fn delete(&self, _: &ImageKey) -> Result<(), RepositoryError> {
+    async fn delete(&self, _: &ImageKey) -> Result<(), StorageError> {
         Err(unavailable())
     }
 
-    async fn list(&self, _: Option<&str>) -> Result<Vec<StoredImage>, RepositoryError> {
+    async fn list(&self, _: Option<&str>) -> Result<Vec<StoredImage>, StorageError> {
         Err(unavailable())
     }
 }
 
 impl AttemptStore for Down {
-    async fn count(&self, _: &Counter) -> Result<u64, RepositoryError> {
+    async fn count(&self, _: &Counter) -> Result<u64, StorageError> {
         Err(unavailable())
     }
 
-    async fn give_back(&self, _: &Counter) -> Result<(), RepositoryError> {
+    async fn give_back(&self, _: &Counter) -> Result<(), StorageError> {
         Err(unavailable())
     }
 }
@@ -271,28 +267,28 @@ pub(super) struct Meddled<'a, M> {
 
 impl<M> FoodRepository for Meddled<'_, M>
 where
-    M: AsyncFn(Step) -> Result<(), RepositoryError>,
+    M: AsyncFn(Step) -> Result<(), StorageError>,
 {
-    async fn create(&self, food: &Food) -> Result<(), CreateFoodError> {
+    async fn create(&self, food: &Food) -> Result<(), InsertFoodError> {
         (self.meddle)(Step::Save).await?;
         self.foods.create(food).await
     }
 
-    async fn find(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+    async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
         (self.meddle)(Step::Find).await?;
         self.foods.find(id).await
     }
 
-    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
         (self.meddle)(Step::Find).await?;
         self.foods.find_latest(id).await
     }
 
-    async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+    async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError> {
         self.foods.list(page).await
     }
 
-    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError> {
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError> {
         (self.meddle)(Step::Find).await?;
         self.foods.find_images(ids).await
     }
@@ -301,11 +297,11 @@ where
         &self,
         owner: UserId,
         page: PageRequest<FoodId>,
-    ) -> Result<Page<FoodId>, RepositoryError> {
+    ) -> Result<Page<FoodId>, StorageError> {
         self.foods.list_by_owner(owner, page).await
     }
 
-    async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+    async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
         (self.meddle)(Step::Save).await?;
         self.foods.update(current, changed).await
     }
@@ -314,12 +310,12 @@ where
         &self,
         image: &ImageKey,
         variants: &Variants,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<bool, StorageError> {
         (self.meddle)(Step::Save).await?;
         self.foods.set_variants(image, variants).await
     }
 
-    async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {
+    async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {
         (self.meddle)(Step::Save).await?;
         self.foods.delete(food).await
     }

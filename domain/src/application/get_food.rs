@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use crate::food::Food;
+use crate::food::{Food, FoodRepository};
 use crate::id::FoodId;
-use crate::repository::{FoodRepository, RepositoryError};
+use crate::storage::StorageError;
 
 /// Why there is no food to show.
 #[derive(Debug, Error)]
@@ -12,9 +12,9 @@ pub enum GetFoodError {
     /// No food has this id.
     #[error("no such food")]
     NotFound,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// The food with its creator's name.

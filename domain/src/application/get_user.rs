@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::id::UserId;
-use crate::repository::{RepositoryError, UserRepository};
-use crate::user::PublicUser;
+use crate::storage::StorageError;
+use crate::user::{PublicUser, UserRepository};
 
 /// Why there is no user to show.
 #[derive(Debug, Error)]
@@ -12,9 +12,9 @@ pub enum GetUserError {
     /// Nobody has this id.
     #[error("no such user")]
     NotFound,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// What everybody may see of the user.

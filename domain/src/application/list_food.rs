@@ -1,15 +1,15 @@
 //! What people recommend.
 
-use crate::food::Food;
+use crate::food::{Food, FoodRepository};
 use crate::id::FoodId;
 use crate::page::{Page, PageRequest};
-use crate::repository::{FoodRepository, RepositoryError};
+use crate::storage::StorageError;
 
 /// All foods, newest first.
 pub async fn list_food(
     foods: &impl FoodRepository,
     page: PageRequest<FoodId>,
-) -> Result<Page<Food>, RepositoryError> {
+) -> Result<Page<Food>, StorageError> {
     foods.list(page).await
 }
 
@@ -69,6 +69,6 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_is_down_is_told_as_such() {
         let page = list_food(&Down, part(None, PageSize::default())).await;
-        assert!(matches!(page, Err(RepositoryError::Unavailable(_))));
+        assert!(matches!(page, Err(StorageError::Unavailable(_))));
     }
 }

@@ -2,9 +2,8 @@
 
 use super::SignedIn;
 use crate::clock::Clock;
-use crate::repository::RepositoryError;
-use crate::session::Session;
-use crate::store::SessionStore;
+use crate::session::{Session, SessionStore};
+use crate::storage::StorageError;
 
 /// One login of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub async fn list_sessions(
     sessions: &impl SessionStore,
     clock: &impl Clock,
     who: SignedIn,
-) -> Result<Vec<ListedSession>, RepositoryError> {
+) -> Result<Vec<ListedSession>, StorageError> {
     let mut living = sessions.list(who.user, clock.now()).await?;
     // Ids sort by time.
     living.sort_by_key(|session| std::cmp::Reverse(session.id));
@@ -72,6 +71,6 @@ mod tests {
     async fn a_store_that_is_down_is_told_as_such() {
         let who = signed_in(UserId::new(sample::moment()));
         let failed = list_sessions(&Down, &FixedClock::default(), who).await;
-        assert!(matches!(failed, Err(RepositoryError::Unavailable(_))));
+        assert!(matches!(failed, Err(StorageError::Unavailable(_))));
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::id::UserId;
 use crate::page::{Page, PageRequest};
-use crate::repository::{RepositoryError, UserRepository};
-use crate::user::PublicUser;
+use crate::storage::StorageError;
+use crate::user::{PublicUser, UserRepository};
 
 /// Everybody, oldest first.
 pub async fn list_users(
     users: &impl UserRepository,
     page: PageRequest<UserId>,
-) -> Result<Page<PublicUser>, RepositoryError> {
+) -> Result<Page<PublicUser>, StorageError> {
     users.list(page).await
 }
 
@@ -62,6 +62,6 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_is_down_is_told_as_such() {
         let page = list_users(&Down, part(None, "1")).await;
-        assert!(matches!(page, Err(RepositoryError::Unavailable(_))));
+        assert!(matches!(page, Err(StorageError::Unavailable(_))));
     }
 }

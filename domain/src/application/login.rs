@@ -4,14 +4,13 @@ use futures_util::future::join;
 use thiserror::Error;
 
 use super::throttle::{Admitted, ThrottleError, admit, forgive};
-use crate::attempt::{Attempted, Limits, SourceAddress};
+use crate::attempt::{AttemptStore, Attempted, Limits, SourceAddress};
 use crate::clock::Clock;
 use crate::password::{HashError, Password, PasswordHasher, Verdict};
-use crate::repository::{Credentials, RepositoryError, UserRepository};
-use crate::session::{Session, UserAgent};
-use crate::store::{AttemptStore, SessionStore};
+use crate::session::{Session, SessionStore, UserAgent};
+use crate::storage::StorageError;
 use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
-use crate::user::{Email, PublicUser};
+use crate::user::{Credentials, Email, PublicUser, UserRepository};
 
 /// What somebody who signs in says, once it can be compared.
 #[derive(Debug, Clone)]
@@ -86,9 +85,9 @@ pub enum LoginError {
     /// See [`SignError`].
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Who signed in, and what keeps them signed in.
@@ -200,9 +199,8 @@ mod tests {
     use crate::id::UserId;
     use crate::page::{Page, PageRequest};
     use crate::password::PasswordHash;
-    use crate::repository::{CreateUserError, Left};
     use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
-    use crate::user::User;
+    use crate::user::{InsertUserError, Left, User};
 
     async fn account(users: &MemoryUsers, hash: &str) -> User {
         let user = sample::user();
@@ -374,34 +372,31 @@ mod tests {
     }
 
     impl<M: AsyncFn()> UserRepository for Meddled<'_, M> {
-        async fn create(&self, user: &User, hash: &PasswordHash) -> Result<(), CreateUserError> {
+        async fn create(&self, user: &User, hash: &PasswordHash) -> Result<(), InsertUserError> {
             self.users.create(user, hash).await
         }
 
-        async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
             self.users.find(id).await
         }
 
-        async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+        async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
             self.users.find_latest(id).await
         }
 
         async fn find_credentials(
             &self,
             email: &Email,
-        ) -> Result<Option<Credentials>, RepositoryError> {
+        ) -> Result<Option<Credentials>, StorageError> {
             self.users.find_credentials(email).await
         }
 
-        async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
+        async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError> {
             (self.meddle)().await;
             self.users.find_password(id).await
         }
 
-        async fn list(
-            &self,
-            page: PageRequest<UserId>,
-        ) -> Result<Page<PublicUser>, RepositoryError> {
+        async fn list(&self, page: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError> {
             self.users.list(page).await
         }
 
@@ -410,22 +405,19 @@ mod tests {
             _: UserId,
             _: &PasswordHash,
             _: &PasswordHash,
-        ) -> Result<bool, RepositoryError> {
+        ) -> Result<bool, StorageError> {
             Err(unavailable())
         }
 
-        async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), RepositoryError> {
+        async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {
             self.users.delete(id, now).await
         }
 
-        async fn list_left(
-            &self,
-            page: PageRequest<UserId>,
-        ) -> Result<Page<Left>, RepositoryError> {
+        async fn list_left(&self, page: PageRequest<UserId>) -> Result<Page<Left>, StorageError> {
             self.users.list_left(page).await
         }
 
-        async fn forget_left(&self, id: UserId) -> Result<(), RepositoryError> {
+        async fn forget_left(&self, id: UserId) -> Result<(), StorageError> {
             self.users.forget_left(id).await
         }
     }

@@ -1,14 +1,11 @@
 //! Signing out.
 
 use super::SignedIn;
-use crate::repository::RepositoryError;
-use crate::store::SessionStore;
+use crate::session::SessionStore;
+use crate::storage::StorageError;
 
 /// Ends this login, and only this one.
-pub async fn logout(
-    sessions: &impl SessionStore,
-    signed_in: SignedIn,
-) -> Result<(), RepositoryError> {
+pub async fn logout(sessions: &impl SessionStore, signed_in: SignedIn) -> Result<(), StorageError> {
     sessions.revoke(signed_in.user, signed_in.session).await
 }
 
@@ -91,6 +88,6 @@ mod tests {
     async fn a_store_that_is_down_is_told_as_such() {
         let who = fakes::signed_in(UserId::new(sample::moment()));
         let failed = logout(&Down, who).await;
-        assert!(matches!(failed, Err(RepositoryError::Unavailable(_))));
+        assert!(matches!(failed, Err(StorageError::Unavailable(_))));
     }
 }

@@ -11,9 +11,11 @@ use futures_util::future::try_join_all;
 use thiserror::Error;
 
 use crate::clock::{Clock, Timestamp};
-use crate::image::{ImageKey, Size, VariantKey, Variants};
-use crate::repository::{FoodRepository, RepositoryError};
-use crate::store::{ImageScaler, ImageStore, ScaleError, VariantStore};
+use crate::food::FoodRepository;
+use crate::image::{
+    ImageKey, ImageScaler, ImageStore, ScaleError, Size, VariantKey, VariantStore, Variants,
+};
+use crate::storage::StorageError;
 
 /// Longer than any request lives: a picture that no food shows by then never will be.
 const GRACE: Duration = Duration::from_mins(2);
@@ -40,9 +42,9 @@ pub enum ProcessImageError {
     /// The scaler's variants are none of those that there may be.
     #[error("the variants have sizes of their own")]
     Sizes,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Makes the variants of the picture that was saved at this moment, and lets its food show them.
@@ -98,8 +100,7 @@ mod tests {
     use super::*;
     use crate::application::fakes::{Down, Meddled, Step};
     use crate::food::Food;
-    use crate::image::VariantKind;
-    use crate::store::Variant;
+    use crate::image::{Variant, VariantKind};
     use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
 
     /// Two sizes of anything, and counts them.

@@ -3,9 +3,8 @@
 use thiserror::Error;
 
 use crate::clock::Clock;
-use crate::repository::RepositoryError;
-use crate::session::{RefreshGrant, Rotation};
-use crate::store::SessionStore;
+use crate::session::{RefreshGrant, Rotation, SessionStore};
+use crate::storage::StorageError;
 use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
 
 /// Why there are no new tokens.
@@ -18,9 +17,9 @@ pub enum RefreshError {
     /// See [`SignError`].
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Exchanges the session's current refresh token for the next pair.

@@ -5,10 +5,9 @@ use thiserror::Error;
 use super::SignedIn;
 use super::create_food::{InvalidFood, OpenedImage, open_image, parse_description, parse_title};
 use crate::clock::Clock;
-use crate::food::{Description, Expected, Food, Title};
-use crate::image::{GivenImage, ImageKey, Variants};
-use crate::repository::{self, FoodRepository, RepositoryError};
-use crate::store::ImageStore;
+use crate::food::{Description, Expected, Food, FoodRepository, ReplaceFoodError, Title};
+use crate::image::{GivenImage, ImageKey, ImageStore, Variants};
+use crate::storage::StorageError;
 
 /// What somebody who changes a food says, once it is right.
 #[derive(Debug, Clone)]
@@ -63,9 +62,9 @@ pub enum UpdateFoodError {
     /// It was changed between being read and being written.
     #[error("the food was changed meanwhile")]
     Conflict,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Makes the whole change or none of it, and removes the picture that is no longer shown. `found`
@@ -132,10 +131,10 @@ async fn save(
 ) -> Result<(), UpdateFoodError> {
     match foods.update(current, changed).await {
         Ok(()) => Ok(()),
-        Err(repository::UpdateFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
-        Err(repository::UpdateFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
+        Err(ReplaceFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
+        Err(ReplaceFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
         // In both cases perhaps only the answer was lost: then what is there is what we wrote.
-        Err(repository::UpdateFoodError::Changed) => {
+        Err(ReplaceFoodError::Changed) => {
             let stored = own(foods.find_latest(current.id).await?, who)?;
             match expected {
                 _ if stored.is_same_save(changed) => Ok(()),
@@ -143,12 +142,10 @@ async fn save(
                 Expected::OneOf(_) => Err(UpdateFoodError::Stale),
             }
         }
-        Err(repository::UpdateFoodError::Repository(error)) => {
-            match foods.find_latest(current.id).await {
-                Ok(Some(stored)) if stored.is_same_save(changed) => Ok(()),
-                _ => Err(error.into()),
-            }
-        }
+        Err(ReplaceFoodError::Repository(error)) => match foods.find_latest(current.id).await {
+            Ok(Some(stored)) if stored.is_same_save(changed) => Ok(()),
+            _ => Err(error.into()),
+        },
     }
 }
 

@@ -1,13 +1,14 @@
 //! Writing several items as one step.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
+use tokio::time::Instant;
 
 use super::error::failed;
 use super::item::corrupt;
@@ -78,7 +79,7 @@ async fn is_taken(
     client: &Client,
     item: &TransactWriteItem,
     owner: &str,
-) -> Result<bool, RepositoryError> {
+) -> Result<bool, StorageError> {
     let Some((put, claimant)) = item.put().and_then(|put| Some((put, put.item.get(owner)?))) else {
         return Ok(false);
     };
@@ -103,7 +104,7 @@ pub(super) async fn write(
     client: &Client,
     items: Vec<TransactWriteItem>,
     owner: &str,
-) -> Result<Outcome, RepositoryError> {
+) -> Result<Outcome, StorageError> {
     let mut pauses = pauses();
     loop {
         let sent = client
@@ -146,5 +147,20 @@ pub(super) async fn write(
             }
             _ => return Err(failed(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_end_after_the_time_of_a_call() {
+        let started = Instant::now();
+        for pause in pauses() {
+            tokio::time::sleep(pause).await;
+        }
+        let longest = RETRY_TIME + LONGEST_PAUSE;
+        assert!((RETRY_TIME..=longest).contains(&started.elapsed()));
     }
 }
