@@ -165,7 +165,7 @@ pub async fn create_user(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::{Down, admitted};
+    use crate::application::test_support::admitted;
     use crate::testing::{FixedClock, MemoryUsers, PlainHasher, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
@@ -283,28 +283,5 @@ mod tests {
         assert_eq!(again.unwrap(), first.unwrap());
         let other = create_user(&users, &hasher, &clock, admitted(), new_id(), ada()).await;
         assert!(matches!(other, Err(CreateUserError::EmailTaken)));
-    }
-
-    #[tokio::test]
-    async fn a_hash_that_fails_signs_nobody_up() {
-        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
-        let failed = create_user(&users, &Down, &clock, admitted(), new_id(), ada()).await;
-        assert!(matches!(failed, Err(CreateUserError::Hash(_))));
-        let found = users.find_credentials(&ada().email).await.unwrap();
-        assert!(found.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let failed = create_user(
-            &Down,
-            &PlainHasher::default(),
-            &FixedClock::default(),
-            admitted(),
-            new_id(),
-            ada(),
-        )
-        .await;
-        assert!(matches!(failed, Err(CreateUserError::Repository(_))));
     }
 }

@@ -59,7 +59,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, signed_in};
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::session::Session;
     use crate::testing::{FixedClock, MemorySessions, sample};
@@ -121,15 +121,5 @@ mod tests {
         end_sessions(&sessions, who, Ended::All).await.unwrap();
         assert!(!lives(&sessions, &current).await);
         assert!(lives(&sessions, &theirs).await);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let who = signed_in(UserId::new(sample::moment()));
-        let id = SessionId::new(sample::moment());
-        let failed = end_session(&Down, &FixedClock::default(), who, id).await;
-        assert!(matches!(failed, Err(EndSessionError::Repository(_))));
-        let failed = end_sessions(&Down, who, Ended::All).await;
-        assert!(matches!(failed, Err(StorageError::Unavailable(_))));
     }
 }

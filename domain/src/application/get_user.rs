@@ -25,7 +25,6 @@ pub async fn get_user(users: &impl UserRepository, id: UserId) -> Result<PublicU
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::Down;
     use crate::password::PasswordHash;
     use crate::testing::{MemoryUsers, sample};
 
@@ -43,11 +42,5 @@ mod tests {
         let unknown = UserId::new(sample::moment());
         let found = get_user(&MemoryUsers::default(), unknown).await;
         assert!(matches!(found, Err(GetUserError::NotFound)));
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let found = get_user(&Down, UserId::new(sample::moment())).await;
-        assert!(matches!(found, Err(GetUserError::Repository(_))));
     }
 }

@@ -35,7 +35,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, signed_in};
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::testing::{FixedClock, MemorySessions, sample};
 
@@ -65,12 +65,5 @@ mod tests {
                 is_current,
             });
         assert_eq!(listed, expected);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let who = signed_in(UserId::new(sample::moment()));
-        let failed = list_sessions(&Down, &FixedClock::default(), who).await;
-        assert!(matches!(failed, Err(StorageError::Unavailable(_))));
     }
 }

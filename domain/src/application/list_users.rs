@@ -16,7 +16,6 @@ pub async fn list_users(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::Down;
     use crate::page::PageSize;
     use crate::password::PasswordHash;
     use crate::testing::{MemoryUsers, sample};
@@ -57,11 +56,5 @@ mod tests {
         let page = list_users(&MemoryUsers::default(), part(None, "1")).await;
         let page = page.unwrap();
         assert!(page.items.is_empty() && !page.more);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let page = list_users(&Down, part(None, "1")).await;
-        assert!(matches!(page, Err(StorageError::Unavailable(_))));
     }
 }

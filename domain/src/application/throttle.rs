@@ -96,8 +96,7 @@ pub(super) async fn forgive(attempts: &impl AttemptStore, admitted: Admitted) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::Down;
-    use crate::testing::{FixedClock, MemoryAttempts};
+    use crate::testing::{FixedClock, MemoryAttempts, unavailable};
 
     const LIMITS: Limits = Limits {
         per_account: 3,
@@ -165,7 +164,9 @@ mod tests {
     #[tokio::test]
     async fn where_nobody_counts_nobody_is_let_through() {
         let (clock, source) = (FixedClock::default(), SourceAddress::parse(""));
-        let failed = admit(&Down, &clock, &LIMITS, Attempted::Login, "ada", &source).await;
+        let attempts = MemoryAttempts::default();
+        let attempts = unavailable(&attempts);
+        let failed = admit(&attempts, &clock, &LIMITS, Attempted::Login, "ada", &source).await;
         assert!(matches!(failed, Err(ThrottleError::Repository(_))));
     }
 }
