@@ -32,6 +32,8 @@ use super::transaction::{self, Outcome};
 
 /// How many items a batch has at most (a limit of `BatchGetItem`).
 const AT_ONCE: usize = 100;
+/// The attribute of a claim that names its owner.
+const FOOD_ID: &str = "food_id";
 /// The one partition of the feed.
 const EVERYTHING: &str = "FOOD";
 /// Nobody changed the food since it was read, and it is the same person's.
@@ -67,7 +69,7 @@ impl DynamoDbFoods {
         let claim = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(title_key(title)))
-            .item("food_id", text(id.to_string()))
+            .item(FOOD_ID, text(id.to_string()))
             .condition_expression("attribute_not_exists(pk)");
         transaction::put(claim)
     }
@@ -79,7 +81,7 @@ impl DynamoDbFoods {
         let claim = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(upload_key(upload)))
-            .item("food_id", text(food.id.to_string()))
+            .item(FOOD_ID, text(food.id.to_string()))
             .item(table::EXPIRES_AT, number(forgotten_at.unix_seconds()))
             .condition_expression("attribute_not_exists(pk) OR food_id = :food_id")
             .expression_attribute_values(":food_id", text(food.id.to_string()));
@@ -153,7 +155,7 @@ impl DynamoDbFoods {
             items.push(claim);
             refusals.push(refusal);
         }
-        let outcome = transaction::write(&self.client, items).await?;
+        let outcome = transaction::write(&self.client, items, FOOD_ID).await?;
         let refusal = |nth: &usize| outcome.refuses(*nth);
         match (&outcome, (0..refusals.len()).find(refusal)) {
             (Outcome::Written, _) => Ok(()),
@@ -260,7 +262,7 @@ impl FoodRepository for DynamoDbFoods {
         };
         let mut items = vec![transaction::put(new), self.claim(food.id, &food.title)];
         items.extend(self.claim_upload(food));
-        match transaction::write(&self.client, items).await? {
+        match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
             refused if refused.refuses(0) || refused.refuses(1) => Err(InsertFoodError::TitleTaken),
             Outcome::Refused(_) => Err(InsertFoodError::UploadTaken),
@@ -383,7 +385,7 @@ impl FoodRepository for DynamoDbFoods {
             transaction::delete(delete),
             self.unclaim(food.id, &food.title),
         ];
-        match transaction::write(&self.client, items).await? {
+        match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
             refused if refused.refuses(0) => Err(RemoveFoodError::Changed),
             Outcome::Refused(_) => Err(corrupt("the claim on the title").into()),

@@ -118,7 +118,7 @@ impl UserRepository for DynamoDbUsers {
             .item(table::PK, text(claim_key(&user.email)))
             .item(USER_ID, text(user.public.id.to_string()));
         let items = [account, claim].map(transaction::put);
-        match transaction::write(&self.client, items.into()).await? {
+        match transaction::write(&self.client, items.into(), USER_ID).await? {
             transaction::Outcome::Written => Ok(()),
             transaction::Outcome::Refused(_) => Err(InsertUserError::EmailTaken),
         }
@@ -229,7 +229,7 @@ impl UserRepository for DynamoDbUsers {
             transaction::delete(claim),
             transaction::put(left),
         ];
-        match transaction::write(&self.client, items).await? {
+        match transaction::write(&self.client, items, USER_ID).await? {
             transaction::Outcome::Written => Ok(()),
             // Somebody else was first.
             refused if refused.refuses(0) => Ok(()),
