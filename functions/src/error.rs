@@ -18,7 +18,7 @@ use domain::id::InvalidId;
 use domain::image::{InvalidImage, InvalidUpload, InvalidUploadField};
 use domain::page::InvalidPageSize;
 use domain::password::{HashError, InvalidPassword, Password};
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 use domain::token::{SignError, TokenError};
 use domain::user::UserName;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -234,13 +234,11 @@ impl Serialize for Problem<'_> {
     }
 }
 
-impl From<RepositoryError> for ApiError {
-    fn from(error: RepositoryError) -> Self {
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
         match error {
-            RepositoryError::Unavailable(_) => Self::unavailable(Some(error.into())),
-            RepositoryError::Corrupt(_) | RepositoryError::Refused(_) => {
-                Self::internal(error.into())
-            }
+            StorageError::Unavailable(_) => Self::unavailable(Some(error.into())),
+            StorageError::Corrupt(_) | StorageError::Refused(_) => Self::internal(error.into()),
         }
     }
 }

@@ -168,7 +168,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::repository::RepositoryError;
+    use domain::storage::StorageError;
     use serde_json::{Value, json};
 
     use super::*;
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_what_led_to_it() {
-        let error = RepositoryError::Unavailable("connection refused".into());
+        let error = StorageError::Unavailable("connection refused".into());
         assert_eq!(
             chain(&error),
             "the store is unavailable: connection refused"

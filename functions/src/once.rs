@@ -6,9 +6,8 @@ use std::future::Future;
 
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::InvalidId;
-use domain::idempotency::{Begun, IdempotencyKey, Operation};
-use domain::repository::RepositoryError;
-use domain::store::IdempotencyStore as _;
+use domain::idempotency::{Begun, IdempotencyKey, IdempotencyStore as _, Operation};
+use domain::storage::StorageError;
 use http::{HeaderName, HeaderValue, StatusCode};
 use infrastructure::idempotency::operation;
 use infrastructure::sessions::Sessions;
@@ -114,7 +113,7 @@ fn write(reply: &Reply) -> String {
     serde_json::to_string(&kept).expect("texts and a number")
 }
 
-fn read(answer: &str) -> Result<Reply, RepositoryError> {
+fn read(answer: &str) -> Result<Reply, StorageError> {
     let kept: Kept = serde_json::from_str(answer).map_err(|_| corrupt())?;
     let headers = kept.headers.into_iter().map(|(name, value)| {
         let name = HeaderName::try_from(name).map_err(|_| corrupt())?;
@@ -122,14 +121,14 @@ fn read(answer: &str) -> Result<Reply, RepositoryError> {
     });
     Ok(Reply {
         status: StatusCode::from_u16(kept.status).map_err(|_| corrupt())?,
-        headers: headers.collect::<Result<_, RepositoryError>>()?,
+        headers: headers.collect::<Result<_, StorageError>>()?,
         body: kept.body,
         is_base64: false,
     })
 }
 
-fn corrupt() -> RepositoryError {
-    RepositoryError::Corrupt("what was kept of an operation".into())
+fn corrupt() -> StorageError {
+    StorageError::Corrupt("what was kept of an operation".into())
 }
 
 #[cfg(test)]
@@ -183,7 +182,7 @@ mod tests {
     fn what_is_no_answer_of_ours_is_corrupt() {
         for kept in ["", "{}", r#"{"status":99,"headers":{},"body":""}"#] {
             assert!(
-                matches!(read(kept), Err(RepositoryError::Corrupt(_))),
+                matches!(read(kept), Err(StorageError::Corrupt(_))),
                 "{kept}"
             );
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::application::AuthenticateError;
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 use domain::token::TokenError;
 use serde_json::{Map, Value, json};
 
@@ -11,8 +11,8 @@ use crate::ApiError;
 
 /// The errors of one route, by status. Those that every route has come along: of our own parts, and of tokens where it wants one.
 pub(super) fn responses(mut errors: Vec<ApiError>, signed_in: bool) -> Map<String, Value> {
-    errors.push(RepositoryError::Corrupt("odd".into()).into());
-    errors.push(RepositoryError::Unavailable("away".into()).into());
+    errors.push(StorageError::Corrupt("odd".into()).into());
+    errors.push(StorageError::Unavailable("away".into()).into());
     if signed_in {
         let tokens = [
             TokenError::Missing,
