@@ -1,8 +1,9 @@
 //! The real binaries, each started as a process and answering its events.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use functions::routes::{ROUTES, WITHOUT_ROUTE};
+use functions::routes::{FUNCTIONS, ROUTES};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -11,34 +12,18 @@ use crate::support::runtime_api::Function;
 use crate::support::scene::{Scene, assert_tells_nothing, event};
 
 macro_rules! binaries {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*]
+    (
+        routes { $($name:ident $handler:ident $route:tt;)* }
+        without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
+    ) => {
+        const BINARIES: [(&str, &str); FUNCTIONS.len()] = [
+            $((stringify!($name), env!(concat!("CARGO_BIN_EXE_", stringify!($name)))),)*
+            $((stringify!($other), env!(concat!("CARGO_BIN_EXE_", stringify!($other)))),)*
+        ];
     };
 }
 
-const BINARIES: [(&str, &str); 21] = binaries!(
-    "create_user",
-    "list_users",
-    "get_user",
-    "change_password",
-    "delete_user",
-    "login",
-    "logout",
-    "refresh",
-    "list_sessions",
-    "end_session",
-    "end_sessions",
-    "create_food",
-    "create_image_upload",
-    "list_food",
-    "get_food",
-    "update_food",
-    "delete_food",
-    "get_openapi",
-    "get_docs",
-    "process_image",
-    "sweep_images",
-);
+functions::for_each_function!(binaries);
 
 /// The path of the function's binary.
 pub(crate) fn binary(name: &str) -> &'static str {
@@ -48,9 +33,12 @@ pub(crate) fn binary(name: &str) -> &'static str {
 
 #[test]
 fn there_is_one_binary_for_each_function() {
-    let routed = ROUTES.map(|route| route.name);
-    let all: Vec<_> = routed.into_iter().chain(WITHOUT_ROUTE).collect();
-    assert_eq!(BINARIES.map(|(name, _)| name).to_vec(), all);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin");
+    let files = std::fs::read_dir(folder).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.collect();
+    let functions = FUNCTIONS.map(|function| format!("{}.rs", function.name));
+    assert_eq!(files, functions.into());
 }
 
 #[tokio::test]
