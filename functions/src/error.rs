@@ -18,7 +18,7 @@ use domain::id::InvalidId;
 use domain::image::{InvalidImage, InvalidUpload, InvalidUploadField};
 use domain::page::InvalidPageSize;
 use domain::password::{HashError, InvalidPassword, Password};
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 use domain::token::{SignError, TokenError};
 use domain::user::UserName;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -271,11 +271,11 @@ impl Serialize for ApiError {
     }
 }
 
-impl From<RepositoryError> for ApiError {
-    fn from(error: RepositoryError) -> Self {
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
         match error {
-            RepositoryError::Unavailable(_) => Self::unavailable(Some(error.into())),
-            RepositoryError::Corrupt(_) | RepositoryError::Refused(_) => Self::internal(error),
+            StorageError::Unavailable(_) => Self::unavailable(Some(error.into())),
+            StorageError::Corrupt(_) | StorageError::Refused(_) => Self::internal(error),
         }
     }
 }
@@ -538,7 +538,7 @@ mod tests {
 
     #[test]
     fn only_taken_values_are_replayed_for_an_idempotency_key() {
-        let busy = || RepositoryError::Unavailable("busy".into());
+        let busy = || StorageError::Unavailable("busy".into());
         for (error, on_retry) in [
             (CreateUserError::EmailTaken.into(), OnRetry::Replay),
             (CreateFoodError::TitleTaken.into(), OnRetry::Replay),
@@ -556,7 +556,7 @@ mod tests {
 
     #[test]
     fn cause_includes_the_sources_of_an_error() {
-        let error = RepositoryError::Unavailable("connection refused".into());
+        let error = StorageError::Unavailable("connection refused".into());
         let cause = "the store is unavailable: connection refused";
         assert_eq!(error_chain(&error), cause);
         assert_eq!(ApiError::from(error).report().cause.as_deref(), Some(cause));

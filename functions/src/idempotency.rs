@@ -6,9 +6,8 @@ use std::future::Future;
 
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::InvalidId;
-use domain::idempotency::{Begun, IdempotencyKey, Operation};
-use domain::repository::RepositoryError;
-use domain::store::IdempotencyStore as _;
+use domain::idempotency::{Begun, IdempotencyKey, IdempotencyStore as _, Operation};
+use domain::storage::StorageError;
 use http::{HeaderName, HeaderValue, StatusCode};
 use infrastructure::idempotency::operation;
 use infrastructure::sessions::Sessions;
@@ -110,7 +109,7 @@ fn save(reply: &Reply) -> String {
     serde_json::to_string(&saved).expect("texts and a number")
 }
 
-fn load(saved: &str) -> Result<Reply, RepositoryError> {
+fn load(saved: &str) -> Result<Reply, StorageError> {
     let saved: SavedResponse = serde_json::from_str(saved).map_err(|_| corrupt())?;
     let headers = saved.headers.into_iter().map(|(name, value)| {
         let name = HeaderName::try_from(name).map_err(|_| corrupt())?;
@@ -118,14 +117,14 @@ fn load(saved: &str) -> Result<Reply, RepositoryError> {
     });
     Ok(Reply {
         status: StatusCode::from_u16(saved.status).map_err(|_| corrupt())?,
-        headers: headers.collect::<Result<_, RepositoryError>>()?,
+        headers: headers.collect::<Result<_, StorageError>>()?,
         body: saved.body,
         is_base64: false,
     })
 }
 
-fn corrupt() -> RepositoryError {
-    RepositoryError::Corrupt("the saved response of an operation".into())
+fn corrupt() -> StorageError {
+    StorageError::Corrupt("the saved response of an operation".into())
 }
 
 #[cfg(test)]
@@ -164,7 +163,7 @@ mod tests {
         assert_eq!(loaded.headers, reply.headers);
         assert_eq!(loaded.body, reply.body);
         for saved in ["", "{}", r#"{"status":99,"headers":{},"body":""}"#] {
-            assert!(matches!(load(saved), Err(RepositoryError::Corrupt(_))));
+            assert!(matches!(load(saved), Err(StorageError::Corrupt(_))));
         }
     }
 }

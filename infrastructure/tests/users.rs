@@ -1,7 +1,8 @@
 //! The contract of the accounts, on the real engine.
 
-use domain::repository::{RepositoryError, UserRepository as _};
+use domain::storage::StorageError;
 use domain::testing::{contracts, sample};
+use domain::user::UserRepository as _;
 use engines::Engines;
 use infrastructure::dynamodb::DynamoDbUsers;
 
@@ -17,8 +18,5 @@ async fn a_table_that_is_not_there_is_a_refusal_and_not_worth_another_try() {
     let engines = Engines::shared();
     let users = DynamoDbUsers::new(engines.aws().dynamodb(), "no-such-table".to_owned());
     let found = users.find(sample::user().public.id).await;
-    assert!(
-        matches!(found, Err(RepositoryError::Refused(_))),
-        "{found:?}"
-    );
+    assert!(matches!(found, Err(StorageError::Refused(_))), "{found:?}");
 }

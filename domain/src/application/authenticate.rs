@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::clock::{Clock, Timestamp};
 use crate::id::{SessionId, UserId};
-use crate::repository::RepositoryError;
-use crate::store::SessionStore;
+use crate::session::SessionStore;
+use crate::storage::StorageError;
 use crate::token::{TokenError, TokenSigner};
 
 /// Who an access token says is calling, before anybody looked whether the session is over: enough
@@ -32,9 +32,9 @@ pub enum AuthenticateError {
     /// See [`TokenError`]; `Refused` also when the session is over.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Checks the access token. Asks nobody.
@@ -73,7 +73,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, by_token, issuer};
+    use crate::application::test_support::{by_token, issuer};
     use crate::session::Session;
     use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
     use crate::token::{TokenIssuer, TokenPair};
@@ -164,14 +164,5 @@ mod tests {
         clock.advance(tokens.lifetimes.refresh);
         let refused = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
         assert_eq!(why(refused), TokenError::Refused);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let (sessions, clock, tokens) =
-            (MemorySessions::default(), FixedClock::default(), issuer());
-        let (_, pair) = begin(&sessions, &clock, &tokens).await;
-        let failed = by_token(&Down, &tokens.access, &clock, &pair.access).await;
-        assert!(matches!(failed, Err(AuthenticateError::Repository(_))));
     }
 }

@@ -4,11 +4,13 @@ use thiserror::Error;
 
 use super::SignedIn;
 use super::throttle::{Admitted, ThrottleError, admit_again, forgive};
+use crate::attempt::AttemptStore;
 use crate::password::{
     HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy, Verdict,
 };
-use crate::repository::{RepositoryError, UserRepository};
-use crate::store::{AttemptStore, SessionStore};
+use crate::session::SessionStore;
+use crate::storage::StorageError;
+use crate::user::UserRepository;
 
 /// The password that somebody has, and the one that they want, once it is right.
 #[derive(Debug, Clone)]
@@ -72,9 +74,9 @@ pub enum ChangePasswordError {
     /// See [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Replaces the password and ends all other sessions: whoever else knew the old one is out. Where
@@ -120,12 +122,14 @@ mod tests {
 
     use super::*;
     use crate::application::admit;
-    use crate::application::fakes::{Down, admitted, signed_in};
+    use crate::application::test_support::{admitted, signed_in};
     use crate::attempt::{Attempted, SourceAddress};
     use crate::id::UserId;
     use crate::password::PasswordHash;
     use crate::session::Session;
-    use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
+    use crate::testing::{
+        Fault, FixedClock, MemorySessions, MemoryUsers, PlainHasher, faulty, sample,
+    };
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
@@ -270,11 +274,12 @@ mod tests {
         let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
         let who = scene(&users, &sessions, "new:correct horse").await;
         let hasher = PlainHasher::default();
-        for users in [&users] {
+        let failing = faulty(&sessions, "revoke_all", Fault::Unavailable);
+        let failed = {
             let change = change("correct horse", "better horse");
-            let failed = change_password(users, &Down, &hasher, who, admitted(), change).await;
-            assert!(matches!(failed, Err(ChangePasswordError::Repository(_))));
-        }
+            change_password(&users, &failing, &hasher, who, admitted(), change).await
+        };
+        assert!(matches!(failed, Err(ChangePasswordError::Repository(_))));
         // Asked for again, the rest is done.
         let change = change("correct horse", "better horse");
         let done = change_password(&users, &sessions, &hasher, who, admitted(), change).await;

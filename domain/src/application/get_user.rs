@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::id::UserId;
-use crate::repository::{RepositoryError, UserRepository};
-use crate::user::PublicUser;
+use crate::storage::StorageError;
+use crate::user::{PublicUser, UserRepository};
 
 /// Why there is no user to show.
 #[derive(Debug, Error)]
@@ -12,9 +12,9 @@ pub enum GetUserError {
     /// Nobody has this id.
     #[error("no such user")]
     NotFound,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// What everybody may see of the user.
@@ -25,7 +25,6 @@ pub async fn get_user(users: &impl UserRepository, id: UserId) -> Result<PublicU
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::Down;
     use crate::password::PasswordHash;
     use crate::testing::{MemoryUsers, sample};
 
@@ -43,11 +42,5 @@ mod tests {
         let unknown = UserId::new(sample::moment());
         let found = get_user(&MemoryUsers::default(), unknown).await;
         assert!(matches!(found, Err(GetUserError::NotFound)));
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let found = get_user(&Down, UserId::new(sample::moment())).await;
-        assert!(matches!(found, Err(GetUserError::Repository(_))));
     }
 }

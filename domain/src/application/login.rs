@@ -4,14 +4,13 @@ use futures_util::future::join;
 use thiserror::Error;
 
 use super::throttle::{Admitted, ThrottleError, admit, forgive};
-use crate::attempt::{Attempted, Limits, SourceAddress};
+use crate::attempt::{AttemptStore, Attempted, Limits, SourceAddress};
 use crate::clock::Clock;
 use crate::password::{HashError, Password, PasswordHasher, Verdict};
-use crate::repository::{Credentials, RepositoryError, UserRepository};
-use crate::session::{Session, UserAgent};
-use crate::store::{AttemptStore, SessionStore};
+use crate::session::{Session, SessionStore, UserAgent};
+use crate::storage::StorageError;
 use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
-use crate::user::{Email, PublicUser};
+use crate::user::{Credentials, Email, PublicUser, UserRepository};
 
 /// What somebody who signs in says, once it can be compared.
 #[derive(Debug, Clone)]
@@ -86,9 +85,9 @@ pub enum LoginError {
     /// See [`SignError`].
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Who signed in, and what keeps them signed in.
@@ -195,13 +194,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, issuer, unavailable};
-    use crate::clock::Timestamp;
-    use crate::id::UserId;
-    use crate::page::{Page, PageRequest};
+    use crate::application::test_support::issuer;
     use crate::password::PasswordHash;
-    use crate::repository::{CreateUserError, Left};
-    use crate::testing::{FixedClock, MemorySessions, MemoryUsers, PlainHasher, sample};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemorySessions, MemoryUsers, PlainHasher, faulty, sample,
+    };
     use crate::user::User;
 
     async fn account(users: &MemoryUsers, hash: &str) -> User {
@@ -367,69 +364,6 @@ mod tests {
         }
     }
 
-    /// Users whose hashes cannot be replaced, and somebody who comes before a hash is read again.
-    struct Meddled<'a, M> {
-        users: &'a MemoryUsers,
-        meddle: M,
-    }
-
-    impl<M: AsyncFn()> UserRepository for Meddled<'_, M> {
-        async fn create(&self, user: &User, hash: &PasswordHash) -> Result<(), CreateUserError> {
-            self.users.create(user, hash).await
-        }
-
-        async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
-            self.users.find(id).await
-        }
-
-        async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
-            self.users.find_latest(id).await
-        }
-
-        async fn find_credentials(
-            &self,
-            email: &Email,
-        ) -> Result<Option<Credentials>, RepositoryError> {
-            self.users.find_credentials(email).await
-        }
-
-        async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
-            (self.meddle)().await;
-            self.users.find_password(id).await
-        }
-
-        async fn list(
-            &self,
-            page: PageRequest<UserId>,
-        ) -> Result<Page<PublicUser>, RepositoryError> {
-            self.users.list(page).await
-        }
-
-        async fn replace_password(
-            &self,
-            _: UserId,
-            _: &PasswordHash,
-            _: &PasswordHash,
-        ) -> Result<bool, RepositoryError> {
-            Err(unavailable())
-        }
-
-        async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), RepositoryError> {
-            self.users.delete(id, now).await
-        }
-
-        async fn list_left(
-            &self,
-            page: PageRequest<UserId>,
-        ) -> Result<Page<Left>, RepositoryError> {
-            self.users.list_left(page).await
-        }
-
-        async fn forget_left(&self, id: UserId) -> Result<(), RepositoryError> {
-            self.users.forget_left(id).await
-        }
-    }
-
     #[tokio::test]
     async fn a_password_that_was_changed_meanwhile_lets_nobody_in() {
         let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
@@ -437,15 +371,15 @@ mod tests {
         let ada = account(&users, "new:correct horse").await;
         let (id, email) = (ada.public.id, ada.email.as_typed());
         let hash = |text: &str| PasswordHash::new(text.to_owned());
-        let meddled = Meddled {
-            users: &users,
-            meddle: async || {
+        let contended = Faulty::new(&users, async |call| {
+            if call == "find_password" {
                 let (old, new) = (hash("new:correct horse"), hash("new:better horse"));
                 users.replace_password(id, &old, &new).await.unwrap();
-            },
-        };
+            }
+            Fault::None
+        });
         let attempt = attempt(email, "correct horse");
-        let refused = login(&meddled, &sessions, &hasher, &tokens, &clock, attempt).await;
+        let refused = login(&contended, &sessions, &hasher, &tokens, &clock, attempt).await;
         assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
         assert_eq!(sessions.count(), 0);
     }
@@ -486,56 +420,11 @@ mod tests {
         let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
         let ada = account(&users, "old:correct horse").await;
         let attempt = attempt(ada.email.as_typed(), "correct horse");
-        let stuck = Meddled {
-            users: &users,
-            meddle: async || {},
-        };
+        let stuck = faulty(&users, "replace_password", Fault::Unavailable);
         let signed_in = login(&stuck, &sessions, &hasher, &tokens, &clock, attempt).await;
         assert_eq!(signed_in.unwrap().user, ada.public);
         assert_eq!(sessions.count(), 1);
         let hash = users.password_of(ada.public.id).unwrap();
         assert_eq!(hash.as_str(), "old:correct horse");
-    }
-
-    #[tokio::test]
-    async fn a_hash_that_fails_begins_no_session() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let ada = account(&users, "old:correct horse").await;
-        let attempt = attempt(ada.email.as_typed(), "correct horse");
-        let clock = FixedClock::default();
-        let failed = login(&users, &sessions, &Down, &issuer(), &clock, attempt).await;
-        assert!(matches!(failed, Err(LoginError::Hash(_))));
-        assert_eq!(sessions.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn tokens_that_cannot_be_signed_begin_no_session() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
-        let ada = account(&users, "new:correct horse").await;
-        let attempt = attempt(ada.email.as_typed(), "correct horse");
-        let mute = TokenIssuer {
-            access: Down,
-            refresh: Down,
-            lifetimes: issuer().lifetimes,
-        };
-        let failed = login(&users, &sessions, &hasher, &mute, &clock, attempt).await;
-        assert!(matches!(failed, Err(LoginError::Sign(_))));
-        assert_eq!(sessions.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
-        let ada = account(&users, "new:correct horse").await;
-        let attempt = || attempt(ada.email.as_typed(), "correct horse");
-        let failed = login(&Down, &sessions, &hasher, &issuer(), &clock, attempt()).await;
-        assert!(matches!(failed, Err(LoginError::Repository(_))));
-        let failed = login(&users, &Down, &hasher, &issuer(), &clock, attempt()).await;
-        assert!(matches!(
-            failed,
-            Err(LoginError::Throttle(ThrottleError::Repository(_)))
-        ));
     }
 }

@@ -1,21 +1,18 @@
 //! Signing out.
 
 use super::SignedIn;
-use crate::repository::RepositoryError;
-use crate::store::SessionStore;
+use crate::session::SessionStore;
+use crate::storage::StorageError;
 
 /// Ends this login, and only this one.
-pub async fn logout(
-    sessions: &impl SessionStore,
-    signed_in: SignedIn,
-) -> Result<(), RepositoryError> {
+pub async fn logout(sessions: &impl SessionStore, signed_in: SignedIn) -> Result<(), StorageError> {
     sessions.revoke(signed_in.user, signed_in.session).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::{self, Down, by_token, issuer};
+    use crate::application::test_support::{self, by_token, issuer};
     use crate::application::{AuthenticateError, RefreshError, refresh};
     use crate::clock::Clock;
     use crate::id::UserId;
@@ -81,16 +78,9 @@ mod tests {
     #[tokio::test]
     async fn logging_out_twice_is_fine() {
         let sessions = MemorySessions::default();
-        let who = fakes::signed_in(UserId::new(sample::moment()));
+        let who = test_support::signed_in(UserId::new(sample::moment()));
         for _ in 0..2 {
             logout(&sessions, who).await.unwrap();
         }
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let who = fakes::signed_in(UserId::new(sample::moment()));
-        let failed = logout(&Down, who).await;
-        assert!(matches!(failed, Err(RepositoryError::Unavailable(_))));
     }
 }

@@ -3,9 +3,8 @@
 use thiserror::Error;
 
 use crate::clock::Clock;
-use crate::repository::RepositoryError;
-use crate::session::{RefreshGrant, Rotation};
-use crate::store::SessionStore;
+use crate::session::{RefreshGrant, Rotation, SessionStore};
+use crate::storage::StorageError;
 use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
 
 /// Why there are no new tokens.
@@ -18,9 +17,9 @@ pub enum RefreshError {
     /// See [`SignError`].
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Exchanges the session's current refresh token for the next pair.
@@ -49,25 +48,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, by_token, issuer};
-    use crate::clock::Timestamp;
+    use crate::application::test_support::{by_token, issuer};
     use crate::id::UserId;
     use crate::session::{REFRESH_GRACE, Session};
     use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
-    use crate::token::Claims;
-
-    /// Verifies, and signs nothing.
-    struct Mute;
-
-    impl TokenSigner for Mute {
-        fn sign(&self, claims: &Claims) -> Result<String, SignError> {
-            Down.sign(claims)
-        }
-
-        fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-            PlainSigner("refresh").verify(token, now)
-        }
-    }
 
     /// One login and its client.
     struct Story {
@@ -231,26 +215,5 @@ mod tests {
         let first = &story.first.refresh;
         assert_eq!(story.refused(first).await, TokenError::Refused);
         assert_eq!(story.sessions.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn tokens_that_cannot_be_signed_are_told_as_such() {
-        let story = Story::begin().await;
-        let mute = TokenIssuer {
-            access: Mute,
-            refresh: Mute,
-            lifetimes: story.tokens.lifetimes,
-        };
-        let first = &story.first.refresh;
-        let failed = refresh(&story.sessions, &mute, &story.clock, first).await;
-        assert!(matches!(failed, Err(RefreshError::Sign(_))));
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let story = Story::begin().await;
-        let first = &story.first.refresh;
-        let failed = refresh(&Down, &story.tokens, &story.clock, first).await;
-        assert!(matches!(failed, Err(RefreshError::Repository(_))));
     }
 }

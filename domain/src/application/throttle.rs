@@ -5,10 +5,9 @@ use std::time::Duration;
 use futures_util::future::join;
 use thiserror::Error;
 
-use crate::attempt::{Attempted, Counter, Limits, SourceAddress};
+use crate::attempt::{AttemptStore, Attempted, Counter, Limits, SourceAddress};
 use crate::clock::Clock;
-use crate::repository::RepositoryError;
-use crate::store::AttemptStore;
+use crate::storage::StorageError;
 
 /// An attempt that is let through and counted. Only [`admit`] makes one, so what takes one cannot be
 /// tried more often than its limits say.
@@ -30,9 +29,9 @@ pub enum ThrottleError {
         /// When the next window begins.
         retry_after: Duration,
     },
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Counts an attempt on an account, whether or not there is one, and lets it through unless that is one
@@ -97,8 +96,7 @@ pub(super) async fn forgive(attempts: &impl AttemptStore, admitted: Admitted) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::Down;
-    use crate::testing::{FixedClock, MemoryAttempts};
+    use crate::testing::{FixedClock, MemoryAttempts, unavailable};
 
     const LIMITS: Limits = Limits {
         per_account: 3,
@@ -166,7 +164,9 @@ mod tests {
     #[tokio::test]
     async fn where_nobody_counts_nobody_is_let_through() {
         let (clock, source) = (FixedClock::default(), SourceAddress::parse(""));
-        let failed = admit(&Down, &clock, &LIMITS, Attempted::Login, "ada", &source).await;
+        let attempts = MemoryAttempts::default();
+        let attempts = unavailable(&attempts);
+        let failed = admit(&attempts, &clock, &LIMITS, Attempted::Login, "ada", &source).await;
         assert!(matches!(failed, Err(ThrottleError::Repository(_))));
     }
 }

@@ -2,12 +2,11 @@
 
 use domain::application::{InvalidFood, NewFood, create_food, find_upload};
 use domain::clock::{Clock as _, SystemClock};
+use domain::food::FoodRepository as _;
 use domain::id::{FoodId, UserId};
 use domain::idempotency::Operation;
-use domain::image::{GivenImage, UploadKey};
-use domain::repository::{FoodRepository as _, UserRepository as _};
-use domain::store::UploadStore as _;
-use domain::user::PublicUser;
+use domain::image::{GivenImage, UploadKey, UploadStore as _};
+use domain::user::{PublicUser, UserRepository as _};
 use futures_util::future::try_join;
 use http::StatusCode;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::application::{AuthenticateError, ThrottleError};
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 use domain::token::TokenError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,8 +54,8 @@ impl Operation {
     pub(super) fn finish(mut self, id: &str, tag: &str, signed_in: bool) -> Value {
         let mut security = json!([]);
         self.errors.extend([
-            RepositoryError::Corrupt("odd".into()).into(),
-            RepositoryError::Unavailable("away".into()).into(),
+            StorageError::Corrupt("odd".into()).into(),
+            StorageError::Unavailable("away".into()).into(),
         ]);
         if signed_in {
             security = json!([{"bearer": []}]);
