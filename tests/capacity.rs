@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 
-use crate::permissions::Recorded;
+use crate::recorded::Recorded;
 use crate::support::recorder::{Call, in_sequence};
 use crate::support::scene::event;
 

@@ -1,15 +1,8 @@
 //! Every file in `events/`, and what it is answered with.
 
-use std::collections::BTreeSet;
-
-use functions::api::Api;
-use functions::routes::{ROUTES, WITHOUT_ROUTE};
-use functions::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::support::scene::{
-    ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF, Scene, event, folder,
-};
+use crate::support::scene::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
 /// Functions that look at nothing that could be wrong, and call nothing that could fail.
 pub(crate) const BRING_THEIR_ANSWERS: [&str; 2] = ["get_openapi", "get_docs"];
@@ -416,61 +409,4 @@ pub(crate) fn function(event: &str) -> &str {
     event
         .split_once('.')
         .map_or(event, |(function, _)| function)
-}
-
-#[tokio::test]
-async fn every_event_is_answered_as_expected() {
-    for (name, status, body) in expected() {
-        let scene = Scene::set().await;
-        let api = Api::new(&Settings::new(scene.settings.clone())).unwrap();
-        let answer = api.invoke(function(name), &event(name)).await.unwrap();
-        check(name, &serde_json::from_str(&answer).unwrap(), status, &body);
-    }
-}
-
-#[test]
-fn every_event_file_is_expected_and_every_route_has_a_success_and_a_failure() {
-    let files: BTreeSet<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
-        .filter(|name| !WITHOUT_ROUTE.contains(&function(name)))
-        .collect();
-    let expected = expected();
-    let named: BTreeSet<String> = expected
-        .iter()
-        .map(|(name, ..)| (*name).to_owned())
-        .collect();
-    assert_eq!(files, named);
-    for route in ROUTES {
-        let statuses: Vec<u16> = expected
-            .iter()
-            .filter(|(name, ..)| function(name) == route.name)
-            .map(|(_, status, _)| *status)
-            .collect();
-        assert!(
-            statuses.iter().any(|status| *status < 300),
-            "{}",
-            route.name
-        );
-        assert!(
-            BRING_THEIR_ANSWERS.contains(&route.name)
-                || statuses.iter().any(|status| *status >= 400),
-            "{}",
-            route.name
-        );
-    }
-}
-
-#[test]
-fn every_event_is_for_the_route_of_its_function() {
-    for (name, ..) in expected() {
-        let event: Value = serde_json::from_str(&event(name)).unwrap();
-        let route = ROUTES.iter().find(|route| route.name == function(name));
-        let route = route.expect("a route");
-        let key = format!("{} {}", route.method, route.path);
-        assert_eq!(event["version"], "2.0");
-        assert_eq!(event["routeKey"], key, "{name}");
-        assert_eq!(event["requestContext"]["http"]["method"], route.method);
-    }
 }

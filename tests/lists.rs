@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::repository::FoodRepository as _;
+use domain::food::FoodRepository as _;
 use domain::testing::sample;
 use infrastructure::dynamodb::DynamoDbFoods;
 

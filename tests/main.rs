@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod faults;
 mod foods;
+mod handlers;
 mod hostile;
 mod lists;
 #[cfg(target_os = "linux")] // `/proc`
@@ -22,6 +23,8 @@ mod once;
 mod permissions;
 mod pictures;
 mod races;
+mod recorded;
+mod resilience;
 mod rotation;
 mod round_trips;
 mod sessions;

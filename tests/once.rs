@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::{FoodId, UserId};
-use domain::idempotency::{Begun, IdempotencyKey, Operation};
-use domain::store::IdempotencyStore as _;
+use domain::idempotency::{Begun, IdempotencyKey, IdempotencyStore as _, Operation};
 use domain::testing::sample;
 use futures_util::future::join_all;
 use infrastructure::dynamodb::DynamoDbSessions;

@@ -8,7 +8,7 @@ use functions::settings::Settings;
 use serde_json::Value;
 
 use crate::capacity::READS_TWO;
-use crate::permissions::Recorded;
+use crate::recorded::Recorded;
 use crate::support::recorder::Call;
 use crate::support::scene::{Scene, event};
 
@@ -150,7 +150,7 @@ async fn until(is_so: impl Fn() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    let waited = tokio::time::timeout(Duration::from_mins(2), waiting).await;
     waited.expect("it comes about in time");
 }
 

@@ -6,7 +6,7 @@ use image::{GenericImageView as _, ImageFormat};
 use local::{Local, Options};
 use serde_json::{Value, json};
 
-use crate::binaries::binary;
+use crate::recorded::binary;
 use crate::support::client::{Api, Member, text};
 use crate::support::runtime_api::Function;
 use crate::support::{Form, pictures};

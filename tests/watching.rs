@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::binaries::binary;
-use crate::permissions::Recorded;
+use crate::recorded::Recorded;
+use crate::recorded::binary;
 use crate::support::log::{check_metrics, lines, told};
 use crate::support::runtime_api::Function;
 use crate::support::scene::{ADA, Scene, event};

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::storage::StorageError;
 
 /// How many attempts an address may have made to be let in to an account that is over its limit:
 /// one, and some slips of a finger.
@@ -138,6 +139,16 @@ impl Limits {
     pub fn are_exceeded(&self, on_account: u64, from_address: u64) -> bool {
         from_address > self.per_address || (on_account > self.per_account && from_address > CLEAN)
     }
+}
+
+/// Counts attempts, so that nobody tries for ever.
+pub trait AttemptStore {
+    /// Counts one attempt more, and tells how many there are with it: of many at once each is told
+    /// another number. Where an answer is lost, one may be counted twice.
+    async fn count(&self, counter: &Counter) -> Result<u64, StorageError>;
+
+    /// Takes one attempt back; there are never fewer than none.
+    async fn give_back(&self, counter: &Counter) -> Result<(), StorageError>;
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::clock::Timestamp;
+use crate::storage::StorageError;
+
 /// How long an attempt is waited for before another may take over: longer than any function lives.
 pub const LEASE: Duration = Duration::from_secs(30);
 /// How long an answer is kept.
@@ -81,6 +84,26 @@ pub enum Begun {
     Different,
     /// It is done, and this was the answer.
     Done(String),
+}
+
+/// What clients asked for with an idempotency key, and what they were answered.
+pub trait IdempotencyStore {
+    /// Makes the operation the caller's, who will make a thing with the id `resource`, unless it is
+    /// done, was begun less than [`LEASE`] ago, or is kept for another request: of many callers at
+    /// once, one. What was begun is forgotten after [`KEPT`]. Said twice with one `resource`, because
+    /// the answer was lost, it tells the same.
+    async fn begin(
+        &self,
+        operation: &Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<Begun, StorageError>;
+
+    /// Keeps the answer. The first one stays.
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError>;
+
+    /// Lets others take over at once: nobody knows whether it was done.
+    async fn release(&self, operation: &Operation) -> Result<(), StorageError>;
 }
 
 #[cfg(test)]

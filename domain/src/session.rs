@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
+use crate::storage::StorageError;
 
 /// How long the token before the current one may still be presented: two tabs that refresh at
 /// once, or a client whose answer was lost, do not lose their session.
@@ -136,6 +137,45 @@ pub enum Rotation {
     Reused,
     /// There is no such session, or no longer.
     Ended,
+}
+
+/// The token table: who is signed in.
+pub trait SessionStore {
+    /// Keeps a new session until it expires.
+    async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError>;
+
+    /// `None` when there is no such session, when it was revoked and when it has expired. Sees
+    /// every revocation made before.
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StorageError>;
+
+    /// Exchanges the session's refresh token for `next` if `presented` is the current one: one
+    /// atomic compare-and-swap, so of many callers with one token exactly one rotates and the
+    /// others are told `Repeated`. An older token revokes the session. Never brings back a session
+    /// that was revoked.
+    async fn rotate(
+        &self,
+        user: UserId,
+        session: SessionId,
+        presented: TokenId,
+        next: &RefreshGrant,
+        now: Timestamp,
+    ) -> Result<Rotation, StorageError>;
+
+    /// Ends the session, and only that one; succeeds when it is already over.
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
+
+    /// The user's sessions that are not over, in any order. Sees every session created and every
+    /// revocation made before.
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError>;
+
+    /// Ends all sessions of the user that were created before, but for `except`.
+    async fn revoke_all(&self, user: UserId, except: Option<SessionId>)
+    -> Result<(), StorageError>;
 }
 
 #[cfg(test)]

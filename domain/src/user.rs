@@ -1,5 +1,7 @@
 //! People: names and e-mail addresses.
 
+mod repository;
+
 use std::fmt;
 
 use email_address::{EmailAddress, Options};
@@ -7,6 +9,8 @@ use thiserror::Error;
 
 use crate::clock::Timestamp;
 use crate::id::UserId;
+
+pub use repository::{Credentials, InsertUserError, Left, UserRepository};
 
 /// A first or a last name: trimmed, 1 to 100 characters, kept as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

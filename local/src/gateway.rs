@@ -19,7 +19,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -193,13 +194,23 @@ impl Gateway {
     }
 }
 
+/// The number of functions that run at a time: each may need the memory of a password hash or an image.
+static CONCURRENCY: Semaphore = Semaphore::const_new(8);
+
 /// A function runs to its end even when the client goes away, and its panic is its own, as in
-/// Lambda.
+/// Lambda. It has a thread of its own, so that hashing does not delay the I/O of others until that
+/// times out.
 async fn to_its_end<T: Send + 'static>(
     function: &str,
     call: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::spawn(call).await.map_err(|error| {
+    let permit = CONCURRENCY.acquire().await;
+    let runtime = Handle::current();
+    let call = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        runtime.block_on(call)
+    });
+    call.await.map_err(|error| {
         tracing::error!(function, %error, "the function panicked");
         Problem::Internal
     })

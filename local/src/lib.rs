@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 use engines::dynamodb::DynamoDbError;
 use engines::s3::Created;
 use engines::s3::S3Error;
@@ -152,7 +152,7 @@ pub enum StartError {
     Demo(#[from] DemoError),
     /// What was kept cannot be read.
     #[error("{0}{ELSEWHERE}")]
-    Stored(#[from] RepositoryError),
+    Stored(#[from] StorageError),
     /// See [`SceneError`].
     #[error(
         "the scene of the events cannot be set: {0}; choose an empty folder with --data-dir, or \

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::clock::{Clock as _, SystemClock, Timestamp};
+use domain::food::FoodRepository;
 use domain::page::{PageRequest, PageSize};
-use domain::repository::{FoodRepository, RepositoryError};
+use domain::storage::StorageError;
 use engines::s3::Created;
 use functions::api::Api;
 use serde_json::json;
@@ -25,9 +26,7 @@ const PAUSES: [Duration; 4] = [
 
 /// Pictures that were saved before this process began, and that no variants were made of: what it is told is in
 /// nobody's memory when it is killed.
-pub(crate) async fn unprocessed(
-    foods: &impl FoodRepository,
-) -> Result<Vec<String>, RepositoryError> {
+pub(crate) async fn unprocessed(foods: &impl FoodRepository) -> Result<Vec<String>, StorageError> {
     let (mut keys, mut after) = (Vec::new(), None);
     loop {
         let size = PageSize::default();

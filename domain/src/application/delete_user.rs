@@ -6,11 +6,13 @@ use thiserror::Error;
 use super::SignedIn;
 use super::delete_food::{DeleteFoodError, remove};
 use crate::clock::Clock;
-use crate::food::Expected;
+use crate::food::{Expected, FoodRepository};
 use crate::id::{FoodId, UserId};
+use crate::image::ImageStore;
 use crate::page::{PageRequest, PageSize};
-use crate::repository::{FoodRepository, RepositoryError, UserRepository};
-use crate::store::{ImageStore, SessionStore};
+use crate::session::SessionStore;
+use crate::storage::StorageError;
+use crate::user::UserRepository;
 
 /// How many foods are deleted at once.
 const AT_ONCE: usize = 8;
@@ -21,9 +23,9 @@ pub enum DeleteUserError {
     /// A food keeps being changed.
     #[error("a food is being changed too often")]
     Busy,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Deletes the user's foods with their pictures, the account with its address, and all sessions. The
@@ -92,11 +94,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, signed_in};
+    use crate::application::test_support::signed_in;
     use crate::password::PasswordHash;
     use crate::session::Session;
     use crate::testing::{
-        FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUsers, sample,
+        FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUsers, sample, unavailable,
     };
     use crate::user::User;
 
@@ -186,8 +188,8 @@ mod tests {
             clock,
         } = &stores;
         let failed = [
-            delete_user(&Down, foods, images, sessions, clock, who).await,
-            delete_user(users, &Down, images, sessions, clock, who).await,
+            delete_user(&unavailable(users), foods, images, sessions, clock, who).await,
+            delete_user(users, &unavailable(foods), images, sessions, clock, who).await,
         ];
         for failed in failed {
             assert!(matches!(failed, Err(DeleteUserError::Repository(_))));
