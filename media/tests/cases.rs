@@ -1,5 +1,7 @@
 //! Decodes files of `tests/cases`, which were once decoded wrong. Expected is what Chromium displays.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 use image::{GenericImageView as _, Rgb};
 use media::{ImageError, decode};
 

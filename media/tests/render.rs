@@ -1,5 +1,7 @@
 //! Renders generated images of every format.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 mod support;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, RgbaImage};
