@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use domain::testing::sample;
+use functions::routes::FUNCTIONS;
 use infrastructure::aws::{Aws, AwsSettings};
 use serde_json::{Value, json};
 
@@ -14,35 +15,19 @@ use crate::support::runtime_api::Function;
 use crate::support::scene::{EVE, JOLLOF, Scene, event};
 
 macro_rules! binaries {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*]
+    (
+        routes { $($name:ident $handler:ident $route:tt;)* }
+        without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
+    ) => {
+        /// All functions with the paths of their binaries.
+        pub(crate) const BINARIES: [(&str, &str); FUNCTIONS.len()] = [
+            $((stringify!($name), env!(concat!("CARGO_BIN_EXE_", stringify!($name)))),)*
+            $((stringify!($other), env!(concat!("CARGO_BIN_EXE_", stringify!($other)))),)*
+        ];
     };
 }
 
-/// All functions with the paths of their binaries.
-pub(crate) const BINARIES: [(&str, &str); 21] = binaries!(
-    "create_user",
-    "list_users",
-    "get_user",
-    "change_password",
-    "delete_user",
-    "login",
-    "logout",
-    "refresh",
-    "list_sessions",
-    "end_session",
-    "end_sessions",
-    "create_food",
-    "create_image_upload",
-    "list_food",
-    "get_food",
-    "update_food",
-    "delete_food",
-    "get_openapi",
-    "get_docs",
-    "process_image",
-    "sweep_images",
-);
+functions::for_each_function!(binaries);
 
 /// The path of the function's binary.
 pub(crate) fn binary(name: &str) -> &'static str {

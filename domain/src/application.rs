@@ -30,7 +30,7 @@ mod throttle;
 mod update_food;
 
 #[cfg(test)]
-mod fakes;
+mod test_support;
 
 pub use authenticate::{AuthenticateError, Caller, SignedIn, authenticate, identify};
 pub use change_password::{

@@ -209,11 +209,14 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::image::{ImageKind, UploadKey};
     use crate::password::PasswordHash;
-    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, MemoryUsers, faulty, sample,
+        unavailable,
+    };
     use crate::user::UserRepository;
 
     const MAX_BYTES: usize = 1_000;
@@ -481,7 +484,7 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        foods.fail();
+        let foods = faulty(&foods, "create", Fault::Unavailable);
         let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         assert_eq!(images.count(), 1);
@@ -495,8 +498,8 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        foods.lose_answers();
-        let food = share(&users, &foods, &images, &clock, ada.id, rice())
+        let lossy = faulty(&foods, "create", Fault::ResponseLost);
+        let food = share(&users, &lossy, &images, &clock, ada.id, rice())
             .await
             .unwrap();
         assert!(images.get(&food.image).is_some());
@@ -511,18 +514,14 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        foods.lose_answers();
         let asked = Cell::new(false);
-        let foods = Meddled {
-            foods: &foods,
-            meddle: async |step| match step {
-                Step::Save => Ok(()),
-                Step::Find => {
-                    asked.set(true);
-                    Err(unavailable())
-                }
-            },
-        };
+        let foods = Faulty::new(&foods, async |call| {
+            if call == "create" {
+                return Fault::ResponseLost;
+            }
+            asked.set(true);
+            Fault::Unavailable
+        });
         let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         assert!(asked.get());
@@ -537,7 +536,15 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let failed = share(&users, &foods, &Down, &clock, ada.id, rice()).await;
+        let failed = share(
+            &users,
+            &foods,
+            &unavailable(&images),
+            &clock,
+            ada.id,
+            rice(),
+        )
+        .await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         let created = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(created.is_ok(), "the title is free");

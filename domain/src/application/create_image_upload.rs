@@ -38,7 +38,7 @@ pub fn create_image_upload(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::signed_in;
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::image::ImageKind;
     use crate::testing::{FixedClock, MemoryImages, sample};

@@ -94,11 +94,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::fakes::{Down, signed_in};
+    use crate::application::test_support::signed_in;
     use crate::password::PasswordHash;
     use crate::session::Session;
     use crate::testing::{
-        FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUsers, sample,
+        FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUsers, sample, unavailable,
     };
     use crate::user::User;
 
@@ -188,8 +188,8 @@ mod tests {
             clock,
         } = &stores;
         let failed = [
-            delete_user(&Down, foods, images, sessions, clock, who).await,
-            delete_user(users, &Down, images, sessions, clock, who).await,
+            delete_user(&unavailable(users), foods, images, sessions, clock, who).await,
+            delete_user(users, &unavailable(foods), images, sessions, clock, who).await,
         ];
         for failed in failed {
             assert!(matches!(failed, Err(DeleteUserError::Repository(_))));

@@ -98,10 +98,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step};
     use crate::food::Food;
     use crate::image::{Variant, VariantKind};
-    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, sample, unavailable,
+    };
 
     /// Two sizes of anything, and counts them.
     struct Scaler(Result<(), ScaleError>);
@@ -249,16 +250,13 @@ mod tests {
         };
         stores.clock.advance(GRACE + Duration::from_secs(1));
         // After the food was read, and before it is begun.
-        let meddled = Meddled {
-            foods: &stores.foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    stores.foods.update(&food, &repainted).await.unwrap();
-                }
-                Ok(())
-            },
-        };
-        let replaced = stores.process_on(&meddled, &food.image).await.unwrap();
+        let contended = Faulty::new(&stores.foods, async |call| {
+            if call == "set_variants" {
+                stores.foods.update(&food, &repainted).await.unwrap();
+            }
+            Fault::None
+        });
+        let replaced = stores.process_on(&contended, &food.image).await.unwrap();
         assert_eq!(replaced, Processed::NotShown);
         let before = stores.process(&food.image).await.unwrap();
         assert_eq!(before, Processed::NotShown);
@@ -289,7 +287,9 @@ mod tests {
     async fn where_foods_cannot_be_read_nothing_is_removed() {
         let stores = Stores::default();
         let food = stores.food().await;
-        let failed = stores.process_on(&Down, &food.image).await;
+        let failed = stores
+            .process_on(&unavailable(&stores.foods), &food.image)
+            .await;
         assert!(matches!(failed, Err(ProcessImageError::Repository(_))));
         assert_eq!(stores.images.count(), 1);
     }

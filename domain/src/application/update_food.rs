@@ -158,10 +158,12 @@ mod tests {
 
     use super::*;
     use crate::application::InvalidFoodField;
-    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::application::test_support::signed_in;
     use crate::id::{FoodId, UserId};
     use crate::image::InvalidImage;
-    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, faulty, sample, unavailable,
+    };
 
     const MAX_BYTES: usize = 1_000;
 
@@ -334,9 +336,9 @@ mod tests {
     async fn a_failed_change_leaves_the_old_picture_and_the_new_one_to_be_swept() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        foods.fail();
+        let failing = faulty(&foods, "update", Fault::Unavailable);
         let change = change("Fried rice", Some(sample::GIF));
-        let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let failed = update(&failing, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
         // What was sent may still land, and needs its picture then.
@@ -348,9 +350,9 @@ mod tests {
     async fn a_lost_answer_loses_neither_change_nor_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        foods.lose_answers();
+        let lossy = faulty(&foods, "update", Fault::ResponseLost);
         let change = change("Fried rice", Some(sample::GIF));
-        let changed = update(&foods, &images, &clock, food.id, food.creator.id, change)
+        let changed = update(&lossy, &images, &clock, food.id, food.creator.id, change)
             .await
             .unwrap();
         assert!(images.get(&changed.image).is_some());
@@ -362,19 +364,15 @@ mod tests {
     async fn where_nobody_can_tell_whether_the_change_is_saved_both_pictures_stay() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        foods.lose_answers();
         let saved = Cell::new(false);
-        let foods = Meddled {
-            foods: &foods,
-            meddle: async |step| match step {
-                Step::Find if saved.get() => Err(unavailable()),
-                Step::Find => Ok(()),
-                Step::Save => {
-                    saved.set(true);
-                    Ok(())
-                }
-            },
-        };
+        let foods = Faulty::new(&foods, async |call| match call {
+            "update" => {
+                saved.set(true);
+                Fault::ResponseLost
+            }
+            _ if saved.get() => Fault::Unavailable,
+            _ => Fault::None,
+        });
         let change = change("Fried rice", Some(sample::GIF));
         let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
@@ -386,9 +384,17 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         // As when the first answer is lost, and what is sent again meets what is saved.
-        foods.repeat();
+        let repeating = faulty(&foods, "update", Fault::DeliveredTwice);
         let change = change("Fried rice", Some(sample::GIF));
-        let saved = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let saved = update(
+            &repeating,
+            &images,
+            &clock,
+            food.id,
+            food.creator.id,
+            change,
+        )
+        .await;
         let saved = saved.unwrap();
         assert_eq!(saved.version, 2);
         assert!(images.get(&saved.image).is_some());
@@ -399,15 +405,12 @@ mod tests {
     async fn a_change_that_meets_another_is_refused_and_leaves_no_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    touch(&foods, food.id).await;
-                }
-                Ok(())
-            },
-        };
+        let contended = Faulty::new(&foods, async |call| {
+            if call == "update" {
+                touch(&foods, food.id).await;
+            }
+            Fault::None
+        });
         for expected in [Expected::Any, Expected::OneOf(vec![1, 2])] {
             let found = foods.find_latest(food.id).await.unwrap();
             let change = change("Fried rice", Some(sample::GIF));
@@ -431,9 +434,11 @@ mod tests {
         let (food, clock) = shared(&foods, &images).await;
         let change = || change("Fried rice", Some(sample::GIF));
         let who = signed_in(food.creator.id);
+        let (unreachable, away) = (unavailable(&foods), unavailable(&images));
         for expected in [Expected::OneOf(vec![]), Expected::OneOf(vec![2, 3])] {
             let found = Some(food.clone());
-            let refused = update_food(&Down, &Down, &clock, who, found, &expected, change()).await;
+            let refused =
+                update_food(&unreachable, &away, &clock, who, found, &expected, change()).await;
             assert!(matches!(refused, Err(UpdateFoodError::Stale)));
         }
         let (found, expected) = (Some(food), Expected::OneOf(vec![3, 1]));
@@ -445,16 +450,13 @@ mod tests {
     async fn a_food_deleted_meanwhile_is_not_found_and_leaves_no_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    foods.delete(&food).await.unwrap();
-                    images.delete(&food.image).await?;
-                }
-                Ok(())
-            },
-        };
+        let contended = Faulty::new(&foods, async |call| {
+            if call == "update" {
+                foods.delete(&food).await.unwrap();
+                images.delete(&food.image).await.unwrap();
+            }
+            Fault::None
+        });
         let change = change("Fried rice", Some(sample::GIF));
         let refused = update(
             &contended,
@@ -474,10 +476,26 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         let change = || change("Fried rice", Some(sample::GIF));
-        let failed = update(&Down, &images, &clock, food.id, food.creator.id, change()).await;
+        let failed = update(
+            &unavailable(&foods),
+            &images,
+            &clock,
+            food.id,
+            food.creator.id,
+            change(),
+        )
+        .await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(images.count(), 1);
-        let failed = update(&foods, &Down, &clock, food.id, food.creator.id, change()).await;
+        let failed = update(
+            &foods,
+            &unavailable(&images),
+            &clock,
+            food.id,
+            food.creator.id,
+            change(),
+        )
+        .await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
     }

@@ -8,16 +8,13 @@ use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
 use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
-use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 
 use super::refresh::TokenBody;
 use super::user_body::UserBody;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct Login {
     users: DynamoDbUsers,
     sessions: Sessions,
@@ -51,7 +48,7 @@ impl Handler for Login {
         let source = request::source(&request);
         let attempt = admit_login(users, sessions, clock, &self.limits, &source, attempt).await?;
         let logged_in = login(users, sessions, &self.hasher, &self.tokens, clock, attempt).await?;
-        request::note_user(&request, logged_in.user.id);
+        request::record_user(&request, logged_in.user.id);
         let answer = LoginBody {
             user: UserBody::from(&logged_in.user),
             tokens: TokenBody::from(logged_in.tokens),

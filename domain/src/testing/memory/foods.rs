@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{lock, page};
 use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
@@ -11,76 +10,20 @@ use crate::image::{ImageKey, Variants};
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
 
-/// Foods in memory. Saving can be made to fail.
+/// Foods in memory.
 #[derive(Debug, Default)]
 pub struct MemoryFoods {
     foods: Mutex<BTreeMap<FoodId, Food>>,
     claims: Mutex<HashMap<ImageId, FoodId>>,
-    fails: AtomicBool,
-    loses_answers: AtomicBool,
-    repeats: AtomicBool,
 }
 
 impl MemoryFoods {
-    /// From now on nothing is saved, and nobody is told why.
-    pub fn fail(&self) {
-        self.fails.store(true, Ordering::SeqCst);
-    }
-
-    /// From now on everything is saved, and the caller hears of a failure.
-    pub fn lose_answers(&self) {
-        self.loses_answers.store(true, Ordering::SeqCst);
-    }
-
-    /// From now on every change is sent twice, as where the first answer was lost, and the caller
-    /// hears the second answer.
-    pub fn repeat(&self) {
-        self.repeats.store(true, Ordering::SeqCst);
-    }
-
-    fn replace(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
-        let mut foods = lock(&self.foods);
-        if !is_current(&foods, current) {
-            return Err(ReplaceFoodError::Changed);
-        }
-        if is_taken(&foods, changed) {
-            return Err(ReplaceFoodError::TitleTaken);
-        }
-        if changed.upload != current.upload && !self.claim(changed) {
-            return Err(ReplaceFoodError::UploadTaken);
-        }
-        let stored = foods
-            .get(&changed.id)
-            .filter(|food| food.image == changed.image);
-        let variants = stored.map(|food| food.variants.clone()).unwrap_or_default();
-        let changed = Food {
-            variants,
-            ..changed.clone()
-        };
-        foods.insert(changed.id, changed);
-        Ok(())
-    }
-
     /// Whether the food's upload is its own from now on.
     fn claim(&self, food: &Food) -> bool {
         let Some(upload) = food.upload else {
             return true;
         };
         *lock(&self.claims).entry(upload).or_insert(food.id) == food.id
-    }
-
-    fn before_save(&self) -> Result<(), StorageError> {
-        if self.fails.load(Ordering::SeqCst) {
-            return Err(StorageError::Unavailable("the test says so".into()));
-        }
-        Ok(())
-    }
-
-    fn after_save(&self) -> Result<(), StorageError> {
-        if self.loses_answers.load(Ordering::SeqCst) {
-            return Err(StorageError::Unavailable("the answer is lost".into()));
-        }
-        Ok(())
     }
 }
 
@@ -99,7 +42,6 @@ fn is_current(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
 
 impl FoodRepository for MemoryFoods {
     async fn create(&self, food: &Food) -> Result<(), InsertFoodError> {
-        self.before_save()?;
         let mut foods = lock(&self.foods);
         if is_taken(&foods, food) || foods.contains_key(&food.id) {
             return Err(InsertFoodError::TitleTaken);
@@ -108,7 +50,7 @@ impl FoodRepository for MemoryFoods {
             return Err(InsertFoodError::UploadTaken);
         }
         foods.insert(food.id, food.clone());
-        Ok(self.after_save()?)
+        Ok(())
     }
 
     async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
@@ -143,12 +85,26 @@ impl FoodRepository for MemoryFoods {
     }
 
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
-        self.before_save()?;
-        self.replace(current, changed)?;
-        if self.repeats.load(Ordering::SeqCst) {
-            self.replace(current, changed)?;
+        let mut foods = lock(&self.foods);
+        if !is_current(&foods, current) {
+            return Err(ReplaceFoodError::Changed);
         }
-        Ok(self.after_save()?)
+        if is_taken(&foods, changed) {
+            return Err(ReplaceFoodError::TitleTaken);
+        }
+        if changed.upload != current.upload && !self.claim(changed) {
+            return Err(ReplaceFoodError::UploadTaken);
+        }
+        let stored = foods
+            .get(&changed.id)
+            .filter(|food| food.image == changed.image);
+        let variants = stored.map(|food| food.variants.clone()).unwrap_or_default();
+        let changed = Food {
+            variants,
+            ..changed.clone()
+        };
+        foods.insert(changed.id, changed);
+        Ok(())
     }
 
     async fn set_variants(
@@ -156,24 +112,21 @@ impl FoodRepository for MemoryFoods {
         image: &ImageKey,
         variants: &Variants,
     ) -> Result<bool, StorageError> {
-        self.before_save()?;
         let mut foods = lock(&self.foods);
         let shown = foods.get_mut(&image.food());
         let Some(food) = shown.filter(|food| food.image == *image) else {
             return Ok(false);
         };
         food.variants = variants.clone();
-        self.after_save()?;
         Ok(true)
     }
 
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {
-        self.before_save()?;
         let mut foods = lock(&self.foods);
         if !is_current(&foods, food) {
             return Err(RemoveFoodError::Changed);
         }
         foods.remove(&food.id);
-        Ok(self.after_save()?)
+        Ok(())
     }
 }
