@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 
 use crate::permissions::Recorded;
-use crate::support::recorder::{Call, in_sequence};
-use crate::support::scene::event;
+use test_support::fixture::event;
+use test_support::recorder::{Call, in_sequence};
 
 /// Who reads the session and something else at the same time: held until both are asked for, they
 /// surely overlap.

@@ -17,10 +17,10 @@ use serde_json::Value;
 
 use crate::events::BRING_THEIR_ANSWERS;
 use crate::permissions::{Recorded, eves_login};
+use crate::support::Function;
 use crate::support::faults::{Failure, Fault, Faults};
 use crate::support::recorder::Call;
 use crate::support::redis_proxy::RedisProxy;
-use crate::support::runtime_api::Function;
 use crate::support::scene::{assert_tells_nothing, event};
 use crate::support::template::template;
 
