@@ -17,12 +17,12 @@ use serde_json::Value;
 
 use crate::events::BRING_THEIR_ANSWERS;
 use crate::recorded::{Recorded, eves_login};
-use crate::support::faults::{Failure, Fault, Faults};
-use crate::support::recorder::Call;
-use crate::support::redis_proxy::RedisProxy;
-use crate::support::runtime_api::Function;
-use crate::support::scene::{assert_tells_nothing, event};
-use crate::support::template::template;
+use test_support::Function;
+use test_support::faults::{Failure, Fault, Faults};
+use test_support::fixture::{assert_tells_nothing, event};
+use test_support::recorder::Call;
+use test_support::redis_proxy::RedisProxy;
+use test_support::template::template;
 
 /// All of them.
 pub(crate) const FAILURES: [Failure; 6] = [

@@ -1,7 +1,7 @@
 //! A few functions survive failed calls; `make test-slow` fails those of all functions.
 
 use crate::faults::{FAILURES, Store, survive};
-use crate::support::faults::Failure;
+use test_support::faults::Failure;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn read_survives_failed_calls() {
