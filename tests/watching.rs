@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::recorded::Recorded;
-use crate::recorded::binary;
+use crate::recorded::{Recorded, binary};
+use crate::support::Function;
 use crate::support::log::{check_metrics, lines, told};
-use crate::support::runtime_api::Function;
 use crate::support::scene::{ADA, Scene, event};
 
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
