@@ -115,6 +115,7 @@ async fn a_wrong_setting_stops_a_binary_with_its_name_and_without_its_value() {
         ("create_food", "MAX_IMAGE_BYTES", "8MB"),
         ("get_food", "IMAGE_BASE_URL", "images.food.example"),
         ("get_food", "AWS_CA_BUNDLE", "/no/such/bundle.pem"),
+        ("get_food", "METRICS_NAMESPACE", "two words"),
     ] {
         let mut settings = scene.settings.clone();
         settings.retain(|(other, _)| other != name);
