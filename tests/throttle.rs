@@ -8,7 +8,7 @@ use functions::settings::Settings;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::scene::{Scene, event};
+use test_support::fixture::{Fixture, event};
 
 const RIGHT: &str = "analytical";
 const WRONG: &str = "difference";
@@ -16,7 +16,7 @@ const WRONG: &str = "difference";
 /// All functions, with sessions where the settings say.
 struct Throttled {
     functions: Functions,
-    _scene: Scene,
+    _fixture: Fixture,
     valkey: Option<Valkey>,
 }
 
@@ -29,11 +29,11 @@ impl Throttled {
             ("TOKEN_STORE_URL", &url),
         ];
         settings.extend(more);
-        let scene = Scene::with(&settings).await;
-        let functions = Functions::new(&Settings::new(scene.settings.clone())).unwrap();
+        let fixture = Fixture::with(&settings).await;
+        let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
         Self {
             functions,
-            _scene: scene,
+            _fixture: fixture,
             valkey,
         }
     }
