@@ -33,5 +33,3 @@ mod uploads;
 mod users;
 mod variants;
 mod watching;
-
-use test_support as support;

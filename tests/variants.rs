@@ -7,10 +7,10 @@ use local::{Local, Options};
 use serde_json::{Value, json};
 
 use crate::recorded::binary;
-use crate::support::Api;
-use crate::support::Function;
-use crate::support::client::{Member, text};
-use crate::support::{Form, pictures};
+use test_support::Api;
+use test_support::Function;
+use test_support::client::{Member, text};
+use test_support::{Form, images};
 
 /// A photograph of these dimensions.
 fn photo(width: u32, height: u32) -> Vec<u8> {
@@ -187,10 +187,10 @@ async fn the_function_does_once_what_it_is_told_twice() {
 async fn the_function_is_told_of_what_is_gone_replaced_or_none_of_ours() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    let food = share(&api, &ada, "Jollof", &pictures::jpeg()).await;
+    let food = share(&api, &ada, "Jollof", &images::jpeg()).await;
     let before = key(&food);
     let path = format!("/food/{}", text(&food["id"]));
-    let form = Form::food("Jollof").file("b", &pictures::jpeg());
+    let form = Form::food("Jollof").file("b", &images::jpeg());
     let after = api.put(&path).bearer(&ada).form(form).send().await.json();
     let mut running = start(&api).await;
     for (what, key) in [
@@ -227,12 +227,12 @@ async fn the_function_is_told_of_what_is_gone_replaced_or_none_of_ours() {
 async fn a_picture_whose_food_is_still_to_come_is_told_again() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    let food = share(&api, &ada, "Jollof", &pictures::jpeg()).await;
+    let food = share(&api, &ada, "Jollof", &images::jpeg()).await;
     // As before its food was saved.
     let orphan = key(&food).replace(&text(&food["id"]), "01990000-0000-7000-8000-00000000ffff");
     let client = api.local.aws().s3();
     let put = client.put_object().bucket("images").key(&orphan);
-    put.body(pictures::jpeg().into()).send().await.unwrap();
+    put.body(images::jpeg().into()).send().await.unwrap();
     let mut running = start(&api).await;
     let error = running.fail(&event(&orphan, "2099-01-01T00:00:00Z")).await;
     assert!(
