@@ -7,12 +7,12 @@
 mod accounts;
 mod binaries;
 mod capacity;
-mod claims;
 mod drift;
 mod errors;
 mod events;
 mod faults;
 mod foods;
+mod handlers;
 mod hostile;
 mod lists;
 #[cfg(target_os = "linux")] // `/proc`
@@ -22,13 +22,16 @@ mod once;
 mod permissions;
 mod pictures;
 mod races;
+mod recorded;
+mod resilience;
 mod rotation;
 mod round_trips;
 mod sessions;
-mod support;
 mod sweep;
 mod throttle;
 mod uploads;
 mod users;
 mod variants;
 mod watching;
+
+use test_support as support;

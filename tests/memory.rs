@@ -5,10 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::binaries::binary;
+use crate::recorded::binary;
 use crate::support::Form;
+use crate::support::Function;
 use crate::support::pictures::jpeg_of;
-use crate::support::runtime_api::Function;
 use crate::support::scene::{Scene, event};
 
 const PICTURE: usize = 4_000_000;

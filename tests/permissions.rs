@@ -4,27 +4,17 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_s3::primitives::ByteStream;
-use domain::testing::sample;
 use engines::Valkey;
 use functions::routes::ROUTES;
-use http::Request;
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use infrastructure::aws::{Aws, AwsSettings};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::binaries::binary;
+use test_support::Client;
+use test_support::fixture::event;
+use test_support::recorder::Call;
+use test_support::template::{template, texts};
+
 use crate::events::{expected, function};
-use crate::support::Form;
-use crate::support::recorder::{Call, Recorder};
-use crate::support::redis_proxy::RedisProxy;
-use crate::support::runtime_api::Function;
-use crate::support::scene::{EVE, JOLLOF, Scene, event};
-use crate::support::template::{template, texts};
+use crate::recorded::{Recorded, eves_login};
 
 /// What the upload of the events says it is.
 const PICTURE: &[u8] = include_bytes!("../events/jollof.jpg");
@@ -32,84 +22,7 @@ const PICTURE: &[u8] = include_bytes!("../events/jollof.jpg");
 /// An action and a resource, the latter by its logical id.
 type Grants = BTreeSet<(String, String)>;
 
-/// What Eve's password was before the migration: from the test vectors of `crypt_blowfish`.
-pub(crate) const EVES_PASSWORD: &str = "U*U";
-
-/// A scene whose engines are called through recorders.
-pub(crate) struct Recorded {
-    scene: Scene,
-    pub(crate) dynamodb: Recorder,
-    pub(crate) s3_proxy: Recorder,
-    /// Where sessions are on a server of their own.
-    pub(crate) redis: Option<RedisProxy>,
-    /// The engines themselves.
-    aws: Aws,
-}
-
-fn setting<'a>(scene: &'a Scene, name: &str) -> &'a str {
-    let found = scene.settings.iter().find(|(other, _)| other == name);
-    &found.expect("a setting").1
-}
-
 impl Recorded {
-    pub(crate) async fn scene(more: &[(&str, &str)]) -> Self {
-        let scene = Scene::with(more).await;
-        let dynamodb = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB")).await;
-        let s3_proxy = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_S3")).await;
-        let store = more.iter().find(|(name, _)| *name == "TOKEN_STORE_URL");
-        let redis = match store {
-            Some((_, url)) => Some(RedisProxy::before(url).await),
-            None => None,
-        };
-        let aws = Aws::new(AwsSettings {
-            region: setting(&scene, "AWS_REGION").to_owned(),
-            access_key_id: setting(&scene, "AWS_ACCESS_KEY_ID").to_owned(),
-            secret_access_key: setting(&scene, "AWS_SECRET_ACCESS_KEY").to_owned(),
-            session_token: None,
-            dynamodb_endpoint: Some(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB").to_owned()),
-            s3_endpoint: Some(setting(&scene, "AWS_ENDPOINT_URL_S3").to_owned()),
-            ca_bundle: None,
-        });
-        Self {
-            scene,
-            dynamodb,
-            s3_proxy,
-            redis,
-            aws: aws.unwrap(),
-        }
-    }
-
-    pub(crate) async fn start(&self, name: &str) -> Function {
-        Function::start(binary(name), &self.settings()).await
-    }
-
-    /// The same, with so much time for each event.
-    pub(crate) async fn start_with_time(&self, name: &str, time: Duration) -> Function {
-        Function::with_time(binary(name), &self.settings(), time).await
-    }
-
-    /// What a function is told, which calls the engines through the recorders.
-    pub(crate) fn settings(&self) -> Vec<(String, String)> {
-        let mut settings = self.scene.settings.clone();
-        let mut endpoints = vec![
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
-            ("AWS_ENDPOINT_URL_S3", self.s3_proxy.url.as_str()),
-        ];
-        let store = self.redis.as_ref().map(|redis| redis.url.as_str());
-        endpoints.extend(store.map(|url| ("TOKEN_STORE_URL", url)));
-        for (name, value) in &endpoints {
-            settings.retain(|(other, _)| other != name);
-            settings.push(((*name).to_owned(), (*value).to_owned()));
-        }
-        settings
-    }
-
-    pub(crate) fn take(&self) -> Vec<Call> {
-        let mut calls = self.dynamodb.take();
-        calls.extend(self.s3_proxy.take());
-        calls
-    }
-
     /// What the calls need to be allowed, by the logical ids of the template.
     fn grants(&self, calls: &[Call]) -> Grants {
         let names = [
@@ -120,7 +33,7 @@ impl Recorded {
         ];
         let logical = |resource: &str| {
             for (name, id) in names {
-                if let Some(rest) = resource.strip_prefix(setting(&self.scene, name)) {
+                if let Some(rest) = resource.strip_prefix(&self.setting(name)) {
                     let folders = ["/foods/", "/variants/", "/uploads/"];
                     let folder = folders.iter().find(|folder| rest.starts_with(**folder));
                     return match folder {
@@ -137,83 +50,6 @@ impl Recorded {
             .map(|(action, resource)| (action.clone(), logical(resource)))
             .collect()
     }
-
-    /// What the scene's functions are told.
-    pub(crate) fn setting(&self, name: &str) -> String {
-        setting(&self.scene, name).to_owned()
-    }
-
-    /// The engine itself, to look at it, and to bring about what no event does.
-    pub(crate) fn dynamodb_engine(&self) -> aws_sdk_dynamodb::Client {
-        self.aws.dynamodb()
-    }
-
-    /// The same of the pictures.
-    pub(crate) fn s3_engine(&self) -> aws_sdk_s3::Client {
-        self.aws.s3()
-    }
-
-    /// Takes the tables away, for the sake of those who come after: an engine with thousands of them
-    /// is slow.
-    pub(crate) async fn clear(self) {
-        for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"] {
-            let delete = self.dynamodb_engine().delete_table();
-            let delete = delete.table_name(setting(&self.scene, name));
-            delete.send().await.unwrap();
-        }
-    }
-
-    /// Gives Eve a password hash from before the migration.
-    pub(crate) async fn migrate_eve(&self) {
-        // Of `EVES_PASSWORD`.
-        let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        self.dynamodb_engine()
-            .update_item()
-            .table_name(setting(&self.scene, "USERS_TABLE"))
-            .key("pk", AttributeValue::S(format!("USER#{EVE}")))
-            .update_expression("SET password_hash = :hash")
-            .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
-            .send()
-            .await
-            .unwrap();
-    }
-
-    /// Eve left long ago, and her food is still there; two pictures are without a food, one of them of a
-    /// food that shows another.
-    pub(crate) async fn leave_behind(&self) {
-        let dynamodb = self.dynamodb_engine();
-        let users = setting(&self.scene, "USERS_TABLE");
-        let text = |text: String| AttributeValue::S(text);
-        for key in [format!("USER#{EVE}"), "EMAIL#eve@example.com".to_owned()] {
-            let delete = dynamodb.delete_item().table_name(users);
-            delete.key("pk", text(key)).send().await.unwrap();
-        }
-        dynamodb
-            .put_item()
-            .table_name(users)
-            .item("pk", text(format!("LEFT#{EVE}")))
-            .item("id", text(EVE.to_owned()))
-            .item("directory", text("LEFT".to_owned()))
-            .item("left_at", AttributeValue::N("0".to_owned()))
-            .send()
-            .await
-            .unwrap();
-        for food in [JOLLOF, "01990000-0000-7000-8000-00000000f00f"] {
-            let key = format!("foods/{food}/01990000-0000-7000-8000-00000000c00f.jpg");
-            let bucket = setting(&self.scene, "IMAGES_BUCKET");
-            let put = self.s3_engine().put_object().bucket(bucket).key(key);
-            let put = put.body(ByteStream::from_static(sample::GIF));
-            put.send().await.unwrap();
-        }
-    }
-}
-
-/// A login of Eve's, once she has the password from before the migration.
-pub(crate) fn eves_login() -> String {
-    let mut login: Value = serde_json::from_str(&event("login")).unwrap();
-    let body = json!({"email": "eve@example.com", "password": EVES_PASSWORD});
-    login["body"] = body.to_string().into();
-    login.to_string()
 }
 
 /// What the function may do, as the template says.
@@ -275,22 +111,11 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
     grants
 }
 
-/// Uploads what was to be uploaded, as the client does.
-async fn post_as_told(answer: &Value) {
-    let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).unwrap();
-    let upload = &body["upload"];
-    let mut form = Form::new();
-    for (name, value) in upload["fields"].as_object().expect("fields") {
-        form = form.text(name, value.as_str().expect("a text"));
-    }
-    let form = form.file_named("file", "jollof.jpg", PICTURE);
-    let request = Request::post(upload["url"].as_str().expect("a URL"))
-        .header("content-type", Form::content_type())
-        .body(Full::new(Bytes::from(form.body())))
-        .unwrap();
-    let http = Client::builder(TokioExecutor::new()).build_http();
-    let answer = http.request(request).await.expect("an answer");
-    assert_eq!(answer.status(), 204);
+/// Uploads with the presigned POST, as the client does.
+async fn post_as_told(response: &Value) {
+    let body: Value = serde_json::from_str(response["body"].as_str().expect("a body")).unwrap();
+    let status = Client::new("").post_file(&body["upload"], PICTURE).await;
+    assert_eq!(status, 204);
 }
 
 /// All that the function does that is told of pictures.
@@ -312,7 +137,7 @@ async fn swept(more: &[(&str, &str)]) -> Grants {
     recorded.leave_behind().await;
     let mut running = recorded.start("sweep_images").await;
     let mut grants = Grants::new();
-    let patience = Instant::now() + Duration::from_secs(20);
+    let patience = Instant::now() + Duration::from_mins(2);
     loop {
         let report = running.invoke(&event("sweep_images")).await;
         grants.extend(recorded.grants(&recorded.take()));

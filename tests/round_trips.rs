@@ -7,10 +7,12 @@ use functions::api::Api as Functions;
 use functions::settings::Settings;
 use serde_json::Value;
 
-use crate::capacity::READS_TWO;
-use crate::permissions::Recorded;
+use crate::recorded::Recorded;
 use crate::support::recorder::Call;
 use crate::support::scene::{Scene, event};
+
+/// Functions that read the session and something else at the same time.
+const READS_TWO: [&str; 3] = ["create_food", "update_food", "delete_food"];
 
 /// An event of a function, with another event's token.
 fn event_with_token_of(name: &str, other: &str) -> String {
@@ -150,7 +152,7 @@ async fn until(is_so: impl Fn() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    let waited = tokio::time::timeout(Duration::from_mins(2), waiting).await;
     waited.expect("it comes about in time");
 }
 

@@ -1,5 +1,7 @@
 //! Foods: titles, descriptions and who shared them.
 
+mod repository;
+
 use std::io::Cursor;
 use std::sync::LazyLock;
 
@@ -12,6 +14,8 @@ use crate::clock::Timestamp;
 use crate::id::{FoodId, ImageId};
 use crate::image::{ImageKey, StoredKey, VariantKey, VariantKind, Variants};
 use crate::user::PublicUser;
+
+pub use repository::{CLAIMED, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
 
 /// What a food is called: trimmed, 1 to 100 characters, kept as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Pictures: recognising them by their bytes, and naming them.
 
 mod key;
+mod store;
 mod upload;
 mod variant;
 
@@ -10,6 +11,10 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use key::{ImageKey, InvalidKey, StoredKey, UploadKey, VariantKey};
+pub use store::{
+    ImageScaler, ImageStore, ScaleError, SignedUpload, StoredImage, UploadSigner, UploadStore,
+    Variant, VariantStore,
+};
 pub use upload::{GivenImage, InvalidUpload, InvalidUploadField, NewUpload, Upload};
 pub use variant::{InvalidVariants, Size, VariantKind, Variants, WIDTHS};
 

@@ -21,12 +21,10 @@ pub mod image;
 pub mod page;
 /// Passwords, their hashes, and the port that turns one into the other.
 pub mod password;
-/// The ports to users and foods.
-pub mod repository;
 /// Sessions and what refreshing one can lead to.
 pub mod session;
-/// The ports to sessions and pictures.
-pub mod store;
+/// Errors of storage, shared by all ports.
+pub mod storage;
 /// Access and refresh tokens, and the port that signs them.
 pub mod token;
 /// People: names and e-mail addresses.

@@ -1,58 +1,48 @@
 //! Memory adapters for tests, and the contracts that every adapter must meet.
 
-/// What every adapter of a port must do, as code: called on memory and on the real engines.
+mod clock;
+/// Contracts of the ports: the rules that every adapter must meet, one test for each.
 pub mod contracts;
+mod faulty;
 /// Whether HTML is safe to put into a page.
 pub mod html;
 mod memory;
+/// Samples of users, foods and images.
+pub mod sample;
+mod secrets;
 
+pub use clock::FixedClock;
+pub use faulty::{Fault, Faulty, faulty, unavailable};
 pub use memory::{
-    FixedClock, MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions,
-    MemoryUsers, PlainHasher, PlainSigner, sample,
+    MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions, MemoryUsers,
 };
+pub use secrets::{PlainHasher, PlainSigner};
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::password::{Password, PasswordHasher, Verdict};
+    mod users {
+        crate::user_repository_contract!((crate::testing::MemoryUsers::default(), ()));
+    }
 
-    #[tokio::test]
-    async fn accounts_in_memory_meet_the_contract() {
-        contracts::user_repository(&MemoryUsers::default()).await;
+    mod foods {
+        crate::food_repository_contract!((crate::testing::MemoryFoods::default(), ()));
+    }
+
+    mod sessions {
+        crate::session_store_contract!((crate::testing::MemorySessions::default(), ()));
+    }
+
+    mod attempts {
+        crate::attempt_store_contract!((crate::testing::MemoryAttempts::default(), ()));
+    }
+
+    mod operations {
+        crate::idempotency_store_contract!((crate::testing::MemoryOperations::default(), ()));
     }
 
     #[tokio::test]
-    async fn foods_in_memory_meet_the_contract() {
-        contracts::food_repository(&MemoryFoods::default()).await;
-    }
-
-    #[tokio::test]
-    async fn sessions_in_memory_meet_the_contract() {
-        contracts::session_store(&MemorySessions::default()).await;
-    }
-
-    #[tokio::test]
-    async fn attempts_in_memory_meet_the_contract() {
-        contracts::attempt_store(&MemoryAttempts::default()).await;
-    }
-
-    #[tokio::test]
-    async fn operations_in_memory_meet_the_contract() {
-        contracts::idempotency_store(&MemoryOperations::default()).await;
-    }
-
-    #[tokio::test]
-    async fn pictures_in_memory_meet_the_contract() {
-        let images = MemoryImages::default();
-        contracts::image_store(&images, async |key| images.object(key).is_some()).await;
-    }
-
-    #[test]
-    fn no_password_has_the_decoy() {
-        let hasher = PlainHasher::default();
-        for raw in ["decoy", "", "new:decoy"] {
-            let verdict = hasher.verify(&Password::presented(raw), &hasher.decoy());
-            assert_eq!(verdict, Verdict::Wrong);
-        }
+    async fn images_in_memory_meet_the_contract() {
+        let images = super::MemoryImages::default();
+        super::contracts::image_store(&images, async |key| images.object(key).is_some()).await;
     }
 }

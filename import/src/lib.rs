@@ -16,13 +16,10 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use domain::food::Food;
-use domain::image::Variants;
-use domain::repository::{
-    CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UserRepository,
-};
-use domain::store::ImageStore;
-use domain::user::PublicUser;
+use domain::food::{Food, FoodRepository, InsertFoodError};
+use domain::image::{ImageStore, Variants};
+use domain::storage::StorageError;
+use domain::user::{InsertUserError, PublicUser, UserRepository};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use thiserror::Error;
@@ -166,7 +163,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
         let (user, password) = (&old.user, &old.password);
         match self.users.create(user, password).await {
             Ok(()) => Outcome::Imported,
-            Err(CreateUserError::EmailTaken) => {
+            Err(InsertUserError::EmailTaken) => {
                 match self.users.find_credentials(&user.email).await {
                     Ok(Some(found)) if found.user.id == user.public.id => Outcome::AlreadyThere,
                     Ok(Some(_)) => not_taken("email: another account has the address"),
@@ -174,7 +171,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
                     Err(error) => error.into(),
                 }
             }
-            Err(CreateUserError::Repository(error)) => error.into(),
+            Err(InsertUserError::Repository(error)) => error.into(),
         }
     }
 
@@ -206,7 +203,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
         match self.foods.create(&food).await {
             Ok(()) => Outcome::Imported,
             // Nothing here is an upload.
-            Err(CreateFoodError::TitleTaken | CreateFoodError::UploadTaken) => {
+            Err(InsertFoodError::TitleTaken | InsertFoodError::UploadTaken) => {
                 match self.foods.find_latest(food.id).await {
                     // By another run at this moment, with this very picture.
                     Ok(Some(_)) => Outcome::AlreadyThere,
@@ -219,7 +216,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
                 }
             }
             // The next run writes the picture in its place again.
-            Err(CreateFoodError::Repository(error)) => error.into(),
+            Err(InsertFoodError::Repository(error)) => error.into(),
         }
     }
 }
@@ -228,10 +225,10 @@ fn not_taken(why: &str) -> Outcome {
     Outcome::NotTaken(why.to_owned())
 }
 
-impl From<RepositoryError> for Outcome {
-    fn from(error: RepositoryError) -> Self {
+impl From<StorageError> for Outcome {
+    fn from(error: StorageError) -> Self {
         match &error {
-            RepositoryError::Unavailable(source) | RepositoryError::Refused(source) => {
+            StorageError::Unavailable(source) | StorageError::Refused(source) => {
                 let mut why = error.to_string();
                 let mut cause: Option<&dyn Error> = Some(source.as_ref());
                 while let Some(error) = cause {
@@ -240,7 +237,7 @@ impl From<RepositoryError> for Outcome {
                 }
                 Self::Unavailable(why)
             }
-            RepositoryError::Corrupt(_) => Self::NotTaken(error.to_string()),
+            StorageError::Corrupt(_) => Self::NotTaken(error.to_string()),
         }
     }
 }

@@ -4,13 +4,12 @@ mod support;
 
 use std::collections::HashSet;
 
-use domain::food::Title;
+use domain::food::{FoodRepository, Title};
 use domain::image::ImageKind;
 use domain::page::{PageRequest, PageSize};
 use domain::password::{Password, PasswordHasher, Verdict};
-use domain::repository::{FoodRepository, UserRepository};
 use domain::testing::sample::GIF;
-use domain::user::Email;
+use domain::user::{Email, UserRepository};
 use infrastructure::argon2::Argon2Hasher;
 
 use support::{HASH, PASSWORD, PictureServer, Scene, broken_server};

@@ -1,12 +1,11 @@
 //! The token table on whichever technology the settings choose.
 
-use domain::attempt::Counter;
+use domain::attempt::{AttemptStore, Counter};
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
-use domain::idempotency::{Begun, Operation};
-use domain::repository::RepositoryError;
-use domain::session::{RefreshGrant, Rotation, Session};
-use domain::store::{AttemptStore, IdempotencyStore, SessionStore};
+use domain::idempotency::{Begun, IdempotencyStore, Operation};
+use domain::session::{RefreshGrant, Rotation, Session, SessionStore};
+use domain::storage::StorageError;
 
 use crate::dynamodb::DynamoDbSessions;
 use crate::redis::RedisSessions;
@@ -21,7 +20,7 @@ pub enum Sessions {
 }
 
 impl SessionStore for Sessions {
-    async fn create(&self, session: &Session, now: Timestamp) -> Result<(), RepositoryError> {
+    async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.create(session, now).await,
             Self::Redis(sessions) => sessions.create(session, now).await,
@@ -33,7 +32,7 @@ impl SessionStore for Sessions {
         user: UserId,
         session: SessionId,
         now: Timestamp,
-    ) -> Result<Option<Session>, RepositoryError> {
+    ) -> Result<Option<Session>, StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.find(user, session, now).await,
             Self::Redis(sessions) => sessions.find(user, session, now).await,
@@ -47,21 +46,21 @@ impl SessionStore for Sessions {
         presented: TokenId,
         next: &RefreshGrant,
         now: Timestamp,
-    ) -> Result<Rotation, RepositoryError> {
+    ) -> Result<Rotation, StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.rotate(user, session, presented, next, now).await,
             Self::Redis(sessions) => sessions.rotate(user, session, presented, next, now).await,
         }
     }
 
-    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.revoke(user, session).await,
             Self::Redis(sessions) => sessions.revoke(user, session).await,
         }
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.list(user, now).await,
             Self::Redis(sessions) => sessions.list(user, now).await,
@@ -72,7 +71,7 @@ impl SessionStore for Sessions {
         &self,
         user: UserId,
         except: Option<SessionId>,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.revoke_all(user, except).await,
             Self::Redis(sessions) => sessions.revoke_all(user, except).await,
@@ -86,21 +85,21 @@ impl IdempotencyStore for Sessions {
         operation: &Operation,
         resource: &str,
         now: Timestamp,
-    ) -> Result<Begun, RepositoryError> {
+    ) -> Result<Begun, StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.begin(operation, resource, now).await,
             Self::Redis(sessions) => sessions.begin(operation, resource, now).await,
         }
     }
 
-    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), RepositoryError> {
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.finish(operation, answer).await,
             Self::Redis(sessions) => sessions.finish(operation, answer).await,
         }
     }
 
-    async fn release(&self, operation: &Operation) -> Result<(), RepositoryError> {
+    async fn release(&self, operation: &Operation) -> Result<(), StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.release(operation).await,
             Self::Redis(sessions) => sessions.release(operation).await,
@@ -109,14 +108,14 @@ impl IdempotencyStore for Sessions {
 }
 
 impl AttemptStore for Sessions {
-    async fn count(&self, counter: &Counter) -> Result<u64, RepositoryError> {
+    async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.count(counter).await,
             Self::Redis(sessions) => sessions.count(counter).await,
         }
     }
 
-    async fn give_back(&self, counter: &Counter) -> Result<(), RepositoryError> {
+    async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
         match self {
             Self::DynamoDb(sessions) => sessions.give_back(counter).await,
             Self::Redis(sessions) => sessions.give_back(counter).await,

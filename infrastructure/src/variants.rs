@@ -1,8 +1,7 @@
 //! Smaller ones of pictures, by the crate `variants`.
 
 use bytes::Bytes;
-use domain::image::{Size, VariantKind};
-use domain::store::{ImageScaler, ScaleError, Variant};
+use domain::image::{ImageScaler, ScaleError, Size, Variant, VariantKind};
 use tokio::task::spawn_blocking;
 use variants::{Error, Format};
 

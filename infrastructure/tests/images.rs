@@ -1,7 +1,7 @@
 //! The contract of the pictures, on the real engine.
 
 use aws_sdk_s3::operation::head_object::HeadObjectError;
-use domain::store::ImageStore;
+use domain::image::ImageStore;
 use domain::testing::{contracts, sample};
 use engines::Engines;
 use infrastructure::s3::S3Images;

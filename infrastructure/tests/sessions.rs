@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::{Clock, SystemClock, Timestamp};
 use domain::id::{TokenId, UserId};
-use domain::repository::RepositoryError;
-use domain::session::{RefreshGrant, Rotation, Session};
-use domain::store::SessionStore;
-use domain::testing::{contracts, sample};
+use domain::session::{RefreshGrant, Rotation, Session, SessionStore};
+use domain::storage::StorageError;
+use domain::testing::sample;
 use engines::{DynamoDb, Engines, S3, TableNames, Valkey, create_tables, settings};
 use futures_util::future::join_all;
 use infrastructure::aws::Aws;
@@ -49,7 +48,7 @@ async fn rotate(
     sessions: &impl SessionStore,
     session: &Session,
     now: Timestamp,
-) -> (RefreshGrant, Result<Rotation, RepositoryError>) {
+) -> (RefreshGrant, Result<Rotation, StorageError>) {
     let next = RefreshGrant::new(now, LIFETIME);
     let presented = session.refresh.token;
     let rotation = sessions
@@ -62,53 +61,36 @@ async fn find(
     sessions: &impl SessionStore,
     session: &Session,
     now: Timestamp,
-) -> Result<Option<Session>, RepositoryError> {
+) -> Result<Option<Session>, StorageError> {
     sessions.find(session.user, session.id, now).await
 }
 
-#[tokio::test]
-async fn sessions_on_valkey_meet_the_contract() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
-    contracts::session_store(&sessions).await;
+mod on_valkey {
+    use super::*;
+
+    fn start() -> (Sessions, Valkey) {
+        let valkey = Valkey::start().unwrap();
+        (Sessions::Redis(Box::new(sessions_on(&valkey))), valkey)
+    }
+
+    domain::session_store_contract!(start());
+    domain::attempt_store_contract!(start());
+    domain::idempotency_store_contract!(start());
 }
 
-#[tokio::test]
-async fn attempts_on_valkey_meet_the_contract() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
-    contracts::attempt_store(&sessions).await;
-}
+mod on_dynamodb {
+    use super::*;
 
-#[tokio::test]
-async fn operations_on_valkey_meet_the_contract() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
-    contracts::idempotency_store(&sessions).await;
-}
+    async fn start() -> (Sessions, Arc<Engines>) {
+        let engines = Engines::shared();
+        let table = engines.tables().await.sessions;
+        let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
+        (Sessions::DynamoDb(sessions), engines)
+    }
 
-#[tokio::test]
-async fn attempts_on_dynamodb_meet_the_contract() {
-    let engines = Engines::shared();
-    let table = engines.tables().await.sessions;
-    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-    contracts::attempt_store(&Sessions::DynamoDb(sessions)).await;
-}
-
-#[tokio::test]
-async fn operations_on_dynamodb_meet_the_contract() {
-    let engines = Engines::shared();
-    let table = engines.tables().await.sessions;
-    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-    contracts::idempotency_store(&Sessions::DynamoDb(sessions)).await;
-}
-
-#[tokio::test]
-async fn sessions_on_dynamodb_meet_the_contract() {
-    let engines = Engines::shared();
-    let table = engines.tables().await.sessions;
-    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-    contracts::session_store(&Sessions::DynamoDb(sessions)).await;
+    domain::session_store_contract!(start().await);
+    domain::attempt_store_contract!(start().await);
+    domain::idempotency_store_contract!(start().await);
 }
 
 #[tokio::test]
@@ -198,7 +180,7 @@ async fn a_server_that_is_back_is_found_again() {
     for _ in 0..2 {
         let found = find(&sessions, &session, now).await;
         assert!(
-            matches!(found, Err(RepositoryError::Unavailable(_))),
+            matches!(found, Err(StorageError::Unavailable(_))),
             "{found:?}"
         );
     }
@@ -250,12 +232,12 @@ async fn a_damaged_record_on_valkey_is_told_and_kept() {
         let () = redis.hset(key(&session), field, value).await.unwrap();
         let found = find(&sessions, &session, now).await;
         assert!(
-            matches!(found, Err(RepositoryError::Corrupt(_))),
+            matches!(found, Err(StorageError::Corrupt(_))),
             "{field}: {found:?}"
         );
         let (_, rotation) = rotate(&sessions, &session, now).await;
         assert!(
-            matches!(rotation, Err(RepositoryError::Corrupt(_))),
+            matches!(rotation, Err(StorageError::Corrupt(_))),
             "{field}: {rotation:?}"
         );
         assert!(
@@ -269,21 +251,15 @@ async fn a_damaged_record_on_valkey_is_told_and_kept() {
     sessions.create(&session, now).await.unwrap();
     let () = redis.hset(key(&session), "issued_at", "").await.unwrap();
     let found = find(&sessions, &session, now).await;
-    assert!(
-        matches!(found, Err(RepositoryError::Corrupt(_))),
-        "{found:?}"
-    );
+    assert!(matches!(found, Err(StorageError::Corrupt(_))), "{found:?}");
 
     let session = begin(now);
     let () = redis.set(key(&session), "no hash").await.unwrap();
     let found = find(&sessions, &session, now).await;
-    assert!(
-        matches!(found, Err(RepositoryError::Corrupt(_))),
-        "{found:?}"
-    );
+    assert!(matches!(found, Err(StorageError::Corrupt(_))), "{found:?}");
     let (_, rotation) = rotate(&sessions, &session, now).await;
     assert!(
-        matches!(rotation, Err(RepositoryError::Corrupt(_))),
+        matches!(rotation, Err(StorageError::Corrupt(_))),
         "{rotation:?}"
     );
 
@@ -293,10 +269,7 @@ async fn a_damaged_record_on_valkey_is_told_and_kept() {
         .await
         .unwrap();
     let found = find(&sessions, &session, now).await;
-    assert!(
-        matches!(found, Err(RepositoryError::Corrupt(_))),
-        "{found:?}"
-    );
+    assert!(matches!(found, Err(StorageError::Corrupt(_))), "{found:?}");
 }
 
 #[tokio::test]
@@ -322,7 +295,7 @@ async fn nobody_waits_long_for_a_server_that_is_not_there() {
         let all = join_all((0..20).map(|_| find(&sessions, &session, now))).await;
         for found in all {
             assert!(
-                matches!(found, Err(RepositoryError::Unavailable(_))),
+                matches!(found, Err(StorageError::Unavailable(_))),
                 "{found:?}"
             );
         }
@@ -415,14 +388,14 @@ async fn a_damaged_item_on_dynamodb_is_told_and_kept() {
         for _ in 0..2 {
             let found = find(&sessions, &session, now).await;
             assert!(
-                matches!(found, Err(RepositoryError::Corrupt(_))),
+                matches!(found, Err(StorageError::Corrupt(_))),
                 "{name}: {found:?}"
             );
             let mut other = session.clone();
             other.refresh.token = TokenId::new(now);
             let (_, rotation) = rotate(&sessions, &other, now).await;
             assert!(
-                matches!(rotation, Err(RepositoryError::Corrupt(_))),
+                matches!(rotation, Err(StorageError::Corrupt(_))),
                 "{name}: {rotation:?}"
             );
         }

@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::{ImageId, UserId};
-use domain::image::{ImageKind, NewUpload, UploadKey};
-use domain::store::{SignedUpload, UploadSigner as _, UploadStore as _};
+use domain::image::{
+    ImageKind, NewUpload, SignedUpload, UploadKey, UploadSigner as _, UploadStore as _,
+};
 use domain::testing::sample;
 use engines::{Engines, REGION, pip};
 use http_body_util::{BodyExt as _, Full};

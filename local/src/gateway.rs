@@ -17,6 +17,8 @@ use functions::routes::{ROUTES, Route};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::error::GatewayError;
@@ -184,11 +186,21 @@ async fn read(mut body: Body) -> Result<Bytes, GatewayError> {
     }
 }
 
-/// Runs a function to its end even if the client disconnects, and contains its panic, as Lambda does.
+/// The number of functions that run at a time: each may need the memory of a password hash or an image.
+static CONCURRENCY: Semaphore = Semaphore::const_new(8);
+
+/// Runs a function to its end even if the client disconnects, and contains its panic, as Lambda does. The function has
+/// a thread of its own: hashing and decoding do not delay the I/O of other requests.
 async fn run_to_end<T: Send + 'static>(
     function: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, GatewayError> {
-    tokio::spawn(function).await.map_err(|error| {
+    let permit = CONCURRENCY.acquire().await;
+    let runtime = Handle::current();
+    let function = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        runtime.block_on(function)
+    });
+    function.await.map_err(|error| {
         tracing::error!(%error, "a function panicked");
         GatewayError::Internal
     })

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 use engines::dynamodb::DynamoDbError;
 use engines::s3::S3Error;
 use engines::setup::SetupError;
@@ -143,7 +143,7 @@ pub enum StartError {
     Demo(#[from] DemoError),
     /// Stored data cannot be read.
     #[error("{0}{ELSEWHERE}")]
-    Stored(#[from] RepositoryError),
+    Stored(#[from] StorageError),
     /// See [`SceneError`].
     #[error(
         "the scene of the events cannot be set: {0}; choose an empty folder with --data-dir, or \

@@ -98,7 +98,7 @@ fn format(
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse as _;
-    use functions::Told;
+    use functions::ErrorReport;
 
     use super::*;
 
@@ -125,13 +125,13 @@ mod tests {
 
     #[test]
     fn error_of_a_function_is_below_its_line() {
-        let told = Told {
+        let report = ErrorReport {
             kind: "unavailable",
             codes: vec![("unavailable", "please try again in a moment".into())],
             cause: Some("the store does not answer: connection refused\x1b[31m".to_owned()),
         };
         let mut response = Response::default();
-        response.extensions_mut().insert(Outcome::failed(503, told));
+        response.extensions_mut().insert(Outcome::failed(503, report));
         let expected = "\
 GET     /food 200 12.3 ms
         unavailable: please try again in a moment

@@ -5,17 +5,13 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use domain::clock::{Clock, Timestamp};
-use domain::food::{Description, Food, Title};
+use domain::food::{Description, Food, FoodRepository, InsertFoodError, ReplaceFoodError, Title};
 use domain::id::{FoodId, ImageId, SessionId, TokenId, UserId};
-use domain::image::{Image, ImageKey, ImageKind, UploadKey, Variants};
+use domain::image::{Image, ImageKey, ImageKind, ImageStore, UploadKey, Variants};
 use domain::password::{Password, PasswordHash, PasswordHasher};
-use domain::repository::{
-    CreateFoodError, CreateUserError, FoodRepository, RepositoryError, UpdateFoodError,
-    UserRepository,
-};
-use domain::session::{RefreshGrant, Session, UserAgent};
-use domain::store::{ImageStore, SessionStore};
-use domain::user::{Email, PublicUser, User, UserName};
+use domain::session::{RefreshGrant, Session, SessionStore, UserAgent};
+use domain::storage::StorageError;
+use domain::user::{Email, InsertUserError, PublicUser, User, UserName, UserRepository};
 use engines::TableNames;
 use functions::settings::SettingsError;
 use functions::setup::Setup;
@@ -104,9 +100,9 @@ pub enum SceneError {
     /// Somebody changes the food at the same time.
     #[error("{0:?} is being changed by somebody else")]
     Changed(&'static str),
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Store(#[from] RepositoryError),
+    Store(#[from] StorageError),
 }
 
 /// The settings of functions that play it, by name.
@@ -179,8 +175,8 @@ impl Person {
         users.forget_left(id).await?;
         let created = users.create(user, &HASH).await;
         created.map_err(|error| match error {
-            CreateUserError::EmailTaken => SceneError::EmailTaken(self.email),
-            CreateUserError::Repository(error) => error.into(),
+            InsertUserError::EmailTaken => SceneError::EmailTaken(self.email),
+            InsertUserError::Repository(error) => error.into(),
         })
     }
 
@@ -194,10 +190,10 @@ impl Person {
             let created = foods.create(&food).await;
             return created.map_err(|error| match error {
                 // Nothing here is an upload.
-                CreateFoodError::TitleTaken | CreateFoodError::UploadTaken => {
+                InsertFoodError::TitleTaken | InsertFoodError::UploadTaken => {
                     SceneError::TitleTaken(self.title)
                 }
-                CreateFoodError::Repository(error) => error.into(),
+                InsertFoodError::Repository(error) => error.into(),
             });
         };
         let food = Food {
@@ -207,11 +203,11 @@ impl Person {
         };
         let updated = foods.update(&current, &food).await;
         updated.map_err(|error| match error {
-            UpdateFoodError::TitleTaken | UpdateFoodError::UploadTaken => {
+            ReplaceFoodError::TitleTaken | ReplaceFoodError::UploadTaken => {
                 SceneError::TitleTaken(self.title)
             }
-            UpdateFoodError::Changed => SceneError::Changed(self.title),
-            UpdateFoodError::Repository(error) => error.into(),
+            ReplaceFoodError::Changed => SceneError::Changed(self.title),
+            ReplaceFoodError::Repository(error) => error.into(),
         })?;
         if current.image != food.image {
             images.delete(&current.image).await?;

@@ -11,8 +11,8 @@ use engines::{Stored, TableNames};
 use infrastructure::argon2::Argon2Hasher;
 use serde_json::Value;
 
-use crate::permissions::{EVES_PASSWORD, Recorded};
-use crate::support::scene::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
+use crate::recorded::{EVES_PASSWORD, Recorded};
+use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
 /// The picture that Jollof has in the scene.
 const JOLLOFS_PICTURE: &str =
@@ -285,7 +285,7 @@ pub(super) async fn end_leases(recorded: &Recorded) {
 async fn connect(url: &str) -> redis::aio::MultiplexedConnection {
     let client = redis::Client::open(url).expect("a URL");
     // Longer than half a second, which is too little where all else runs as well.
-    let patience = Some(Duration::from_secs(30));
+    let patience = Some(Duration::from_mins(2));
     let config = redis::AsyncConnectionConfig::new()
         .set_connection_timeout(patience)
         .set_response_timeout(patience);

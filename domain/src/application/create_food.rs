@@ -4,11 +4,12 @@ use thiserror::Error;
 
 use super::SignedIn;
 use crate::clock::Clock;
-use crate::food::{Description, Food, InvalidDescription, InvalidTitle, Title};
+use crate::food::{
+    Description, Food, FoodRepository, InsertFoodError, InvalidDescription, InvalidTitle, Title,
+};
 use crate::id::{FoodId, ImageId};
-use crate::image::{GivenImage, Image, ImageKey, InvalidImage, Upload, Variants};
-use crate::repository::{self, FoodRepository, RepositoryError};
-use crate::store::ImageStore;
+use crate::image::{GivenImage, Image, ImageKey, ImageStore, InvalidImage, Upload, Variants};
+use crate::storage::StorageError;
 use crate::user::PublicUser;
 
 /// What somebody who shares a food says, once it is right.
@@ -140,16 +141,16 @@ pub enum CreateFoodError {
     /// The account is gone.
     #[error("the account is gone")]
     CreatorGone,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Keeps the picture, then the food that refers to it. A food that is refused leaves no picture.
 /// `creator` is who shares it, as [`UserRepository::find_latest`] found them. The food has the id `id`;
 /// where it is there already, an attempt before has made it, and that is the answer.
 ///
-/// [`UserRepository::find_latest`]: crate::repository::UserRepository::find_latest
+/// [`UserRepository::find_latest`]: crate::user::UserRepository::find_latest
 pub async fn create_food(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
@@ -178,9 +179,9 @@ pub async fn create_food(
     images.put(&food.image, &new.image.image).await?;
     let error = match foods.create(&food).await {
         Ok(()) => return Ok(food),
-        Err(repository::CreateFoodError::TitleTaken) => CreateFoodError::TitleTaken,
-        Err(repository::CreateFoodError::UploadTaken) => CreateFoodError::UploadTaken,
-        Err(repository::CreateFoodError::Repository(error)) => error.into(),
+        Err(InsertFoodError::TitleTaken) => CreateFoodError::TitleTaken,
+        Err(InsertFoodError::UploadTaken) => CreateFoodError::UploadTaken,
+        Err(InsertFoodError::Repository(error)) => error.into(),
     };
     // Perhaps only the answer was lost, or an attempt before had made it.
     let saved = foods.find_latest(id).await;
@@ -208,12 +209,15 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::image::{ImageKind, UploadKey};
     use crate::password::PasswordHash;
-    use crate::repository::UserRepository;
-    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, MemoryUsers, faulty, sample,
+        unavailable,
+    };
+    use crate::user::UserRepository;
 
     const MAX_BYTES: usize = 1_000;
 
@@ -480,7 +484,7 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        foods.fail();
+        let foods = faulty(&foods, "create", Fault::Unavailable);
         let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         assert_eq!(images.count(), 1);
@@ -494,8 +498,8 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        foods.lose_answers();
-        let food = share(&users, &foods, &images, &clock, ada.id, rice())
+        let lossy = faulty(&foods, "create", Fault::ResponseLost);
+        let food = share(&users, &lossy, &images, &clock, ada.id, rice())
             .await
             .unwrap();
         assert!(images.get(&food.image).is_some());
@@ -510,18 +514,14 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        foods.lose_answers();
         let asked = Cell::new(false);
-        let foods = Meddled {
-            foods: &foods,
-            meddle: async |step| match step {
-                Step::Save => Ok(()),
-                Step::Find => {
-                    asked.set(true);
-                    Err(unavailable())
-                }
-            },
-        };
+        let foods = Faulty::new(&foods, async |call| {
+            if call == "create" {
+                return Fault::ResponseLost;
+            }
+            asked.set(true);
+            Fault::Unavailable
+        });
         let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         assert!(asked.get());
@@ -536,7 +536,15 @@ mod tests {
             MemoryImages::default(),
         );
         let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let failed = share(&users, &foods, &Down, &clock, ada.id, rice()).await;
+        let failed = share(
+            &users,
+            &foods,
+            &unavailable(&images),
+            &clock,
+            ada.id,
+            rice(),
+        )
+        .await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
         let created = share(&users, &foods, &images, &clock, ada.id, rice()).await;
         assert!(created.is_ok(), "the title is free");

@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::SignedIn;
 use crate::clock::Clock;
 use crate::id::ImageId;
-use crate::image::{NewUpload, UploadKey};
-use crate::store::{SignedUpload, UploadSigner};
+use crate::image::{NewUpload, SignedUpload, UploadKey, UploadSigner};
 
 /// How long an upload may be begun: enough for a slow network to get going, and no leave to keep.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_mins(15);
@@ -39,7 +38,7 @@ pub fn create_image_upload(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::signed_in;
+    use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::image::ImageKind;
     use crate::testing::{FixedClock, MemoryImages, sample};

@@ -3,10 +3,10 @@
 use thiserror::Error;
 
 use super::SignedIn;
-use crate::food::{Expected, Food};
+use crate::food::{Expected, Food, FoodRepository, RemoveFoodError};
 use crate::id::UserId;
-use crate::repository::{self, FoodRepository, RepositoryError};
-use crate::store::ImageStore;
+use crate::image::ImageStore;
+use crate::storage::StorageError;
 
 /// How often it is tried again on what others made of the food meanwhile.
 const MAX_ATTEMPTS: usize = 64;
@@ -26,9 +26,9 @@ pub enum DeleteFoodError {
     /// Others keep changing it.
     #[error("the food is being changed too often")]
     Busy,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Deletes the food, frees its title and then removes its picture. `found` is the food, as
@@ -70,10 +70,10 @@ async fn delete(
         }
         match foods.delete(&food).await {
             Ok(()) => return Ok(food),
-            Err(repository::DeleteFoodError::Changed) => {
+            Err(RemoveFoodError::Changed) => {
                 food = own(foods.find_latest(food.id).await?, owner)?;
             }
-            Err(repository::DeleteFoodError::Repository(error)) => {
+            Err(RemoveFoodError::Repository(error)) => {
                 // Perhaps only the answer was lost.
                 return match foods.find_latest(food.id).await {
                     Ok(None) => Ok(food),
@@ -97,9 +97,9 @@ fn own(found: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::application::test_support::signed_in;
     use crate::id::FoodId;
-    use crate::testing::{MemoryFoods, MemoryImages, sample};
+    use crate::testing::{Fault, Faulty, MemoryFoods, MemoryImages, faulty, sample, unavailable};
 
     async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> Food {
         let food = sample::food(&sample::public_user(sample::moment()));
@@ -172,8 +172,8 @@ mod tests {
     async fn a_failed_deletion_leaves_food_and_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
-        foods.fail();
-        let failed = take_back(&foods, &images, food.id, food.creator.id).await;
+        let failing = faulty(&foods, "delete", Fault::Unavailable);
+        let failed = take_back(&failing, &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
@@ -183,8 +183,8 @@ mod tests {
     async fn a_lost_answer_leaves_no_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
-        foods.lose_answers();
-        let deleted = take_back(&foods, &images, food.id, food.creator.id).await;
+        let lossy = faulty(&foods, "delete", Fault::ResponseLost);
+        let deleted = take_back(&lossy, &images, food.id, food.creator.id).await;
         deleted.unwrap();
         assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
         assert_eq!(images.count(), 0);
@@ -195,18 +195,14 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
         let saved = std::cell::Cell::new(false);
-        let unreachable = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    saved.set(true);
-                }
-                if saved.get() {
-                    return Err(unavailable());
-                }
-                Ok(())
-            },
-        };
+        let unreachable = Faulty::new(&foods, async |call| {
+            saved.set(saved.get() || call == "delete");
+            if saved.get() {
+                Fault::Unavailable
+            } else {
+                Fault::None
+            }
+        });
         let failed = take_back(&unreachable, &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
@@ -217,22 +213,20 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
         let first = std::cell::Cell::new(true);
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save && first.replace(false) {
-                    let repainted = Food {
-                        image: sample::food(&food.creator).image,
-                        version: 2,
-                        ..food.clone()
-                    };
-                    images.put(&repainted.image, &sample::image()).await?;
-                    foods.update(&food, &repainted).await.unwrap();
-                    images.delete(&food.image).await?;
-                }
-                Ok(())
-            },
-        };
+        let contended = Faulty::new(&foods, async |call| {
+            if call == "delete" && first.replace(false) {
+                let repainted = Food {
+                    image: sample::food(&food.creator).image,
+                    version: 2,
+                    ..food.clone()
+                };
+                let put = images.put(&repainted.image, &sample::image()).await;
+                put.unwrap();
+                foods.update(&food, &repainted).await.unwrap();
+                images.delete(&food.image).await.unwrap();
+            }
+            Fault::None
+        });
         let deleted = take_back(&contended, &images, food.id, food.creator.id).await;
         deleted.unwrap();
         assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
@@ -243,15 +237,12 @@ mod tests {
     async fn only_a_version_that_was_expected_is_deleted() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    touch(&foods, food.id).await;
-                }
-                Ok(())
-            },
-        };
+        let contended = Faulty::new(&foods, async |call| {
+            if call == "delete" {
+                touch(&foods, food.id).await;
+            }
+            Fault::None
+        });
         let who = signed_in(food.creator.id);
         // Another one from the beginning, and another one by the time it is deleted.
         for expected in [Expected::OneOf(vec![2]), Expected::OneOf(vec![1])] {
@@ -274,15 +265,12 @@ mod tests {
     async fn a_deletion_gives_up_when_others_never_do() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    touch(&foods, food.id).await;
-                }
-                Ok(())
-            },
-        };
+        let contended = Faulty::new(&foods, async |call| {
+            if call == "delete" {
+                touch(&foods, food.id).await;
+            }
+            Fault::None
+        });
         let refused = take_back(&contended, &images, food.id, food.creator.id).await;
         assert!(matches!(refused, Err(DeleteFoodError::Busy)));
         assert!(images.get(&food.image).is_some());
@@ -292,10 +280,10 @@ mod tests {
     async fn a_store_that_is_down_is_told_as_such() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let food = shared(&foods, &images).await;
-        let failed = take_back(&Down, &images, food.id, food.creator.id).await;
+        let failed = take_back(&unavailable(&foods), &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
         // The food is gone, whatever becomes of its picture.
-        let deleted = take_back(&foods, &Down, food.id, food.creator.id).await;
+        let deleted = take_back(&foods, &unavailable(&images), food.id, food.creator.id).await;
         assert!(deleted.is_ok());
     }
 }

@@ -1,9 +1,8 @@
 //! Finding what somebody uploaded, to give it to a food.
 
 use crate::id::{ImageId, UserId};
-use crate::image::{GivenImage, UploadKey};
-use crate::repository::RepositoryError;
-use crate::store::UploadStore;
+use crate::image::{GivenImage, UploadKey, UploadStore};
+use crate::storage::StorageError;
 
 /// What the user uploaded under this id. Somebody else's is not there for them.
 pub async fn find_upload(
@@ -11,7 +10,7 @@ pub async fn find_upload(
     owner: UserId,
     raw_id: &str,
     max_bytes: usize,
-) -> Result<GivenImage, RepositoryError> {
+) -> Result<GivenImage, StorageError> {
     let Ok(id) = ImageId::parse(raw_id) else {
         return Ok(GivenImage::NoSuchUpload);
     };

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::id::UserId;
-use crate::repository::{RepositoryError, UserRepository};
-use crate::user::PublicUser;
+use crate::storage::StorageError;
+use crate::user::{PublicUser, UserRepository};
 
 /// Why there is no user to show.
 #[derive(Debug, Error)]
@@ -12,42 +12,12 @@ pub enum GetUserError {
     /// Nobody has this id.
     #[error("no such user")]
     NotFound,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// What everybody may see of the user.
 pub async fn get_user(users: &impl UserRepository, id: UserId) -> Result<PublicUser, GetUserError> {
     users.find(id).await?.ok_or(GetUserError::NotFound)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::application::fakes::Down;
-    use crate::password::PasswordHash;
-    use crate::testing::{MemoryUsers, sample};
-
-    #[tokio::test]
-    async fn a_user_is_found_by_id() {
-        let (users, ada) = (MemoryUsers::default(), sample::user());
-        let hash = PasswordHash::new("a hash".to_owned());
-        users.create(&ada, &hash).await.unwrap();
-        let found = get_user(&users, ada.public.id).await;
-        assert_eq!(found.unwrap(), ada.public);
-    }
-
-    #[tokio::test]
-    async fn an_unknown_user_is_not_found() {
-        let unknown = UserId::new(sample::moment());
-        let found = get_user(&MemoryUsers::default(), unknown).await;
-        assert!(matches!(found, Err(GetUserError::NotFound)));
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let found = get_user(&Down, UserId::new(sample::moment())).await;
-        assert!(matches!(found, Err(GetUserError::Repository(_))));
-    }
 }

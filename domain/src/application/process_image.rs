@@ -11,9 +11,11 @@ use futures_util::future::try_join_all;
 use thiserror::Error;
 
 use crate::clock::{Clock, Timestamp};
-use crate::image::{ImageKey, Size, VariantKey, Variants};
-use crate::repository::{FoodRepository, RepositoryError};
-use crate::store::{ImageScaler, ImageStore, ScaleError, VariantStore};
+use crate::food::FoodRepository;
+use crate::image::{
+    ImageKey, ImageScaler, ImageStore, ScaleError, Size, VariantKey, VariantStore, Variants,
+};
+use crate::storage::StorageError;
 
 /// Longer than any request lives: a picture that no food shows by then never will be.
 const GRACE: Duration = Duration::from_mins(2);
@@ -40,9 +42,9 @@ pub enum ProcessImageError {
     /// The scaler's variants are none of those that there may be.
     #[error("the variants have sizes of their own")]
     Sizes,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Makes the variants of the picture that was saved at this moment, and lets its food show them.
@@ -96,11 +98,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step};
     use crate::food::Food;
-    use crate::image::VariantKind;
-    use crate::store::Variant;
-    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
+    use crate::image::{Variant, VariantKind};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, sample, unavailable,
+    };
 
     /// Two sizes of anything, and counts them.
     struct Scaler(Result<(), ScaleError>);
@@ -248,16 +250,13 @@ mod tests {
         };
         stores.clock.advance(GRACE + Duration::from_secs(1));
         // After the food was read, and before it is begun.
-        let meddled = Meddled {
-            foods: &stores.foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    stores.foods.update(&food, &repainted).await.unwrap();
-                }
-                Ok(())
-            },
-        };
-        let replaced = stores.process_on(&meddled, &food.image).await.unwrap();
+        let contended = Faulty::new(&stores.foods, async |call| {
+            if call == "set_variants" {
+                stores.foods.update(&food, &repainted).await.unwrap();
+            }
+            Fault::None
+        });
+        let replaced = stores.process_on(&contended, &food.image).await.unwrap();
         assert_eq!(replaced, Processed::NotShown);
         let before = stores.process(&food.image).await.unwrap();
         assert_eq!(before, Processed::NotShown);
@@ -288,7 +287,9 @@ mod tests {
     async fn where_foods_cannot_be_read_nothing_is_removed() {
         let stores = Stores::default();
         let food = stores.food().await;
-        let failed = stores.process_on(&Down, &food.image).await;
+        let failed = stores
+            .process_on(&unavailable(&stores.foods), &food.image)
+            .await;
         assert!(matches!(failed, Err(ProcessImageError::Repository(_))));
         assert_eq!(stores.images.count(), 1);
     }

@@ -13,11 +13,12 @@ use futures_util::future::join_all;
 
 use super::delete_user::{DeleteUserError, delete_foods};
 use crate::clock::{Clock, Timestamp};
+use crate::food::FoodRepository;
 use crate::id::UserId;
-use crate::image::{ImageKey, StoredKey, UploadKey};
+use crate::image::{ImageKey, ImageStore, StoredImage, StoredKey, UploadKey, UploadStore};
 use crate::page::{PageRequest, PageSize};
-use crate::repository::{FoodRepository, RepositoryError, UserRepository};
-use crate::store::{ImageStore, StoredImage, UploadStore};
+use crate::storage::StorageError;
+use crate::user::UserRepository;
 
 /// How many foods are read, and how many pictures removed, at once.
 const AT_ONCE: usize = 100;
@@ -91,7 +92,7 @@ pub async fn sweep_images(
 impl Swept {
     fn count(
         &mut self,
-        removed: &[Result<(), RepositoryError>],
+        removed: &[Result<(), StorageError>],
         done: impl Fn(&mut Self) -> &mut u64,
     ) {
         for removed in removed {
@@ -111,7 +112,7 @@ async fn remove_unused(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
     keys: &[ImageKey],
-) -> Result<Vec<Result<(), RepositoryError>>, RepositoryError> {
+) -> Result<Vec<Result<(), StorageError>>, StorageError> {
     let mut ids: Vec<_> = keys.iter().map(ImageKey::food).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -123,7 +124,7 @@ async fn remove_unused(
 async fn remove_uploads(
     uploads: &impl UploadStore,
     keys: &[UploadKey],
-) -> Vec<Result<(), RepositoryError>> {
+) -> Vec<Result<(), StorageError>> {
     join_all(keys.iter().map(|key| Box::pin(uploads.delete_upload(key)))).await
 }
 
@@ -161,13 +162,13 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::application::fakes::{Down, Meddled, Step};
     use crate::food::Food;
     use crate::id::ImageId;
-    use crate::image::Upload;
+    use crate::image::{Upload, VariantStore as _};
     use crate::password::PasswordHash;
-    use crate::store::VariantStore as _;
-    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample, unavailable,
+    };
 
     const A_DAY: Duration = Duration::from_hours(24);
 
@@ -308,18 +309,16 @@ mod tests {
             version: 2,
             ..food.clone()
         };
-        let meddled = Meddled {
-            foods,
-            meddle: async |step| {
-                // Before and after the food is read: the one is young, the other was shown.
-                if step == Step::Find && images.get(&repainted.image).is_none() {
-                    images.put(&repainted.image, &sample::image()).await?;
-                    foods.update(&food, &repainted).await.unwrap();
-                }
-                Ok(())
-            },
-        };
-        let swept = sweep_images(&stores.users, &meddled, images, &stores.clock, A_DAY).await;
+        let contended = Faulty::new(foods, async |call| {
+            // Before and after the food is read: the one is young, the other was shown.
+            if call == "find_images" && images.get(&repainted.image).is_none() {
+                let put = images.put(&repainted.image, &sample::image()).await;
+                put.unwrap();
+                foods.update(&food, &repainted).await.unwrap();
+            }
+            Fault::None
+        });
+        let swept = sweep_images(&stores.users, &contended, images, &stores.clock, A_DAY).await;
         assert_eq!(swept.unwrap().removed, 1);
         assert!(images.get(&repainted.image).is_some());
     }
@@ -360,7 +359,7 @@ mod tests {
         stores.orphan().await;
         stores.clock.advance(A_DAY * 2);
         let (users, images, clock) = (&stores.users, &stores.images, &stores.clock);
-        let failed = sweep_images(users, &Down, images, clock, A_DAY).await;
+        let failed = sweep_images(users, &unavailable(&stores.foods), images, clock, A_DAY).await;
         assert!(matches!(failed, Err(SweepError::Repository(_))));
         assert_eq!(images.count(), 1);
     }

@@ -5,10 +5,9 @@ use thiserror::Error;
 use super::SignedIn;
 use super::create_food::{InvalidFood, OpenedImage, open_image, parse_description, parse_title};
 use crate::clock::Clock;
-use crate::food::{Description, Expected, Food, Title};
-use crate::image::{GivenImage, ImageKey, Variants};
-use crate::repository::{self, FoodRepository, RepositoryError};
-use crate::store::ImageStore;
+use crate::food::{Description, Expected, Food, FoodRepository, ReplaceFoodError, Title};
+use crate::image::{GivenImage, ImageKey, ImageStore, Variants};
+use crate::storage::StorageError;
 
 /// What somebody who changes a food says, once it is right.
 #[derive(Debug, Clone)]
@@ -63,9 +62,9 @@ pub enum UpdateFoodError {
     /// It was changed between being read and being written.
     #[error("the food was changed meanwhile")]
     Conflict,
-    /// See [`RepositoryError`].
+    /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(#[from] StorageError),
 }
 
 /// Makes the whole change or none of it, and removes the picture that is no longer shown. `found`
@@ -132,10 +131,10 @@ async fn save(
 ) -> Result<(), UpdateFoodError> {
     match foods.update(current, changed).await {
         Ok(()) => Ok(()),
-        Err(repository::UpdateFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
-        Err(repository::UpdateFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
+        Err(ReplaceFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
+        Err(ReplaceFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
         // In both cases perhaps only the answer was lost: then what is there is what we wrote.
-        Err(repository::UpdateFoodError::Changed) => {
+        Err(ReplaceFoodError::Changed) => {
             let stored = own(foods.find_latest(current.id).await?, who)?;
             match expected {
                 _ if stored.is_same_save(changed) => Ok(()),
@@ -143,12 +142,10 @@ async fn save(
                 Expected::OneOf(_) => Err(UpdateFoodError::Stale),
             }
         }
-        Err(repository::UpdateFoodError::Repository(error)) => {
-            match foods.find_latest(current.id).await {
-                Ok(Some(stored)) if stored.is_same_save(changed) => Ok(()),
-                _ => Err(error.into()),
-            }
-        }
+        Err(ReplaceFoodError::Repository(error)) => match foods.find_latest(current.id).await {
+            Ok(Some(stored)) if stored.is_same_save(changed) => Ok(()),
+            _ => Err(error.into()),
+        },
     }
 }
 
@@ -161,10 +158,12 @@ mod tests {
 
     use super::*;
     use crate::application::InvalidFoodField;
-    use crate::application::fakes::{Down, Meddled, Step, signed_in, unavailable};
+    use crate::application::test_support::signed_in;
     use crate::id::{FoodId, UserId};
     use crate::image::InvalidImage;
-    use crate::testing::{FixedClock, MemoryFoods, MemoryImages, sample};
+    use crate::testing::{
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, faulty, sample, unavailable,
+    };
 
     const MAX_BYTES: usize = 1_000;
 
@@ -337,9 +336,9 @@ mod tests {
     async fn a_failed_change_leaves_the_old_picture_and_the_new_one_to_be_swept() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        foods.fail();
+        let failing = faulty(&foods, "update", Fault::Unavailable);
         let change = change("Fried rice", Some(sample::GIF));
-        let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let failed = update(&failing, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert!(images.get(&food.image).is_some());
         // What was sent may still land, and needs its picture then.
@@ -351,9 +350,9 @@ mod tests {
     async fn a_lost_answer_loses_neither_change_nor_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        foods.lose_answers();
+        let lossy = faulty(&foods, "update", Fault::ResponseLost);
         let change = change("Fried rice", Some(sample::GIF));
-        let changed = update(&foods, &images, &clock, food.id, food.creator.id, change)
+        let changed = update(&lossy, &images, &clock, food.id, food.creator.id, change)
             .await
             .unwrap();
         assert!(images.get(&changed.image).is_some());
@@ -365,19 +364,15 @@ mod tests {
     async fn where_nobody_can_tell_whether_the_change_is_saved_both_pictures_stay() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        foods.lose_answers();
         let saved = Cell::new(false);
-        let foods = Meddled {
-            foods: &foods,
-            meddle: async |step| match step {
-                Step::Find if saved.get() => Err(unavailable()),
-                Step::Find => Ok(()),
-                Step::Save => {
-                    saved.set(true);
-                    Ok(())
-                }
-            },
-        };
+        let foods = Faulty::new(&foods, async |call| match call {
+            "update" => {
+                saved.set(true);
+                Fault::ResponseLost
+            }
+            _ if saved.get() => Fault::Unavailable,
+            _ => Fault::None,
+        });
         let change = change("Fried rice", Some(sample::GIF));
         let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
@@ -389,9 +384,17 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         // As when the first answer is lost, and what is sent again meets what is saved.
-        foods.repeat();
+        let repeating = faulty(&foods, "update", Fault::DeliveredTwice);
         let change = change("Fried rice", Some(sample::GIF));
-        let saved = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
+        let saved = update(
+            &repeating,
+            &images,
+            &clock,
+            food.id,
+            food.creator.id,
+            change,
+        )
+        .await;
         let saved = saved.unwrap();
         assert_eq!(saved.version, 2);
         assert!(images.get(&saved.image).is_some());
@@ -402,15 +405,12 @@ mod tests {
     async fn a_change_that_meets_another_is_refused_and_leaves_no_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    touch(&foods, food.id).await;
-                }
-                Ok(())
-            },
-        };
+        let contended = Faulty::new(&foods, async |call| {
+            if call == "update" {
+                touch(&foods, food.id).await;
+            }
+            Fault::None
+        });
         for expected in [Expected::Any, Expected::OneOf(vec![1, 2])] {
             let found = foods.find_latest(food.id).await.unwrap();
             let change = change("Fried rice", Some(sample::GIF));
@@ -434,9 +434,11 @@ mod tests {
         let (food, clock) = shared(&foods, &images).await;
         let change = || change("Fried rice", Some(sample::GIF));
         let who = signed_in(food.creator.id);
+        let (unreachable, away) = (unavailable(&foods), unavailable(&images));
         for expected in [Expected::OneOf(vec![]), Expected::OneOf(vec![2, 3])] {
             let found = Some(food.clone());
-            let refused = update_food(&Down, &Down, &clock, who, found, &expected, change()).await;
+            let refused =
+                update_food(&unreachable, &away, &clock, who, found, &expected, change()).await;
             assert!(matches!(refused, Err(UpdateFoodError::Stale)));
         }
         let (found, expected) = (Some(food), Expected::OneOf(vec![3, 1]));
@@ -448,16 +450,13 @@ mod tests {
     async fn a_food_deleted_meanwhile_is_not_found_and_leaves_no_picture() {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
-        let contended = Meddled {
-            foods: &foods,
-            meddle: async |step| {
-                if step == Step::Save {
-                    foods.delete(&food).await.unwrap();
-                    images.delete(&food.image).await?;
-                }
-                Ok(())
-            },
-        };
+        let contended = Faulty::new(&foods, async |call| {
+            if call == "update" {
+                foods.delete(&food).await.unwrap();
+                images.delete(&food.image).await.unwrap();
+            }
+            Fault::None
+        });
         let change = change("Fried rice", Some(sample::GIF));
         let refused = update(
             &contended,
@@ -477,10 +476,26 @@ mod tests {
         let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
         let (food, clock) = shared(&foods, &images).await;
         let change = || change("Fried rice", Some(sample::GIF));
-        let failed = update(&Down, &images, &clock, food.id, food.creator.id, change()).await;
+        let failed = update(
+            &unavailable(&foods),
+            &images,
+            &clock,
+            food.id,
+            food.creator.id,
+            change(),
+        )
+        .await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(images.count(), 1);
-        let failed = update(&foods, &Down, &clock, food.id, food.creator.id, change()).await;
+        let failed = update(
+            &foods,
+            &unavailable(&images),
+            &clock,
+            food.id,
+            food.creator.id,
+            change(),
+        )
+        .await;
         assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
     }

@@ -1,8 +1,8 @@
 //! `DELETE /food/{food_id}`: takes a food of the caller's back.
 
 use domain::application::delete_food;
+use domain::food::FoodRepository as _;
 use domain::id::FoodId;
-use domain::repository::FoodRepository as _;
 use infrastructure::dynamodb::DynamoDbFoods;
 use infrastructure::s3::S3Images;
 use lambda_http::Request;

@@ -2,11 +2,9 @@
 
 use domain::application::{FoodChange, find_upload, update_food};
 use domain::clock::SystemClock;
-use domain::food::Food;
+use domain::food::{Food, FoodRepository as _};
 use domain::id::{FoodId, UserId};
-use domain::image::{GivenImage, UploadKey};
-use domain::repository::FoodRepository as _;
-use domain::store::UploadStore as _;
+use domain::image::{GivenImage, UploadKey, UploadStore as _};
 use futures_util::future::try_join;
 use infrastructure::dynamodb::DynamoDbFoods;
 use infrastructure::s3::S3Images;

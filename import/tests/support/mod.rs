@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::food::Food;
+use domain::food::{Food, FoodRepository};
 use domain::page::{PageRequest, PageSize};
-use domain::repository::{FoodRepository, UserRepository};
 use domain::testing::sample::GIF;
+use domain::user::UserRepository;
 use engines::{Engines, TableNames};
 use http::{Request, Response};
 use http_body_util::Full;

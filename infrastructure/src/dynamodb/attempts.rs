@@ -9,9 +9,8 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::attempt::Counter;
-use domain::repository::RepositoryError;
-use domain::store::AttemptStore;
+use domain::attempt::{AttemptStore, Counter};
+use domain::storage::StorageError;
 
 use super::error::failed;
 use super::item::{number, read_number, text};
@@ -33,7 +32,7 @@ impl DynamoDbSessions {
 }
 
 impl AttemptStore for DynamoDbSessions {
-    async fn count(&self, counter: &Counter) -> Result<u64, RepositoryError> {
+    async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         let updated = self
             .update_attempts(counter)
             .update_expression("ADD attempts :one SET expires_at = :expires_at")
@@ -46,7 +45,7 @@ impl AttemptStore for DynamoDbSessions {
         read_number(&updated.attributes.unwrap_or_default(), "attempts")
     }
 
-    async fn give_back(&self, counter: &Counter) -> Result<(), RepositoryError> {
+    async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
         let updated = self
             .update_attempts(counter)
             .update_expression("ADD attempts :minus_one")

@@ -1,10 +1,10 @@
 //! SDK errors as the domain sees them.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 
 /// A call that failed for no reason the caller asked about.
-pub(super) fn failed<E, R>(error: SdkError<E, R>) -> RepositoryError
+pub(super) fn failed<E, R>(error: SdkError<E, R>) -> StorageError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -16,7 +16,7 @@ where
             | "ResourceNotFoundException"
             | "UnrecognizedClientException"
             | "ValidationException",
-        ) => RepositoryError::Refused(error.into()),
-        _ => RepositoryError::Unavailable(error.into()),
+        ) => StorageError::Refused(error.into()),
+        _ => StorageError::Unavailable(error.into()),
     }
 }

@@ -12,13 +12,14 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
-use domain::food::{Description, Food, Title};
+use domain::food::{
+    CLAIMED, Description, Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError,
+    Title,
+};
 use domain::id::{FoodId, ImageId, UserId};
 use domain::image::{ImageKey, Variants};
 use domain::page::{Page, PageRequest};
-use domain::repository::{
-    CLAIMED, CreateFoodError, DeleteFoodError, FoodRepository, RepositoryError, UpdateFoodError,
-};
+use domain::storage::StorageError;
 use domain::user::{PublicUser, UserName};
 
 use super::error::failed;
@@ -31,6 +32,8 @@ use super::transaction::{self, Outcome};
 
 /// How many items a batch has at most (a limit of `BatchGetItem`).
 const AT_ONCE: usize = 100;
+/// The attribute of a claim that names its owner.
+const FOOD_ID: &str = "food_id";
 /// The one partition of the feed.
 const EVERYTHING: &str = "FOOD";
 /// Nobody changed the food since it was read, and it is the same person's.
@@ -49,7 +52,7 @@ impl DynamoDbFoods {
         Self { client, table }
     }
 
-    async fn get(&self, id: FoodId, consistent: bool) -> Result<Option<Food>, RepositoryError> {
+    async fn get(&self, id: FoodId, consistent: bool) -> Result<Option<Food>, StorageError> {
         let answer = self
             .client
             .get_item()
@@ -66,7 +69,7 @@ impl DynamoDbFoods {
         let claim = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(title_key(title)))
-            .item("food_id", text(id.to_string()))
+            .item(FOOD_ID, text(id.to_string()))
             .condition_expression("attribute_not_exists(pk)");
         transaction::put(claim)
     }
@@ -78,7 +81,7 @@ impl DynamoDbFoods {
         let claim = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(upload_key(upload)))
-            .item("food_id", text(food.id.to_string()))
+            .item(FOOD_ID, text(food.id.to_string()))
             .item(table::EXPIRES_AT, number(forgotten_at.unix_seconds()))
             .condition_expression("attribute_not_exists(pk) OR food_id = :food_id")
             .expression_attribute_values(":food_id", text(food.id.to_string()));
@@ -101,7 +104,7 @@ impl DynamoDbFoods {
         change: &str,
         condition: &str,
         values: &Item,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<bool, StorageError> {
         let update = || {
             self.client
                 .update_item()
@@ -136,8 +139,8 @@ impl DynamoDbFoods {
         &self,
         current: &Food,
         changed: &Food,
-        claims: Vec<(TransactWriteItem, UpdateFoodError)>,
-    ) -> Result<(), UpdateFoodError> {
+        claims: Vec<(TransactWriteItem, ReplaceFoodError)>,
+    ) -> Result<(), ReplaceFoodError> {
         let update = Update::builder()
             .table_name(&self.table)
             .key(table::PK, text(food_key(current.id)))
@@ -146,13 +149,13 @@ impl DynamoDbFoods {
             .set_expression_attribute_values(Some(change_values(current, changed)));
         let (mut items, mut refusals) = (
             vec![transaction::update(update)],
-            vec![UpdateFoodError::Changed],
+            vec![ReplaceFoodError::Changed],
         );
         for (claim, refusal) in claims {
             items.push(claim);
             refusals.push(refusal);
         }
-        let outcome = transaction::write(&self.client, items).await?;
+        let outcome = transaction::write(&self.client, items, FOOD_ID).await?;
         let refusal = |nth: &usize| outcome.refuses(*nth);
         match (&outcome, (0..refusals.len()).find(refusal)) {
             (Outcome::Written, _) => Ok(()),
@@ -162,8 +165,8 @@ impl DynamoDbFoods {
     }
 }
 
-fn busy() -> RepositoryError {
-    RepositoryError::Unavailable("some keys are never processed".into())
+fn busy() -> StorageError {
+    StorageError::Unavailable("some keys are never processed".into())
 }
 
 fn food_key(id: FoodId) -> String {
@@ -217,7 +220,7 @@ fn change_values(current: &Food, changed: &Food) -> Item {
     .collect()
 }
 
-fn food(item: &Item) -> Result<Food, RepositoryError> {
+fn food(item: &Item) -> Result<Food, StorageError> {
     Ok(Food {
         id: read(item, table::ID, FoodId::parse)?,
         creator: PublicUser {
@@ -237,7 +240,7 @@ fn food(item: &Item) -> Result<Food, RepositoryError> {
 }
 
 impl FoodRepository for DynamoDbFoods {
-    async fn create(&self, food: &Food) -> Result<(), CreateFoodError> {
+    async fn create(&self, food: &Food) -> Result<(), InsertFoodError> {
         let new = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(food_key(food.id)))
@@ -259,22 +262,22 @@ impl FoodRepository for DynamoDbFoods {
         };
         let mut items = vec![transaction::put(new), self.claim(food.id, &food.title)];
         items.extend(self.claim_upload(food));
-        match transaction::write(&self.client, items).await? {
+        match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
-            refused if refused.refuses(0) || refused.refuses(1) => Err(CreateFoodError::TitleTaken),
-            Outcome::Refused(_) => Err(CreateFoodError::UploadTaken),
+            refused if refused.refuses(0) || refused.refuses(1) => Err(InsertFoodError::TitleTaken),
+            Outcome::Refused(_) => Err(InsertFoodError::UploadTaken),
         }
     }
 
-    async fn find(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+    async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
         self.get(id, false).await
     }
 
-    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, RepositoryError> {
+    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
         self.get(id, true).await
     }
 
-    async fn list(&self, request: PageRequest<FoodId>) -> Result<Page<Food>, RepositoryError> {
+    async fn list(&self, request: PageRequest<FoodId>) -> Result<Page<Food>, StorageError> {
         let feed = Index {
             table: &self.table,
             name: table::FEED_INDEX,
@@ -285,7 +288,7 @@ impl FoodRepository for DynamoDbFoods {
         list(&self.client, &feed, request, food).await
     }
 
-    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, RepositoryError> {
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError> {
         let mut found = Vec::with_capacity(ids.len());
         for some in ids.chunks(AT_ONCE) {
             let keys = some.iter().map(|id| {
@@ -321,7 +324,7 @@ impl FoodRepository for DynamoDbFoods {
         &self,
         owner: UserId,
         request: PageRequest<FoodId>,
-    ) -> Result<Page<FoodId>, RepositoryError> {
+    ) -> Result<Page<FoodId>, StorageError> {
         let owner = owner.to_string();
         let theirs = Index {
             table: &self.table,
@@ -334,18 +337,18 @@ impl FoodRepository for DynamoDbFoods {
         list(&self.client, &theirs, request, id).await
     }
 
-    async fn update(&self, current: &Food, changed: &Food) -> Result<(), UpdateFoodError> {
+    async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
         let mut claims = Vec::new();
         if current.title.folded() != changed.title.folded() {
             let claim = self.claim(changed.id, &changed.title);
-            claims.push((claim, UpdateFoodError::TitleTaken));
+            claims.push((claim, ReplaceFoodError::TitleTaken));
             let unclaim = self.unclaim(current.id, &current.title);
             claims.push((unclaim, corrupt("the claim on the title").into()));
         }
         if current.upload != changed.upload
             && let Some(claim) = self.claim_upload(changed)
         {
-            claims.push((claim, UpdateFoodError::UploadTaken));
+            claims.push((claim, ReplaceFoodError::UploadTaken));
         }
         if !claims.is_empty() {
             return self.update_and_claim(current, changed, claims).await;
@@ -353,14 +356,14 @@ impl FoodRepository for DynamoDbFoods {
         let (change, values) = (change(current, changed), change_values(current, changed));
         let id = current.id;
         let is_done = self.update_item(id, &change, UNCHANGED, &values).await?;
-        is_done.then_some(()).ok_or(UpdateFoodError::Changed)
+        is_done.then_some(()).ok_or(ReplaceFoodError::Changed)
     }
 
     async fn set_variants(
         &self,
         image: &ImageKey,
         variants: &Variants,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<bool, StorageError> {
         let values = Item::from([
             (":image_key".to_owned(), text(image.as_str())),
             (":variants".to_owned(), text(variants.to_string())),
@@ -371,7 +374,7 @@ impl FoodRepository for DynamoDbFoods {
             .await
     }
 
-    async fn delete(&self, food: &Food) -> Result<(), DeleteFoodError> {
+    async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {
         let delete = Delete::builder()
             .table_name(&self.table)
             .key(table::PK, text(food_key(food.id)))
@@ -382,9 +385,9 @@ impl FoodRepository for DynamoDbFoods {
             transaction::delete(delete),
             self.unclaim(food.id, &food.title),
         ];
-        match transaction::write(&self.client, items).await? {
+        match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
-            refused if refused.refuses(0) => Err(DeleteFoodError::Changed),
+            refused if refused.refuses(0) => Err(RemoveFoodError::Changed),
             Outcome::Refused(_) => Err(corrupt("the claim on the title").into()),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::Timestamp;
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 
 /// An item as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -22,12 +22,12 @@ pub(super) fn millis(moment: Timestamp) -> AttributeValue {
     number(moment.unix_millis())
 }
 
-pub(super) fn corrupt(what: &str) -> RepositoryError {
-    RepositoryError::Corrupt(format!("attribute {what}").into())
+pub(super) fn corrupt(what: &str) -> StorageError {
+    StorageError::Corrupt(format!("attribute {what}").into())
 }
 
 /// The text of an attribute.
-pub(super) fn read_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, RepositoryError> {
+pub(super) fn read_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StorageError> {
     match item.get(name) {
         Some(AttributeValue::S(text)) => Ok(text),
         _ => Err(corrupt(name)),
@@ -39,7 +39,7 @@ pub(super) fn read<T, E>(
     item: &Item,
     name: &str,
     parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, RepositoryError> {
+) -> Result<T, StorageError> {
     parse(read_text(item, name)?).map_err(|_| corrupt(name))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn read_optional<T, E>(
     item: &Item,
     name: &str,
     parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<Option<T>, RepositoryError> {
+) -> Result<Option<T>, StorageError> {
     item.get(name).map(|_| read(item, name, parse)).transpose()
 }
 
@@ -56,7 +56,7 @@ pub(super) fn read_optional<T, E>(
 pub(super) fn read_number<T: std::str::FromStr>(
     item: &Item,
     name: &str,
-) -> Result<T, RepositoryError> {
+) -> Result<T, StorageError> {
     match item.get(name) {
         Some(AttributeValue::N(number)) => number.parse().map_err(|_| corrupt(name)),
         _ => Err(corrupt(name)),
@@ -64,6 +64,6 @@ pub(super) fn read_number<T: std::str::FromStr>(
 }
 
 /// The moment of an attribute, in milliseconds since 1970.
-pub(super) fn read_millis(item: &Item, name: &str) -> Result<Timestamp, RepositoryError> {
+pub(super) fn read_millis(item: &Item, name: &str) -> Result<Timestamp, StorageError> {
     Timestamp::from_unix_millis(read_number(item, name)?).ok_or_else(|| corrupt(name))
 }

@@ -15,9 +15,8 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::clock::Timestamp;
-use domain::idempotency::{Begun, KEPT, LEASE, Operation};
-use domain::repository::RepositoryError;
-use domain::store::IdempotencyStore;
+use domain::idempotency::{Begun, IdempotencyStore, KEPT, LEASE, Operation};
+use domain::storage::StorageError;
 
 use super::error::failed;
 use super::item::{millis, number, read_millis, read_text, text};
@@ -41,7 +40,7 @@ impl DynamoDbSessions {
 }
 
 /// Whether it was done; where its condition was not met it was not.
-async fn is_done(update: UpdateItemFluentBuilder) -> Result<bool, RepositoryError> {
+async fn is_done(update: UpdateItemFluentBuilder) -> Result<bool, StorageError> {
     match update.send().await {
         Ok(_) => Ok(true),
         Err(error) => match error.as_service_error() {
@@ -57,7 +56,7 @@ impl IdempotencyStore for DynamoDbSessions {
         operation: &Operation,
         resource: &str,
         now: Timestamp,
-    ) -> Result<Begun, RepositoryError> {
+    ) -> Result<Begun, StorageError> {
         let forgotten_at = now.plus(KEPT);
         let put = self
             .client
@@ -113,7 +112,7 @@ impl IdempotencyStore for DynamoDbSessions {
         })
     }
 
-    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), RepositoryError> {
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError> {
         let finish = self
             .update_operation(operation)
             .update_expression("SET answer = :answer")
@@ -122,7 +121,7 @@ impl IdempotencyStore for DynamoDbSessions {
         is_done(finish).await.map(|_| ())
     }
 
-    async fn release(&self, operation: &Operation) -> Result<(), RepositoryError> {
+    async fn release(&self, operation: &Operation) -> Result<(), StorageError> {
         let release = self
             .update_operation(operation)
             .update_expression("SET lease_ends_at = :over")

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use domain::page::{Page, PageRequest};
-use domain::repository::RepositoryError;
+use domain::storage::StorageError;
 
 use super::error::failed;
 use super::item::{Item, text};
@@ -24,8 +24,8 @@ pub(super) async fn list<Id: ToString, T>(
     client: &Client,
     index: &Index<'_>,
     request: PageRequest<Id>,
-    parse: impl Fn(&Item) -> Result<T, RepositoryError>,
-) -> Result<Page<T>, RepositoryError> {
+    parse: impl Fn(&Item) -> Result<T, StorageError>,
+) -> Result<Page<T>, StorageError> {
     let size = request.size.get();
     let mut items = Vec::with_capacity(size + 1);
     let mut start = None;

@@ -13,9 +13,8 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
-use domain::repository::RepositoryError;
-use domain::session::{RefreshGrant, Rotation, Session, Superseded, UserAgent};
-use domain::store::SessionStore;
+use domain::session::{RefreshGrant, Rotation, Session, SessionStore, Superseded, UserAgent};
+use domain::storage::StorageError;
 use futures_util::future::join_all;
 
 use super::error::failed;
@@ -47,7 +46,7 @@ impl DynamoDbSessions {
         &self,
         user: UserId,
         projection: Option<&str>,
-    ) -> Result<Vec<Item>, RepositoryError> {
+    ) -> Result<Vec<Item>, StorageError> {
         let (mut items, mut start) = (Vec::new(), None);
         loop {
             let answer = self
@@ -78,7 +77,7 @@ pub(super) fn ttl(expires_at: Timestamp) -> AttributeValue {
     number(seconds + i64::from(rounds_down))
 }
 
-fn session(item: &Item) -> Result<Session, RepositoryError> {
+fn session(item: &Item) -> Result<Session, StorageError> {
     let superseded = || {
         Ok(Superseded {
             token: read(item, "previous", TokenId::parse)?,
@@ -102,7 +101,7 @@ fn session(item: &Item) -> Result<Session, RepositoryError> {
 }
 
 impl SessionStore for DynamoDbSessions {
-    async fn create(&self, session: &Session, _now: Timestamp) -> Result<(), RepositoryError> {
+    async fn create(&self, session: &Session, _now: Timestamp) -> Result<(), StorageError> {
         let mut put = self
             .client
             .put_item()
@@ -130,7 +129,7 @@ impl SessionStore for DynamoDbSessions {
         user: UserId,
         session: SessionId,
         now: Timestamp,
-    ) -> Result<Option<Session>, RepositoryError> {
+    ) -> Result<Option<Session>, StorageError> {
         let answer = self
             .client
             .get_item()
@@ -158,7 +157,7 @@ impl SessionStore for DynamoDbSessions {
         presented: TokenId,
         next: &RefreshGrant,
         now: Timestamp,
-    ) -> Result<Rotation, RepositoryError> {
+    ) -> Result<Rotation, StorageError> {
         let updated = self
             .client
             .update_item()
@@ -204,7 +203,7 @@ impl SessionStore for DynamoDbSessions {
         Ok(Rotation::Reused)
     }
 
-    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
         self.client
             .delete_item()
             .table_name(&self.table)
@@ -216,7 +215,7 @@ impl SessionStore for DynamoDbSessions {
             .map_err(failed)
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
         let items = self.of_user(user, None).await?;
         let sessions = items.iter().map(session);
         let sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
@@ -230,7 +229,7 @@ impl SessionStore for DynamoDbSessions {
         &self,
         user: UserId,
         except: Option<SessionId>,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), StorageError> {
         let items = self.of_user(user, Some(table::SK)).await?;
         let ids = items
             .iter()

@@ -15,8 +15,10 @@ use domain::clock::Timestamp;
 use domain::id::UserId;
 use domain::page::{Page, PageRequest};
 use domain::password::PasswordHash;
-use domain::repository::{CreateUserError, Credentials, Left, RepositoryError, UserRepository};
-use domain::user::{Email, PublicUser, User, UserName};
+use domain::storage::StorageError;
+use domain::user::{
+    Credentials, Email, InsertUserError, Left, PublicUser, User, UserName, UserRepository,
+};
 
 use super::error::failed;
 use super::item::{Item, corrupt, millis, read, read_millis, read_text, text};
@@ -61,7 +63,7 @@ impl DynamoDbUsers {
         pk: String,
         projection: &str,
         consistent: bool,
-    ) -> Result<Option<Item>, RepositoryError> {
+    ) -> Result<Option<Item>, StorageError> {
         let answer = self
             .client
             .get_item()
@@ -88,7 +90,7 @@ fn claim_key(email: &Email) -> String {
     format!("EMAIL#{}", email.folded())
 }
 
-fn public_user(item: &Item) -> Result<PublicUser, RepositoryError> {
+fn public_user(item: &Item) -> Result<PublicUser, StorageError> {
     Ok(PublicUser {
         id: read(item, table::ID, UserId::parse)?,
         first_name: read(item, "first_name", UserName::parse)?,
@@ -97,7 +99,7 @@ fn public_user(item: &Item) -> Result<PublicUser, RepositoryError> {
 }
 
 impl UserRepository for DynamoDbUsers {
-    async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), CreateUserError> {
+    async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), InsertUserError> {
         let new = || {
             Put::builder()
                 .table_name(&self.table)
@@ -116,26 +118,23 @@ impl UserRepository for DynamoDbUsers {
             .item(table::PK, text(claim_key(&user.email)))
             .item(USER_ID, text(user.public.id.to_string()));
         let items = [account, claim].map(transaction::put);
-        match transaction::write(&self.client, items.into()).await? {
+        match transaction::write(&self.client, items.into(), USER_ID).await? {
             transaction::Outcome::Written => Ok(()),
-            transaction::Outcome::Refused(_) => Err(CreateUserError::EmailTaken),
+            transaction::Outcome::Refused(_) => Err(InsertUserError::EmailTaken),
         }
     }
 
-    async fn find(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+    async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
         let item = self.account(account_key(id), PUBLIC, false).await?;
         item.as_ref().map(public_user).transpose()
     }
 
-    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, RepositoryError> {
+    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
         let item = self.account(account_key(id), PUBLIC, true).await?;
         item.as_ref().map(public_user).transpose()
     }
 
-    async fn find_credentials(
-        &self,
-        email: &Email,
-    ) -> Result<Option<Credentials>, RepositoryError> {
+    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
         let claim = self
             .client
             .get_item()
@@ -167,17 +166,14 @@ impl UserRepository for DynamoDbUsers {
         }))
     }
 
-    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, RepositoryError> {
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError> {
         let account = self.account(account_key(id), PASSWORD_HASH, true).await?;
         let hash = |account: &Item| Ok(read_text(account, PASSWORD_HASH)?.to_owned());
         let hash = account.as_ref().map(hash).transpose()?;
         Ok(hash.map(PasswordHash::new))
     }
 
-    async fn list(
-        &self,
-        request: PageRequest<UserId>,
-    ) -> Result<Page<PublicUser>, RepositoryError> {
+    async fn list(&self, request: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError> {
         list(&self.client, &self.directory(), request, public_user).await
     }
 
@@ -186,7 +182,7 @@ impl UserRepository for DynamoDbUsers {
         id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<bool, StorageError> {
         let updated = self
             .client
             .update_item()
@@ -207,7 +203,7 @@ impl UserRepository for DynamoDbUsers {
         }
     }
 
-    async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), RepositoryError> {
+    async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {
         let account = self.account(account_key(id), "email", true).await?;
         let Some(account) = account else {
             return Ok(());
@@ -233,7 +229,7 @@ impl UserRepository for DynamoDbUsers {
             transaction::delete(claim),
             transaction::put(left),
         ];
-        match transaction::write(&self.client, items).await? {
+        match transaction::write(&self.client, items, USER_ID).await? {
             transaction::Outcome::Written => Ok(()),
             // Somebody else was first.
             refused if refused.refuses(0) => Ok(()),
@@ -241,7 +237,7 @@ impl UserRepository for DynamoDbUsers {
         }
     }
 
-    async fn list_left(&self, request: PageRequest<UserId>) -> Result<Page<Left>, RepositoryError> {
+    async fn list_left(&self, request: PageRequest<UserId>) -> Result<Page<Left>, StorageError> {
         let everybody_who_left = Index {
             partition: (table::DIRECTORY, LEFT),
             ..self.directory()
@@ -255,7 +251,7 @@ impl UserRepository for DynamoDbUsers {
         .await
     }
 
-    async fn forget_left(&self, id: UserId) -> Result<(), RepositoryError> {
+    async fn forget_left(&self, id: UserId) -> Result<(), StorageError> {
         self.client
             .delete_item()
             .table_name(&self.table)

@@ -1,9 +1,8 @@
 //! Counted attempts, a number each under `attempts:<digest of the counter's name>`. The key goes when
 //! its window is over.
 
-use domain::attempt::Counter;
-use domain::repository::RepositoryError;
-use domain::store::AttemptStore;
+use domain::attempt::{AttemptStore, Counter};
+use domain::storage::StorageError;
 use redis::Value;
 
 use super::sessions::{RedisSessions, failed, shaped};
@@ -30,7 +29,7 @@ fn key(counter: &Counter) -> String {
 // Where the answer to the first is lost, an attempt is counted twice, or given back twice: see
 // `Connection::ask`.
 impl AttemptStore for RedisSessions {
-    async fn count(&self, counter: &Counter) -> Result<u64, RepositoryError> {
+    async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         let mut count = self.count_attempt.key(key(counter));
         let window = u64::try_from(counter.window.as_millis()).unwrap_or(u64::MAX);
         let count = &*count.arg(window);
@@ -42,7 +41,7 @@ impl AttemptStore for RedisSessions {
         shaped(answer)
     }
 
-    async fn give_back(&self, counter: &Counter) -> Result<(), RepositoryError> {
+    async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
         let give_back = &self.give_back_attempt.key(key(counter));
         self.connection
             .ask(|mut connection| async move {

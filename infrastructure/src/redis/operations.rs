@@ -9,9 +9,8 @@
 //! | `answer` | once it is done |
 
 use domain::clock::Timestamp;
-use domain::idempotency::{Begun, KEPT, LEASE, Operation};
-use domain::repository::RepositoryError;
-use domain::store::IdempotencyStore;
+use domain::idempotency::{Begun, IdempotencyStore, KEPT, LEASE, Operation};
+use domain::storage::StorageError;
 use redis::Value;
 
 use super::sessions::{RedisSessions, corrupt, failed, shaped};
@@ -57,7 +56,7 @@ impl RedisSessions {
         operation: &Operation,
         field: &str,
         value: &str,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), StorageError> {
         let mut mark = self.mark_operation.key(key(operation));
         let mark = &*mark.arg(field).arg(value);
         self.connection
@@ -75,7 +74,7 @@ impl IdempotencyStore for RedisSessions {
         operation: &Operation,
         resource: &str,
         now: Timestamp,
-    ) -> Result<Begun, RepositoryError> {
+    ) -> Result<Begun, StorageError> {
         let mut begin = self.begin_operation.key(key(operation));
         let begin = &*begin
             .arg(&operation.fingerprint)
@@ -99,11 +98,11 @@ impl IdempotencyStore for RedisSessions {
         }
     }
 
-    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), RepositoryError> {
+    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError> {
         self.mark(operation, "answer", answer).await
     }
 
-    async fn release(&self, operation: &Operation) -> Result<(), RepositoryError> {
+    async fn release(&self, operation: &Operation) -> Result<(), StorageError> {
         self.mark(operation, "lease_ends_at", "0").await
     }
 }

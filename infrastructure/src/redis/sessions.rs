@@ -14,9 +14,10 @@ use std::collections::HashMap;
 
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
-use domain::repository::RepositoryError;
-use domain::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, Superseded, UserAgent};
-use domain::store::SessionStore;
+use domain::session::{
+    REFRESH_GRACE, RefreshGrant, Rotation, Session, SessionStore, Superseded, UserAgent,
+};
+use domain::storage::StorageError;
 use redis::{RedisError, Script, Value, from_redis_value};
 
 use super::connection::{Connection, InvalidTokenStoreUrl};
@@ -122,21 +123,21 @@ fn millis_left(expires_at: Timestamp, now: Timestamp) -> i64 {
     expires_at.unix_millis() - now.unix_millis()
 }
 
-pub(super) fn failed(error: RedisError) -> RepositoryError {
+pub(super) fn failed(error: RedisError) -> StorageError {
     if error.code() == Some("WRONGTYPE") {
-        RepositoryError::Corrupt(error.into())
+        StorageError::Corrupt(error.into())
     } else {
-        RepositoryError::Unavailable(error.into())
+        StorageError::Unavailable(error.into())
     }
 }
 
-pub(super) fn corrupt(what: &str) -> RepositoryError {
-    RepositoryError::Corrupt(format!("session field {what}").into())
+pub(super) fn corrupt(what: &str) -> StorageError {
+    StorageError::Corrupt(format!("session field {what}").into())
 }
 
 /// What the server says, in the shape that it should have.
-pub(super) fn shaped<T: redis::FromRedisValue>(value: Value) -> Result<T, RepositoryError> {
-    from_redis_value(value).map_err(|error| RepositoryError::Corrupt(error.into()))
+pub(super) fn shaped<T: redis::FromRedisValue>(value: Value) -> Result<T, StorageError> {
+    from_redis_value(value).map_err(|error| StorageError::Corrupt(error.into()))
 }
 
 fn fields(session: &Session) -> Vec<(&'static str, String)> {
@@ -166,7 +167,7 @@ fn read<T>(
     record: &Record,
     name: &str,
     parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, RepositoryError> {
+) -> Result<T, StorageError> {
     read_optional(record, name, parse)?.ok_or_else(|| corrupt(name))
 }
 
@@ -174,7 +175,7 @@ fn read_optional<T>(
     record: &Record,
     name: &str,
     parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, RepositoryError> {
+) -> Result<Option<T>, StorageError> {
     let parse = |raw: &String| parse(raw).ok_or_else(|| corrupt(name));
     record.get(name).map(parse).transpose()
 }
@@ -187,7 +188,7 @@ fn moment(raw: &str) -> Option<Timestamp> {
     raw.parse().ok().and_then(Timestamp::from_unix_millis)
 }
 
-fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, RepositoryError> {
+fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, StorageError> {
     let superseded = |token| {
         Ok(Superseded {
             token,
@@ -212,7 +213,7 @@ fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, Repo
 
 // What is asked here can all be said twice: see `Connection::ask`.
 impl SessionStore for RedisSessions {
-    async fn create(&self, session: &Session, now: Timestamp) -> Result<(), RepositoryError> {
+    async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError> {
         let mut create = self.create.key(key(session.user, session.id));
         let create = create
             .key(set(session.user))
@@ -238,7 +239,7 @@ impl SessionStore for RedisSessions {
         user: UserId,
         session: SessionId,
         now: Timestamp,
-    ) -> Result<Option<Session>, RepositoryError> {
+    ) -> Result<Option<Session>, StorageError> {
         let get = &redis::Cmd::hgetall(key(user, session));
         let answer: Value = self
             .connection
@@ -262,7 +263,7 @@ impl SessionStore for RedisSessions {
         presented: TokenId,
         next: &RefreshGrant,
         now: Timestamp,
-    ) -> Result<Rotation, RepositoryError> {
+    ) -> Result<Rotation, StorageError> {
         let mut rotate = self.rotate.key(key(user, session));
         let rotate = &*rotate
             .key(set(user))
@@ -289,11 +290,11 @@ impl SessionStore for RedisSessions {
         }
     }
 
-    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), RepositoryError> {
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
         self.remove(user, &[session]).await
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, RepositoryError> {
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
         let ids = self.ids(user).await?;
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -324,7 +325,7 @@ impl SessionStore for RedisSessions {
         &self,
         user: UserId,
         except: Option<SessionId>,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), StorageError> {
         let mut ids = self.ids(user).await?;
         ids.retain(|id| except != Some(*id));
         if ids.is_empty() {
@@ -336,7 +337,7 @@ impl SessionStore for RedisSessions {
 
 impl RedisSessions {
     /// The sessions in the user's set.
-    async fn ids(&self, user: UserId) -> Result<Vec<SessionId>, RepositoryError> {
+    async fn ids(&self, user: UserId) -> Result<Vec<SessionId>, StorageError> {
         let range = &redis::Cmd::zrange(set(user), 0, -1);
         let answer: Value = self
             .connection
@@ -349,7 +350,7 @@ impl RedisSessions {
             .map_err(|_| corrupt("id in the set of sessions"))
     }
 
-    async fn remove(&self, user: UserId, ids: &[SessionId]) -> Result<(), RepositoryError> {
+    async fn remove(&self, user: UserId, ids: &[SessionId]) -> Result<(), StorageError> {
         let keys: Vec<_> = ids.iter().map(|id| key(user, *id)).collect();
         let ids: Vec<_> = ids.iter().map(SessionId::to_string).collect();
         let mut transaction = redis::pipe();

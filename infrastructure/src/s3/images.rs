@@ -6,9 +6,11 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, Object, ObjectIdentifier};
 use bytes::Bytes;
 use domain::clock::Timestamp;
-use domain::image::{Image, ImageKey, ImageKind, Upload, UploadKey, VariantKey};
-use domain::repository::RepositoryError;
-use domain::store::{ImageStore, StoredImage, UploadStore, VariantStore};
+use domain::image::{
+    Image, ImageKey, ImageKind, ImageStore, StoredImage, Upload, UploadKey, UploadStore,
+    VariantKey, VariantStore,
+};
+use domain::storage::StorageError;
 
 use crate::aws::Aws;
 
@@ -43,7 +45,7 @@ impl S3Images {
         key: &UploadKey,
         declared: ImageKind,
         bytes: Bytes,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), StorageError> {
         let media_type = declared.media_type();
         self.put_object(key.as_str(), media_type, bytes).await
     }
@@ -53,7 +55,7 @@ impl S3Images {
         key: &str,
         media_type: &str,
         bytes: Bytes,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), StorageError> {
         let client = self.aws.s3();
         let put = client.put_object().bucket(&self.bucket).key(key);
         let put = put.content_type(media_type).cache_control(CACHE_CONTROL);
@@ -66,7 +68,7 @@ impl S3Images {
         &self,
         key: &str,
         max_bytes: Option<usize>,
-    ) -> Result<Option<GetObjectOutput>, RepositoryError> {
+    ) -> Result<Option<GetObjectOutput>, StorageError> {
         let range = max_bytes.map(|bytes| format!("bytes=0-{}", bytes.saturating_sub(1)));
         let client = self.aws.s3();
         let get = client.get_object().bucket(&self.bucket).key(key);
@@ -83,13 +85,13 @@ fn is_nothing(error: &GetObjectError) -> bool {
     error.is_no_such_key() || error.code() == Some("InvalidRange")
 }
 
-async fn read(body: ByteStream) -> Result<Bytes, RepositoryError> {
+async fn read(body: ByteStream) -> Result<Bytes, StorageError> {
     let read = body.collect().await;
-    let read = read.map_err(|error| RepositoryError::Unavailable(error.into()))?;
+    let read = read.map_err(|error| StorageError::Unavailable(error.into()))?;
     Ok(read.into_bytes())
 }
 
-fn failed<E, R>(error: SdkError<E, R>) -> RepositoryError
+fn failed<E, R>(error: SdkError<E, R>) -> StorageError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -97,21 +99,21 @@ where
     match error.code() {
         // Asking again does not help.
         Some("AccessDenied" | "NoSuchBucket" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => {
-            RepositoryError::Refused(error.into())
+            StorageError::Refused(error.into())
         }
-        _ => RepositoryError::Unavailable(error.into()),
+        _ => StorageError::Unavailable(error.into()),
     }
 }
 
 impl ImageStore for S3Images {
-    async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), RepositoryError> {
+    async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), StorageError> {
         let media_type = image.kind().media_type();
         self.put_object(key.as_str(), media_type, image.bytes().clone())
             .await
     }
 
     /// In one request, whichever variants there are.
-    async fn delete(&self, key: &ImageKey) -> Result<(), RepositoryError> {
+    async fn delete(&self, key: &ImageKey) -> Result<(), StorageError> {
         let named = |key: &str| {
             let named = ObjectIdentifier::builder().key(key).build();
             named.expect("an object with a key")
@@ -136,7 +138,7 @@ impl ImageStore for S3Images {
         })
     }
 
-    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredImage>, RepositoryError> {
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredImage>, StorageError> {
         let listed = self
             .aws
             .s3()
@@ -151,13 +153,13 @@ impl ImageStore for S3Images {
 }
 
 /// Some objects were not deleted. What one may not do, one may do to none of them.
-fn left_behind(errors: &[aws_sdk_s3::types::Error]) -> RepositoryError {
+fn left_behind(errors: &[aws_sdk_s3::types::Error]) -> StorageError {
     let codes: Vec<_> = errors.iter().filter_map(|error| error.code()).collect();
     let cause = codes.join(", ").into();
     if codes.contains(&"AccessDenied") {
-        RepositoryError::Refused(cause)
+        StorageError::Refused(cause)
     } else {
-        RepositoryError::Unavailable(cause)
+        StorageError::Unavailable(cause)
     }
 }
 
@@ -166,7 +168,7 @@ impl UploadStore for S3Images {
         &self,
         key: &UploadKey,
         max_bytes: usize,
-    ) -> Result<Option<Upload>, RepositoryError> {
+    ) -> Result<Option<Upload>, StorageError> {
         let at_most = max_bytes.saturating_add(1);
         let Some(found) = self.get_object(key.as_str(), Some(at_most)).await? else {
             return Ok(None);
@@ -179,7 +181,7 @@ impl UploadStore for S3Images {
         }))
     }
 
-    async fn delete_upload(&self, key: &UploadKey) -> Result<(), RepositoryError> {
+    async fn delete_upload(&self, key: &UploadKey) -> Result<(), StorageError> {
         let client = self.aws.s3();
         let delete = client.delete_object().bucket(&self.bucket);
         let deleted = delete.key(key.as_str()).send().await;
@@ -188,21 +190,21 @@ impl UploadStore for S3Images {
 }
 
 impl VariantStore for S3Images {
-    async fn find_image(&self, key: &ImageKey) -> Result<Option<Bytes>, RepositoryError> {
+    async fn find_image(&self, key: &ImageKey) -> Result<Option<Bytes>, StorageError> {
         match self.get_object(key.as_str(), None).await? {
             Some(found) => Ok(Some(read(found.body).await?)),
             None => Ok(None),
         }
     }
 
-    async fn put_variant(&self, key: &VariantKey, bytes: Bytes) -> Result<(), RepositoryError> {
+    async fn put_variant(&self, key: &VariantKey, bytes: Bytes) -> Result<(), StorageError> {
         let media_type = key.kind().media_type();
         self.put_object(key.as_str(), media_type, bytes).await
     }
 }
 
-fn stored(object: &Object) -> Result<StoredImage, RepositoryError> {
-    let unreadable = || RepositoryError::Corrupt("an object without a key or a time".into());
+fn stored(object: &Object) -> Result<StoredImage, StorageError> {
+    let unreadable = || StorageError::Corrupt("an object without a key or a time".into());
     let stored_at = object.last_modified().and_then(|at| at.to_millis().ok());
     let stored_at = stored_at.and_then(Timestamp::from_unix_millis);
     Ok(StoredImage {

@@ -7,8 +7,7 @@ use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::clock::Timestamp;
-use domain::image::{NewUpload, UploadKey};
-use domain::store::{SignedUpload, UploadSigner};
+use domain::image::{NewUpload, SignedUpload, UploadKey, UploadSigner};
 use serde_json::{Value, json};
 
 use super::S3Images;

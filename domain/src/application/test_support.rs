@@ -1,0 +1,80 @@
+//! Shared by the tests of the use cases.
+
+use std::time::Duration;
+
+use super::{Admitted, AuthenticateError, RefreshError, SignedIn, authenticate, identify, refresh};
+use crate::attempt::{Attempted, Counter, Limits};
+use crate::clock::Clock;
+use crate::id::{SessionId, UserId};
+use crate::session::{Session, SessionStore};
+use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
+use crate::token::{Lifetimes, TokenIssuer, TokenPair};
+
+/// Tokens of 15 minutes and sessions of 7 days.
+pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
+    TokenIssuer {
+        access: PlainSigner("access"),
+        refresh: PlainSigner("refresh"),
+        lifetimes: Lifetimes {
+            access: Duration::from_mins(15),
+            refresh: Duration::from_hours(7 * 24),
+        },
+    }
+}
+
+/// A user signed in by some session.
+pub(super) fn signed_in(user: UserId) -> SignedIn {
+    SignedIn {
+        user,
+        session: SessionId::new(sample::moment()),
+    }
+}
+
+/// A permit for one attempt, of three on an account.
+pub(super) fn admitted() -> Admitted {
+    let limits = Limits {
+        per_account: 3,
+        per_address: 100,
+        window: Duration::from_mins(15),
+    };
+    let counter = Counter::of_account(Attempted::SignUp, "ada", &limits, sample::moment());
+    Admitted {
+        counters: [counter.clone(), counter],
+        limits,
+        ends_in: limits.window,
+    }
+}
+
+/// Sessions and their tokens.
+pub(super) struct AuthFixture {
+    pub(super) sessions: MemorySessions,
+    pub(super) clock: FixedClock,
+    pub(super) tokens: TokenIssuer<PlainSigner>,
+}
+
+impl AuthFixture {
+    pub(super) fn new() -> Self {
+        Self {
+            sessions: MemorySessions::default(),
+            clock: FixedClock::default(),
+            tokens: issuer(),
+        }
+    }
+
+    pub(super) async fn log_in(&self, user: UserId) -> (Session, TokenPair) {
+        let now = self.clock.now();
+        let session = Session::begin(user, now, self.tokens.lifetimes.refresh, None);
+        self.sessions.create(&session, now).await.unwrap();
+        let pair = self.tokens.issue(&session, now).unwrap();
+        (session, pair)
+    }
+
+    pub(super) async fn authenticate(&self, token: &str) -> Result<SignedIn, AuthenticateError> {
+        let caller = identify(&self.tokens.access, &self.clock, token)?;
+        authenticate(&self.sessions, caller).await
+    }
+
+    pub(super) async fn refresh(&self, token: &str) -> Result<TokenPair, RefreshError> {
+        refresh(&self.sessions, &self.tokens, &self.clock, token).await
+    }
+}

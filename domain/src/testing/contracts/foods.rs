@@ -1,0 +1,365 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::{page_size, read_all};
+use crate::food::{
+    Description, Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, Title,
+};
+use crate::id::{FoodId, ImageId};
+use crate::image::{ImageKey, Variants};
+use crate::page::PageRequest;
+use crate::testing::sample;
+use crate::user::PublicUser;
+
+/// Makes the tests of a `FoodRepository`.
+#[macro_export]
+macro_rules! food_repository_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            foods,
+            $adapter,
+            [
+                created_food_is_found,
+                unknown_food_is_none,
+                title_belongs_to_one_food_in_any_case,
+                id_belongs_to_one_food,
+                update_applies_to_the_current_version_only,
+                food_of_another_owner_is_not_changed,
+                food_may_keep_its_title_or_its_spelling,
+                update_frees_the_old_title_and_takes_the_new_one,
+                deletion_applies_to_the_current_version_only,
+                deleted_food_frees_its_title,
+                foods_are_listed_newest_first,
+                foods_of_an_owner_are_listed_oldest_first,
+                images_of_existing_foods_are_found,
+                upload_belongs_to_one_food,
+                update_does_not_take_the_upload_of_another_food,
+                food_may_give_up_its_upload_and_take_it_again,
+                upload_of_a_deleted_food_stays_taken,
+                variants_follow_their_image,
+                one_of_50_concurrent_foods_gets_the_title,
+                one_of_20_concurrent_updates_is_applied,
+            ]
+        );
+    };
+}
+
+fn ada() -> PublicUser {
+    sample::public_user(sample::moment())
+}
+
+fn title(raw: &str) -> Title {
+    Title::parse(raw).expect("a title")
+}
+
+fn next_version(food: &Food, new_title: &str) -> Food {
+    Food {
+        title: title(new_title),
+        updated_at: food.updated_at.plus(Duration::from_secs(1)),
+        version: food.version + 1,
+        ..food.clone()
+    }
+}
+
+async fn created(foods: &impl FoodRepository) -> Food {
+    let food = sample::food(&ada());
+    foods.create(&food).await.expect("created");
+    food
+}
+
+async fn updated(foods: &impl FoodRepository, current: &Food, next: Food) -> Food {
+    foods.update(current, &next).await.expect("updated");
+    assert_is_stored(foods, &next).await;
+    next
+}
+
+async fn find(foods: &impl FoodRepository, id: FoodId) -> Option<Food> {
+    foods.find_latest(id).await.expect("asked")
+}
+
+async fn assert_is_stored(foods: &impl FoodRepository, food: &Food) {
+    assert_eq!(find(foods, food.id).await.as_ref(), Some(food));
+}
+
+pub async fn created_food_is_found(foods: &impl FoodRepository) {
+    let food = created(foods).await;
+    assert_is_stored(foods, &food).await;
+    assert_eq!(foods.find(food.id).await.expect("found"), Some(food));
+}
+
+pub async fn unknown_food_is_none(foods: &impl FoodRepository) {
+    let unknown = sample::food(&ada());
+    assert_eq!(foods.find(unknown.id).await.expect("asked"), None);
+    assert_eq!(find(foods, unknown.id).await, None);
+    let updated = foods
+        .update(&unknown, &next_version(&unknown, "Ghost"))
+        .await;
+    assert!(matches!(updated, Err(ReplaceFoodError::Changed)));
+    let deleted = foods.delete(&unknown).await;
+    assert!(matches!(deleted, Err(RemoveFoodError::Changed)));
+    assert_eq!(find(foods, unknown.id).await, None);
+}
+
+pub async fn title_belongs_to_one_food_in_any_case(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let mut copy = sample::food(&ada());
+    copy.title = title(&rice.title.as_str().to_uppercase());
+    let refused = foods.create(&copy).await;
+    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    assert_eq!(find(foods, copy.id).await, None);
+}
+
+pub async fn id_belongs_to_one_food(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let mut twin = sample::food(&ada());
+    twin.id = rice.id;
+    let refused = foods.create(&twin).await;
+    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    assert_is_stored(foods, &rice).await;
+}
+
+pub async fn update_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
+    for late_title in ["Late rice", "Fried rice"] {
+        let late = foods.update(&rice, &next_version(&rice, late_title)).await;
+        assert!(matches!(late, Err(ReplaceFoodError::Changed)));
+    }
+    assert_is_stored(foods, &fried).await;
+}
+
+pub async fn food_of_another_owner_is_not_changed(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let stolen = Food {
+        creator: ada(),
+        ..rice.clone()
+    };
+    let updated = foods.update(&stolen, &next_version(&stolen, "Mine")).await;
+    assert!(matches!(updated, Err(ReplaceFoodError::Changed)));
+    let deleted = foods.delete(&stolen).await;
+    assert!(matches!(deleted, Err(RemoveFoodError::Changed)));
+    assert_is_stored(foods, &rice).await;
+}
+
+pub async fn food_may_keep_its_title_or_its_spelling(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let shouted = rice.title.as_str().to_uppercase();
+    let louder = updated(foods, &rice, next_version(&rice, &shouted)).await;
+    let mut same = next_version(&louder, &shouted);
+    same.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
+    updated(foods, &louder, same).await;
+}
+
+pub async fn update_frees_the_old_title_and_takes_the_new_one(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    updated(foods, &rice, next_version(&rice, "Fried rice")).await;
+    let heir = Food {
+        title: rice.title,
+        ..sample::food(&ada())
+    };
+    foods.create(&heir).await.expect("the old title is free");
+    let refused = foods
+        .update(&heir, &next_version(&heir, "fried rice"))
+        .await;
+    assert!(matches!(refused, Err(ReplaceFoodError::TitleTaken)));
+    assert_is_stored(foods, &heir).await;
+}
+
+pub async fn deletion_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
+    let late = foods.delete(&rice).await;
+    assert!(matches!(late, Err(RemoveFoodError::Changed)));
+    assert_is_stored(foods, &fried).await;
+    foods.delete(&fried).await.expect("deleted");
+    assert_eq!(find(foods, rice.id).await, None);
+}
+
+pub async fn deleted_food_frees_its_title(foods: &impl FoodRepository) {
+    let (rice, other) = (created(foods).await, created(foods).await);
+    foods.delete(&rice).await.expect("deleted");
+    let heir = next_version(&other, &rice.title.as_str().to_uppercase());
+    updated(foods, &other, heir).await;
+}
+
+pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        all.insert(0, created(foods).await);
+    }
+    for size in [1, 3, 8, 100] {
+        let listed = read_all(size, |food: &Food| food.id, |page| foods.list(page)).await;
+        assert_eq!(listed, all, "in pages of {size}");
+    }
+    let behind_the_last = PageRequest {
+        after: Some(FoodId::from_bytes([0; 16])),
+        size: page_size(10),
+    };
+    let page = foods.list(behind_the_last).await.expect("listed");
+    assert!(page.items.is_empty() && !page.more);
+}
+
+pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodRepository) {
+    let (ada, eve) = (ada(), ada());
+    let mut hers = Vec::new();
+    for creator in [&ada, &eve, &ada, &ada] {
+        let food = sample::food(creator);
+        foods.create(&food).await.expect("created");
+        if food.creator == ada {
+            hers.push(food.id);
+        }
+    }
+    let list = |page| foods.list_by_owner(ada.id, page);
+    assert_eq!(read_all(2, |id| *id, list).await, hers);
+}
+
+pub async fn images_of_existing_foods_are_found(foods: &impl FoodRepository) {
+    let (one, _, other) = (
+        created(foods).await,
+        created(foods).await,
+        created(foods).await,
+    );
+    // More than one request of an engine can ask for.
+    let unknown = (0..250).map(|_| FoodId::new(sample::moment()));
+    let asked: Vec<_> = unknown.chain([other.id, one.id]).collect();
+    let mut found = foods.find_images(&asked).await.expect("found");
+    found.sort_by_key(ImageKey::food);
+    assert_eq!(found, [one.image, other.image]);
+    assert_eq!(foods.find_images(&[]).await.expect("asked"), []);
+}
+
+fn food_with_upload(upload: ImageId) -> Food {
+    Food {
+        upload: Some(upload),
+        ..sample::food(&ada())
+    }
+}
+
+pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
+    let upload = ImageId::new(sample::moment());
+    let rivals = [(); 10].map(|()| food_with_upload(upload));
+    let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::UploadTaken));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 9, "{outcomes:?}");
+    let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
+    for (nth, food) in rivals.iter().enumerate() {
+        let found = find(foods, food.id).await;
+        assert_eq!(found.as_ref(), (nth == winner).then_some(food));
+    }
+}
+
+pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRepository) {
+    let owner = food_with_upload(ImageId::new(sample::moment()));
+    foods.create(&owner).await.expect("created");
+    let other = created(foods).await;
+    for new_title in [other.title.as_str(), "Rice with a stolen image"] {
+        let stolen = Food {
+            upload: owner.upload,
+            ..next_version(&other, new_title)
+        };
+        let refused = foods.update(&other, &stolen).await;
+        assert!(matches!(refused, Err(ReplaceFoodError::UploadTaken)));
+        assert_is_stored(foods, &other).await;
+    }
+}
+
+pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepository) {
+    let mut current = food_with_upload(ImageId::new(sample::moment()));
+    foods.create(&current).await.expect("created");
+    let upload = current.upload;
+    for (title, upload) in [
+        ("A", upload),
+        ("A", None),
+        ("A", upload),
+        ("B", None),
+        ("C", upload),
+    ] {
+        let next = Food {
+            upload,
+            ..next_version(&current, title)
+        };
+        current = updated(foods, &current, next).await;
+    }
+}
+
+pub async fn upload_of_a_deleted_food_stays_taken(foods: &impl FoodRepository) {
+    let upload = ImageId::new(sample::moment());
+    let (first, other) = (food_with_upload(upload), created(foods).await);
+    foods.create(&first).await.expect("created");
+    foods.delete(&first).await.expect("deleted");
+    let refused = foods.create(&food_with_upload(upload)).await;
+    assert!(matches!(refused, Err(InsertFoodError::UploadTaken)));
+    // The title is reported first: the user can correct it.
+    let both = Food {
+        title: other.title,
+        ..food_with_upload(upload)
+    };
+    let refused = foods.create(&both).await;
+    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+}
+
+pub async fn variants_follow_their_image(foods: &impl FoodRepository) {
+    let variants = |raw| Variants::parse(raw).expect("sizes");
+    let food = sample::food(&ada());
+    let set = async |image: &ImageKey, raw| {
+        let variants = variants(raw);
+        foods.set_variants(image, &variants).await.expect("asked")
+    };
+    assert!(!set(&food.image, "320x200").await);
+    assert_eq!(find(foods, food.id).await, None);
+    foods.create(&food).await.expect("created");
+    let other = ImageKey::new(food.id, sample::image().kind(), sample::moment());
+    assert!(!set(&other, "320x200").await);
+    for raw in ["320x200", "320x200 500x312"] {
+        assert!(set(&food.image, raw).await);
+        let expected = Food {
+            variants: variants(raw),
+            ..food.clone()
+        };
+        assert_is_stored(foods, &expected).await;
+    }
+    // An update that has not seen the variants keeps them; another image has none.
+    let next = next_version(&food, "Rice in several sizes");
+    foods.update(&food, &next).await.expect("updated");
+    let stored = find(foods, food.id).await.expect("a food");
+    assert_eq!(stored.variants, variants("320x200 500x312"));
+    let repainted = Food {
+        image: other,
+        ..next_version(&next, "Rice repainted")
+    };
+    updated(foods, &next, repainted).await;
+    assert!(!set(&food.image, "320x200").await);
+}
+
+pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodRepository) {
+    let rivals = [(); 50].map(|()| Food {
+        title: title("The only one"),
+        ..sample::food(&ada())
+    });
+    let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::TitleTaken));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 49, "{outcomes:?}");
+    let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
+    assert_is_stored(foods, &rivals[winner]).await;
+}
+
+pub async fn one_of_20_concurrent_updates_is_applied(foods: &impl FoodRepository) {
+    let food = created(foods).await;
+    let edits: Vec<_> = (0..20)
+        .map(|nth| next_version(&food, &format!("Edit {nth}")))
+        .collect();
+    let outcomes = join_all(edits.iter().map(|edit| foods.update(&food, edit))).await;
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(ReplaceFoodError::Changed));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 19);
+    let winner = outcomes.iter().position(Result::is_ok).expect("an edit");
+    assert_is_stored(foods, &edits[winner]).await;
+    for (nth, edit) in edits.into_iter().enumerate() {
+        let heir = Food {
+            title: edit.title,
+            ..sample::food(&ada())
+        };
+        let is_free = foods.create(&heir).await.is_ok();
+        assert_eq!(is_free, nth != winner, "the title of edit {nth}");
+    }
+}

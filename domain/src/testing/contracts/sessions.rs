@@ -1,0 +1,243 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+
+use crate::clock::Timestamp;
+use crate::id::{SessionId, TokenId, UserId};
+use crate::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, SessionStore, UserAgent};
+use crate::testing::sample;
+
+/// Makes the tests of a `SessionStore`.
+#[macro_export]
+macro_rules! session_store_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            sessions,
+            $adapter,
+            [
+                session_is_found_by_its_user_until_it_expires,
+                current_token_is_exchanged_once,
+                previous_token_after_its_grace_revokes_the_session,
+                token_two_rotations_old_revokes_the_session,
+                expired_session_is_not_rotated,
+                revocation_ends_one_session_for_good,
+                live_sessions_of_one_user_are_listed,
+                revocation_of_all_spares_the_exception_and_others,
+                sixty_sessions_are_listed_and_revoked,
+                concurrent_rotations_return_one_token,
+                revocation_during_rotation_wins,
+            ]
+        );
+    };
+}
+
+const LIFETIME: Duration = Duration::from_hours(1);
+
+async fn created(sessions: &impl SessionStore, user: UserId, lifetime: Duration) -> Session {
+    let (now, agent) = (sample::moment(), UserAgent::parse("contract/1.0 (ünïcode)"));
+    let session = Session::begin(user, now, lifetime, agent);
+    sessions.create(&session, now).await.expect("created");
+    session
+}
+
+fn new_user() -> UserId {
+    UserId::new(sample::moment())
+}
+
+async fn find(sessions: &impl SessionStore, session: &Session) -> Option<Session> {
+    let found = sessions.find(session.user, session.id, session.created_at);
+    found.await.expect("asked")
+}
+
+/// Returns the token that was offered as the next one as well.
+async fn rotate(
+    sessions: &impl SessionStore,
+    session: &Session,
+    presented: TokenId,
+    now: Timestamp,
+) -> (RefreshGrant, Rotation) {
+    let next = RefreshGrant::new(now, LIFETIME);
+    let rotation = sessions
+        .rotate(session.user, session.id, presented, &next, now)
+        .await
+        .expect("asked");
+    (next, rotation)
+}
+
+async fn rotated(sessions: &impl SessionStore, session: &Session, now: Timestamp) -> Session {
+    let (next, rotation) = rotate(sessions, session, session.refresh.token, now).await;
+    let expected = session.rotated(next, now);
+    assert_eq!(rotation, Rotation::Rotated(expected.clone()));
+    expected
+}
+
+/// Sorted by id.
+async fn list(sessions: &impl SessionStore, user: UserId, now: Timestamp) -> Vec<Session> {
+    let mut all = sessions.list(user, now).await.expect("listed");
+    all.sort_by_key(|session| session.id);
+    all
+}
+
+pub async fn session_is_found_by_its_user_until_it_expires(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    assert_eq!(find(sessions, &session).await, Some(session.clone()));
+    let end = session.refresh.expires_at;
+    let just_before = Timestamp::from_unix_millis(end.unix_millis() - 1).expect("a time");
+    let other = SessionId::new(end);
+    for (user, id, now, is_found) in [
+        (session.user, session.id, just_before, true),
+        (session.user, session.id, end, false),
+        (new_user(), session.id, just_before, false),
+        (session.user, other, just_before, false),
+    ] {
+        let found = sessions.find(user, id, now).await.expect("asked");
+        assert_eq!(found.is_some(), is_found, "{user} {id} {now}");
+    }
+}
+
+pub async fn current_token_is_exchanged_once(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let now = session.created_at;
+    let rotated = rotated(sessions, &session, now).await;
+    assert_eq!(find(sessions, &session).await, Some(rotated.clone()));
+    for later in [now, now.plus(REFRESH_GRACE)] {
+        let (_, again) = rotate(sessions, &session, session.refresh.token, later).await;
+        assert_eq!(again, Rotation::Repeated(rotated.clone()));
+    }
+}
+
+pub async fn previous_token_after_its_grace_revokes_the_session(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let rotated = rotated(sessions, &session, session.created_at).await;
+    let late = session.created_at.plus(REFRESH_GRACE);
+    let late = late.plus(Duration::from_millis(1));
+    let (_, reuse) = rotate(sessions, &session, session.refresh.token, late).await;
+    assert_eq!(reuse, Rotation::Reused);
+    assert_eq!(find(sessions, &session).await, None);
+    let (_, after) = rotate(sessions, &session, rotated.refresh.token, late).await;
+    assert_eq!(after, Rotation::Ended);
+}
+
+pub async fn token_two_rotations_old_revokes_the_session(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let now = session.created_at;
+    let second = rotated(sessions, &session, now).await;
+    rotated(sessions, &second, now).await;
+    let (_, reuse) = rotate(sessions, &session, session.refresh.token, now).await;
+    assert_eq!(reuse, Rotation::Reused);
+    assert_eq!(find(sessions, &session).await, None);
+}
+
+pub async fn expired_session_is_not_rotated(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let end = session.refresh.expires_at;
+    let (_, late) = rotate(sessions, &session, session.refresh.token, end).await;
+    assert_eq!(late, Rotation::Ended);
+}
+
+pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) {
+    let one = created(sessions, new_user(), LIFETIME).await;
+    let other = created(sessions, one.user, LIFETIME).await;
+    for _ in 0..2 {
+        sessions.revoke(one.user, one.id).await.expect("revoked");
+    }
+    let now = one.created_at;
+    let (_, rotation) = rotate(sessions, &one, one.refresh.token, now).await;
+    assert_eq!(rotation, Rotation::Ended);
+    assert_eq!(find(sessions, &one).await, None);
+    assert_eq!(find(sessions, &other).await, Some(other.clone()));
+}
+
+pub async fn live_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
+    let ada = new_user();
+    let first = created(sessions, ada, LIFETIME).await;
+    let brief = created(sessions, ada, Duration::from_mins(1)).await;
+    let second = created(sessions, ada, LIFETIME).await;
+    created(sessions, new_user(), LIFETIME).await;
+    let now = second.created_at;
+    let first = rotated(sessions, &first, now).await;
+    let all = [first.clone(), brief.clone(), second.clone()];
+    assert_eq!(list(sessions, ada, now).await, all);
+    let later = brief.refresh.expires_at;
+    assert_eq!(
+        list(sessions, ada, later).await,
+        [first.clone(), second.clone()]
+    );
+    sessions.revoke(ada, second.id).await.expect("revoked");
+    assert_eq!(list(sessions, ada, later).await, [first]);
+    assert_eq!(list(sessions, new_user(), now).await, []);
+}
+
+pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl SessionStore) {
+    let ada = new_user();
+    let one = created(sessions, ada, LIFETIME).await;
+    let two = created(sessions, ada, LIFETIME).await;
+    let theirs = created(sessions, new_user(), LIFETIME).await;
+    let now = two.created_at;
+    let revoke_all = async |except| {
+        let revoked = sessions.revoke_all(ada, except).await;
+        revoked.expect("revoked");
+    };
+    revoke_all(Some(one.id)).await;
+    assert_eq!(list(sessions, ada, now).await, [one.clone()]);
+    let (_, rotation) = rotate(sessions, &two, two.refresh.token, now).await;
+    assert_eq!(rotation, Rotation::Ended);
+    for _ in 0..2 {
+        revoke_all(None).await;
+        assert_eq!(list(sessions, ada, now).await, []);
+    }
+    assert_eq!(find(sessions, &one).await, None);
+    assert_eq!(find(sessions, &theirs).await, Some(theirs.clone()));
+}
+
+pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore) {
+    let ada = new_user();
+    let all = join_all((0..60).map(|_| created(sessions, ada, LIFETIME))).await;
+    let now = sample::moment();
+    assert_eq!(list(sessions, ada, now).await.len(), 60);
+    let revoked = sessions.revoke_all(ada, Some(all[7].id)).await;
+    revoked.expect("revoked");
+    assert_eq!(list(sessions, ada, now).await, [all[7].clone()]);
+}
+
+pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let (presented, now) = (session.refresh.token, session.created_at);
+    let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
+    let mut rotations = 0;
+    let mut tokens = HashSet::new();
+    for (_, outcome) in join_all(all).await {
+        rotations += usize::from(matches!(outcome, Rotation::Rotated(_)));
+        match outcome {
+            Rotation::Rotated(session) | Rotation::Repeated(session) => {
+                tokens.insert(session.refresh.token);
+            }
+            Rotation::Reused | Rotation::Ended => panic!("the session ended: {outcome:?}"),
+        }
+    }
+    assert_eq!((rotations, tokens.len()), (1, 1));
+}
+
+pub async fn revocation_during_rotation_wins(sessions: &impl SessionStore) {
+    for nth in 0..10 {
+        let session = created(sessions, new_user(), LIFETIME).await;
+        let (presented, now) = (session.refresh.token, session.created_at);
+        let rotations = join_all((0..5).map(|_| rotate(sessions, &session, presented, now)));
+        let revocation = async {
+            if nth % 2 == 0 {
+                sessions.revoke(session.user, session.id).await
+            } else {
+                sessions.revoke_all(session.user, None).await
+            }
+        };
+        let (outcomes, revoked) = join(rotations, revocation).await;
+        revoked.expect("revoked");
+        assert_eq!(list(sessions, session.user, now).await, []);
+        assert_eq!(find(sessions, &session).await, None);
+        for (next, _) in outcomes {
+            let (_, outcome) = rotate(sessions, &session, next.token, now).await;
+            assert_eq!(outcome, Rotation::Ended);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use futures_util::future::join_all;
+
+use super::read_all;
+use crate::password::PasswordHash;
+use crate::testing::sample;
+use crate::user::{Email, InsertUserError, Left, PublicUser, User, UserRepository};
+
+/// Makes the tests of a `UserRepository`.
+#[macro_export]
+macro_rules! user_repository_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            users,
+            $adapter,
+            [
+                created_user_is_found_by_id_and_email,
+                unknown_user_is_none,
+                email_belongs_to_one_user_in_any_case,
+                id_belongs_to_one_user,
+                password_is_replaced_only_while_it_is_current,
+                deleted_user_is_gone_and_frees_email,
+                tombstone_stays_until_it_is_removed,
+                users_are_listed_oldest_first,
+                one_of_50_concurrent_sign_ups_gets_the_email,
+            ]
+        );
+    };
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::new(text.to_owned())
+}
+
+fn shouted(email: &Email) -> Email {
+    Email::parse(&email.as_typed().to_uppercase()).expect("an e-mail")
+}
+
+async fn created(users: &impl UserRepository) -> User {
+    let user = sample::user();
+    users.create(&user, &hash("a hash")).await.expect("created");
+    user
+}
+
+pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) {
+    let ada = created(users).await;
+    let id = ada.public.id;
+    for found in [users.find(id).await, users.find_latest(id).await] {
+        assert_eq!(found.expect("found").as_ref(), Some(&ada.public));
+    }
+    let password = users.find_password(id).await.expect("found");
+    assert_eq!(password, Some(hash("a hash")));
+    let found = users.find_credentials(&shouted(&ada.email)).await;
+    let credentials = found.expect("found").expect("credentials");
+    assert_eq!(credentials.user, ada.public);
+    assert_eq!(credentials.password, hash("a hash"));
+}
+
+pub async fn unknown_user_is_none(users: &impl UserRepository) {
+    let unknown = sample::user();
+    assert_is_unknown(users, &unknown).await;
+    let (old, new) = (hash("old"), hash("new"));
+    let replaced = users.replace_password(unknown.public.id, &old, &new).await;
+    assert!(!replaced.expect("asked"));
+    assert_is_unknown(users, &unknown).await;
+}
+
+async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
+    let id = user.public.id;
+    for found in [users.find(id).await, users.find_latest(id).await] {
+        assert_eq!(found.expect("asked"), None);
+    }
+    assert_eq!(users.find_password(id).await.expect("asked"), None);
+    let credentials = users.find_credentials(&user.email).await;
+    assert!(credentials.expect("asked").is_none());
+}
+
+pub async fn email_belongs_to_one_user_in_any_case(users: &impl UserRepository) {
+    let ada = created(users).await;
+    let mut eve = sample::user();
+    eve.email = shouted(&ada.email);
+    let refused = users.create(&eve, &hash("another")).await;
+    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
+    assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
+}
+
+pub async fn id_belongs_to_one_user(users: &impl UserRepository) {
+    let ada = created(users).await;
+    let mut twin = sample::user();
+    twin.public.id = ada.public.id;
+    let refused = users.create(&twin, &hash("another")).await;
+    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
+    let claimed = users.find_credentials(&twin.email).await;
+    assert!(claimed.expect("asked").is_none());
+}
+
+pub async fn password_is_replaced_only_while_it_is_current(users: &impl UserRepository) {
+    let ada = created(users).await;
+    for (old, new, is_replaced) in [("a hash", "newer", true), ("a hash", "newest", false)] {
+        let (old, new) = (hash(old), hash(new));
+        let replaced = users.replace_password(ada.public.id, &old, &new).await;
+        assert_eq!(replaced.expect("asked"), is_replaced);
+    }
+    let credentials = users.find_credentials(&ada.email).await.expect("found");
+    assert_eq!(credentials.expect("credentials").password, hash("newer"));
+}
+
+pub async fn deleted_user_is_gone_and_frees_email(users: &impl UserRepository) {
+    let ada = created(users).await;
+    for _ in 0..2 {
+        let deleted = users.delete(ada.public.id, sample::moment()).await;
+        deleted.expect("deleted");
+    }
+    assert_is_unknown(users, &ada).await;
+    let mut heir = sample::user();
+    heir.email = ada.email;
+    users.create(&heir, &hash("a hash")).await.expect("created");
+}
+
+pub async fn tombstone_stays_until_it_is_removed(users: &impl UserRepository) {
+    let ada = created(users).await;
+    let tombstone = Left {
+        user: ada.public.id,
+        at: sample::moment(),
+    };
+    let deleted = users.delete(tombstone.user, tombstone.at).await;
+    deleted.expect("deleted");
+    let list = async || read_all(100, |left: &Left| left.user, |page| users.list_left(page)).await;
+    assert_eq!(list().await, [tombstone]);
+    for _ in 0..2 {
+        let removed = users.forget_left(tombstone.user).await;
+        removed.expect("removed");
+    }
+    assert_eq!(list().await, []);
+}
+
+pub async fn users_are_listed_oldest_first(users: &impl UserRepository) {
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        all.push(created(users).await.public);
+    }
+    for size in [1, 3, 8, 100] {
+        let listed = read_all(size, |user: &PublicUser| user.id, |page| users.list(page)).await;
+        assert_eq!(listed, all, "in pages of {size}");
+    }
+}
+
+pub async fn one_of_50_concurrent_sign_ups_gets_the_email(users: &impl UserRepository) {
+    let email = sample::user().email;
+    let rivals = [(); 50].map(|()| User {
+        email: email.clone(),
+        ..sample::user()
+    });
+    let hash = hash("a hash");
+    let outcomes = join_all(rivals.iter().map(|user| users.create(user, &hash))).await;
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertUserError::EmailTaken));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 49);
+    let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
+    let credentials = users.find_credentials(&email).await.expect("found");
+    let owner = credentials.expect("credentials").user;
+    assert_eq!(owner, rivals[winner].public);
+    for user in rivals {
+        let found = users.find(user.public.id).await.expect("asked");
+        assert_eq!(found.is_some(), user.public.id == owner.id);
+    }
+}

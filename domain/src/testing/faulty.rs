@@ -1,0 +1,137 @@
+//! Fault injection for tests of use cases.
+
+use crate::attempt::{AttemptStore, Counter};
+use crate::clock::Timestamp;
+use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
+use crate::id::{FoodId, SessionId, TokenId, UserId};
+use crate::image::{Image, ImageKey, ImageStore, StoredImage, Variants};
+use crate::page::{Page, PageRequest};
+use crate::password::PasswordHash;
+use crate::session::{RefreshGrant, Rotation, Session, SessionStore};
+use crate::storage::StorageError;
+use crate::user::{Credentials, Email, InsertUserError, Left, PublicUser, User, UserRepository};
+
+/// The fate of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Succeeds as usual.
+    None,
+    /// Fails before anything is done.
+    Unavailable,
+    /// Is done, and then reported as failed.
+    ResponseLost,
+    /// Is done twice; the second outcome is returned.
+    DeliveredTwice,
+}
+
+/// Wraps an adapter. The plan is asked before each call, with the name of the port's method, and
+/// decides the fate of the call. It may also change the store first, as a concurrent request would.
+#[derive(Debug)]
+pub struct Faulty<'a, S, P> {
+    inner: &'a S,
+    plan: P,
+}
+
+impl<'a, S, P: AsyncFn(&'static str) -> Fault> Faulty<'a, S, P> {
+    /// Wraps `inner`.
+    pub fn new(inner: &'a S, plan: P) -> Self {
+        Self { inner, plan }
+    }
+
+    async fn call<T, E: From<StorageError>>(
+        &self,
+        method: &'static str,
+        run: impl AsyncFn() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let unavailable = || StorageError::Unavailable("injected fault".into()).into();
+        match (self.plan)(method).await {
+            Fault::None => run().await,
+            Fault::Unavailable => Err(unavailable()),
+            Fault::ResponseLost => {
+                run().await?;
+                Err(unavailable())
+            }
+            Fault::DeliveredTwice => {
+                run().await?;
+                run().await
+            }
+        }
+    }
+}
+
+/// Wraps `inner` so that every call of `method` meets the fault.
+pub fn faulty<'a, S>(
+    inner: &'a S,
+    method: &'static str,
+    fault: Fault,
+) -> Faulty<'a, S, impl AsyncFn(&'static str) -> Fault> {
+    Faulty::new(
+        inner,
+        async move |called| {
+            if called == method { fault } else { Fault::None }
+        },
+    )
+}
+
+/// Wraps `inner` so that every call fails before anything is done.
+pub fn unavailable<S>(inner: &S) -> Faulty<'_, S, impl AsyncFn(&'static str) -> Fault> {
+    Faulty::new(inner, async |_| Fault::Unavailable)
+}
+
+/// Implements a port by passing each call through [`Faulty::call`].
+macro_rules! faulty_port {
+    ($port:ident: $($method:ident($($name:ident: $type:ty),*) -> $result:ty;)*) => {
+        impl<S: $port, P: AsyncFn(&'static str) -> Fault> $port for Faulty<'_, S, P> {
+            $(async fn $method(&self, $($name: $type),*) -> $result {
+                let run = async || self.inner.$method($($name),*).await;
+                self.call(stringify!($method), run).await
+            })*
+        }
+    };
+}
+
+faulty_port! { UserRepository:
+    create(user: &User, password: &PasswordHash) -> Result<(), InsertUserError>;
+    find(id: UserId) -> Result<Option<PublicUser>, StorageError>;
+    find_latest(id: UserId) -> Result<Option<PublicUser>, StorageError>;
+    find_credentials(email: &Email) -> Result<Option<Credentials>, StorageError>;
+    find_password(id: UserId) -> Result<Option<PasswordHash>, StorageError>;
+    list(page: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError>;
+    replace_password(id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StorageError>;
+    delete(id: UserId, now: Timestamp) -> Result<(), StorageError>;
+    list_left(page: PageRequest<UserId>) -> Result<Page<Left>, StorageError>;
+    forget_left(id: UserId) -> Result<(), StorageError>;
+}
+
+faulty_port! { FoodRepository:
+    create(food: &Food) -> Result<(), InsertFoodError>;
+    find(id: FoodId) -> Result<Option<Food>, StorageError>;
+    find_latest(id: FoodId) -> Result<Option<Food>, StorageError>;
+    list(page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;
+    find_images(ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError>;
+    list_by_owner(owner: UserId, page: PageRequest<FoodId>) -> Result<Page<FoodId>, StorageError>;
+    update(current: &Food, changed: &Food) -> Result<(), ReplaceFoodError>;
+    set_variants(image: &ImageKey, variants: &Variants) -> Result<bool, StorageError>;
+    delete(food: &Food) -> Result<(), RemoveFoodError>;
+}
+
+faulty_port! { SessionStore:
+    create(session: &Session, now: Timestamp) -> Result<(), StorageError>;
+    find(user: UserId, session: SessionId, now: Timestamp) -> Result<Option<Session>, StorageError>;
+    rotate(user: UserId, session: SessionId, presented: TokenId, next: &RefreshGrant, now: Timestamp)
+        -> Result<Rotation, StorageError>;
+    revoke(user: UserId, session: SessionId) -> Result<(), StorageError>;
+    list(user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError>;
+    revoke_all(user: UserId, except: Option<SessionId>) -> Result<(), StorageError>;
+}
+
+faulty_port! { AttemptStore:
+    count(counter: &Counter) -> Result<u64, StorageError>;
+    give_back(counter: &Counter) -> Result<(), StorageError>;
+}
+
+faulty_port! { ImageStore:
+    put(key: &ImageKey, image: &Image) -> Result<(), StorageError>;
+    delete(key: &ImageKey) -> Result<(), StorageError>;
+    list(after: Option<&str>) -> Result<Vec<StoredImage>, StorageError>;
+}

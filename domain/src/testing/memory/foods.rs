@@ -1,0 +1,132 @@
+//! Foods in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use super::{lock, page};
+use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
+use crate::id::{FoodId, ImageId, UserId};
+use crate::image::{ImageKey, Variants};
+use crate::page::{Page, PageRequest};
+use crate::storage::StorageError;
+
+/// Foods in memory.
+#[derive(Debug, Default)]
+pub struct MemoryFoods {
+    foods: Mutex<BTreeMap<FoodId, Food>>,
+    claims: Mutex<HashMap<ImageId, FoodId>>,
+}
+
+impl MemoryFoods {
+    /// Whether the food's upload is its own from now on.
+    fn claim(&self, food: &Food) -> bool {
+        let Some(upload) = food.upload else {
+            return true;
+        };
+        *lock(&self.claims).entry(upload).or_insert(food.id) == food.id
+    }
+}
+
+fn is_taken(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
+    let folded = food.title.folded();
+    foods
+        .values()
+        .any(|other| other.id != food.id && other.title.folded() == folded)
+}
+
+fn is_current(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
+    foods.get(&food.id).is_some_and(|stored| {
+        stored.version == food.version && stored.creator.id == food.creator.id
+    })
+}
+
+impl FoodRepository for MemoryFoods {
+    async fn create(&self, food: &Food) -> Result<(), InsertFoodError> {
+        let mut foods = lock(&self.foods);
+        if is_taken(&foods, food) || foods.contains_key(&food.id) {
+            return Err(InsertFoodError::TitleTaken);
+        }
+        if !self.claim(food) {
+            return Err(InsertFoodError::UploadTaken);
+        }
+        foods.insert(food.id, food.clone());
+        Ok(())
+    }
+
+    async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
+        self.find_latest(id).await
+    }
+
+    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
+        Ok(lock(&self.foods).get(&id).cloned())
+    }
+
+    async fn list(&self, request: PageRequest<FoodId>) -> Result<Page<Food>, StorageError> {
+        let foods = lock(&self.foods);
+        let entries = foods.iter().rev().map(|(id, food)| (*id, food.clone()));
+        Ok(page(entries, request, |id, after| id < after))
+    }
+
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError> {
+        let foods = lock(&self.foods);
+        let found = ids.iter().filter_map(|id| foods.get(id));
+        Ok(found.map(|food| food.image.clone()).collect())
+    }
+
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        request: PageRequest<FoodId>,
+    ) -> Result<Page<FoodId>, StorageError> {
+        let foods = lock(&self.foods);
+        let theirs = foods.values().filter(|food| food.creator.id == owner);
+        let entries = theirs.map(|food| (food.id, food.id));
+        Ok(page(entries, request, |id, after| id > after))
+    }
+
+    async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
+        let mut foods = lock(&self.foods);
+        if !is_current(&foods, current) {
+            return Err(ReplaceFoodError::Changed);
+        }
+        if is_taken(&foods, changed) {
+            return Err(ReplaceFoodError::TitleTaken);
+        }
+        if changed.upload != current.upload && !self.claim(changed) {
+            return Err(ReplaceFoodError::UploadTaken);
+        }
+        let stored = foods
+            .get(&changed.id)
+            .filter(|food| food.image == changed.image);
+        let variants = stored.map(|food| food.variants.clone()).unwrap_or_default();
+        let changed = Food {
+            variants,
+            ..changed.clone()
+        };
+        foods.insert(changed.id, changed);
+        Ok(())
+    }
+
+    async fn set_variants(
+        &self,
+        image: &ImageKey,
+        variants: &Variants,
+    ) -> Result<bool, StorageError> {
+        let mut foods = lock(&self.foods);
+        let shown = foods.get_mut(&image.food());
+        let Some(food) = shown.filter(|food| food.image == *image) else {
+            return Ok(false);
+        };
+        food.variants = variants.clone();
+        Ok(true)
+    }
+
+    async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {
+        let mut foods = lock(&self.foods);
+        if !is_current(&foods, food) {
+            return Err(RemoveFoodError::Changed);
+        }
+        foods.remove(&food.id);
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! Sessions in memory.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::{MemoryAttempts, lock};
+use crate::attempt::{AttemptStore, Counter};
+use crate::clock::Timestamp;
+use crate::id::{SessionId, TokenId, UserId};
+use crate::session::{RefreshGrant, Rotation, Session, SessionStore};
+use crate::storage::StorageError;
+
+/// Sessions in memory.
+#[derive(Debug, Default)]
+pub struct MemorySessions {
+    sessions: Mutex<HashMap<(UserId, SessionId), Session>>,
+    attempts: MemoryAttempts,
+}
+
+impl MemorySessions {
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        lock(&self.sessions).len()
+    }
+}
+
+impl SessionStore for MemorySessions {
+    async fn create(&self, session: &Session, _now: Timestamp) -> Result<(), StorageError> {
+        lock(&self.sessions).insert((session.user, session.id), session.clone());
+        Ok(())
+    }
+
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StorageError> {
+        Ok(lock(&self.sessions)
+            .get(&(user, session))
+            .filter(|session| !session.has_expired(now))
+            .cloned())
+    }
+
+    async fn rotate(
+        &self,
+        user: UserId,
+        session: SessionId,
+        presented: TokenId,
+        next: &RefreshGrant,
+        now: Timestamp,
+    ) -> Result<Rotation, StorageError> {
+        let mut sessions = lock(&self.sessions);
+        let Some(stored) = sessions
+            .get_mut(&(user, session))
+            .filter(|stored| !stored.has_expired(now))
+        else {
+            return Ok(Rotation::Ended);
+        };
+        if stored.refresh.token == presented {
+            *stored = stored.rotated(next.clone(), now);
+            return Ok(Rotation::Rotated(stored.clone()));
+        }
+        if stored.is_in_grace(presented, now) {
+            return Ok(Rotation::Repeated(stored.clone()));
+        }
+        sessions.remove(&(user, session));
+        Ok(Rotation::Reused)
+    }
+
+    async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
+        lock(&self.sessions).remove(&(user, session));
+        Ok(())
+    }
+
+    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
+        let sessions = lock(&self.sessions);
+        let living = sessions
+            .values()
+            .filter(|session| session.user == user && !session.has_expired(now));
+        Ok(living.cloned().collect())
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<(), StorageError> {
+        lock(&self.sessions).retain(|(owner, id), _| *owner != user || except == Some(*id));
+        Ok(())
+    }
+}
+
+impl AttemptStore for MemorySessions {
+    async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
+        self.attempts.count(counter).await
+    }
+
+    async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
+        self.attempts.give_back(counter).await
+    }
+}

@@ -1,0 +1,69 @@
+//! Samples of users, foods and images.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use super::FixedClock;
+use crate::clock::{Clock, Timestamp};
+use crate::food::{Description, Food, Title};
+use crate::id::{FoodId, UserId};
+use crate::image::{Image, ImageKey, ImageKind, Variants};
+use crate::user::{Email, PublicUser, User, UserName};
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// A moment all samples agree on, each time a millisecond later.
+pub fn moment() -> Timestamp {
+    let step = NEXT.fetch_add(1, Ordering::SeqCst);
+    FixedClock::default()
+        .now()
+        .plus(std::time::Duration::from_millis(step))
+}
+
+/// A user with an address of their own.
+pub fn user() -> User {
+    let created_at = moment();
+    User {
+        public: public_user(created_at),
+        email: Email::parse(&format!("ada.{}@example.com", created_at.unix_millis()))
+            .expect("an address"),
+        created_at,
+    }
+}
+
+/// Ada, with an id of her own.
+pub fn public_user(now: Timestamp) -> PublicUser {
+    PublicUser {
+        id: UserId::new(now),
+        first_name: UserName::parse("Ada").expect("a name"),
+        last_name: UserName::parse("Lovelace").expect("a name"),
+    }
+}
+
+/// A food with a title of its own, shared by `creator`.
+pub fn food(creator: &PublicUser) -> Food {
+    let now = moment();
+    let id = FoodId::new(now);
+    Food {
+        id,
+        creator: creator.clone(),
+        title: Title::parse(&format!("Jollof rice {}", now.unix_millis())).expect("a title"),
+        description: Description::sanitize("<p>With <b>plantain</b></p>").expect("a description"),
+        image: ImageKey::new(id, ImageKind::Gif, now),
+        upload: None,
+        variants: Variants::default(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }
+}
+
+/// The smallest picture: a GIF of one pixel.
+pub const GIF: &[u8] =
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+
+/// The smallest picture, recognised.
+pub fn image() -> Image {
+    Image::parse(Bytes::from_static(GIF), GIF.len()).expect("a picture")
+}

@@ -1,0 +1,220 @@
+//! Transactions that meet another one on the same claim. The engine of the other tests never reports a
+//! conflict, so a script responds here.
+
+use std::sync::{Arc, Mutex};
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::RetryConfig;
+use domain::food::{Food, FoodRepository as _, InsertFoodError, ReplaceFoodError, Title};
+use domain::id::{FoodId, ImageId, UserId};
+use domain::password::PasswordHash;
+use domain::storage::StorageError;
+use domain::testing::sample;
+use domain::user::{InsertUserError, UserRepository as _};
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
+use serde_json::{Value, json};
+
+const CONFLICT: &str = "TransactionCanceledException";
+const IN_PROGRESS: &str = "TransactionInProgressException";
+
+/// Cancels transactions, and has one claim at most.
+#[derive(Debug, Clone)]
+struct Script(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    error: &'static str,
+    /// The number of transactions to cancel.
+    conflicts: usize,
+    /// The key of the claim, and the item.
+    claim: Option<(String, Value)>,
+    operations: Vec<String>,
+}
+
+impl Script {
+    fn new(error: &'static str, conflicts: usize, claim: Option<(String, Value)>) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            error,
+            conflicts,
+            claim,
+            operations: Vec::new(),
+        })))
+    }
+
+    fn client(&self) -> Client {
+        let connector = SharedHttpConnector::new(self.clone());
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .sleep_impl(TokioSleep::new())
+            // It retries a transaction in progress.
+            .retry_config(RetryConfig::disabled());
+        Client::from_conf(config.build())
+    }
+
+    fn operations(&self) -> Vec<String> {
+        self.0.lock().unwrap().operations.clone()
+    }
+}
+
+impl State {
+    fn respond(&mut self, operation: &str, input: &Value) -> (u16, Value) {
+        self.operations.push(operation.to_owned());
+        if operation == "GetItem" {
+            assert_eq!(input["ConsistentRead"], true);
+            let claim = self.claim.as_ref();
+            let claim = claim.filter(|(key, _)| input["Key"]["pk"]["S"] == *key);
+            return (200, json!({"Item": claim.map(|(_, item)| item)}));
+        }
+        assert_eq!(operation, "TransactWriteItems");
+        let Some(rest) = self.conflicts.checked_sub(1) else {
+            return (200, json!({}));
+        };
+        self.conflicts = rest;
+        let items = input["TransactItems"].as_array().expect("items");
+        // Only the entity itself is free.
+        let reasons = (0..items.len()).map(|nth| match nth {
+            0 => json!({"Code": "None"}),
+            _ => json!({"Code": "TransactionConflict"}),
+        });
+        let error = format!("com.amazonaws.dynamodb.v20120810#{}", self.error);
+        let reasons: Vec<_> = reasons.collect();
+        (
+            400,
+            json!({"__type": error, "CancellationReasons": reasons}),
+        )
+    }
+}
+
+impl HttpConnector for Script {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let operation = request.headers().get("x-amz-target").expect("an operation");
+        let (_, operation) = operation.split_once('.').expect("a version");
+        let input = serde_json::from_slice(request.body().bytes().expect("bytes"));
+        let (status, output) = (self.0.lock().unwrap()).respond(operation, &input.expect("JSON"));
+        let status = status.try_into().expect("a status");
+        let response = HttpResponse::new(status, SdkBody::from(output.to_string()));
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+/// The claim on an e-mail address or a title.
+fn claim(key: String, attribute: &str, owner: impl ToString) -> Option<(String, Value)> {
+    Some((key, json!({ attribute: {"S": owner.to_string()} })))
+}
+
+async fn sign_up(script: &Script) -> Result<(), InsertUserError> {
+    let mut user = sample::user();
+    user.email = domain::user::Email::parse("ada@example.com").unwrap();
+    let users = DynamoDbUsers::new(script.client(), "users".to_owned());
+    users
+        .create(&user, &PasswordHash::new("hash".to_owned()))
+        .await
+}
+
+fn rice() -> Food {
+    let mut food = sample::food(&sample::public_user(sample::moment()));
+    food.title = Title::parse("Rice").unwrap();
+    food
+}
+
+fn foods(script: &Script) -> DynamoDbFoods {
+    DynamoDbFoods::new(script.client(), "foods".to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn conflict_on_taken_email_is_email_taken_at_once() {
+    for error in [CONFLICT, IN_PROGRESS] {
+        let other = UserId::new(sample::moment());
+        let taken = claim("EMAIL#ada@example.com".to_owned(), "user_id", other);
+        let script = Script::new(error, usize::MAX, taken);
+        let created = sign_up(&script).await;
+        assert!(
+            matches!(created, Err(InsertUserError::EmailTaken)),
+            "{created:?}"
+        );
+        assert_eq!(script.operations(), ["TransactWriteItems", "GetItem"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn conflict_on_free_email_is_retried() {
+    for error in [CONFLICT, IN_PROGRESS] {
+        let script = Script::new(error, 30, None);
+        sign_up(&script).await.unwrap();
+        assert_eq!(script.operations().len(), 30 * 2 + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_conflicts_are_unavailable() {
+    let script = Script::new(CONFLICT, usize::MAX, None);
+    let created = sign_up(&script).await;
+    assert!(
+        matches!(
+            created,
+            Err(InsertUserError::Repository(StorageError::Unavailable(_)))
+        ),
+        "{created:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn conflict_on_taken_title_or_upload_is_reported_at_once() {
+    let (food, other) = (rice(), FoodId::new(sample::moment()));
+    let upload = ImageId::new(sample::moment());
+    let new = Food {
+        upload: Some(upload),
+        ..food.clone()
+    };
+    let renamed = Food {
+        title: Title::parse("Stew").unwrap(),
+        ..new.clone()
+    };
+    let taken = |key| Script::new(CONFLICT, usize::MAX, claim(key, "food_id", other));
+
+    let script = taken("TITLE#rice".to_owned());
+    let created = foods(&script).create(&new).await;
+    assert!(
+        matches!(created, Err(InsertFoodError::TitleTaken)),
+        "{created:?}"
+    );
+    let script = taken(format!("UPLOAD#{upload}"));
+    let created = foods(&script).create(&new).await;
+    assert!(
+        matches!(created, Err(InsertFoodError::UploadTaken)),
+        "{created:?}"
+    );
+
+    let script = taken("TITLE#stew".to_owned());
+    let updated = foods(&script).update(&food, &renamed).await;
+    assert!(
+        matches!(updated, Err(ReplaceFoodError::TitleTaken)),
+        "{updated:?}"
+    );
+    let script = taken(format!("UPLOAD#{upload}"));
+    let updated = foods(&script).update(&food, &renamed).await;
+    assert!(
+        matches!(updated, Err(ReplaceFoodError::UploadTaken)),
+        "{updated:?}"
+    );
+}
+
+/// Its response was lost, or another change gave the food this title.
+#[tokio::test(start_paused = true)]
+async fn conflict_on_own_claim_is_retried() {
+    let food = rice();
+    let own = claim("TITLE#rice".to_owned(), "food_id", food.id);
+    let script = Script::new(CONFLICT, 1, own);
+    foods(&script).create(&food).await.unwrap();
+}
