@@ -15,8 +15,9 @@ use functions::routes::ROUTES;
 use functions::settings::Settings;
 use local::scene;
 use serde_json::{Value, json};
-use support::{Program, assert_fails, command, output, text};
+use support::{Program, assert_fails, command, output};
 use tempfile::tempdir;
+use test_support::text;
 
 type Variables = BTreeMap<String, String>;
 

@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
-mod support;
-
 use http::Method;
 use local::{Local, Options};
 use serde_json::json;
-use support::{Client, IMAGE, text};
+use test_support::{Client, text};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+const IMAGE: &[u8] = include_bytes!("../../events/jollof.jpg");
+
 async fn start() -> (Local, Client) {
     let local = Local::start(Options::default()).await.unwrap();
-    let client = Client::of(&local);
+    let client = Client::new(local.base_url());
     (local, client)
 }
 
@@ -36,6 +36,9 @@ async fn unknown_route_is_the_404_of_api_gateway() {
     for (method, path) in [
         (Method::GET, "/"),
         (Method::GET, "/users/"),
+        (Method::GET, "/users/a/b"),
+        (Method::GET, "/login"),
+        (Method::DELETE, "/users"),
         (Method::GET, "/food/a%2Fb"),
         (Method::PATCH, "/food/1"),
         (Method::POST, "/images/x"),
@@ -111,7 +114,7 @@ async fn only_images_of_the_bucket_are_served() {
     let put = put.key("uploads/1/2").body(IMAGE.to_vec().into());
     put.send().await.unwrap();
     assert!(folder.path().join("secrets.json").exists());
-    let client = Client::of(&local);
+    let client = Client::new(local.base_url());
     for key in [
         "../secrets.json",
         "../../secrets.json",

@@ -9,8 +9,9 @@ use std::net::TcpListener;
 
 use functions::routes::ROUTES;
 use serde_json::json;
-use support::{Program, assert_fails, command, output, text};
+use support::{Program, assert_fails, command, output};
 use tempfile::tempdir;
+use test_support::text;
 
 #[test]
 fn help_names_every_flag_and_setting() {

@@ -1,16 +1,12 @@
-//! The harness of these tests: the program, and a client of the API.
+//! The program, as these tests run it.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
-
-mod client;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
-pub(crate) use client::{Client, text};
-
-pub(crate) const IMAGE: &[u8] = include_bytes!("../../../events/jollof.jpg");
+use test_support::Client;
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));

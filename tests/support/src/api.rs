@@ -15,7 +15,7 @@ pub struct Api {
     client: Client,
 }
 
-const NO_RATE_LIMITS: [(&str, &str); 4] = [
+pub const NO_RATE_LIMITS: [(&str, &str); 4] = [
     ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
     ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
     ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
