@@ -10,28 +10,6 @@ use test_support::fixture::{Fixture, event};
 use test_support::{Api, Form};
 
 #[tokio::test]
-async fn unknown_routes_and_methods_are_a_404_problem() {
-    let api = Api::start().await;
-    for (method, path) in [
-        (Method::GET, "/"),
-        (Method::GET, "/foods"),
-        (Method::GET, "/food/"),
-        (Method::GET, "/login"),
-        (Method::PATCH, "/food"),
-        (Method::DELETE, "/users"),
-        (Method::GET, "/users/a/b"),
-        (Method::POST, "/users/../users"),
-    ] {
-        api.request(method, path)
-            .send()
-            .await
-            .has_code(404, "not_found");
-    }
-    let head = api.request(Method::HEAD, "/food").send().await;
-    assert_eq!(head.status, 404, "HEAD is not routed");
-}
-
-#[tokio::test]
 async fn errors_carry_the_cors_headers_that_successes_do() {
     let api = Api::start().await;
     let origin = "https://app.example.com";

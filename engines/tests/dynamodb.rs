@@ -16,7 +16,7 @@ use infrastructure::aws::Aws;
 use tempfile::TempDir;
 
 fn client(dynamodb: &DynamoDb) -> Client {
-    let s3 = S3::temporary("test", "test-secret", None).unwrap();
+    let s3 = S3::temporary("test", "test-secret").unwrap();
     Aws::new(settings(dynamodb, &s3)).unwrap().dynamodb()
 }
 

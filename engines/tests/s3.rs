@@ -47,7 +47,7 @@ async fn assert_whole(client: &Client, key: &str) {
 async fn what_was_answered_is_there_after_a_stop() {
     let root = tempfile::tempdir().unwrap();
     for round in 0..2 {
-        let s3 = S3::open(&root.path().join("new"), "key", "secret", None).unwrap();
+        let s3 = S3::open(&root.path().join("new"), "key", "secret").unwrap();
         let client = client(&s3);
         create_bucket(&client, "images").await.unwrap();
         create_bucket(&client, "images").await.unwrap();
@@ -63,7 +63,7 @@ async fn what_was_answered_is_there_after_a_stop() {
 async fn what_was_answered_is_in_the_files_that_a_killed_process_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
-    let s3 = S3::open(&root, "key", "secret", None).unwrap();
+    let s3 = S3::open(&root, "key", "secret").unwrap();
     let client = self::client(&s3);
     create_bucket(&client, "images").await.unwrap();
     for number in 0..10 {
@@ -72,7 +72,7 @@ async fn what_was_answered_is_in_the_files_that_a_killed_process_leaves() {
         // A killed process writes nothing more: its files are as they are at this moment.
         let left = folder.path().join(format!("left-{number}"));
         copy(&root, &left);
-        let after = S3::open(&left, "key", "secret", None).unwrap();
+        let after = S3::open(&left, "key", "secret").unwrap();
         assert_whole(&self::client(&after), &key).await;
     }
 }
@@ -84,7 +84,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn only_its_keys_open_it() {
-    let s3 = S3::temporary("key", "secret", None).unwrap();
+    let s3 = S3::temporary("key", "secret").unwrap();
     create_bucket(&client(&s3), "images").await.unwrap();
     put(&client(&s3), "picture").await;
     for (key, secret) in [("key", "guess"), ("guess", "secret")] {
@@ -102,14 +102,14 @@ fn a_folder_that_cannot_be_used_is_told_as_such() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = S3::open(&file, "key", "secret", None).unwrap_err();
+    let error = S3::open(&file, "key", "secret").unwrap_err();
     assert!(matches!(error, S3Error::Unusable { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn nothing_is_left_of_a_temporary_one() {
     let marker = format!("marker-{}", std::process::id());
-    let s3 = S3::temporary("key", "secret", None).unwrap();
+    let s3 = S3::temporary("key", "secret").unwrap();
     create_bucket(&client(&s3), &marker).await.unwrap();
     let left = || {
         let folders = fs::read_dir(std::env::temp_dir()).unwrap();

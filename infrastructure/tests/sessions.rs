@@ -335,7 +335,7 @@ async fn the_ttl_of_an_item_is_in_seconds() {
 #[tokio::test]
 async fn expired_items_are_swept_away_and_others_are_not() {
     let dynamodb = DynamoDb::memory().unwrap();
-    let s3 = S3::temporary("test", "test-secret", None).unwrap();
+    let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("sweep-");
     create_tables(&client, &names).await.unwrap();

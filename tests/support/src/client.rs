@@ -139,6 +139,18 @@ impl Client {
     }
 
     /// The foods of `GET /food`.
+    /// All pages of a list.
+    pub async fn list(&self, path: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            let response = self.get(&path).send().await;
+            all.extend(response.json().as_array().expect("a list").iter().cloned());
+            next = response.next();
+        }
+        all
+    }
+
     pub async fn foods(&self) -> Value {
         self.get("/food").send().await.json()
     }

@@ -16,10 +16,12 @@ pub mod redis_proxy;
 pub mod runtime_api;
 pub mod server;
 pub mod template;
+#[cfg(target_os = "linux")] // `/proc`
+pub mod usage;
 
 mod api;
 
-pub use api::Api;
+pub use api::{Api, NO_RATE_LIMITS};
 pub use client::{Client, Member, PASSWORD, Response, food_path, text};
 pub use fixture::{Fixture, event};
 pub use form::Form;
