@@ -17,7 +17,7 @@ BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test check faults test-crash test-soak fuzz bench-cold guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
+.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ run: ## the whole API on this machine: http://127.0.0.1:8888
 engines: ## DynamoDB and S3 on this machine with what events/ expects, for watch, invoke and local-invoke
 	cargo run -p local -- --engines-only --events --data-dir .local/events
 
-test: ## all tests
+test: ## unit, contract, event and end-to-end tests: two minutes after compiling
 	cargo test --workspace
+
+test-slow: ## the tests that take minutes: every fault of every function, comparisons of time, crashes, load
+	cargo test --workspace --test slow
 
 check: ## all that CI checks
 	.ci/run
@@ -42,8 +45,8 @@ bench-cold: ## how the functions start and what they cost, beside three yardstic
 	cargo build --release --locked --manifest-path bench/yardsticks/Cargo.toml --target-dir $(TARGET)/yardsticks
 	$(BENCH) cold -- --functions $(TARGET)/release --yardsticks $(TARGET)/yardsticks/release $(ARGS)
 
-faults: ## fail every call of every function in every way, and print what became of it
-	cargo test --workspace --test api -- faults --nocapture
+test-faults: ## fail every call of every function in every way, and print the outcomes
+	cargo test --workspace --test slow -- all_faults --nocapture
 
 test-crash: ## kill the local server 20 times while clients write or it starts, and check what it kept; CRASH_KILLS=200 for more
 	cargo test --package local --test slow -- crash --nocapture

@@ -13,8 +13,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::events::{expected, function};
-use crate::support::Api;
-use crate::support::template::{template, texts};
+use test_support::Api;
+use test_support::template::{template, texts};
 
 /// Each function with its method and path.
 type Routes = BTreeMap<String, String>;

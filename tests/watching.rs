@@ -4,8 +4,8 @@
 use serde_json::json;
 
 use crate::recorded::{Recorded, binary};
+use crate::support::Function;
 use crate::support::log::{check_metrics, lines, told};
-use crate::support::runtime_api::Function;
 use crate::support::scene::{ADA, Scene, event};
 
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";

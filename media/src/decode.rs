@@ -17,7 +17,7 @@ use crate::size::Size;
 use crate::{ImageError, MAX_WIDTH};
 
 /// Maximum size of decoded pixels and of what decoding or scaling them allocates beside them.
-const MAX_MEMORY: u64 = 270_000_000;
+const MAX_MEMORY: u64 = 285_000_000;
 
 /// Maximum size of what the PNG decoder allocates beside the pixels: rows and the uncompressed profile.
 const MAX_PNG_CHUNK_BYTES: usize = 8 << 20;
@@ -55,7 +55,7 @@ pub(crate) fn malformed<E>(_: E) -> ImageError {
 pub(crate) fn check_memory(decoding: u64, size: Size, samples: Samples) -> Result<(), ImageError> {
     let target = size.fit_within(MAX_WIDTH);
     let rows = u64::from(target.width) * u64::from(size.height); // after the horizontal pass
-    let scaling = samples.bytes() * (size.pixels() + rows);
+    let scaling = samples.bytes() * (size.pixels() + rows + target.pixels());
     if decoding.max(scaling) <= MAX_MEMORY {
         Ok(())
     } else {
@@ -134,6 +134,7 @@ fn png_gamma(info: &png::Info) -> Option<ColorProfile> {
         return None;
     }
     let mut profile = ColorProfile::new_srgb();
+    profile.cicp = None; // would take precedence over the curves
     if let Some(gamma) = gamma {
         let curve = ToneReprCurve::Parametric(vec![1.0 / gamma]);
         profile.red_trc = Some(curve.clone());

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn renditions_are_at_most_4096_high() {
         assert_eq!(size(3170, 16_380).fit_within(2048), size(793, 4096));
-        assert_eq!(size(3170, 16_380).fit_within(320), size(320, 1653));
+        assert_eq!(size(3170, 16_380).fit_within(320), size(320, 1654));
         assert_eq!(size(1, 16_383).fit_within(320), size(1, 4096));
     }
 

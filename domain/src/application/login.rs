@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use thiserror::Error;
 
-use super::throttle::{Admitted, ThrottleError, admit, forgive};
+use super::throttle::{ThrottleError, admit, forgive};
 use crate::attempt::{AttemptStore, Attempted, Limits, SourceAddress};
 use crate::clock::Clock;
 use crate::password::{HashError, Password, PasswordHasher, Verdict};
@@ -18,6 +18,7 @@ pub struct LoginAttempt {
     email: Email,
     password: Password,
     user_agent: Option<UserAgent>,
+    source: SourceAddress,
 }
 
 /// One thing wrong with what somebody who signs in says.
@@ -45,6 +46,7 @@ impl LoginAttempt {
         email: &str,
         password: &str,
         user_agent: Option<&str>,
+        source: SourceAddress,
     ) -> Result<Self, InvalidLogin> {
         let email = match email.trim() {
             "" => Err(InvalidLoginField::EmailRequired),
@@ -59,6 +61,7 @@ impl LoginAttempt {
                 email,
                 password,
                 user_agent: user_agent.and_then(UserAgent::parse),
+                source,
             }),
             (email, password) => Err(InvalidLogin(
                 [email.err(), password.err()]
@@ -99,27 +102,21 @@ pub struct LoggedIn {
     pub tokens: TokenPair,
 }
 
-/// An attempt that may be compared with what is stored.
-#[derive(Debug)]
-pub struct AdmittedLogin {
-    attempt: LoginAttempt,
-    credentials: Option<Credentials>,
-    admitted: Admitted,
-}
-
-/// Counts the attempt and reads what it is to be compared with; neither waits for the other.
-pub async fn admit_login(
+/// Checks the rate limit and the password, and creates a session. A hash from before the migration
+/// is replaced.
+pub async fn login(
     users: &impl UserRepository,
-    attempts: &impl AttemptStore,
+    sessions: &(impl SessionStore + AttemptStore),
+    hasher: &impl PasswordHasher,
+    tokens: &TokenIssuer<impl TokenSigner>,
     clock: &impl Clock,
     limits: &Limits,
-    source: &SourceAddress,
     attempt: LoginAttempt,
-) -> Result<AdmittedLogin, LoginError> {
-    let account = attempt.email.folded();
+) -> Result<LoggedIn, LoginError> {
+    let (account, source) = (attempt.email.folded(), &attempt.source);
     let (admitted, credentials) = join(
         Box::pin(admit(
-            attempts,
+            sessions,
             clock,
             limits,
             Attempted::Login,
@@ -129,28 +126,7 @@ pub async fn admit_login(
         Box::pin(users.find_credentials(&attempt.email)),
     )
     .await;
-    let admitted = admitted?;
-    Ok(AdmittedLogin {
-        credentials: credentials?,
-        attempt,
-        admitted,
-    })
-}
-
-/// Compares the password and begins a session. A hash from before the migration is replaced.
-pub async fn login(
-    users: &impl UserRepository,
-    sessions: &(impl SessionStore + AttemptStore),
-    hasher: &impl PasswordHasher,
-    tokens: &TokenIssuer<impl TokenSigner>,
-    clock: &impl Clock,
-    admitted: AdmittedLogin,
-) -> Result<LoggedIn, LoginError> {
-    let AdmittedLogin {
-        attempt,
-        credentials,
-        admitted,
-    } = admitted;
+    let (admitted, credentials) = (admitted?, credentials?);
     let Some(Credentials {
         user,
         password: hash,
@@ -221,6 +197,10 @@ mod tests {
         clock: FixedClock,
     }
 
+    fn client_ip() -> SourceAddress {
+        SourceAddress::parse("203.0.113.7")
+    }
+
     fn hash(text: &str) -> PasswordHash {
         PasswordHash::new(text.to_owned())
     }
@@ -251,11 +231,10 @@ mod tests {
             email: &str,
             password: &str,
         ) -> Result<LoggedIn, LoginError> {
-            let attempt = LoginAttempt::parse(email, password, Some("test/1.0")).unwrap();
-            let (sessions, clock) = (&self.sessions, &self.clock);
-            let source = SourceAddress::parse("203.0.113.7");
-            let admitted = admit_login(users, sessions, clock, &LIMITS, &source, attempt).await?;
-            login(users, sessions, &self.hasher, &self.tokens, clock, admitted).await
+            let attempt = LoginAttempt::parse(email, password, Some("test/1.0"), client_ip());
+            let (sessions, hasher) = (&self.sessions, &self.hasher);
+            let (tokens, clock, attempt) = (&self.tokens, &self.clock, attempt.unwrap());
+            login(users, sessions, hasher, tokens, clock, &LIMITS, attempt).await
         }
 
         fn hash_of(&self, user: &User) -> String {
@@ -272,7 +251,7 @@ mod tests {
             ("ada@", "", vec![InvalidEmail, PasswordRequired]),
             ("ada@", "x", vec![InvalidEmail]),
         ] {
-            let error = LoginAttempt::parse(email, password, None).unwrap_err();
+            let error = LoginAttempt::parse(email, password, None, client_ip()).unwrap_err();
             assert_eq!(error, InvalidLogin(expected));
         }
     }
@@ -280,7 +259,7 @@ mod tests {
     #[test]
     fn password_of_any_length_is_compared() {
         for password in ["x", &"x".repeat(1_000)] {
-            assert!(LoginAttempt::parse("ada@example.com", password, None).is_ok());
+            assert!(LoginAttempt::parse("ada@example.com", password, None, client_ip()).is_ok());
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{ImageFormat, RgbImage};
 
 /// A picture of this format that no other call makes.
-pub(crate) fn picture(format: ImageFormat) -> Vec<u8> {
+pub fn picture(format: ImageFormat) -> Vec<u8> {
     use std::sync::atomic::{AtomicU8, Ordering};
     static SHADE: AtomicU8 = AtomicU8::new(0);
 
@@ -22,12 +22,12 @@ pub(crate) fn picture(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-pub(crate) fn jpeg() -> Vec<u8> {
+pub fn jpeg() -> Vec<u8> {
     picture(ImageFormat::Jpeg)
 }
 
 /// A JPEG of exactly this many bytes: what follows its end is nobody's business.
-pub(crate) fn jpeg_of(bytes: usize) -> Vec<u8> {
+pub fn jpeg_of(bytes: usize) -> Vec<u8> {
     let mut picture = jpeg();
     assert!(picture.len() <= bytes);
     picture.resize(bytes, 0);

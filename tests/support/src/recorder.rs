@@ -6,41 +6,54 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use super::faults::{Failure, Fault, Faults};
+use crate::faults::{Failure, Failures, Fault, Faults};
+use crate::server::{Server, response};
 
 /// One call over the network.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub struct Call {
     /// As the API names it: `TransactWriteItems`, `PutObject`.
-    pub(crate) operation: String,
+    pub operation: String,
     /// What it takes to be allowed: pairs of an action and the resource it is done to, such as
     /// `dynamodb:Query` and `<table>/index/feed`, `s3:PutObject` and `<bucket>/foods/…`.
-    pub(crate) grants: Vec<(String, String)>,
+    pub grants: Vec<(String, String)>,
     /// The trace that the caller counts it to.
-    pub(crate) trace: Option<String>,
+    pub trace: Option<String>,
     /// The names of the headers that are signed.
-    pub(crate) signed: String,
+    pub signed: String,
     /// What `DynamoDB` says it took.
-    pub(crate) capacity: f64,
+    pub capacity: f64,
     /// When it came, among all calls to all engines: the moments are counted.
-    pub(crate) came: usize,
+    pub came: usize,
     /// When it was answered, likewise.
-    pub(crate) answered: usize,
+    pub answered: usize,
+}
+
+impl Call {
+    fn new(operation: &str, grants: Vec<(String, String)>) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            grants,
+            trace: None,
+            signed: String::new(),
+            capacity: 0.0,
+            came: moment(),
+            answered: 0,
+        }
+    }
 }
 
 fn moment() -> usize {
@@ -50,7 +63,7 @@ fn moment() -> usize {
 
 /// How many of the calls had to wait for one another: the longest row in which each came after the
 /// one before was answered.
-pub(crate) fn in_sequence(calls: &[Call]) -> usize {
+pub fn in_sequence(calls: &[Call]) -> usize {
     let mut calls: Vec<_> = calls.iter().collect();
     calls.sort_by_key(|call| call.answered);
     let mut last = None;
@@ -64,51 +77,41 @@ pub(crate) fn in_sequence(calls: &[Call]) -> usize {
     later.count()
 }
 
-fn hung_up() -> io::Error {
-    io::Error::other("the test hangs up")
-}
-
-fn throttled(is_dynamodb: bool) -> Response<Full<Bytes>> {
+fn failures(is_dynamodb: bool) -> Failures<Response<Full<Bytes>>> {
+    let error = |status, code| {
+        if is_dynamodb {
+            let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}"}}"#);
+            response(status, body)
+        } else {
+            response(status, format!("<Error><Code>{code}</Code></Error>"))
+        }
+    };
     if is_dynamodb {
-        answer(
-            400,
-            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}"#,
-        )
+        Failures {
+            throttled: error(400, "ThrottlingException"),
+            failed: error(500, "InternalServerError"),
+        }
     } else {
-        answer(503, "<Error><Code>SlowDown</Code></Error>")
+        Failures {
+            throttled: error(503, "SlowDown"),
+            failed: error(500, "InternalError"),
+        }
     }
-}
-
-fn failed(is_dynamodb: bool) -> Response<Full<Bytes>> {
-    if is_dynamodb {
-        answer(
-            500,
-            r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#,
-        )
-    } else {
-        answer(500, "<Error><Code>InternalError</Code></Error>")
-    }
-}
-
-fn answer(status: u16, body: &'static str) -> Response<Full<Bytes>> {
-    let answer = Response::builder().status(status);
-    answer.body(Full::from(body)).expect("an answer")
 }
 
 /// A proxy before one engine.
-pub(crate) struct Recorder {
-    pub(crate) url: String,
+pub struct Recorder {
+    pub url: String,
+    server: Server,
     record: Arc<Record>,
-    /// Ends with this, and all connections with it.
-    _serving: JoinSet<()>,
 }
 
 #[derive(Default)]
 struct Record {
     calls: Mutex<Vec<Call>>,
-    connections: AtomicUsize,
     faults: Faults,
     is_holding: AtomicBool,
+    delay: Mutex<Duration>,
     /// The tables that an item was read from.
     read: watch::Sender<BTreeSet<String>>,
 }
@@ -120,36 +123,33 @@ struct Proxy {
 }
 
 impl Recorder {
-    pub(crate) async fn before(engine: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
+    pub async fn before(engine: &str) -> Self {
         let record = Arc::<Record>::default();
         let proxy = Arc::new(Proxy {
             engine: engine.to_owned(),
             http: Client::builder(TokioExecutor::new()).build_http(),
             record: Arc::clone(&record),
         });
-        let mut serving = JoinSet::new();
-        serving.spawn(serve(listener, proxy));
+        let server = Server::start(move |request| Arc::clone(&proxy).pass(request)).await;
         Self {
-            url: format!("http://{address}"),
+            url: server.url(),
+            server,
             record,
-            _serving: serving,
         }
     }
 
-    pub(crate) fn faults(&self) -> &Faults {
+    pub fn faults(&self) -> &Faults {
         &self.record.faults
     }
 
     /// From now on the answers to this operation are lost: it is done, and the caller hears of a
     /// failure.
-    pub(crate) fn lose_answers_to(&self, operation: &'static str) {
+    pub fn lose_answers_to(&self, operation: &'static str) {
         self.lose_answers_after(operation, 0);
     }
 
     /// The same, after so many were answered.
-    pub(crate) fn lose_answers_after(&self, operation: &'static str, answered: usize) {
+    pub fn lose_answers_after(&self, operation: &'static str, answered: usize) {
         self.faults().break_down(Fault {
             operation: operation.to_owned(),
             resource: None,
@@ -161,42 +161,32 @@ impl Recorder {
 
     /// From now on nobody hears of an item before another table was read as well. Who reads one
     /// after the other waits in vain.
-    pub(crate) fn hold_reads(&self) {
+    pub fn hold_reads(&self) {
         self.record.is_holding.store(true, Ordering::SeqCst);
     }
 
+    /// Delays every response from now on.
+    pub fn delay_responses(&self, by: Duration) {
+        *self.record.delay.lock().expect("no panic") = by;
+    }
+
     /// How many connections were made.
-    pub(crate) fn connections(&self) -> usize {
-        self.record.connections.load(Ordering::SeqCst)
+    pub fn connections(&self) -> usize {
+        self.server.connections()
     }
 
     /// What was called since the last time.
-    pub(crate) fn take(&self) -> Vec<Call> {
+    pub fn take(&self) -> Vec<Call> {
         std::mem::take(&mut *self.record.calls.lock().expect("no panic"))
     }
 }
 
-async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        proxy.record.connections.fetch_add(1, Ordering::SeqCst);
-        let proxy = Arc::clone(&proxy);
-        let service = service_fn(move |request| Arc::clone(&proxy).pass(request));
-        let connection = hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), service);
-        connections.spawn(connection);
-    }
-}
-
 impl Proxy {
-    async fn pass(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> io::Result<Response<Full<Bytes>>> {
+    async fn pass(self: Arc<Self>, request: Request<Bytes>) -> io::Result<Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
-        // A caller that gives up while it speaks has said nothing.
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let (mut call, body) = match parts.headers.get("x-amz-target") {
+        let target = parts.headers.get("x-amz-target");
+        let is_dynamodb = target.is_some();
+        let (mut call, body) = match target {
             Some(target) => {
                 let target = target.to_str().expect("an operation");
                 let operation = target.rsplit('.').next().unwrap_or_default();
@@ -217,41 +207,14 @@ impl Proxy {
         let signature = header("authorization").unwrap_or_default();
         let (_, signed) = signature.split_once("SignedHeaders=").unwrap_or_default();
         call.signed = signed.split(',').next().unwrap_or_default().to_owned();
-        let failure = self
-            .record
-            .faults
-            .failure(&call.operation, &call.grants[0].1);
-        let is_dynamodb = parts.headers.contains_key("x-amz-target");
-        match failure {
-            None => Ok(self.forward(parts, body, call).await),
-            Some(Failure::Throttled) => {
-                self.note(call);
-                Ok(throttled(is_dynamodb))
-            }
-            Some(Failure::Refused) => {
-                self.note(call);
-                Err(hung_up())
-            }
-            Some(Failure::Silent) => {
-                self.note(call);
-                std::future::pending().await
-            }
-            Some(Failure::Late) => {
-                let proxy = Arc::clone(&self);
-                self.record.faults.hold(async move {
-                    proxy.forward(parts, body, call).await;
-                });
-                std::future::pending().await
-            }
-            Some(Failure::Lost) => {
-                self.forward(parts, body, call).await;
-                Err(hung_up())
-            }
-            Some(Failure::Failed) => {
-                self.forward(parts, body, call).await;
-                Ok(failed(is_dynamodb))
-            }
+        let faults = &self.record.faults;
+        let failure = faults.failure(&call.operation, &call.grants[0].1);
+        if let Some(Failure::Throttled | Failure::Refused | Failure::Silent) = failure {
+            self.note(call.clone());
         }
+        let proxy = Arc::clone(&self);
+        let forward = async move { Ok(proxy.forward(parts, body, call).await) };
+        faults.apply(failure, forward, failures(is_dynamodb)).await
     }
 
     fn note(&self, mut call: Call) {
@@ -293,6 +256,8 @@ impl Proxy {
         if call.operation == "GetItem" {
             self.meet_another_read(&call).await;
         }
+        let delay = *self.record.delay.lock().expect("no panic");
+        tokio::time::sleep(delay).await;
         self.note(call);
         Response::from_parts(parts, Full::from(body))
     }
@@ -365,15 +330,7 @@ fn dynamodb(operation: &str, input: &Value) -> Call {
             vec![(format!("dynamodb:{operation}"), resource)]
         }
     };
-    Call {
-        operation: operation.to_owned(),
-        grants,
-        trace: None,
-        signed: String::new(),
-        capacity: 0.0,
-        came: moment(),
-        answered: 0,
-    }
+    Call::new(operation, grants)
 }
 
 fn s3(request: &Parts, body: &[u8]) -> Call {
@@ -397,13 +354,6 @@ fn s3(request: &Parts, body: &[u8]) -> Call {
     };
     let action = format!("s3:{operation}");
     let grants = resources.into_iter();
-    Call {
-        operation: operation.to_owned(),
-        grants: grants.map(|resource| (action.clone(), resource)).collect(),
-        trace: None,
-        signed: String::new(),
-        capacity: 0.0,
-        came: moment(),
-        answered: 0,
-    }
+    let grants = grants.map(|resource| (action.clone(), resource));
+    Call::new(operation, grants.collect())
 }

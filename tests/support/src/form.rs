@@ -2,31 +2,37 @@
 
 /// A `multipart/form-data` body (RFC 7578).
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Form(Vec<u8>);
+#[must_use]
+pub struct Form(Vec<u8>);
 
 const BOUNDARY: &str = "----food-app-tests";
 
 impl Form {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Title and description.
-    pub(crate) fn food(title: &str) -> Self {
+    pub fn food(title: &str) -> Self {
         Self::new()
             .text("title", title)
             .text("description", "<p>With <b>plantain</b></p>")
     }
 
-    pub(crate) fn text(self, name: &str, value: &str) -> Self {
+    /// Title, description and an image of its own.
+    pub fn food_with_image(title: &str) -> Self {
+        Self::food(title).file("food.jpg", &crate::images::jpeg())
+    }
+
+    pub fn text(self, name: &str, value: &str) -> Self {
         self.part(&format!("name=\"{name}\""), value.as_bytes())
     }
 
-    pub(crate) fn file(self, file_name: &str, bytes: &[u8]) -> Self {
+    pub fn file(self, file_name: &str, bytes: &[u8]) -> Self {
         self.file_named("food_image", file_name, bytes)
     }
 
-    pub(crate) fn file_named(self, name: &str, file_name: &str, bytes: &[u8]) -> Self {
+    pub fn file_named(self, name: &str, file_name: &str, bytes: &[u8]) -> Self {
         let disposition = format!("name=\"{name}\"; filename=\"{file_name}\"");
         self.part(&disposition, bytes)
     }
@@ -39,11 +45,11 @@ impl Form {
         self
     }
 
-    pub(crate) fn content_type() -> String {
+    pub fn content_type() -> String {
         format!("multipart/form-data; boundary={BOUNDARY}")
     }
 
-    pub(crate) fn body(mut self) -> Vec<u8> {
+    pub fn body(mut self) -> Vec<u8> {
         self.0
             .extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
         self.0

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 /// The lines of a log, each of which is a JSON object.
-pub(crate) fn lines(log: &str) -> Vec<Value> {
+pub fn lines(log: &str) -> Vec<Value> {
     let line = |line: &str| {
         let parsed: Value =
             serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
@@ -18,7 +18,7 @@ pub(crate) fn lines(log: &str) -> Vec<Value> {
 }
 
 /// The lines that are about an event.
-pub(crate) fn told(log: &str) -> Vec<Value> {
+pub fn told(log: &str) -> Vec<Value> {
     let mut lines = lines(log);
     lines.retain(|line| line.get("duration_ms").is_some());
     lines
@@ -57,7 +57,7 @@ const UNITS: [&str; 27] = [
 
 /// Whether `CloudWatch` finds metrics in the line (`CloudWatch`, "Specification: Embedded metric format").
 /// Says what is wrong.
-pub(crate) fn check_metrics(line: &Value) -> Result<(), String> {
+pub fn check_metrics(line: &Value) -> Result<(), String> {
     let metadata = line["_aws"].as_object().ok_or("_aws is no object")?;
     let timestamp = metadata["Timestamp"].as_u64().ok_or("no Timestamp")?;
     // Milliseconds, and not seconds, of this century.
@@ -112,11 +112,11 @@ pub(crate) fn check_metrics(line: &Value) -> Result<(), String> {
 
 /// What a log may not have in it: whatever secret a function was given, or gave.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets(BTreeSet<String>);
+pub struct Secrets(BTreeSet<String>);
 
 impl Secrets {
     /// Those among settings.
-    pub(crate) fn of_settings(settings: &[(String, String)]) -> Self {
+    pub fn of_settings(settings: &[(String, String)]) -> Self {
         let mut secrets = Self::default();
         for (name, value) in settings {
             if name.contains("SECRET") || name == "TOKEN_STORE_URL" {
@@ -135,7 +135,7 @@ impl Secrets {
     }
 
     /// Those in an event, or in the answer to one.
-    pub(crate) fn learn(&mut self, message: &Value) {
+    pub fn learn(&mut self, message: &Value) {
         let header = |name: &str| message["headers"][name].as_str().unwrap_or_default();
         self.add(header("authorization").trim_start_matches("Bearer "));
         self.add(header("idempotency-key"));
@@ -168,34 +168,39 @@ impl Secrets {
     }
 
     /// The first that is in the log.
-    pub(crate) fn found(&self, log: &str) -> Option<&str> {
+    pub fn found(&self, log: &str) -> Option<&str> {
         let is_told = |secret: &&String| log.contains(secret.as_str());
         self.0.iter().find(is_told).map(String::as_str)
     }
 }
 
-#[test]
-fn the_scan_finds_whatever_an_event_says_in_confidence() {
-    let mut secrets = Secrets::of_settings(&[("ACCESS_SECRET".to_owned(), "s".repeat(32))]);
-    secrets.learn(&serde_json::json!({
-        "headers": {"authorization": "Bearer a.b.cdefg", "idempotency-key": "key-of-ada"},
-        "requestContext": {"http": {"sourceIp": "203.0.113.9"}},
-        "body": "{\"email\":\"ada@example.com\",\"password\":\"Sesame, open\"}",
-    }));
-    secrets.learn(&serde_json::json!({"body": "{\"access_token\":\"d.e.fghij\"}"}));
-    for secret in [
-        "ssssssssssssssssssssssssssssssss",
-        "a.b.cdefg",
-        "key-of-ada",
-        "203.0.113.9",
-        "ada@example.com",
-        "Sesame, open",
-        "d.e.fghij",
-    ] {
-        assert_eq!(
-            secrets.found(&format!("{{\"x\":\"{secret}\"}}")),
-            Some(secret)
-        );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scan_finds_whatever_an_event_says_in_confidence() {
+        let mut secrets = Secrets::of_settings(&[("ACCESS_SECRET".to_owned(), "s".repeat(32))]);
+        secrets.learn(&serde_json::json!({
+            "headers": {"authorization": "Bearer a.b.cdefg", "idempotency-key": "key-of-ada"},
+            "requestContext": {"http": {"sourceIp": "203.0.113.9"}},
+            "body": "{\"email\":\"ada@example.com\",\"password\":\"Sesame, open\"}",
+        }));
+        secrets.learn(&serde_json::json!({"body": "{\"access_token\":\"d.e.fghij\"}"}));
+        for secret in [
+            "ssssssssssssssssssssssssssssssss",
+            "a.b.cdefg",
+            "key-of-ada",
+            "203.0.113.9",
+            "ada@example.com",
+            "Sesame, open",
+            "d.e.fghij",
+        ] {
+            assert_eq!(
+                secrets.found(&format!("{{\"x\":\"{secret}\"}}")),
+                Some(secret)
+            );
+        }
+        assert_eq!(secrets.found("{\"user.id\":\"1\"}"), None);
     }
-    assert_eq!(secrets.found("{\"user.id\":\"1\"}"), None);
 }

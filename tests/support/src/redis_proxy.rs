@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::faults::{Failure, Faults};
+use crate::faults::{Failures, Faults};
 
 /// What a server says that has no time now.
 const NOT_NOW: &[u8] = b"-LOADING the server reads its data\r\n";
@@ -16,9 +16,9 @@ const NOT_NOW: &[u8] = b"-LOADING the server reads its data\r\n";
 const TRY_AGAIN: &[u8] = b"-TRYAGAIN the slot is on its way\r\n";
 
 /// A proxy before one server.
-pub(crate) struct RedisProxy {
+pub struct RedisProxy {
     /// As a function is told it.
-    pub(crate) url: String,
+    pub url: String,
     record: Arc<Record>,
     /// Ends with this, and all connections with it.
     _serving: JoinSet<()>,
@@ -45,7 +45,7 @@ struct Reader {
 
 impl RedisProxy {
     /// Before the server of this URL, which names a password, a host and a port.
-    pub(crate) async fn before(url: &str) -> Self {
+    pub async fn before(url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (credentials, place) = url.split_once('@').expect("a password");
@@ -60,12 +60,12 @@ impl RedisProxy {
         }
     }
 
-    pub(crate) fn faults(&self) -> &Faults {
+    pub fn faults(&self) -> &Faults {
         &self.record.faults
     }
 
     /// What was asked since the last time.
-    pub(crate) fn take(&self) -> Vec<String> {
+    pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.record.calls.lock().expect("no panic"))
     }
 }
@@ -85,43 +85,21 @@ async fn serve(listener: TcpListener, engine: String, record: Arc<Record>) {
     }
 }
 
-async fn pass(mut client: Reader, mut engine: Reader, record: Arc<Record>) -> io::Result<()> {
+async fn pass(mut client: Reader, engine: Reader, record: Arc<Record>) -> io::Result<()> {
+    let engine = Arc::new(tokio::sync::Mutex::new(engine));
     loop {
         let question = client.question().await?;
-        record
-            .calls
-            .lock()
-            .expect("no panic")
-            .push(question.operation.clone());
+        let operation = question.operation.clone();
+        record.calls.lock().expect("no panic").push(operation);
         let failure = record.faults.failure(&question.operation, "");
-        match failure {
-            None => {
-                let answer = engine.answer_to(&question).await?;
-                client.stream.write_all(&answer).await?;
-            }
-            Some(Failure::Throttled) => {
-                let answer = NOT_NOW.repeat(question.commands);
-                client.stream.write_all(&answer).await?;
-            }
-            Some(Failure::Refused) => return Ok(()),
-            Some(Failure::Silent) => return client.ended().await,
-            Some(Failure::Late) => {
-                record.faults.hold(async move {
-                    let answer = engine.answer_to(&question).await;
-                    answer.expect("the engine answers");
-                });
-                return client.ended().await;
-            }
-            Some(Failure::Lost) => {
-                engine.answer_to(&question).await?;
-                return Ok(());
-            }
-            Some(Failure::Failed) => {
-                engine.answer_to(&question).await?;
-                let answer = TRY_AGAIN.repeat(question.commands);
-                client.stream.write_all(&answer).await?;
-            }
-        }
+        let failures = Failures {
+            throttled: NOT_NOW.repeat(question.commands),
+            failed: TRY_AGAIN.repeat(question.commands),
+        };
+        let engine = Arc::clone(&engine);
+        let forward = async move { engine.lock().await.answer_to(&question).await };
+        let answer = record.faults.apply(failure, forward, failures).await?;
+        client.stream.write_all(&answer).await?;
     }
 }
 
@@ -169,12 +147,6 @@ impl Reader {
             answer.extend(self.frame().await?);
         }
         Ok(answer)
-    }
-
-    /// Waits until the other side gives up.
-    async fn ended(&mut self) -> io::Result<()> {
-        while self.stream.read_buf(&mut self.read).await? > 0 {}
-        Ok(())
     }
 }
 
