@@ -17,7 +17,7 @@ BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test check faults kills soak fuzz bench-cold bench-hash guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
+.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold guard record tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ run: ## the whole API on this machine: http://127.0.0.1:8888
 engines: ## DynamoDB and S3 on this machine with what events/ expects, for watch, invoke and local-invoke
 	cargo run -p local -- --engines-only --events --data-dir .local/events
 
-test: ## all tests
+test: ## unit, contract, event and end-to-end tests: two minutes after compiling
 	cargo test --workspace
+
+test-slow: ## the tests that take minutes: every fault of every function, comparisons of time, crashes, load
+	cargo test --workspace --test slow
 
 check: ## all that CI checks
 	.ci/run
@@ -42,23 +45,17 @@ bench-cold: ## how the functions start and what they cost, beside three yardstic
 	cargo build --release --locked --manifest-path bench/yardsticks/Cargo.toml --target-dir $(TARGET)/yardsticks
 	$(BENCH) cold -- --functions $(TARGET)/release --yardsticks $(TARGET)/yardsticks/release $(ARGS)
 
-faults: ## fail every call of every function in every way, and print what became of it
-	cargo test --workspace --test api -- faults --nocapture
+test-faults: ## fail every call of every function in every way, and print the outcomes
+	cargo test --workspace --test slow -- all_faults --nocapture
 
-kills: ## kill the local server 200 times while it is used or starts, and look what it kept
-	cargo build --profile driver --locked --package local --package bench --bin local --bin kills
-	$(TARGET)/driver/kills --local $(TARGET)/driver/local $(ARGS)
+test-crash: ## kill the local server 20 times while clients write or it starts, and check what it kept; CRASH_KILLS=200 for more
+	cargo test --package local --test slow -- crash --nocapture
 
-soak: ## use the local server at full speed for ten minutes, comparing every answer with a model
-	cargo build --profile driver --locked --package local --package bench --bin local --bin soak
-	$(TARGET)/driver/soak --local $(TARGET)/driver/local $(ARGS)
+test-soak: ## use all routes of the local server at full speed; LOAD_SECONDS=600 and LOAD_CLIENTS=16 for more
+	cargo test --profile driver --package local --test slow -- load --nocapture
 
 fuzz: ## ten minutes for each target of fuzz/ (needs a nightly toolchain)
 	.ci/fuzz $(ARGS)
-
-bench-hash: ## what it costs to hash a password, beside the bare crate
-	cargo build --release --locked --package bench --bin hash
-	$(TARGET)/release/hash $(ARGS)
 
 guard: ## fail where a function is larger, or takes more instructions to start, than bench/recorded.json says
 	.ci/guard

@@ -4,25 +4,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
+use futures_util::stream::{StreamExt as _, iter};
+
+use test_support::fixture::event;
+use test_support::recorder::{Call, in_sequence};
 
 use crate::recorded::Recorded;
-use crate::support::recorder::{Call, in_sequence};
-use crate::support::scene::event;
 
-/// Who reads the session and something else at the same time: held until both are asked for, they
-/// surely overlap.
-pub(crate) const READS_TWO: [&str; 3] = ["create_food", "update_food", "delete_food"];
-
-/// Who counts attempts, two at a time and beside other calls, or puts two pictures at a time; and an event that
-/// changes nothing: after it connections are open, and what is sent at once mostly arrives at once.
-const CALLS_AT_ONCE: [(&str, &str); 4] = [
-    ("create_user", "create_user.email_taken"),
-    ("login", "login.incorrect_password"),
-    ("change_password", "change_password.wrong"),
-    ("process_image", "process_image.gone"),
-];
+/// The time by which responses are delayed, so that calls that are sent at once overlap.
+const DELAY: Duration = Duration::from_millis(150);
 
 /// Operations with how often they are called, and units.
 fn row(name: &str, calls: &[Call]) -> String {
@@ -55,17 +48,12 @@ fn row(name: &str, calls: &[Call]) -> String {
     )
 }
 
-/// What a function calls for its event, perhaps after another one.
-async fn calls(name: &str, before: Option<&str>) -> Vec<Call> {
+/// The calls of a function for its event.
+async fn calls(name: &str) -> Vec<Call> {
     let recorded = Recorded::scene(&[]).await;
-    if READS_TWO.contains(&name) {
-        recorded.dynamodb.hold_reads();
-    }
+    recorded.dynamodb.delay_responses(DELAY);
+    recorded.s3_proxy.delay_responses(DELAY);
     let mut running = recorded.start(name).await;
-    if let Some(before) = before {
-        running.invoke(&event(before)).await;
-        recorded.take();
-    }
     let answer = running.invoke(&event(name)).await;
     // What has no route answers without a status.
     let is_success = answer["statusCode"]
@@ -84,19 +72,12 @@ async fn the_cost_of_each_route_is_the_one_that_is_written_down() {
         "| Function | Round trips | In sequence | Calls | Read units | Write units |\n\
          |---|---|---|---|---|---|\n",
     );
-    for of in ROUTES.iter().map(|route| route.name).chain(WITHOUT_ROUTE) {
-        let calls = match CALLS_AT_ONCE.iter().find(|(name, _)| *name == of) {
-            None => calls(of, None).await,
-            Some((name, before)) => {
-                let mut tries = Vec::new();
-                for _ in 0..5 {
-                    tries.push(calls(name, Some(before)).await);
-                }
-                let shortest = tries.into_iter().min_by_key(|calls| in_sequence(calls));
-                shortest.expect("some tries")
-            }
-        };
-        writeln!(table, "{}", row(of, &calls)).unwrap();
+    let names = ROUTES.iter().map(|route| route.name).chain(WITHOUT_ROUTE);
+    let mut rows = iter(names)
+        .map(|name| async move { row(name, &calls(name).await) })
+        .buffered(4);
+    while let Some(row) = rows.next().await {
+        writeln!(table, "{row}").unwrap();
     }
     println!("{table}");
     let written = include_str!("../docs/CAPACITY.md");

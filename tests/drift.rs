@@ -5,21 +5,16 @@ use std::process::Command;
 
 use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement};
 use engines::shared::Engines;
-use functions::handlers::{
-    ChangePassword, CreateFood, CreateImageUpload, CreateUser, DeleteFood, DeleteUser, EndSession,
-    EndSessions, GetDocs, GetFood, GetOpenapi, GetUser, ListFood, ListSessions, ListUsers, Login,
-    Logout, ProcessImage, Refresh, SweepImages, UpdateFood,
-};
-use functions::routes::{ROUTES, WITHOUT_ROUTE};
+use functions::routes::{FUNCTIONS, ROUTES};
 use functions::settings::{Settings, SettingsError};
 use functions::setup::Setup;
-use functions::{Handler as _, Notified as _, Scheduled as _};
+use functions::{Handler as _, Notified as _, Scheduled as _, handlers};
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::events::{expected, function};
-use crate::support::Api;
-use crate::support::template::{template, texts};
+use test_support::Api;
+use test_support::template::{template, texts};
 
 /// Each function with its method and path.
 type Routes = BTreeMap<String, String>;
@@ -35,18 +30,18 @@ fn routes_of_the_code() -> Routes {
 }
 
 #[test]
-fn the_template_has_the_routes_of_the_code() {
+fn template_has_the_functions_of_the_table() {
     let template = template("functions");
-    let functions = template.as_object().unwrap();
-    let has_route = |name: &&String| !WITHOUT_ROUTE.contains(&name.as_str());
-    assert_eq!(functions["sweep_images"]["route"], "rate(1 day)");
-    assert_eq!(functions["process_image"]["route"], "foods/");
-    let routes: Routes = functions
-        .iter()
-        .filter(|(name, _)| has_route(name))
-        .map(|(name, function)| (name.clone(), function["route"].as_str().unwrap().to_owned()))
-        .collect();
-    assert_eq!(routes, routes_of_the_code());
+    let deployed = template.as_object().unwrap().iter();
+    let deployed = deployed.map(|(name, function)| {
+        let trigger = function["route"].as_str().unwrap();
+        (name.as_str(), (trigger, function["memory"].clone()))
+    });
+    let table = FUNCTIONS.map(|function| {
+        let memory = json!(function.memory_mb);
+        (function.name, (function.trigger, memory))
+    });
+    assert_eq!(deployed.collect::<BTreeMap<_, _>>(), table.into());
 }
 
 #[test]
@@ -254,33 +249,23 @@ fn read_by<T>(make: impl Fn(&Setup) -> Result<T, SettingsError>) -> BTreeSet<Str
     read
 }
 
+macro_rules! settings_read {
+    (
+        routes { $($name:ident $handler:ident $route:tt;)* }
+        without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
+    ) => {
+        [
+            $((stringify!($name), read_by(handlers::$handler::new)),)*
+            $((stringify!($other), read_by(handlers::$other_handler::new)),)*
+        ]
+    };
+}
+
 #[test]
 fn the_template_gives_each_function_the_settings_that_it_reads() {
     // Some are set only where sessions are on a server of their own, or secrets are rotated.
     let templates = ["functions", "functions.token-store"].map(template);
-    for (name, read) in [
-        ("create_user", read_by(CreateUser::new)),
-        ("list_users", read_by(ListUsers::new)),
-        ("get_user", read_by(GetUser::new)),
-        ("change_password", read_by(ChangePassword::new)),
-        ("delete_user", read_by(DeleteUser::new)),
-        ("list_sessions", read_by(ListSessions::new)),
-        ("end_session", read_by(EndSession::new)),
-        ("end_sessions", read_by(EndSessions::new)),
-        ("login", read_by(Login::new)),
-        ("logout", read_by(Logout::new)),
-        ("refresh", read_by(Refresh::new)),
-        ("create_food", read_by(CreateFood::new)),
-        ("create_image_upload", read_by(CreateImageUpload::new)),
-        ("list_food", read_by(ListFood::new)),
-        ("get_food", read_by(GetFood::new)),
-        ("update_food", read_by(UpdateFood::new)),
-        ("delete_food", read_by(DeleteFood::new)),
-        ("get_openapi", read_by(GetOpenapi::new)),
-        ("get_docs", read_by(GetDocs::new)),
-        ("process_image", read_by(ProcessImage::new)),
-        ("sweep_images", read_by(SweepImages::new)),
-    ] {
+    for (name, read) in functions::for_each_function!(settings_read) {
         let variables = |template: &Value| template[name]["variables"].as_object().unwrap().clone();
         let given: BTreeSet<String> = templates
             .iter()

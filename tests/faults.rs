@@ -3,7 +3,7 @@
 
 mod aftermath;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,20 +11,21 @@ use std::time::Duration;
 
 use aftermath::{Aftermath, end_leases};
 use engines::Valkey;
-use functions::routes::{ROUTES, WITHOUT_ROUTE};
+use functions::routes::WITHOUT_ROUTE;
 use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
 
 use crate::events::BRING_THEIR_ANSWERS;
 use crate::recorded::{Recorded, eves_login};
-use crate::support::faults::{Failure, Fault, Faults};
-use crate::support::recorder::Call;
-use crate::support::redis_proxy::RedisProxy;
-use crate::support::runtime_api::Function;
-use crate::support::scene::{assert_tells_nothing, event};
-use crate::support::template::template;
+use test_support::Function;
+use test_support::faults::{Failure, Fault, Faults};
+use test_support::fixture::{assert_tells_nothing, event};
+use test_support::recorder::Call;
+use test_support::redis_proxy::RedisProxy;
+use test_support::template::template;
 
-const FAILURES: [Failure; 6] = [
+/// All of them.
+pub(crate) const FAILURES: [Failure; 6] = [
     Failure::Throttled,
     Failure::Refused,
     Failure::Silent,
@@ -38,22 +39,6 @@ pub(crate) const WITH_KEYS: [&str; 3] = [
     "create_user.once",
     "create_food.once",
     "create_food.upload_once",
-];
-
-/// Beside the routes: what leads to other calls than the success does.
-pub(crate) const OTHER_WAYS: [&str; 9] = [
-    // The password is kept as before the migration.
-    "login.outdated",
-    // Nobody can tell whether the password is still the one that was compared, so the session ends.
-    "login.unsure",
-    "refresh.reused_token",
-    "end_session.current",
-    "end_sessions.all",
-    // The picture is taken back.
-    "create_food.unique_title",
-    "update_food.keeps_picture",
-    "create_food.upload",
-    "update_food.upload",
 ];
 
 /// Where sessions are on a server of their own: those whose calls to `DynamoDB` and S3 go wrong as well. The
@@ -427,8 +412,8 @@ impl Store {
     }
 }
 
-/// Fails every call of the events in every way, once and always, and prints the outcomes.
-pub(crate) async fn survive(store: Store, events: &[&'static str]) {
+/// Fails every call of the events in these ways, once and always, and prints the outcomes.
+pub(crate) async fn survive(store: Store, events: &[&'static str], failures: &[Failure]) {
     let store = Arc::new(store);
     let mut cases = Vec::new();
     let mut calls = BTreeMap::new();
@@ -441,7 +426,7 @@ pub(crate) async fn survive(store: Store, events: &[&'static str]) {
         assert_eq!(steps.is_empty(), calls_nothing, "{event_name}");
         calls.insert(*event_name, steps.len());
         for step in steps {
-            for failure in FAILURES {
+            for &failure in failures {
                 for times in [1, usize::MAX] {
                     cases.push(Case {
                         event_name,

@@ -1,70 +1,65 @@
-//! Sharing, showing, changing and taking back foods.
+//! Creating, showing, changing and deleting foods over HTTP.
 
 use serde_json::json;
+use test_support::{Api, Form, food_path, text};
 
-use crate::support::client::text;
-use crate::support::{Api, Form, pictures};
+const NOT_FOUND: [(&str, &str); 1] = [("not_found", "there is no such thing")];
 
 #[tokio::test]
-async fn the_story_of_a_food() {
+async fn food_is_created_shown_changed_and_deleted() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    let form = Form::food("  Jollof rice ").file("jollof.jpg", &pictures::jpeg());
-    let answer = api.post("/food").bearer(&ada).form(form).send().await;
-    assert_eq!(answer.status, 201);
-    let food = answer.json();
-    let id = text(&food["id"]);
+    let created = api
+        .post_food(&ada, Form::food_with_image("  Jollof rice "))
+        .await;
+    assert_eq!(created.status, 201);
+    let food = created.json();
     assert_eq!(
         food,
         json!({
-            "id": id, "user_id": ada.id, "title": "Jollof rice",
+            "id": food["id"], "user_id": ada.id, "title": "Jollof rice",
             "description": "<p>With <b>plantain</b></p>", "food_image": food["food_image"],
             "created_at": food["created_at"], "updated_at": food["created_at"],
-            "images": [], "deleted_at": null,
+            "images": food["images"], "deleted_at": null,
         })
     );
     let created_at = text(&food["created_at"]);
     assert_eq!(created_at.len(), "2026-11-22T18:53:26.123Z".len());
     assert!(created_at.ends_with('Z'));
 
-    let path = format!("/food/{id}");
-    let shown = api.get(&path).send().await;
-    assert_eq!(shown.status, 200);
+    let shown = api.get_food(&food).await;
     let creator = json!({"id": ada.id, "first_name": "ada", "last_name": "Tester"});
     assert_eq!(shown.json(), json!({"food": food, "creator": creator}));
-    assert_eq!(api.get("/food").send().await.json(), json!([food]));
+    assert_eq!(api.foods().await, json!([food]));
 
     let change = Form::food("Party jollof").text("description", "the first counts");
-    let answer = api.put(&path).bearer(&ada).form(change).send().await;
-    assert_eq!(answer.status, 200);
-    let changed = answer.json();
+    let changed = api.put_food(&ada, &food, change).await;
+    assert_eq!(changed.status, 200);
+    let changed = changed.json();
     assert_eq!(changed["title"], "Party jollof");
+    assert_eq!(changed["description"], food["description"]);
     assert_eq!(changed["food_image"], food["food_image"]);
     assert_eq!(changed["created_at"], food["created_at"]);
     assert!(text(&changed["updated_at"]) >= created_at);
-    assert_eq!(api.get(&path).send().await.json()["food"], changed);
+    assert_eq!(api.get_food(&food).await.json()["food"], changed);
 
-    let answer = api.delete(&path).bearer(&ada).send().await;
-    assert_eq!((answer.status, answer.json()), (200, json!("food deleted")));
-    let gone = [("not_found", "there is no such thing")];
-    api.get(&path).send().await.is_problem(404, &gone);
-    api.delete(&path)
-        .bearer(&ada)
-        .send()
-        .await
-        .is_problem(404, &gone);
-    let change = Form::food("Ghost");
-    api.put(&path)
-        .bearer(&ada)
-        .form(change)
-        .send()
-        .await
-        .is_problem(404, &gone);
-    assert_eq!(api.get("/food").send().await.text(), "[]");
+    let deleted = api.delete_food(&ada, &food).await;
+    assert_eq!(
+        (deleted.status, deleted.json()),
+        (200, json!("food deleted"))
+    );
+    for response in [
+        api.get_food(&food).await,
+        api.delete_food(&ada, &food).await,
+        api.put_food(&ada, &food, Form::food("Ghost")).await,
+    ] {
+        response.is_problem(404, &NOT_FOUND);
+    }
+    assert_eq!(api.foods().await, json!([]));
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_at_once() {
+async fn reports_all_field_errors_of_a_food_at_once() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let required = [
@@ -75,15 +70,9 @@ async fn all_that_is_wrong_is_said_at_once() {
     for form in [
         Form::new(),
         Form::new().text("title", " ").text("description", "\n"),
-        Form::new()
-            .text("title", "null")
-            .text("description", "null"),
         Form::new().text("description", "<script>steal()</script>"),
-        Form::new().text("food_image", "undefined"),
-        Form::new().text("user_id", "1").text("id", "1"),
     ] {
-        let answer = api.post("/food").bearer(&ada).form(form).send().await;
-        answer.is_problem(422, &required);
+        api.post_food(&ada, form).await.is_problem(422, &required);
     }
     let wrong = Form::new()
         .text("title", &"é".repeat(101))
@@ -97,124 +86,37 @@ async fn all_that_is_wrong_is_said_at_once() {
         ),
         ("upload_err", "please upload a valid image"),
     ];
-    let answer = api
-        .post("/food")
-        .bearer(&ada)
-        .form(wrong.clone())
-        .send()
-        .await;
-    answer.is_problem(422, &problem);
+    let refused = api.post_food(&ada, wrong.clone()).await;
+    refused.is_problem(422, &problem);
     let food = api.share(&ada, "Soup").await;
-    let path = format!("/food/{}", text(&food["id"]));
-    let answer = api.put(&path).bearer(&ada).form(wrong).send().await;
-    answer.is_problem(422, &problem);
-    let answer = api.put(&path).bearer(&ada).form(Form::new()).send().await;
-    answer.is_problem(422, &required[..2]);
-    assert_eq!(api.get("/food").send().await.json(), json!([food]));
-    assert_eq!(api.stored_pictures().await.len(), 1);
+    let refused = api.put_food(&ada, &food, wrong).await;
+    refused.is_problem(422, &problem);
+    let refused = api.put_food(&ada, &food, Form::new()).await;
+    refused.is_problem(422, &required[..2]);
+    assert_eq!(api.foods().await, json!([food]));
 }
 
 #[tokio::test]
-async fn lengths_are_counted_in_characters() {
+async fn only_the_owner_changes_or_deletes_a_food() {
     let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let form = Form::new()
-        .text("title", &"🍲".repeat(100))
-        .text("description", &"🍲".repeat(20_000))
-        .file("a.jpg", &pictures::jpeg());
-    let answer = api.post("/food").bearer(&ada).form(form).send().await;
-    assert_eq!(answer.status, 201);
-    assert_eq!(text(&answer.json()["title"]).chars().count(), 100);
-}
-
-#[tokio::test]
-async fn titles_that_differ_only_in_case_accents_code_or_outer_space_are_one() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let eve = api.member("eve").await;
-    let soup = api.share(&ada, "Crème Brûlée").await;
-    for title in [
-        "crème brûlée",
-        " CRÈME BRÛLÉE ",
-        "Cre\u{300}me Bru\u{302}le\u{301}e",
+    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
+    let food = api.share(&ada, "Soup").await;
+    let mine = Form::food_with_image("Mine").text("user_id", &eve.id);
+    let keys = api.stored_pictures().await;
+    for refused in [
+        api.put_food(&eve, &food, mine).await,
+        api.delete_food(&eve, &food).await,
     ] {
-        let form = Form::food(title).file("a.jpg", &pictures::jpeg());
-        let answer = api.post("/food").bearer(&eve).form(form).send().await;
-        answer.is_problem(409, &[("unique_title", "food title already taken")]);
+        refused.has_code(403, "not_owner");
     }
-    let other = api.share(&eve, "Flan").await;
-    let path = format!("/food/{}", text(&other["id"]));
-    let answer = api
-        .put(&path)
-        .bearer(&eve)
-        .form(Form::food("CRÈME brûlée"))
-        .send()
-        .await;
-    answer.is_problem(409, &[("unique_title", "title already taken")]);
-
-    // One's own title may be spelled otherwise.
-    let path = format!("/food/{}", text(&soup["id"]));
-    let answer = api
-        .put(&path)
-        .bearer(&ada)
-        .form(Form::food("CRÈME BRÛLÉE"))
-        .send()
-        .await;
-    assert_eq!(
-        (answer.status, &answer.json()["title"]),
-        (200, &json!("CRÈME BRÛLÉE"))
-    );
-    // None of the refused left a picture.
-    assert_eq!(api.stored_pictures().await.len(), 2);
+    assert_eq!(api.get_food(&food).await.json()["food"], food);
+    assert_eq!(api.stored_pictures().await, keys);
 }
 
 #[tokio::test]
-async fn a_deleted_or_changed_foods_title_is_free() {
+async fn unknown_fields_of_a_food_bind_to_nothing() {
     let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let eve = api.member("eve").await;
-    let soup = api.share(&ada, "Soup").await;
-    let path = format!("/food/{}", text(&soup["id"]));
-    let answer = api
-        .put(&path)
-        .bearer(&ada)
-        .form(Form::food("Stew"))
-        .send()
-        .await;
-    assert_eq!(answer.status, 200);
-    api.share(&eve, "SOUP").await;
-    assert_eq!(api.delete(&path).bearer(&ada).send().await.status, 200);
-    assert!(api.is_free("foods", "TITLE#stew").await);
-    api.share(&eve, "stew").await;
-}
-
-#[tokio::test]
-async fn nobody_changes_or_deletes_the_food_of_another() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let eve = api.member("eve").await;
-    let food = api.share(&ada, "Soup").await;
-    let path = format!("/food/{}", text(&food["id"]));
-    let not_owner = [("not_owner", "only who shared it may change or delete it")];
-    let mine = Form::food("Mine")
-        .text("user_id", &eve.id)
-        .file("a.jpg", &pictures::jpeg());
-    let answer = api.put(&path).bearer(&eve).form(mine).send().await;
-    answer.is_problem(403, &not_owner);
-    api.delete(&path)
-        .bearer(&eve)
-        .send()
-        .await
-        .is_problem(403, &not_owner);
-    assert_eq!(api.get(&path).send().await.json()["food"], food);
-    assert_eq!(api.stored_pictures().await.len(), 1);
-}
-
-#[tokio::test]
-async fn extra_fields_bind_to_nothing() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let eve = api.member("eve").await;
+    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let with_extras = |form: Form| {
         form.text("id", "01990000-0000-7000-8000-000000000001")
             .text("user_id", &ada.id)
@@ -223,72 +125,47 @@ async fn extra_fields_bind_to_nothing() {
             .text("image_key", "foods/x/y.jpg")
             .text("deleted_at", "1999-01-01T00:00:00Z")
     };
-    let form = with_extras(Form::food("Fufu").file("a.jpg", &pictures::jpeg()));
-    let answer = api.post("/food").bearer(&eve).form(form).send().await;
-    assert_eq!(answer.status, 201);
-    let food = answer.json();
+    let created = api
+        .post_food(&eve, with_extras(Form::food_with_image("Fufu")))
+        .await;
+    let food = created.json();
     assert_eq!(food["user_id"], eve.id);
     assert_eq!(food["deleted_at"], json!(null));
     assert!(text(&food["created_at"]).as_str() > "2026");
-    let path = format!("/food/{}", text(&food["id"]));
-    let change = with_extras(Form::food("Fufu"));
-    let answer = api.put(&path).bearer(&eve).form(change).send().await;
-    assert_eq!(answer.status, 200);
-    let changed = answer.json();
+    let changed = api
+        .put_food(&eve, &food, with_extras(Form::food("Fufu")))
+        .await;
+    assert_eq!(changed.status, 200);
     for member in ["id", "user_id", "created_at", "food_image", "deleted_at"] {
-        assert_eq!(changed[member], food[member], "{member}");
+        assert_eq!(changed.json()[member], food[member], "{member}");
     }
 }
 
 #[tokio::test]
-async fn titles_come_back_as_typed_and_descriptions_lose_what_runs() {
+async fn title_is_returned_as_typed_and_description_sanitized() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    for (title, description, safe) in [
-        (
-            "<b>Soup</b> & \"co\"",
-            "<p>Good <em>and</em> <strong>hot</strong></p><ul><li>beans</li></ul>",
-            "<p>Good <em>and</em> <strong>hot</strong></p><ul><li>beans</li></ul>",
-        ),
-        (
-            "<script>alert(1)</script>",
-            "<p onclick=\"steal()\">Hi</p><script>steal()</script>",
-            "<p>Hi</p>",
-        ),
-        ("🍲 حساء", "🍲 حساء e\u{301}", "🍲 حساء e\u{301}"),
-        (
-            "e\u{301}",
-            "<a href=\"javascript:steal()\">x</a><svg onload=steal()></svg>",
-            "<a rel=\"noopener noreferrer\">x</a>",
-        ),
-    ] {
-        let form = Form::new()
-            .text("title", title)
-            .text("description", description)
-            .file("a.jpg", &pictures::jpeg());
-        let answer = api.post("/food").bearer(&ada).form(form).send().await;
-        assert_eq!(answer.status, 201, "{}", answer.text());
-        let food = answer.json();
-        assert_eq!(food["title"], title);
-        assert_eq!(food["description"], safe);
-        let path = format!("/food/{}", text(&food["id"]));
-        assert_eq!(api.get(&path).send().await.json()["food"], food);
-        let form = Form::new()
-            .text("title", title)
-            .text("description", description);
-        let changed = api.put(&path).bearer(&ada).form(form).send().await.json();
-        assert_eq!(changed["description"], safe);
-    }
+    let title = "<script>alert(1)</script> & \"🍲 حساء\" e\u{301}";
+    let form = Form::food_with_image(title);
+    let unsafe_html = "<p onclick=\"steal()\">Hi</p><script>steal()</script>";
+    let created = api.post_food(&ada, form).await.json();
+    assert_eq!(created["title"], title);
+    let form = Form::new()
+        .text("title", title)
+        .text("description", unsafe_html);
+    let changed = api.put_food(&ada, &created, form).await.json();
+    assert_eq!(changed["title"], title);
+    assert_eq!(changed["description"], "<p>Hi</p>");
+    assert_eq!(api.get_food(&created).await.json()["food"], changed);
 }
 
 #[tokio::test]
-async fn a_food_has_a_tag_that_changes_with_it() {
+async fn etag_changes_with_the_food() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    let form = Form::food("Jollof").file("a.jpg", &pictures::jpeg());
-    let shared = api.post("/food").bearer(&ada).form(form).send().await;
-    assert_eq!((shared.status, shared.header("etag")), (201, "\"1\""));
-    let path = format!("/food/{}", text(&shared.json()["id"]));
+    let created = api.post_food(&ada, Form::food_with_image("Jollof")).await;
+    assert_eq!((created.status, created.header("etag")), (201, "\"1\""));
+    let path = food_path(&created.json());
     let show = async |tags: &str| api.get(&path).header("if-none-match", tags).send().await;
 
     for tags in ["\"1\"", "W/\"1\"", "\"0\", \"1\"", "*"] {
@@ -305,34 +182,28 @@ async fn a_food_has_a_tag_that_changes_with_it() {
 }
 
 #[tokio::test]
-async fn a_change_or_deletion_of_a_version_that_is_gone_is_refused() {
+async fn failed_precondition_changes_and_deletes_nothing() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let food = api.share(&ada, "Jollof").await;
-    let path = format!("/food/{}", text(&food["id"]));
-    let seen = "it was changed since, please look and try again";
-    let stale = [("precondition_failed", seen)];
-    for tags in ["\"2\"", "W/\"1\"", "\"one\""] {
-        let form = Form::food("Party jollof").file("a.jpg", &pictures::jpeg());
-        let change = api.put(&path).bearer(&ada).form(form);
-        let refused = change.header("if-match", tags).send().await;
-        refused.is_problem(412, &stale);
-        let deletion = api.delete(&path).bearer(&ada);
-        let refused = deletion.header("if-match", tags).send().await;
-        refused.is_problem(412, &stale);
+    let path = food_path(&food);
+    let keys = api.stored_pictures().await;
+    for (tags, status, code) in [
+        ("\"2\"", 412, "precondition_failed"),
+        ("W/\"1\"", 412, "precondition_failed"),
+        ("1", 400, "invalid_request"),
+    ] {
+        let change = api.put(&path).form(Form::food_with_image("Party jollof"));
+        for call in [change, api.delete(&path)] {
+            let refused = call.bearer(&ada).header("if-match", tags).send().await;
+            refused.has_code(status, code);
+        }
     }
-    for tags in ["1", "\"1"] {
-        let deletion = api.delete(&path).bearer(&ada).header("if-match", tags);
-        deletion.send().await.has_code(400, "invalid_request");
-        let change = api.put(&path).bearer(&ada).form(Form::food("Party jollof"));
-        let refused = change.header("if-match", tags).send().await;
-        refused.has_code(400, "invalid_request");
-    }
-    // Whose it is comes first.
+    // The owner is checked first.
     let deletion = api.delete(&path).bearer(&eve).header("if-match", "\"2\"");
     deletion.send().await.has_code(403, "not_owner");
-    assert_eq!(api.get(&path).send().await.json()["food"], food);
-    assert_eq!(api.stored_pictures().await.len(), 1);
+    assert_eq!(api.get_food(&food).await.json()["food"], food);
+    assert_eq!(api.stored_pictures().await, keys);
 
     let deletion = api.delete(&path).bearer(&ada).header("if-match", "\"1\"");
     assert_eq!(deletion.send().await.status, 200);

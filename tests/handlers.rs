@@ -8,13 +8,13 @@ use functions::settings::Settings;
 use serde_json::Value;
 
 use crate::events::{BRING_THEIR_ANSWERS, check, expected, function};
-use crate::support::scene::{Scene, event, folder};
+use test_support::fixture::{Fixture, event, folder};
 
 #[tokio::test]
 async fn every_event_is_answered_as_expected() {
     for (name, status, body) in expected() {
-        let scene = Scene::set().await;
-        let api = Api::new(&Settings::new(scene.settings.clone())).unwrap();
+        let fixture = Fixture::set().await;
+        let api = Api::new(&Settings::new(fixture.settings.clone())).unwrap();
         let answer = api.invoke(function(name), &event(name)).await.unwrap();
         check(name, &serde_json::from_str(&answer).unwrap(), status, &body);
     }

@@ -2,18 +2,22 @@
 
 use std::collections::HashSet;
 
-use domain::food::FoodRepository as _;
+use domain::food::{Description, FoodRepository as _};
 use domain::testing::sample;
 use infrastructure::dynamodb::DynamoDbFoods;
+use serde_json::Value;
+use test_support::{Api, Response, text};
 
-use crate::support::Api;
-use crate::support::client::text;
-
-/// Puts foods into the table as the function would, without their pictures.
-async fn seed(api: &Api, count: usize) {
+/// Puts foods into the table as the function would, without their images.
+async fn seed(api: &Api, count: usize, description: Option<&str>) {
     let foods = DynamoDbFoods::new(api.local.aws().dynamodb(), "foods".to_owned());
     let creator = sample::public_user(sample::moment());
-    let new: Vec<_> = (0..count).map(|_| sample::food(&creator)).collect();
+    let mut new: Vec<_> = (0..count).map(|_| sample::food(&creator)).collect();
+    for food in &mut new {
+        if let Some(text) = description {
+            food.description = Description::stored(text).unwrap();
+        }
+    }
     for part in new.chunks(16) {
         let saves = part.iter().map(|food| foods.create(food));
         for saved in futures_util::future::join_all(saves).await {
@@ -22,80 +26,80 @@ async fn seed(api: &Api, count: usize) {
     }
 }
 
+fn items(page: &Response) -> Vec<Value> {
+    page.json().as_array().expect("an array").clone()
+}
+
+/// All pages of a list. Runs `between` after each.
+async fn walk(api: &Api, path: &str, between: impl AsyncFn(usize)) -> Vec<Response> {
+    let mut pages = Vec::new();
+    let mut next = Some(path.to_owned());
+    while let Some(path) = next {
+        let page = api.get(&path).send().await;
+        assert_eq!(page.status, 200);
+        next = page.next();
+        pages.push(page);
+        between(pages.len()).await;
+    }
+    pages
+}
+
+fn ids(pages: &[Response]) -> Vec<String> {
+    let items = pages.iter().flat_map(items);
+    items.map(|item| text(&item["id"])).collect()
+}
+
 #[tokio::test]
-async fn a_thousand_foods_are_walked_once_each_while_new_ones_arrive() {
+async fn each_food_is_listed_once_while_new_ones_arrive() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    seed(&api, 1_000).await;
-    let mut seen = Vec::new();
-    let mut next = Some("/food?limit=30".to_owned());
-    while let Some(path) = next {
-        let answer = api.get(&path).send().await;
-        assert_eq!(answer.status, 200);
-        next = answer.next();
-        let page = answer.json();
-        let page = page.as_array().unwrap();
-        assert!(page.len() == 30 || next.is_none());
-        seen.extend(page.iter().map(|food| text(&food["id"])));
-        if seen.len() % 150 == 0 {
-            api.share(&ada, &format!("New {}", seen.len())).await;
+    seed(&api, 300, None).await;
+    let pages = walk(&api, "/food?limit=30", async |page| {
+        if page % 3 == 0 {
+            api.share(&ada, &format!("New {page}")).await;
         }
-    }
-    assert_eq!(seen.len(), 1_000);
+    });
+    let pages = pages.await;
+    assert!(pages.iter().all(|page| items(page).len() == 30));
+    let seen = ids(&pages);
+    assert_eq!(seen.len(), 300);
     assert!(seen.is_sorted_by(|a, b| a > b), "newest first");
-    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 1_000);
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 300);
 }
 
 #[tokio::test]
-async fn users_are_walked_oldest_first() {
+async fn users_are_listed_oldest_first() {
     let api = Api::start().await;
-    let mut ids = Vec::new();
+    let mut expected = Vec::new();
     for nth in 0..5 {
-        ids.push(text(&api.sign_up(&format!("user{nth}")).await.json()["id"]));
+        expected.push(text(&api.sign_up(&format!("user{nth}")).await.json()["id"]));
     }
-    let mut seen = Vec::new();
-    let mut next = Some("/users?limit=2".to_owned());
-    let mut sizes = Vec::new();
-    while let Some(path) = next {
-        let answer = api.get(&path).send().await;
-        next = answer.next();
-        let page = answer.json();
-        let page = page.as_array().unwrap();
-        sizes.push(page.len());
-        seen.extend(page.iter().map(|user| text(&user["id"])));
-    }
-    assert_eq!(seen, ids);
-    assert_eq!(sizes, [2, 2, 1]);
-}
-
-#[tokio::test]
-async fn the_next_page_is_an_absolute_link_and_the_last_has_none() {
-    let api = Api::start().await;
-    seed(&api, 4).await;
-    let first = api.get("/food?limit=2").send().await;
-    let next = first.next().expect("a next page");
-    let base = format!("{}/food?limit=2&cursor=", api.local.base_url());
+    let pages = walk(&api, "/users?limit=2", async |_| {}).await;
+    assert_eq!(ids(&pages), expected);
+    let next = pages[0].next().expect("a next page");
+    let base = api.url("/users?limit=2&cursor=");
     assert!(next.starts_with(&base), "{next}");
-    let last = api.get(&next).send().await;
-    assert_eq!(last.json().as_array().unwrap().len(), 2);
-    assert_eq!(last.next(), None, "{:?}", last.headers);
 }
 
 #[tokio::test]
-async fn at_most_a_hundred_come_at_once() {
+async fn page_holds_at_most_100_foods() {
     let api = Api::start().await;
-    seed(&api, 101).await;
+    for path in ["/users", "/food"] {
+        let empty = api.get(path).send().await;
+        assert_eq!((empty.text().as_str(), empty.next()), ("[]", None));
+    }
+    seed(&api, 101, None).await;
     for path in ["/food", "/food?limit=100"] {
-        let answer = api.get(path).send().await;
-        assert_eq!(answer.json().as_array().unwrap().len(), 100);
-        assert!(answer.next().is_some());
+        let page = api.get(path).send().await;
+        assert_eq!(items(&page).len(), 100);
+        assert!(page.next().is_some());
     }
 }
 
 #[tokio::test]
-async fn bad_limits_and_forged_cursors_are_a_400() {
+async fn bad_limit_or_forged_cursor_is_an_invalid_request() {
     let api = Api::start().await;
-    seed(&api, 3).await;
+    seed(&api, 3, None).await;
     api.sign_up("ada").await;
     api.sign_up("eve").await;
     let cursor = |link: String| link.split_once("cursor=").unwrap().1.to_owned();
@@ -105,11 +109,9 @@ async fn bad_limits_and_forged_cursors_are_a_400() {
         "/food?limit=0",
         "/food?limit=101",
         "/food?limit=-1",
-        "/food?limit=ten",
         "/food?limit=",
         "/food?limit=1e1",
         "/food?cursor=",
-        "/food?cursor=abc",
         "/food?cursor=%00",
         "/food?cursor=01990000-0000-7000-8000-000000000001",
         &format!("/food?cursor={of_users}"),
@@ -119,33 +121,17 @@ async fn bad_limits_and_forged_cursors_are_a_400() {
     ] {
         api.get(path).send().await.has_code(400, "invalid_request");
     }
-    let answer = api
-        .get(&format!("/food?cursor={of_foods}&limit=1&x=%F0"))
-        .send()
-        .await;
-    assert_eq!(answer.status, 200, "unknown parameters do not matter");
+    let with_unknown = format!("/food?cursor={of_foods}&limit=1&x=%F0");
+    assert_eq!(api.get(&with_unknown).send().await.status, 200);
 }
 
 #[tokio::test]
-async fn a_page_of_long_descriptions_is_filled_and_ends_before_five_megabytes() {
+async fn page_of_long_descriptions_ends_before_five_megabytes() {
     let api = Api::start().await;
-    let foods = DynamoDbFoods::new(api.local.aws().dynamodb(), "foods".to_owned());
-    let creator = sample::public_user(sample::moment());
-    for _ in 0..100 {
-        let mut food = sample::food(&creator);
-        let text = "🍲".repeat(20_000); // 80 KB: DynamoDB stops at 1 MB, after twelve of them
-        food.description = domain::food::Description::stored(&text).unwrap();
-        foods.create(&food).await.unwrap();
-    }
-    let mut pages = Vec::new();
-    let mut next = Some("/food".to_owned());
-    while let Some(path) = next {
-        let answer = api.get(&path).send().await;
-        assert_eq!(answer.status, 200);
-        assert!(answer.body.len() < 5_000_000);
-        next = answer.next();
-        pages.push(answer.json().as_array().unwrap().len());
-    }
-    assert_eq!(pages.iter().sum::<usize>(), 100);
-    assert_eq!(pages[0], 62, "filled up to five megabytes: {pages:?}");
+    // 80 KB each: DynamoDB stops at 1 MB, after twelve of them.
+    seed(&api, 100, Some(&"🍲".repeat(20_000))).await;
+    let pages = walk(&api, "/food", async |_| {}).await;
+    assert!(pages.iter().all(|page| page.body.len() < 5_000_000));
+    assert_eq!(ids(&pages).len(), 100);
+    assert_eq!(items(&pages[0]).len(), 62, "filled up to five megabytes");
 }

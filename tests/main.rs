@@ -7,7 +7,6 @@
 mod accounts;
 mod binaries;
 mod capacity;
-mod claims;
 mod drift;
 mod errors;
 mod events;
@@ -28,10 +27,11 @@ mod resilience;
 mod rotation;
 mod round_trips;
 mod sessions;
-mod support;
 mod sweep;
 mod throttle;
 mod uploads;
 mod users;
 mod variants;
 mod watching;
+
+use test_support as support;

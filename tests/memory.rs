@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::recorded::binary;
 use crate::support::Form;
+use crate::support::Function;
 use crate::support::pictures::jpeg_of;
-use crate::support::runtime_api::Function;
 use crate::support::scene::{Scene, event};
 
 const PICTURE: usize = 4_000_000;

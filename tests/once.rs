@@ -1,9 +1,7 @@
-//! Asking for a thing twice with one `Idempotency-Key`: on both session stores.
-
-use std::collections::BTreeSet;
+//! Requests with an `Idempotency-Key`, on both session stores.
 
 use domain::clock::{Clock as _, SystemClock};
-use domain::id::{FoodId, UserId};
+use domain::id::FoodId;
 use domain::idempotency::{Begun, IdempotencyKey, IdempotencyStore as _, Operation};
 use domain::testing::sample;
 use futures_util::future::join_all;
@@ -14,8 +12,8 @@ use infrastructure::sessions::Sessions;
 use serde_json::{Value, json};
 
 use crate::sessions::{OnStore, on_both_stores, on_dynamodb, on_redis};
-use crate::support::client::{Call, Member, PASSWORD, text};
-use crate::support::{Answer, Api, Form};
+use test_support::client::{Call, Member};
+use test_support::{Api, Form, PASSWORD, Response, text};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const OTHER_KEY: &str = "b1b2f0e6-58f0-4a6e-9d8c-9a3c6ad0a3f1";
@@ -32,31 +30,30 @@ fn sign_up<'a>(api: &'a Api, key: &str, user: &Value) -> Call<'a> {
     call.header("idempotency-key", key)
 }
 
-async fn share(api: &Api, member: &Member, key: &str, title: &str) -> Answer {
+async fn share(api: &Api, member: &Member, key: &str, title: &str) -> Response {
     let form = Form::food(title).file("food.gif", sample::GIF);
     let call = api.post("/food").bearer(member).form(form);
     call.header("idempotency-key", key).send().await
 }
 
-fn same(one: &Answer, other: &Answer) {
+fn same(one: &Response, other: &Response) {
     assert_eq!(one.status, other.status, "{}", other.text());
     assert_eq!(one.body, other.body);
     assert_eq!(one.header("content-type"), other.header("content-type"));
 }
 
 on_both_stores!(
-    a_food_is_shared_once_and_answered_again,
-    an_account_is_made_once_and_answered_again,
-    a_refusal_is_answered_again,
-    a_key_for_another_request_is_refused,
-    a_key_is_its_users_own,
-    of_many_at_once_one_shares_the_food,
-    what_is_being_done_is_told_and_taken_over_when_given_up,
-    what_was_made_before_the_attempt_was_cut_off_is_the_answer,
-    a_request_that_is_wrong_leaves_its_key_free,
+    food_is_created_once_per_key,
+    account_is_created_once_per_key,
+    refusal_is_returned_again,
+    key_of_another_request_is_refused,
+    concurrent_requests_with_one_key_create_one_food,
+    running_request_is_reported_and_taken_over_when_released,
+    resource_of_an_interrupted_attempt_is_returned,
+    invalid_request_leaves_its_key_free,
 );
 
-async fn a_food_is_shared_once_and_answered_again(on: OnStore) {
+async fn food_is_created_once_per_key(on: OnStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let first = share(api, &ada, KEY, "Jollof").await;
@@ -65,19 +62,22 @@ async fn a_food_is_shared_once_and_answered_again(on: OnStore) {
     for key in [KEY, &format!("\"{KEY}\"")] {
         same(&first, &share(api, &ada, key, "Jollof").await);
     }
-    assert_eq!(api.get("/food").send().await.json(), json!([first.json()]));
+    assert_eq!(api.foods().await, json!([first.json()]));
     assert_eq!(api.stored_pictures().await.len(), 1);
     // Also when the food has changed since: it is what was answered.
-    let food = format!("/food/{}", text(&first.json()["id"]));
-    let gone = api.delete(&food).bearer(&ada).send().await;
-    assert!(gone.status < 300, "{}", gone.text());
+    assert_eq!(api.delete_food(&ada, &first.json()).await.status, 200);
     same(&first, &share(api, &ada, KEY, "Jollof").await);
-    assert_eq!(api.get("/food").send().await.json(), json!([]));
-    // Without a key, or with another, it is another request.
+    assert_eq!(api.foods().await, json!([]));
+    // Another key is another request, and so is the key of another user.
     assert_eq!(share(api, &ada, OTHER_KEY, "Jollof").await.status, 201);
+    let eve = api.member("eve").await;
+    assert_eq!(
+        share(api, &eve, KEY, "Fufu").await.json()["user_id"],
+        eve.id
+    );
 }
 
-async fn an_account_is_made_once_and_answered_again(on: OnStore) {
+async fn account_is_created_once_per_key(on: OnStore) {
     let api = &on.api;
     let ada = user("ada", PASSWORD);
     let first = sign_up(api, KEY, &ada).send().await;
@@ -89,19 +89,17 @@ async fn an_account_is_made_once_and_answered_again(on: OnStore) {
     other.is_problem(409, &[("email_taken", "email already taken")]);
 }
 
-async fn a_refusal_is_answered_again(on: OnStore) {
+async fn refusal_is_returned_again(on: OnStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let taken = api.share(&ada, "Jollof").await;
     let refused = share(api, &ada, KEY, "Jollof").await;
     refused.is_problem(409, &[("unique_title", "food title already taken")]);
-    let food = format!("/food/{}", text(&taken["id"]));
-    let gone = api.delete(&food).bearer(&ada).send().await;
-    assert!(gone.status < 300, "{}", gone.text());
+    assert_eq!(api.delete_food(&ada, &taken).await.status, 200);
     same(&refused, &share(api, &ada, KEY, "Jollof").await);
 }
 
-async fn a_key_for_another_request_is_refused(on: OnStore) {
+async fn key_of_another_request_is_refused(on: OnStore) {
     let api = &on.api;
     let codes = [(
         "idempotency_key_reused",
@@ -119,38 +117,22 @@ async fn a_key_for_another_request_is_refused(on: OnStore) {
     assert_eq!(first.status, 201, "{}", first.text());
     let refused = share(api, &ada, OTHER_KEY, "Fufu").await;
     refused.is_problem(422, &codes);
-    assert_eq!(api.get("/food").send().await.json(), json!([first.json()]));
+    assert_eq!(api.foods().await, json!([first.json()]));
 }
 
-async fn a_key_is_its_users_own(on: OnStore) {
-    let api = &on.api;
-    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
-    let first = share(api, &ada, KEY, "Jollof").await;
-    let theirs = share(api, &eve, KEY, "Fufu").await;
-    assert_eq!((first.status, theirs.status), (201, 201));
-    assert_eq!(theirs.json()["user_id"], eve.id);
-}
-
-async fn of_many_at_once_one_shares_the_food(on: OnStore) {
+async fn concurrent_requests_with_one_key_create_one_food(on: OnStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let answers = join_all((0..20).map(|_| share(api, &ada, KEY, "Jollof"))).await;
-    let ids: BTreeSet<_> = answers
-        .iter()
-        .filter(|answer| {
-            if answer.status != 201 {
-                answer.has_code(409, "request_in_progress");
-            }
-            answer.status == 201
-        })
-        .map(|answer| text(&answer.json()["id"]))
-        .collect();
-    assert_eq!(ids.len(), 1);
-    let foods = api.get("/food").send().await.json();
-    assert_eq!(foods.as_array().unwrap().len(), 1);
-    assert_eq!(api.stored_pictures().await.len(), 1);
     let again = share(api, &ada, KEY, "Jollof").await;
-    assert_eq!(foods, json!([again.json()]));
+    for answer in answers {
+        if answer.status == 201 {
+            same(&again, &answer);
+        } else {
+            answer.has_code(409, "request_in_progress");
+        }
+    }
+    assert_eq!(api.foods().await, json!([again.json()]));
 }
 
 /// The operation of sharing Jollof, as the function names it.
@@ -161,7 +143,7 @@ fn jollof(member: &Member) -> Operation {
     operation(&scope, &key, &[b"Jollof", description, sample::GIF])
 }
 
-async fn what_is_being_done_is_told_and_taken_over_when_given_up(on: OnStore) {
+async fn running_request_is_reported_and_taken_over_when_released(on: OnStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let store = on.store();
@@ -180,7 +162,7 @@ async fn what_is_being_done_is_told_and_taken_over_when_given_up(on: OnStore) {
     assert_eq!(shared.json()["id"], resource);
 }
 
-async fn what_was_made_before_the_attempt_was_cut_off_is_the_answer(on: OnStore) {
+async fn resource_of_an_interrupted_attempt_is_returned(on: OnStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let store = on.store();
@@ -192,24 +174,9 @@ async fn what_was_made_before_the_attempt_was_cut_off_is_the_answer(on: OnStore)
     assert_eq!(again.status, 201, "{}", again.text());
     assert_eq!(again.json(), made);
     assert_eq!(api.stored_pictures().await.len(), 1);
-
-    // The same for an account.
-    let eve = api.member("eve").await;
-    let key = IdempotencyKey::parse(OTHER_KEY).unwrap();
-    let content = ["eve", "Tester", "eve@example.com", PASSWORD].map(str::as_bytes);
-    let operation = operation("create_user", &key, &content);
-    let id = UserId::parse(&eve.id).unwrap().to_string();
-    store
-        .begin(&operation, &id, SystemClock.now())
-        .await
-        .unwrap();
-    store.release(&operation).await.unwrap();
-    let again = sign_up(api, OTHER_KEY, &user("eve", PASSWORD)).send().await;
-    assert_eq!(again.status, 201, "{}", again.text());
-    assert_eq!(again.json()["id"], eve.id);
 }
 
-async fn a_request_that_is_wrong_leaves_its_key_free(on: OnStore) {
+async fn invalid_request_leaves_its_key_free(on: OnStore) {
     let api = &on.api;
     let short = sign_up(api, KEY, &user("ada", "short")).send().await;
     short.has_code(422, "invalid_password");

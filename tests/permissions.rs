@@ -6,19 +6,15 @@ use std::time::{Duration, Instant};
 
 use engines::Valkey;
 use functions::routes::ROUTES;
-use http::Request;
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+
+use test_support::Client;
+use test_support::fixture::event;
+use test_support::recorder::Call;
+use test_support::template::{template, texts};
 
 use crate::events::{expected, function};
 use crate::recorded::{Recorded, eves_login};
-use crate::support::Form;
-use crate::support::recorder::Call;
-use crate::support::scene::event;
-use crate::support::template::{template, texts};
 
 /// What the upload of the events says it is.
 const PICTURE: &[u8] = include_bytes!("../events/jollof.jpg");
@@ -115,22 +111,11 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
     grants
 }
 
-/// Uploads what was to be uploaded, as the client does.
-async fn post_as_told(answer: &Value) {
-    let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).unwrap();
-    let upload = &body["upload"];
-    let mut form = Form::new();
-    for (name, value) in upload["fields"].as_object().expect("fields") {
-        form = form.text(name, value.as_str().expect("a text"));
-    }
-    let form = form.file_named("file", "jollof.jpg", PICTURE);
-    let request = Request::post(upload["url"].as_str().expect("a URL"))
-        .header("content-type", Form::content_type())
-        .body(Full::new(Bytes::from(form.body())))
-        .unwrap();
-    let http = Client::builder(TokioExecutor::new()).build_http();
-    let answer = http.request(request).await.expect("an answer");
-    assert_eq!(answer.status(), 204);
+/// Uploads with the presigned POST, as the client does.
+async fn post_as_told(response: &Value) {
+    let body: Value = serde_json::from_str(response["body"].as_str().expect("a body")).unwrap();
+    let status = Client::new("").post_file(&body["upload"], PICTURE).await;
+    assert_eq!(status, 204);
 }
 
 /// All that the function does that is told of pictures.

@@ -3,7 +3,8 @@
 use image::ImageFormat;
 use serde_json::json;
 
-use crate::support::client::{Api, Member, text};
+use crate::support::Api;
+use crate::support::client::{Member, text};
 use crate::support::pictures::{jpeg, jpeg_of, picture};
 use crate::support::{Answer, Form};
 

@@ -5,44 +5,28 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use domain::testing::sample;
+use functions::routes::FUNCTIONS;
 use infrastructure::aws::{Aws, AwsSettings};
 use serde_json::{Value, json};
-
-use crate::support::recorder::{Call, Recorder};
-use crate::support::redis_proxy::RedisProxy;
-use crate::support::runtime_api::Function;
-use crate::support::scene::{EVE, JOLLOF, Scene, event};
+use test_support::Function;
+use test_support::fixture::{EVE, Fixture, JOLLOF, event};
+use test_support::recorder::{Call, Recorder};
+use test_support::redis_proxy::RedisProxy;
 
 macro_rules! binaries {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*]
+    (
+        routes { $($name:ident $handler:ident $route:tt;)* }
+        without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
+    ) => {
+        /// All functions with the paths of their binaries.
+        pub(crate) const BINARIES: [(&str, &str); FUNCTIONS.len()] = [
+            $((stringify!($name), env!(concat!("CARGO_BIN_EXE_", stringify!($name)))),)*
+            $((stringify!($other), env!(concat!("CARGO_BIN_EXE_", stringify!($other)))),)*
+        ];
     };
 }
 
-/// All functions with the paths of their binaries.
-pub(crate) const BINARIES: [(&str, &str); 21] = binaries!(
-    "create_user",
-    "list_users",
-    "get_user",
-    "change_password",
-    "delete_user",
-    "login",
-    "logout",
-    "refresh",
-    "list_sessions",
-    "end_session",
-    "end_sessions",
-    "create_food",
-    "create_image_upload",
-    "list_food",
-    "get_food",
-    "update_food",
-    "delete_food",
-    "get_openapi",
-    "get_docs",
-    "process_image",
-    "sweep_images",
-);
+functions::for_each_function!(binaries);
 
 /// The path of the function's binary.
 pub(crate) fn binary(name: &str) -> &'static str {
@@ -53,9 +37,9 @@ pub(crate) fn binary(name: &str) -> &'static str {
 /// What Eve's password was before the migration: from the test vectors of `crypt_blowfish`.
 pub(crate) const EVES_PASSWORD: &str = "U*U";
 
-/// A scene whose engines are called through recorders.
+/// A fixture whose engines are called through recorders.
 pub(crate) struct Recorded {
-    scene: Scene,
+    fixture: Fixture,
     pub(crate) dynamodb: Recorder,
     pub(crate) s3_proxy: Recorder,
     /// Where sessions are on a server of their own.
@@ -64,32 +48,27 @@ pub(crate) struct Recorded {
     aws: Aws,
 }
 
-fn setting<'a>(scene: &'a Scene, name: &str) -> &'a str {
-    let found = scene.settings.iter().find(|(other, _)| other == name);
-    &found.expect("a setting").1
-}
-
 impl Recorded {
     pub(crate) async fn scene(more: &[(&str, &str)]) -> Self {
-        let scene = Scene::with(more).await;
-        let dynamodb = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB")).await;
-        let s3_proxy = Recorder::before(setting(&scene, "AWS_ENDPOINT_URL_S3")).await;
+        let fixture = Fixture::with(more).await;
+        let dynamodb = Recorder::before(fixture.setting("AWS_ENDPOINT_URL_DYNAMODB")).await;
+        let s3_proxy = Recorder::before(fixture.setting("AWS_ENDPOINT_URL_S3")).await;
         let store = more.iter().find(|(name, _)| *name == "TOKEN_STORE_URL");
         let redis = match store {
             Some((_, url)) => Some(RedisProxy::before(url).await),
             None => None,
         };
         let aws = Aws::new(AwsSettings {
-            region: setting(&scene, "AWS_REGION").to_owned(),
-            access_key_id: setting(&scene, "AWS_ACCESS_KEY_ID").to_owned(),
-            secret_access_key: setting(&scene, "AWS_SECRET_ACCESS_KEY").to_owned(),
+            region: fixture.setting("AWS_REGION").to_owned(),
+            access_key_id: fixture.setting("AWS_ACCESS_KEY_ID").to_owned(),
+            secret_access_key: fixture.setting("AWS_SECRET_ACCESS_KEY").to_owned(),
             session_token: None,
-            dynamodb_endpoint: Some(setting(&scene, "AWS_ENDPOINT_URL_DYNAMODB").to_owned()),
-            s3_endpoint: Some(setting(&scene, "AWS_ENDPOINT_URL_S3").to_owned()),
+            dynamodb_endpoint: Some(fixture.setting("AWS_ENDPOINT_URL_DYNAMODB").to_owned()),
+            s3_endpoint: Some(fixture.setting("AWS_ENDPOINT_URL_S3").to_owned()),
             ca_bundle: None,
         });
         Self {
-            scene,
+            fixture,
             dynamodb,
             s3_proxy,
             redis,
@@ -108,18 +87,13 @@ impl Recorded {
 
     /// What a function is told, which calls the engines through the recorders.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
-        let mut settings = self.scene.settings.clone();
-        let mut endpoints = vec![
+        let mut proxies = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
             ("AWS_ENDPOINT_URL_S3", self.s3_proxy.url.as_str()),
         ];
         let store = self.redis.as_ref().map(|redis| redis.url.as_str());
-        endpoints.extend(store.map(|url| ("TOKEN_STORE_URL", url)));
-        for (name, value) in &endpoints {
-            settings.retain(|(other, _)| other != name);
-            settings.push(((*name).to_owned(), (*value).to_owned()));
-        }
-        settings
+        proxies.extend(store.map(|url| ("TOKEN_STORE_URL", url)));
+        self.fixture.settings_with(&proxies)
     }
 
     pub(crate) fn take(&self) -> Vec<Call> {
@@ -128,9 +102,9 @@ impl Recorded {
         calls
     }
 
-    /// What the scene's functions are told.
+    /// What the fixture's functions are told.
     pub(crate) fn setting(&self, name: &str) -> String {
-        setting(&self.scene, name).to_owned()
+        self.fixture.setting(name).to_owned()
     }
 
     /// The engine itself, to look at it, and to bring about what no event does.
@@ -148,7 +122,7 @@ impl Recorded {
     pub(crate) async fn clear(self) {
         for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"] {
             let delete = self.dynamodb_engine().delete_table();
-            let delete = delete.table_name(setting(&self.scene, name));
+            let delete = delete.table_name(self.fixture.setting(name));
             delete.send().await.unwrap();
         }
     }
@@ -159,7 +133,7 @@ impl Recorded {
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         self.dynamodb_engine()
             .update_item()
-            .table_name(setting(&self.scene, "USERS_TABLE"))
+            .table_name(self.fixture.setting("USERS_TABLE"))
             .key("pk", AttributeValue::S(format!("USER#{EVE}")))
             .update_expression("SET password_hash = :hash")
             .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
@@ -172,7 +146,7 @@ impl Recorded {
     /// food that shows another.
     pub(crate) async fn leave_behind(&self) {
         let dynamodb = self.dynamodb_engine();
-        let users = setting(&self.scene, "USERS_TABLE");
+        let users = self.fixture.setting("USERS_TABLE");
         let text = |text: String| AttributeValue::S(text);
         for key in [format!("USER#{EVE}"), "EMAIL#eve@example.com".to_owned()] {
             let delete = dynamodb.delete_item().table_name(users);
@@ -190,7 +164,7 @@ impl Recorded {
             .unwrap();
         for food in [JOLLOF, "01990000-0000-7000-8000-00000000f00f"] {
             let key = format!("foods/{food}/01990000-0000-7000-8000-00000000c00f.jpg");
-            let bucket = setting(&self.scene, "IMAGES_BUCKET");
+            let bucket = self.fixture.setting("IMAGES_BUCKET");
             let put = self.s3_engine().put_object().bucket(bucket).key(key);
             let put = put.body(ByteStream::from_static(sample::GIF));
             put.send().await.unwrap();

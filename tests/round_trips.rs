@@ -7,10 +7,12 @@ use functions::api::Api as Functions;
 use functions::settings::Settings;
 use serde_json::Value;
 
-use crate::capacity::READS_TWO;
 use crate::recorded::Recorded;
 use crate::support::recorder::Call;
 use crate::support::scene::{Scene, event};
+
+/// Functions that read the session and something else at the same time.
+const READS_TWO: [&str; 3] = ["create_food", "update_food", "delete_food"];
 
 /// An event of a function, with another event's token.
 fn event_with_token_of(name: &str, other: &str) -> String {

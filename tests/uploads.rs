@@ -3,49 +3,9 @@
 use image::ImageFormat;
 use serde_json::{Value, json};
 
-use crate::support::client::{Api, Member, text};
+use crate::support::client::text;
 use crate::support::pictures::{jpeg, picture};
-use crate::support::{Answer, Form};
-
-impl Api {
-    async fn ask_to_upload(&self, member: &Member, asked: &Value) -> Answer {
-        let asked = self.post("/food/images").bearer(member).json(asked);
-        asked.send().await
-    }
-
-    /// Posts the file as the answer says. Gives the status.
-    async fn post_file(&self, upload: &Value, file: &[u8]) -> u16 {
-        let mut form = Form::new();
-        for (name, value) in upload["fields"].as_object().expect("fields") {
-            form = form.text(name, &text(value));
-        }
-        let form = form.file_named("file", "photo", file);
-        let posted = self.post(&text(&upload["url"])).form(form);
-        posted.send().await.status
-    }
-
-    /// A picture that is uploaded: its id.
-    async fn upload(&self, member: &Member, media_type: &str, bytes: &[u8]) -> String {
-        let asked = json!({"content_type": media_type, "size": bytes.len()});
-        let answer = self.ask_to_upload(member, &asked).await;
-        assert_eq!(answer.status, 201, "{}", answer.text());
-        let body = answer.json();
-        assert_eq!(self.post_file(&body["upload"], bytes).await, 204);
-        text(&body["image_id"])
-    }
-
-    async fn share_upload(&self, member: &Member, title: &str, id: &str) -> Answer {
-        let food = json!({"title": title, "description": "Hot", "image_id": id});
-        self.post("/food").bearer(member).json(&food).send().await
-    }
-
-    /// How many uploads no food was given.
-    async fn uploads(&self) -> usize {
-        let client = self.local.aws().s3();
-        let listed = client.list_objects_v2().bucket("images").prefix("uploads/");
-        listed.send().await.expect("listed").contents().len()
-    }
-}
+use crate::support::{Api, Form};
 
 const NO_SUCH_UPLOAD: (&str, &str) = (
     "invalid_file",

@@ -1,9 +1,7 @@
-//! Signing up, and who is here.
+//! Signing up, and showing users over HTTP.
 
 use serde_json::{Value, json};
-
-use crate::support::Api;
-use crate::support::client::{PASSWORD, text};
+use test_support::{Api, PASSWORD, text};
 
 fn ada() -> Value {
     json!({
@@ -14,18 +12,13 @@ fn ada() -> Value {
     })
 }
 
-fn with(mut body: Value, member: &str, value: Value) -> Value {
-    body[member] = value;
-    body
-}
-
 #[tokio::test]
-async fn who_signs_up_is_shown_without_address_and_password() {
+async fn user_is_shown_without_email_and_password() {
     let api = Api::start().await;
-    let answer = api.post("/users").json(&ada()).send().await;
-    assert_eq!(answer.status, 201);
-    assert_eq!(answer.header("content-type"), "application/json");
-    let user = answer.json();
+    let created = api.post("/users").json(&ada()).send().await;
+    assert_eq!(created.status, 201);
+    assert_eq!(created.header("content-type"), "application/json");
+    let user = created.json();
     let id = text(&user["id"]);
     assert_eq!(
         user,
@@ -41,17 +34,7 @@ async fn who_signs_up_is_shown_without_address_and_password() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_an_empty_array() {
-    let api = Api::start().await;
-    for path in ["/users", "/food"] {
-        let answer = api.get(path).send().await;
-        assert_eq!((answer.status, answer.text().as_str()), (200, "[]"));
-        assert_eq!(answer.next(), None);
-    }
-}
-
-#[tokio::test]
-async fn all_that_is_wrong_is_said_at_once() {
+async fn reports_all_field_errors_of_a_user_at_once() {
     let api = Api::start().await;
     let required = [
         ("firstname_required", "first name is required"),
@@ -65,8 +48,8 @@ async fn all_that_is_wrong_is_said_at_once() {
         json!({"first_name": "", "last_name": " \t", "email": "  ", "password": ""}),
         json!({"id": "1", "created_at": "2020", "role": "admin"}),
     ] {
-        let answer = api.post("/users").json(&body).send().await;
-        answer.is_problem(422, &required);
+        let refused = api.post("/users").json(&body).send().await;
+        refused.is_problem(422, &required);
     }
     let long = "x".repeat(101);
     let body = json!({
@@ -88,84 +71,39 @@ async fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn lengths_are_counted_in_characters() {
-    let api = Api::start().await;
-    for (member, most, code) in [
-        ("first_name", 100, "name_too_long"),
-        ("last_name", 100, "name_too_long"),
-        ("password", 128, "invalid_password"),
-    ] {
-        let long = with(ada(), member, json!("🍲".repeat(most + 1)));
-        api.post("/users")
-            .json(&long)
-            .send()
-            .await
-            .has_code(422, code);
-        let body = with(ada(), member, json!("🍲".repeat(most)));
-        let body = with(body, "email", json!(format!("{member}@example.com")));
-        assert_eq!(api.post("/users").json(&body).send().await.status, 201);
-    }
-    let short = with(ada(), "password", json!("é".repeat(7)));
-    api.post("/users")
-        .json(&short)
-        .send()
-        .await
-        .has_code(422, "invalid_password");
-    let enough = with(ada(), "password", json!("é".repeat(8)));
-    assert_eq!(api.post("/users").json(&enough).send().await.status, 201);
-}
-
-#[tokio::test]
-async fn the_shortest_password_is_a_setting_and_its_sentence_says_so() {
+async fn password_minimum_is_a_setting_and_in_the_message() {
     let api = Api::with(&[("PASSWORD_MIN_LENGTH", "12")]).await;
-    let short = with(ada(), "password", json!("eleven char"));
-    api.post("/users").json(&short).send().await.is_problem(
-        422,
-        &[(
-            "invalid_password",
-            "password should be at least 12 characters",
-        )],
-    );
+    let mut short = ada();
+    short["password"] = json!("eleven char");
+    let message = "password should be at least 12 characters";
+    let refused = api.post("/users").json(&short).send().await;
+    refused.is_problem(422, &[("invalid_password", message)]);
 }
 
 #[tokio::test]
-async fn an_address_is_taken_once_in_any_case() {
+async fn email_is_taken_once_in_any_case() {
     let api = Api::start().await;
     assert_eq!(api.post("/users").json(&ada()).send().await.status, 201);
-    for email in ["ada@example.com", "ADA@EXAMPLE.COM", " Ada@Example.com "] {
-        let again = with(ada(), "email", json!(email));
-        let answer = api.post("/users").json(&again).send().await;
-        answer.is_problem(409, &[("email_taken", "email already taken")]);
-    }
-    let users = api.get("/users").send().await.json();
-    assert_eq!(users.as_array().map(Vec::len), Some(1));
+    let mut again = ada();
+    again["email"] = json!(" ADA@Example.com ");
+    let refused = api.post("/users").json(&again).send().await;
+    refused.is_problem(409, &[("email_taken", "email already taken")]);
 }
 
 #[tokio::test]
-async fn names_come_back_as_typed() {
+async fn name_is_returned_as_typed() {
     let api = Api::start().await;
-    for (nth, name) in [
-        "<script>alert(1)</script>",
-        "O'Brien & \"Sons\"",
-        "مريم",
-        "👩🏽‍🍳",
-        "Zoe\u{308}",
-        "a\\u0000\u{0}b",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let body = with(ada(), "email", json!(format!("n{nth}@example.com")));
-        let body = with(body, "first_name", json!(format!("  {name} ")));
-        let user = api.post("/users").json(&body).send().await.json();
-        assert_eq!(user["first_name"], name);
-        let path = format!("/users/{}", text(&user["id"]));
-        assert_eq!(api.get(&path).send().await.json()["first_name"], name);
-    }
+    let name = "<script>'\"&</script> مريم 🍲 Zoe\u{308} \\u0000";
+    let mut body = ada();
+    body["first_name"] = json!(format!("  {name} "));
+    let user = api.post("/users").json(&body).send().await.json();
+    assert_eq!(user["first_name"], name);
+    let path = format!("/users/{}", text(&user["id"]));
+    assert_eq!(api.get(&path).send().await.json(), user);
 }
 
 #[tokio::test]
-async fn extra_members_bind_to_nothing() {
+async fn unknown_members_of_a_user_bind_to_nothing() {
     let api = Api::start().await;
     let id = "01990000-0000-7000-8000-000000000001";
     let mut body = ada();
@@ -181,21 +119,15 @@ async fn extra_members_bind_to_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_is_a_404_and_no_id_a_400() {
+async fn id_that_is_no_uuid_is_an_invalid_request() {
     let api = Api::start().await;
-    let unknown = api
-        .get("/users/01990000-0000-7000-8000-000000000001")
-        .send()
-        .await;
-    unknown.is_problem(404, &[("not_found", "there is no such thing")]);
     for id in [
         "1",
-        "me",
         "01990000-0000-7000-8000-00000000000g",
         "%00",
         "%F0%9F%8D%B2",
     ] {
-        let answer = api.get(&format!("/users/{id}")).send().await;
-        answer.has_code(400, "invalid_request");
+        let response = api.get(&format!("/users/{id}")).send().await;
+        response.has_code(400, "invalid_request");
     }
 }

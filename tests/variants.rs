@@ -7,8 +7,9 @@ use local::{Local, Options};
 use serde_json::{Value, json};
 
 use crate::recorded::binary;
-use crate::support::client::{Api, Member, text};
-use crate::support::runtime_api::Function;
+use crate::support::Api;
+use crate::support::Function;
+use crate::support::client::{Member, text};
 use crate::support::{Form, pictures};
 
 /// A photograph of these dimensions.

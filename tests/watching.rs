@@ -1,12 +1,11 @@
 //! What the functions tell of the events that they are given: one line each, metrics in it, and
 //! traces that go on.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::recorded::Recorded;
-use crate::recorded::binary;
+use crate::recorded::{Recorded, binary};
+use crate::support::Function;
 use crate::support::log::{check_metrics, lines, told};
-use crate::support::runtime_api::Function;
 use crate::support::scene::{ADA, Scene, event};
 
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
@@ -24,12 +23,6 @@ async fn log(name: &str, more: &[(&str, &str)], events: &[String]) -> String {
         running.invoke(event).await;
     }
     running.log().await
-}
-
-fn with_header(name: &str, header: &str, value: &str) -> String {
-    let mut event: Value = serde_json::from_str(&event(name)).unwrap();
-    event["headers"][header] = value.into();
-    event.to_string()
 }
 
 #[tokio::test]
@@ -63,19 +56,6 @@ async fn a_request_is_one_line() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_with_its_code_and_counted_by_it() {
-    let log = log("login", &[], &[event("login.incorrect_password")]).await;
-    let line = &told(&log)[0];
-    assert_eq!(line["http.response.status_code"], 401);
-    assert_eq!(line["error.type"], "incorrect_password");
-    assert_eq!(
-        (&line["errors"], &line["logins_refused"]),
-        (&json!(1), &json!(1))
-    );
-    assert_eq!(line.get("user.id"), None);
-}
-
-#[tokio::test]
 async fn who_is_signed_in_is_told_by_id() {
     for (name, case) in [
         ("login", "login"),
@@ -88,24 +68,6 @@ async fn who_is_signed_in_is_told_by_id() {
 }
 
 #[tokio::test]
-async fn a_traceparent_is_carried_into_the_line_and_a_malformed_one_is_not() {
-    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let events = [
-        traceparent,
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-    ];
-    let events = events.map(|value| with_header("get_food", "traceparent", value));
-    let log = log("get_food", &[], &events).await;
-    let [right, wrong] = &told(&log)[..] else {
-        panic!("{log}")
-    };
-    assert_eq!(right["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!(right["span_id"], "00f067aa0ba902b7");
-    assert_eq!(wrong["trace_id"], "6a13f5b00123456789abcdef01234567");
-    assert!(!log.contains(&traceparent[..52]), "{log}");
-}
-
-#[tokio::test]
 async fn below_its_level_a_function_writes_nothing() {
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
     assert_eq!(log("get_food", &level, &[event("get_food")]).await, "");
@@ -115,24 +77,6 @@ async fn below_its_level_a_function_writes_nothing() {
     ];
     let log = log("logout", &nowhere, &[event("logout")]).await;
     assert_eq!(told(&log)[0]["level"], "ERROR", "{log}");
-}
-
-#[tokio::test]
-async fn metrics_are_in_the_namespace_that_the_function_is_given() {
-    let namespace = [("METRICS_NAMESPACE", "food-app-prod")];
-    let log = log("get_food", &namespace, &[event("get_food")]).await;
-    let line = &told(&log)[0];
-    let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
-    assert!(
-        directives
-            .iter()
-            .all(|it| it["Namespace"] == "food-app-prod"),
-        "{line}"
-    );
-    let mut settings = Scene::set().await.settings;
-    settings.push(("METRICS_NAMESPACE".to_owned(), "two words".to_owned()));
-    let failed = Function::start(binary("get_food"), &settings).await;
-    assert!(failed.failure().await.contains("METRICS_NAMESPACE"));
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ pub mod numbers;
 pub mod program;
 /// The stand-in for the Lambda Runtime API.
 mod runtime_api;
-/// A mixed workload against the whole API, and a model of what should be there.
-pub mod soak;
+/// What a process costs.
+pub mod usage;
 
 /// Whatever stops a measurement.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -6,23 +6,25 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
-use nix::time::{clock_getcpuclockid, clock_gettime};
-use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 
 use crate::Error;
-use crate::backend::Scene;
+use crate::backend::{Backend, Scene};
 use crate::runtime_api::{RuntimeApi, Step};
+use crate::usage::Usage;
 
 /// Whatever takes longer hangs. The longest is an SDK with its defaults under valgrind.
 const PATIENCE: Duration = Duration::from_mins(5);
 
+/// Counts of instructions of one program.
+const COUNTS: usize = 3;
+
 /// A program that is measured.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// What the table calls it.
+    /// Its name in the table.
     pub name: String,
     /// The function whose events it is given.
     pub function: String,
@@ -31,37 +33,20 @@ pub struct Program {
 }
 
 impl Program {
+    /// A function in the folder of functions.
+    pub fn function(folder: &Path, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            function: name.to_owned(),
+            path: folder.join(name),
+        }
+    }
+
     /// The size of the file in bytes.
     pub fn size(&self) -> Result<u64, Error> {
         let file = fs::metadata(&self.path);
         let file = file.map_err(|error| format!("{}: {error}", self.path.display()))?;
         Ok(file.len())
-    }
-}
-
-/// What a process has used so far.
-#[derive(Debug, Clone, Copy)]
-pub struct Usage {
-    /// On a processor, in the program and in the kernel, by all threads.
-    pub cpu: Duration,
-    /// In memory now, in bytes: its own pages and those of its file.
-    pub resident: u64,
-}
-
-impl Usage {
-    /// Asks the kernel: `clock_getcpuclockid(3)` and proc(5).
-    pub(crate) fn of(process: u32) -> Result<Self, Error> {
-        let clock = clock_getcpuclockid(Pid::from_raw(process.try_into()?))?;
-        let cpu = Duration::from(clock_gettime(clock)?);
-        let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"))
-            .ok_or("no VmRSS")?;
-        Ok(Self {
-            cpu,
-            resident: resident.trim().parse::<u64>()? * 1024,
-        })
     }
 }
 
@@ -123,39 +108,44 @@ pub async fn warm(program: &Program, scene: &mut Scene, calls: u32) -> Result<Wa
 }
 
 /// The instructions that the program executes outside the kernel until it has given its first answer
-/// and waits for its next event. `None` where valgrind is not installed. Where they are is written to
-/// the file `profile`, for `callgrind_annotate`.
+/// and waits for its next event: the least of three counts, as whatever comes between adds to one. `None`
+/// without valgrind. Writes the profile of the last into the file, for `callgrind_annotate`.
 pub async fn instructions(
     program: &Program,
-    scene: &mut Scene,
+    backend: &Backend,
     profile: &Path,
 ) -> Result<Option<u64>, Error> {
-    if Command::new("valgrind")
-        .arg("--version")
-        .output()
-        .await
-        .is_err()
-    {
+    let version = Command::new("valgrind").arg("--version").output().await;
+    if version.is_err() {
         return Ok(None);
     }
+    let mut counts = Vec::new();
+    for _ in 0..COUNTS {
+        let mut scene = backend.scene(&program.function).await?;
+        counts.push(count(program, &mut scene, profile).await?);
+    }
+    Ok(counts.into_iter().min())
+}
+
+async fn count(program: &Program, scene: &mut Scene, profile: &Path) -> Result<u64, Error> {
     let event = scene.event().await?;
+    let log = NamedTempFile::new()?;
     let mut valgrind = Command::new("valgrind");
-    let out = NamedTempFile::new()?;
     valgrind
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", profile.display()))
-        .arg(format!("--log-file={}", out.path().display()))
+        .arg(format!("--log-file={}", log.path().display()))
         .arg(&program.path);
     let mut run = Run::start(valgrind, scene).await?;
     run.first_answer(event).await?;
     run.poll().await?;
     run.terminate().await?;
-    let told = fs::read_to_string(out.path())?;
-    let collected = told
+    let log = fs::read_to_string(log.path())?;
+    let collected = log
         .lines()
         .find_map(|line| line.split_once("Collected : "))
-        .ok_or_else(|| format!("no count from valgrind: {told}"))?;
-    Ok(Some(collected.1.trim().parse()?))
+        .ok_or_else(|| format!("no count from valgrind: {log}"))?;
+    Ok(collected.1.trim().parse()?)
 }
 
 impl Run {

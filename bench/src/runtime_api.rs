@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::Error;
-use crate::program::Usage;
+use crate::usage::Usage;
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 /// How long an invocation may take, as the function is told.

@@ -49,10 +49,7 @@ pub use get_user::{GetUserError, get_user};
 pub use list_food::list_food;
 pub use list_sessions::{ListedSession, list_sessions};
 pub use list_users::list_users;
-pub use login::{
-    AdmittedLogin, InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError,
-    admit_login, login,
-};
+pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
 pub use logout::logout;
 pub use process_image::{ProcessImageError, Processed, process_image};
 pub use refresh::{RefreshError, refresh};

@@ -115,28 +115,27 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_moment_reads_as_rfc_3339_with_milliseconds() {
-        let moment = Timestamp::from_unix_millis(1_792_002_005_007).unwrap();
-        assert_eq!(moment.to_string(), "2026-10-14T18:20:05.007Z");
-        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
-    }
+    const LAST: i64 = Timestamp::MAX_UNIX_MILLIS;
 
     #[test]
-    fn moments_that_rfc_3339_cannot_write_are_refused() {
-        assert_eq!(Timestamp::from_unix_millis(-1), None);
-        assert_eq!(
-            Timestamp::from_unix_millis(Timestamp::MAX_UNIX_MILLIS + 1),
-            None
-        );
+    fn timestamp_is_within_1970_to_9999() {
+        for (millis, text) in [
+            (-1, None),
+            (0, Some("1970-01-01T00:00:00.000Z")),
+            (1_792_002_005_007, Some("2026-10-14T18:20:05.007Z")),
+            (LAST, Some("9999-12-31T23:59:59.999Z")),
+            (LAST + 1, None),
+        ] {
+            let timestamp = Timestamp::from_unix_millis(millis);
+            let written = timestamp.map(|timestamp| timestamp.to_string());
+            assert_eq!(written.as_deref(), text);
+        }
         assert_eq!(Timestamp::from_unix_seconds(i64::MAX), None);
-        let last = Timestamp::from_unix_millis(Timestamp::MAX_UNIX_MILLIS).unwrap();
-        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
-        assert_eq!(last.plus(Duration::MAX), last);
+        assert_eq!(Timestamp(0).plus(Duration::MAX), Timestamp(LAST));
     }
 
     #[test]
-    fn an_earlier_moment_lies_zero_ahead() {
+    fn duration_since_a_later_timestamp_is_zero() {
         let (earlier, later) = (Timestamp(1_000), Timestamp(3_500));
         assert_eq!(later.since(earlier), Duration::from_millis(2_500));
         assert_eq!(earlier.since(later), Duration::ZERO);
@@ -144,50 +143,22 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_read_with_any_offset_and_to_the_millisecond() {
-        let moment = Timestamp::from_unix_millis(1_790_000_000_000).unwrap();
+    fn timestamp_is_parsed_with_any_offset_to_the_millisecond() {
+        let expected = Timestamp::from_unix_millis(1_790_000_000_000).unwrap();
         for raw in ["2026-09-21T14:13:20Z", "2026-09-21T16:13:20.0009+02:00"] {
-            assert_eq!(Timestamp::parse(raw), Ok(moment), "{raw}");
+            assert_eq!(Timestamp::parse(raw), Ok(expected), "{raw}");
         }
-        for raw in [
-            "",
-            "2026-09-21",
-            "2026-09-21 14:13",
-            "1969-12-31T23:59:59Z",
-            "x",
-        ] {
+        for raw in ["", "2026-09-21", "2026-09-21 14:13", "1969-12-31T23:59:59Z"] {
             assert_eq!(Timestamp::parse(raw), Err(InvalidTimestamp), "{raw}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_moment_survives_being_written_and_read(millis in 0..=Timestamp::MAX_UNIX_MILLIS) {
-            let moment = Timestamp::from_unix_millis(millis).unwrap();
-            prop_assert_eq!(moment.unix_millis(), millis);
-            prop_assert_eq!(Timestamp::parse(&moment.to_string()), Ok(moment));
-        }
-
-        #[test]
-        fn no_text_makes_parsing_panic(raw: String) {
-            let _ = Timestamp::parse(&raw);
-        }
-
-        #[test]
-        fn moments_sort_as_their_texts_do(
-            one in 0..=Timestamp::MAX_UNIX_MILLIS,
-            other in 0..=Timestamp::MAX_UNIX_MILLIS,
-        ) {
+        fn text_of_a_timestamp_is_parsed_back_and_sorts_alike(one in 0..=LAST, other in 0..=LAST) {
             let (one, other) = (Timestamp(one), Timestamp(other));
+            prop_assert_eq!(Timestamp::parse(&one.to_string()), Ok(one));
             prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
-        }
-
-        #[test]
-        fn only_1970_to_9999_are_moments(millis: i64) {
-            let is_moment = (0..=253_402_300_799_999).contains(&millis);
-            prop_assert_eq!(Timestamp::from_unix_millis(millis).is_some(), is_moment);
-            let seconds = Timestamp::from_unix_seconds(millis);
-            prop_assert_eq!(seconds.is_some(), (0..=253_402_300_799).contains(&millis));
         }
     }
 }

@@ -89,24 +89,7 @@ id!(
 mod tests {
     use std::time::Duration;
 
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn an_id_survives_being_written_and_read(bytes: [u8; 16]) {
-            let id = FoodId::from_bytes(bytes);
-            prop_assert_eq!(FoodId::parse(&id.to_string()), Ok(id));
-            prop_assert_eq!(FoodId::parse(&id.to_string().to_uppercase()), Ok(id));
-            prop_assert_eq!(id.as_bytes(), &bytes);
-        }
-
-        #[test]
-        fn no_text_makes_parsing_panic(raw: String) {
-            let _ = UserId::parse(&raw);
-        }
-    }
 
     #[test]
     fn later_ids_sort_later() {
@@ -119,17 +102,20 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_of_a_uuid_are_refused() {
-        let id = FoodId::from_bytes([7; 16]).to_string();
+    fn id_is_parsed_from_36_characters_in_either_case() {
+        let id = FoodId::from_bytes([0xa7; 16]);
+        let text = id.to_string();
+        assert_eq!(FoodId::parse(&text), Ok(id));
+        assert_eq!(FoodId::parse(&text.to_uppercase()), Ok(id));
         for raw in [
             "",
             "1",
             "not-a-uuid",
-            &format!("{{{id}}}"),
-            &format!("urn:uuid:{id}"),
-            &id.replace('-', ""),
-            &format!("{id} "),
-            &id.replace('0', "g"),
+            &format!("{{{text}}}"),
+            &format!("urn:uuid:{text}"),
+            &text.replace('-', ""),
+            &format!("{text} "),
+            &text.replace('a', "g"),
         ] {
             assert_eq!(FoodId::parse(raw), Err(InvalidId), "{raw}");
         }

@@ -108,26 +108,23 @@ pub trait IdempotencyStore {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    proptest! {
-        #[test]
-        fn what_is_visible_ascii_of_the_right_length_is_a_key(raw in "[!-~]{16,255}") {
-            let key = IdempotencyKey::parse(&raw).unwrap();
-            prop_assert_eq!(key.as_str(), raw);
-        }
-
-        #[test]
-        fn nothing_else_is_a_key(raw in ".{0,15}|[!-~]{0,20}[^!-~][!-~]{0,20}|[!-~]{256,300}") {
-            prop_assert_eq!(IdempotencyKey::parse(&raw), Err(InvalidIdempotencyKey));
-        }
-    }
-
     #[test]
-    fn debug_shows_no_key() {
-        let key = IdempotencyKey::parse("8e03978e-40d5-43dd-bc93-6894a57f9324").unwrap();
-        assert_eq!(format!("{key:?}"), "IdempotencyKey(…)");
+    fn key_has_16_to_255_visible_ascii_characters() {
+        for raw in ["~".repeat(16), "!".repeat(255)] {
+            let key = IdempotencyKey::parse(&raw).unwrap();
+            assert_eq!(key.as_str(), raw);
+            assert_eq!(format!("{key:?}"), "IdempotencyKey(…)");
+        }
+        for raw in [
+            "x".repeat(15),
+            "x".repeat(256),
+            "a key with spaces".to_owned(),
+            format!("{}\u{7f}", "x".repeat(16)),
+            "é".repeat(16),
+        ] {
+            assert_eq!(IdempotencyKey::parse(&raw), Err(InvalidIdempotencyKey));
+        }
     }
 }

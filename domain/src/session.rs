@@ -180,9 +180,6 @@ pub trait SessionStore {
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection;
-    use proptest::prelude::*;
-
     use super::*;
 
     fn at(millis: i64) -> Timestamp {
@@ -190,47 +187,30 @@ mod tests {
     }
 
     #[test]
-    fn the_token_before_is_good_for_ten_seconds() {
-        let begun = Session::begin(UserId::new(at(0)), at(0), Duration::from_mins(1), None);
-        let first = begun.refresh.token;
-        assert!(!begun.is_in_grace(first, at(0)));
-
-        let next = RefreshGrant::new(at(1), Duration::from_mins(1));
-        let rotated = begun.rotated(next.clone(), at(1));
-        assert!(rotated.is_in_grace(first, at(10_001)));
-        assert!(!rotated.is_in_grace(first, at(10_002)));
-        assert!(!rotated.is_in_grace(next.token, at(1)));
-    }
-
-    #[test]
-    fn a_session_ends_with_its_refresh_token() {
+    fn session_expires_with_its_refresh_token() {
         let session = Session::begin(UserId::new(at(0)), at(0), Duration::from_mins(1), None);
         assert!(!session.has_expired(at(59_999)));
         assert!(session.has_expired(at(60_000)));
     }
 
     #[test]
-    fn a_long_user_agent_is_cut() {
-        let agent = UserAgent::parse(&"é".repeat(300)).unwrap();
-        assert_eq!(agent.as_str().chars().count(), 256);
-        assert_eq!(UserAgent::parse("  "), None);
-        let space_at_the_cut = format!("{} {}", "a".repeat(255), "b".repeat(9));
-        let agent = UserAgent::parse(&space_at_the_cut).unwrap();
-        assert_eq!(UserAgent::parse(agent.as_str()), Some(agent));
+    fn previous_token_is_accepted_for_ten_seconds() {
+        let session = Session::begin(UserId::new(at(0)), at(0), Duration::from_mins(1), None);
+        let first = session.refresh.token;
+        assert!(!session.is_in_grace(first, at(0)));
+        let next = RefreshGrant::new(at(1), Duration::from_mins(1));
+        let rotated = session.rotated(next.clone(), at(1));
+        assert!(rotated.is_in_grace(first, at(10_001)));
+        assert!(!rotated.is_in_grace(first, at(10_002)));
+        assert!(!rotated.is_in_grace(next.token, at(1)));
     }
 
-    proptest! {
-        #[test]
-        fn a_user_agent_survives_being_written_and_read(raw in collection::vec(any::<char>(), 0..300)) {
-            let raw: String = raw.into_iter().collect();
-            match UserAgent::parse(&raw) {
-                None => prop_assert_eq!(raw.trim(), ""),
-                Some(agent) => {
-                    prop_assert!((1..=256).contains(&agent.as_str().chars().count()));
-                    prop_assert!(raw.trim().starts_with(agent.as_str()));
-                    prop_assert_eq!(UserAgent::parse(agent.as_str()), Some(agent));
-                }
-            }
-        }
+    #[test]
+    fn user_agent_is_trimmed_and_cut_to_256_characters() {
+        let parse = |raw: &str| UserAgent::parse(raw).map(|agent| agent.0);
+        assert_eq!(parse("  "), None);
+        assert_eq!(parse(&"é".repeat(300)), Some("é".repeat(256)));
+        let space_at_the_cut = format!("{} {}", "a".repeat(255), "b".repeat(9));
+        assert_eq!(parse(&space_at_the_cut), Some("a".repeat(255)));
     }
 }

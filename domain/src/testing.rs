@@ -1,7 +1,7 @@
 //! Memory adapters for tests, and the contracts that every adapter must meet.
 
 mod clock;
-/// What every adapter of a port must do, as code: called on memory and on the real engines.
+/// Contracts of the ports: the rules that every adapter must meet, one test for each.
 pub mod contracts;
 mod faulty;
 /// Whether HTML is safe to put into a page.
@@ -20,36 +20,29 @@ pub use secrets::{PlainHasher, PlainSigner};
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    mod users {
+        crate::user_repository_contract!((crate::testing::MemoryUsers::default(), ()));
+    }
 
-    #[tokio::test]
-    async fn accounts_in_memory_meet_the_contract() {
-        contracts::user_repository(&MemoryUsers::default()).await;
+    mod foods {
+        crate::food_repository_contract!((crate::testing::MemoryFoods::default(), ()));
+    }
+
+    mod sessions {
+        crate::session_store_contract!((crate::testing::MemorySessions::default(), ()));
+    }
+
+    mod attempts {
+        crate::attempt_store_contract!((crate::testing::MemoryAttempts::default(), ()));
+    }
+
+    mod operations {
+        crate::idempotency_store_contract!((crate::testing::MemoryOperations::default(), ()));
     }
 
     #[tokio::test]
-    async fn foods_in_memory_meet_the_contract() {
-        contracts::food_repository(&MemoryFoods::default()).await;
-    }
-
-    #[tokio::test]
-    async fn sessions_in_memory_meet_the_contract() {
-        contracts::session_store(&MemorySessions::default()).await;
-    }
-
-    #[tokio::test]
-    async fn attempts_in_memory_meet_the_contract() {
-        contracts::attempt_store(&MemoryAttempts::default()).await;
-    }
-
-    #[tokio::test]
-    async fn operations_in_memory_meet_the_contract() {
-        contracts::idempotency_store(&MemoryOperations::default()).await;
-    }
-
-    #[tokio::test]
-    async fn pictures_in_memory_meet_the_contract() {
-        let images = MemoryImages::default();
-        contracts::image_store(&images, async |key| images.object(key).is_some()).await;
+    async fn images_in_memory_meet_the_contract() {
+        let images = super::MemoryImages::default();
+        super::contracts::image_store(&images, async |key| images.object(key).is_some()).await;
     }
 }

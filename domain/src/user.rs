@@ -134,13 +134,12 @@ pub struct User {
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection;
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn a_name_is_trimmed_and_counted_in_characters() {
+    fn name_is_trimmed_and_counted_in_characters() {
         assert_eq!(UserName::parse("  Ada ").unwrap().as_str(), "Ada");
         assert_eq!(UserName::parse(" \u{a0}\t"), Err(InvalidUserName::Empty));
         assert!(UserName::parse(&"🍲".repeat(100)).is_ok());
@@ -151,15 +150,27 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_differ_only_in_case_are_one() {
+    fn email_is_compared_without_case_and_kept_as_typed() {
         let typed = Email::parse(" Ada@Example.COM ").unwrap();
         assert_eq!(typed, Email::parse("ada@example.com").unwrap());
         assert_eq!(typed.as_typed(), "Ada@Example.COM");
         assert_eq!(typed.folded(), "ada@example.com");
+        assert_eq!(format!("{typed:?}"), "Email(…)");
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn email_is_local_part_and_domain_of_at_most_254_bytes() {
+        let longest = format!("{}@{}.example.com", "a".repeat(64), "b.".repeat(88) + "b");
+        assert_eq!(longest.len(), 254);
+        for raw in [
+            "ada@example.com",
+            "ada.lovelace+food@mail.example.co.uk",
+            "o'hara@example.ie",
+            "δοκιμή@παράδειγμα.ελ",
+            &longest,
+        ] {
+            assert!(Email::parse(raw).is_ok(), "{raw}");
+        }
         for raw in [
             "",
             "ada",
@@ -173,77 +184,22 @@ mod tests {
             "a@b@example.com",
             "\"ada\tlovelace\"@example.com",
             "\"ada\r\n lovelace\"@example.com",
-            &format!("{}@example.com", "a".repeat(250)),
+            &longest.replace("b.b.", "b.bb."),
         ] {
             assert_eq!(Email::parse(raw), Err(InvalidEmail), "{raw}");
         }
     }
 
-    #[test]
-    fn what_is_an_address_is_taken() {
-        for raw in [
-            "ada@example.com",
-            "ada.lovelace+food@mail.example.co.uk",
-            "o'hara@example.ie",
-            "δοκιμή@παράδειγμα.ελ",
-        ] {
-            assert!(Email::parse(raw).is_ok(), "{raw}");
-        }
-    }
-
-    #[test]
-    fn an_address_is_not_shown_by_debug() {
-        let email = Email::parse("ada@example.com").unwrap();
-        assert!(!format!("{email:?}").contains("ada"));
-    }
-
     proptest! {
         #[test]
-        fn a_name_survives_being_written_and_read(raw: String) {
-            if let Ok(name) = UserName::parse(&raw) {
-                prop_assert_eq!(UserName::parse(name.as_str()), Ok(name));
-            }
-        }
-
-        #[test]
-        fn an_address_survives_being_written_and_read(
+        fn email_survives_being_stored(
             raw in "[ \t]?[a-zA-Z0-9.\u{e4}\u{130}]{0,8}@?[a-zA-Z.\u{df}]{0,12} ?",
         ) {
             if let Ok(email) = Email::parse(&raw) {
                 let again = Email::parse(email.as_typed()).unwrap();
-                // To the letter: equality is of accounts, and does not look at case.
-                prop_assert_eq!(again.as_typed(), email.as_typed());
                 prop_assert_eq!(again.as_typed(), raw.trim());
                 prop_assert_eq!(again.folded(), email.folded());
             }
-        }
-
-        #[test]
-        fn a_name_has_1_to_100_characters(raw in collection::vec(any::<char>(), 0..110)) {
-            let raw: String = raw.into_iter().collect();
-            let expected = match raw.trim().chars().count() {
-                0 => Err(InvalidUserName::Empty),
-                1..=100 => Ok(UserName(raw.trim().to_owned())),
-                _ => Err(InvalidUserName::TooLong),
-            };
-            prop_assert_eq!(UserName::parse(&raw), expected);
-        }
-
-        #[test]
-        fn an_ordinary_address_is_taken_up_to_254_bytes(
-            local in "[a-z0-9+_-]{1,64}",
-            domain in "([a-z0-9]{1,63}\\.){1,4}[a-z]{2,20}",
-        ) {
-            let raw = format!("{local}@{domain}");
-            prop_assert_eq!(Email::parse(&raw).is_ok(), raw.len() <= 254, "{}", raw);
-            let shouted = Email::parse(&raw.to_uppercase());
-            prop_assert_eq!(shouted, Email::parse(&raw));
-        }
-
-        #[test]
-        fn no_text_makes_parsing_panic(raw: String) {
-            let _ = Email::parse(&raw);
-            let _ = UserName::parse(&raw);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls a signed-in route.
+//! The user of a signed-in route.
 
 use std::future::Future;
 
@@ -13,7 +13,7 @@ use lambda_http::Request;
 use crate::error::ApiError;
 use crate::request;
 
-/// What a signed-in route needs to know who calls.
+/// Authenticates requests.
 #[derive(Debug, Clone)]
 pub struct Auth {
     pub(crate) sessions: Sessions,
@@ -22,20 +22,25 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Who calls, as the access token in the request says. Asks nobody.
+    /// Verifies the access token of a request, and nothing else.
     pub(crate) fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
         let caller = identify(&self.access, &self.clock, bearer(request))?;
-        request::note_user(request, caller.user);
+        request::record_user(request, caller.user);
         Ok(caller)
     }
 
-    /// Whether the caller's session lives.
+    /// Verifies the access token of a request, and its session.
+    pub(crate) async fn signed_in(&self, request: &Request) -> Result<SignedIn, ApiError> {
+        self.user(self.caller(request)?).await
+    }
+
+    /// Checks the session of a verified token.
     pub(crate) async fn user(&self, caller: Caller) -> Result<SignedIn, ApiError> {
         Ok(authenticate(&self.sessions, caller).await?)
     }
 
-    /// The same, while something is read for the caller: neither waits for the other. A session that
-    /// is over is told first, whatever became of the reading.
+    /// Runs `read` concurrently with the session check. If the session is invalid, that error wins over any
+    /// error of `read`.
     pub(crate) async fn user_while<T>(
         &self,
         caller: Caller,
@@ -47,7 +52,7 @@ impl Auth {
     }
 }
 
-/// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); empty when there is none.
+/// Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1), or an empty text.
 fn bearer(request: &Request) -> &str {
     request
         .headers()
@@ -65,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_follows_the_word_bearer_in_any_case() {
+    fn token_follows_bearer_in_any_case() {
         for (header, token) in [
             ("Bearer a.b.c", "a.b.c"),
             ("bearer  a.b.c ", "a.b.c"),
@@ -75,11 +80,8 @@ mod tests {
             ("a.b.c", ""),
             ("", ""),
         ] {
-            let request = http::Request::builder()
-                .header(AUTHORIZATION, header)
-                .body(Body::Empty)
-                .unwrap();
-            assert_eq!(bearer(&request), token, "{header:?}");
+            let request = http::Request::builder().header(AUTHORIZATION, header);
+            assert_eq!(bearer(&request.body(Body::Empty).unwrap()), token);
         }
         assert_eq!(bearer(&Request::new(Body::Empty)), "");
     }

@@ -1,4 +1,4 @@
-//! From an API Gateway event to a reply.
+//! API Gateway events (payload format 2.0) and their responses.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,41 +21,40 @@ use crate::error::ApiError;
 use crate::response::Reply;
 use crate::settings::SettingsError;
 use crate::setup::Setup;
-use crate::watch::{Asked, Outcome};
+use crate::telemetry::{Outcome, RequestInfo};
 
-/// One function: what it is made of, and what it does with a request.
+/// A function with a route.
 pub trait Handler: Sized + Send + Sync {
     /// Makes the function from its settings. Connects to nothing.
     fn new(setup: &Setup) -> Result<Self, SettingsError>;
 
-    /// Answers a request.
+    /// Handles a request.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Reply, ApiError>> + Send;
 }
 
-/// A request as API Gateway hands it over: its JSON (payload format 2.0), read where it stands. Of
-/// a body only what it holds is kept, so that a picture is in memory once while it is handled.
+/// A request of API Gateway. Its JSON is parsed in place, and only the decoded body is kept.
 #[derive(Debug)]
 pub struct Event {
     request: Result<Request, ApiError>,
-    asked: Asked,
+    info: RequestInfo,
 }
 
 impl From<&str> for Event {
     fn from(json: &str) -> Self {
-        let mut asked = Asked::default();
-        let request = read(json, &mut asked);
-        Self { request, asked }
+        let mut info = RequestInfo::default();
+        let request = read(json, &mut info);
+        Self { request, info }
     }
 }
 
 impl<'de> Deserialize<'de> for Event {
-    /// Any JSON will do: what is wrong with it is the answer's to tell.
+    /// Accepts any JSON: an event that is no request gets a 400.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         <&RawValue>::deserialize(deserializer).map(|json| Self::from(json.get()))
     }
 }
 
-/// An answer as API Gateway takes it (payload format 2.0).
+/// A response to API Gateway.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
@@ -64,14 +63,14 @@ pub struct Answer {
     headers: HeaderMap,
     body: String,
     is_base64_encoded: bool,
-    /// For the log.
+    /// For the request log.
     #[serde(skip)]
     pub(crate) outcome: Outcome,
 }
 
 impl Answer {
-    fn new(asked: Asked, reply: Result<Reply, ApiError>) -> Self {
-        let problem = reply.as_ref().err().map(ApiError::told);
+    fn new(info: RequestInfo, reply: Result<Reply, ApiError>) -> Self {
+        let problem = reply.as_ref().err().map(ApiError::report);
         let reply = reply.unwrap_or_else(ApiError::into_reply);
         let status = reply.status.as_u16();
         Self {
@@ -80,7 +79,7 @@ impl Answer {
             body: reply.body,
             is_base64_encoded: reply.is_base64,
             outcome: Outcome {
-                asked,
+                request: info,
                 status,
                 problem,
             },
@@ -90,39 +89,36 @@ impl Answer {
 
 fn serialize_headers<S: Serializer>(headers: &HeaderMap, to: S) -> Result<S::Ok, S::Error> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    to.collect_map(
-        headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), text(value))),
-    )
+    let headers = headers.iter();
+    to.collect_map(headers.map(|(name, value)| (name.as_str(), text(value))))
 }
 
-/// Answers an event. Never fails: what cannot be read is answered with 400.
+/// Handles an event. One that cannot be read gets a 400.
 pub async fn answer(handler: &impl Handler, event: impl Into<Event>) -> Answer {
-    let Event { request, asked } = event.into();
+    let Event { request, info } = event.into();
     let reply = match request {
         // Boxed: the types of nested futures grow beyond what the compiler follows.
         Ok(request) => Box::pin(handler.handle(request)).await,
         Err(error) => Err(error),
     };
-    Answer::new(asked, reply)
+    Answer::new(info, reply)
 }
 
-/// The same, in this time: whoever would be cut off says so before.
+/// Handles an event within this time, or returns a 503 before Lambda ends the process.
 pub(crate) async fn answer_within(
     time: Duration,
     handler: &impl Handler,
     event: impl Into<Event>,
 ) -> Answer {
     let event = event.into();
-    let asked = event.asked.clone();
+    let info = event.info.clone();
     let answered = tokio::time::timeout(time, answer(handler, event)).await;
     answered.unwrap_or_else(|elapsed| {
-        Answer::new(asked, Err(ApiError::unavailable(Some(elapsed.into()))))
+        Answer::new(info, Err(ApiError::unavailable(Some(elapsed.into()))))
     })
 }
 
-/// The members of an event that functions ask for.
+/// The parts of an event that functions use.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
@@ -150,7 +146,7 @@ struct HttpContext {
     source_ip: Option<String>,
 }
 
-/// A text that is copied only where something in it is escaped, as nothing is in base64.
+/// A text that is copied only where something in it is escaped, which base64 never is.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -182,18 +178,18 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// Whatever a client can get through API Gateway must have an answer, also where it makes no HTTP
-/// request (docs/decisions/0006-events-are-checked-first.md).
-fn read(event: &str, asked: &mut Asked) -> Result<Request, ApiError> {
+/// Parses an event. API Gateway lets through what is no valid HTTP request
+/// (docs/decisions/0006-events-are-checked-first.md).
+fn read(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
     let invalid = |what: &'static str| ApiError::invalid_request(what);
     let unreadable = || invalid("the request has headers or a form that cannot be read");
     let event: Payload = serde_json::from_str(event).map_err(|_| unreadable())?;
     let route = event.route_key.as_deref();
-    asked.route = route.map(|key| key.rsplit(' ').next().unwrap_or(key).to_owned());
+    info.route = route.map(|key| key.rsplit(' ').next().unwrap_or(key).to_owned());
     let method = Method::from_bytes(event.request_context.http.method.as_bytes());
-    asked.method = method.as_ref().ok().cloned();
+    info.method = method.as_ref().ok().cloned();
     if let Some(Headers(headers)) = &event.headers {
-        asked.read_traces(headers);
+        info.read_traces(headers);
     }
     let body = match event.body {
         None => Body::Empty,
@@ -216,11 +212,11 @@ fn read(event: &str, asked: &mut Asked) -> Result<Request, ApiError> {
     let source = event.request_context.http.source_ip.unwrap_or_default();
     let extensions = request.extensions_mut();
     extensions.insert(SourceAddress::parse(&source));
-    extensions.insert(asked.user.clone());
+    extensions.insert(info.user.clone());
     Ok(request.with_path_parameters(event.path_parameters.unwrap_or_default()))
 }
 
-/// What may stand in a path as it is: the unreserved characters and `/` (RFC 3986, section 3.3).
+/// All but the unreserved characters and `/` (RFC 3986, section 3.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -228,7 +224,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// API Gateway has decoded the path: encodes what cannot stand in a URI.
+/// Encodes a path, which API Gateway has decoded.
 fn encode(path: &str) -> PercentEncode<'_> {
     let path = if path.starts_with('/') { path } else { "/" };
     utf8_percent_encode(path, ENCODED)
@@ -257,16 +253,10 @@ mod tests {
         Event::from(event).request
     }
 
-    fn status(event: &Value) -> u16 {
-        match read(&event.to_string()) {
-            Ok(_) => 200,
-            Err(error) => error.into_reply().status.as_u16(),
-        }
-    }
-
     #[test]
-    fn a_request_is_what_its_event_says() {
-        let request = read(&event().to_string()).unwrap();
+    fn request_is_read_from_its_event() {
+        let event: Event = serde_json::from_slice(event().to_string().as_bytes()).unwrap();
+        let request = event.request.unwrap();
         assert_eq!(request.method(), Method::PUT);
         assert_eq!(request.uri(), "/food/caf%C3%A9%20au%20lait?limit=2&x=%20");
         assert_eq!(request.headers()["host"], "api.example");
@@ -277,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_null_or_missing_is_empty() {
+    fn null_or_missing_part_is_empty() {
         let context = json!({"http": {"method": "GET"}});
         let null = json!({
             "rawPath": null, "rawQueryString": null, "headers": null, "pathParameters": null,
@@ -292,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_escaped_is_read_as_well() {
+    fn escaped_body_is_decoded() {
         let escaped = r#"{"body":"\u0065y8\/","isBase64Encoded":true,
             "requestContext":{"http":{"method":"GET"}}}"#;
         let request = read(escaped).unwrap();
@@ -300,8 +290,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_a_400() {
-        assert_eq!(status(&event()), 200);
+    fn event_that_is_no_request_is_a_400() {
+        let mut events: Vec<String> = ["", "null", "[]", "{}", "{"].map(str::to_owned).into();
         for (member, value) in [
             ("headers", json!({"x": "line\nbreak"})),
             ("headers", json!({"a b": "c"})),
@@ -313,29 +303,21 @@ mod tests {
             ("requestContext", json!({})),
             ("requestContext", json!({"http": {"method": "G ET"}})),
             ("body", json!("not base64")),
-            ("body", json!({})),
         ] {
             let mut event = event();
             event[member] = value;
-            assert_eq!(status(&event), 400, "{event}");
+            events.push(event.to_string());
         }
-        for json in ["", "null", "[]", "{}", "{\"version\":\"2.0\"}", "{"] {
-            assert!(read(json).is_err(), "{json}");
+        for event in events {
+            let status = read(&event).unwrap_err().status();
+            assert_eq!(status, 400, "{event}");
         }
     }
 
     #[test]
-    fn any_json_is_an_event_and_only_the_answer_tells_what_is_wrong() {
-        let Event { request, .. } = serde_json::from_slice(event().to_string().as_bytes()).unwrap();
-        assert_eq!(request.unwrap().method(), Method::PUT);
-        let Event { request, .. } = serde_json::from_slice(b"[1, 2]").unwrap();
-        assert!(request.is_err());
-    }
-
-    #[test]
-    fn an_answer_is_written_as_api_gateway_reads_it() {
+    fn response_is_written_as_api_gateway_reads_it() {
         let reply = crate::response::ok(&"fine").no_store();
-        let answer = Answer::new(Asked::default(), Ok(reply));
+        let answer = Answer::new(RequestInfo::default(), Ok(reply));
         assert_eq!(
             serde_json::to_value(&answer).unwrap(),
             json!({

@@ -103,7 +103,7 @@ impl FoodRequest {
         })
     }
 
-    /// What makes it another request, for [`crate::once`].
+    /// What makes it another request, for [`crate::idempotency`].
     pub(crate) fn content(&self) -> Vec<&[u8]> {
         let (title, description) = (self.title.as_bytes(), self.description.as_bytes());
         match &self.image {

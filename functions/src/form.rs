@@ -1,31 +1,28 @@
-//! The form that POST and PUT /food send: `title`, `description` and a file `food_image`.
-
-use std::ops::Range;
+//! The form of POST and PUT /food: `title`, `description` and a file `food_image`.
 
 use bytes::Bytes;
 use futures_util::{future, stream};
 use http::header::CONTENT_TYPE;
 use lambda_http::{Body, Request};
-use memchr::memmem;
-use multer::Multipart;
+use multer::{Field, Multipart};
 
 use crate::error::ApiError;
 
-/// What the form says. A field that is missing is empty.
+/// The fields of the form. A missing text is empty.
 #[derive(Debug, Default, PartialEq)]
 pub struct FoodForm {
-    /// What the food is called.
+    /// The food's title.
     pub title: String,
-    /// What it is about.
+    /// The food's description.
     pub description: String,
-    /// The picture's file.
+    /// The image file.
     ///
     /// `None` also where the field is plain text: the old client sends the word `undefined`.
     pub image: Option<Bytes>,
 }
 
 impl FoodForm {
-    /// Takes the body out of the request: the picture is a slice of it.
+    /// Takes the body out of the request and parses it.
     pub async fn parse(request: &mut Request) -> Result<Self, ApiError> {
         let boundary = request
             .headers()
@@ -38,29 +35,18 @@ impl FoodForm {
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         };
-        let (frame, contents) = split(&body, &boundary);
-        let frame = stream::once(future::ready(Ok::<_, multer::Error>(frame)));
-        let mut parts = Multipart::new(frame, boundary);
+        let body = stream::once(future::ready(Ok::<_, multer::Error>(body)));
+        let mut fields = Multipart::new(body, boundary);
         let (mut title, mut description, mut image) = (None, None, None);
-        while let Some(part) = parts.next_field().await.map_err(|_| unreadable())? {
-            let content = contents.get(part.index()).ok_or_else(unreadable)?;
-            let content = body.slice(content.clone());
+        while let Some(field) = fields.next_field().await.map_err(unreadable)? {
             // The first of several fields with one name counts.
-            match part.name() {
-                Some("title") if title.is_none() => title = Some(text(&content)?),
+            match field.name() {
+                Some("title") if title.is_none() => title = Some(text(field).await?),
                 Some("description") if description.is_none() => {
-                    description = Some(text(&content)?);
+                    description = Some(text(field).await?);
                 }
-                Some("food_image") if image.is_none() => {
-                    let media_type = part.content_type().map(|is| is.type_().as_str());
-                    image = Some(file(part.file_name(), media_type, content));
-                }
+                Some("food_image") if image.is_none() => image = Some(file(field).await?),
                 _ => {}
-            }
-            // Its content was left out. Where there is some, `split` read the form otherwise.
-            let rest = part.bytes().await.map_err(|_| unreadable())?;
-            if !rest.is_empty() {
-                return Err(unreadable());
             }
         }
         Ok(Self {
@@ -71,185 +57,120 @@ impl FoodForm {
     }
 }
 
-/// It does not say that it is a form, or not which.
+/// The content type is not that of a form with a boundary.
 pub(crate) fn no_form() -> ApiError {
     ApiError::invalid_request(
         "the body should be multipart/form-data, and its Content-Type name a boundary",
     )
 }
 
-fn unreadable() -> ApiError {
+fn unreadable(_: multer::Error) -> ApiError {
     ApiError::invalid_request("the form cannot be read to its end")
 }
 
-/// Parts the form from what it carries: the form as it would be with nothing in its fields, and where
-/// in the body the content of each is. `multer` copies what it is given; the first alone lets it read
-/// everything but the contents, and those are slices of the body.
-fn split(body: &[u8], boundary: &str) -> (Vec<u8>, Vec<Range<usize>>) {
-    let delimiter = format!("\r\n--{boundary}");
-    let find = |from: usize, what: &str| {
-        let found = memmem::find(&body[from..], what.as_bytes());
-        found.map(|at| from + at)
-    };
-    let (mut frame, mut contents) = (Vec::new(), Vec::new());
-    // Before the first delimiter there may be anything.
-    let mut at = find(0, &delimiter[2..]).unwrap_or_default();
-    while let Some(end_of_head) = find(at, "\r\n\r\n") {
-        let start = end_of_head + 4;
-        frame.extend_from_slice(&body[at..start]);
-        let Some(end) = find(start, &delimiter) else {
-            // A field without an end, or what stands behind the form.
-            return (frame, contents);
-        };
-        contents.push(start..end);
-        at = end;
+/// The old client sends the word `null` for an empty text.
+async fn text(field: Field<'_>) -> Result<String, ApiError> {
+    let content = field.bytes().await.map_err(unreadable)?;
+    match String::from_utf8(content.into()) {
+        Ok(text) if text == "null" => Ok(String::new()),
+        Ok(text) => Ok(text),
+        Err(_) => Err(ApiError::invalid_request("the form should be UTF-8")),
     }
-    frame.extend_from_slice(&body[at..]);
-    (frame, contents)
 }
 
-/// The old client sends the word `null` for a text that nobody typed.
-fn text(content: &[u8]) -> Result<String, ApiError> {
-    let text = std::str::from_utf8(content)
-        .map_err(|_| ApiError::invalid_request("the form should be UTF-8"))?;
-    Ok(match text {
-        "null" => String::new(),
-        text => text.to_owned(),
-    })
-}
-
-/// `None` for a text, and for the nameless empty file that a browser sends when none was chosen. A file need not have a name
-/// (RFC 7578, section 4.2), but then something else than text is what it says it is.
-fn file(name: Option<&str>, media_type: Option<&str>, content: Bytes) -> Option<Bytes> {
-    match name {
-        None if matches!(media_type, None | Some("text")) => None,
+/// `None` for a text, and for the nameless empty file that a browser sends when none was chosen. A file need
+/// not have a name (RFC 7578, section 4.2), but then its content type is not text.
+async fn file(field: Field<'_>) -> Result<Option<Bytes>, ApiError> {
+    let is_text = field.content_type().is_none_or(|is| is.type_() == "text");
+    let name = field.file_name().map(str::to_owned);
+    let content = field.bytes().await.map_err(unreadable)?;
+    Ok(match name.as_deref() {
+        None if is_text => None,
         Some("") if content.is_empty() => None,
         _ => Some(content),
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn parse(content_type: &str, body: impl Into<Body>) -> Result<FoodForm, u16> {
-        let mut request = http::Request::builder()
-            .header(CONTENT_TYPE, content_type)
-            .body(body.into())
-            .unwrap();
-        FoodForm::parse(&mut request)
-            .await
-            .map_err(|error| error.into_reply().status.as_u16())
-    }
-
-    fn part(disposition: &str, value: &str) -> String {
-        format!("--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{value}\r\n")
-    }
-
     const FORM: &str = "multipart/form-data; boundary=x";
 
-    #[tokio::test]
-    async fn fields_and_file_are_read() {
-        let body = part("name=\"title\"", "Söup 🍲")
-            + &part("name=\"description\"", "<p>Hot</p>")
-            + &part("name=\"food_image\"; filename=\"soup.jpg\"", "bytes")
-            + &part("name=\"user_id\"", "somebody else")
-            + "--x--\r\n";
-        let form = parse(FORM, body).await.unwrap();
-        assert_eq!(form.title, "Söup 🍲");
-        assert_eq!(form.description, "<p>Hot</p>");
-        assert_eq!(form.image, Some(Bytes::from_static(b"bytes")));
+    async fn parse(content_type: &str, body: impl Into<Body>) -> Result<FoodForm, u16> {
+        let request = http::Request::builder().header(CONTENT_TYPE, content_type);
+        let mut request = request.body(body.into()).unwrap();
+        let form = FoodForm::parse(&mut request).await;
+        form.map_err(|error| error.status().as_u16())
+    }
+
+    /// A form of these fields: what follows `form-data; ` in the head, and the content.
+    fn form(fields: &[(&str, &str)]) -> String {
+        let field = |(head, content): &(&str, &str)| {
+            format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n")
+        };
+        fields.iter().map(field).collect::<String>() + "--x--\r\n"
     }
 
     #[tokio::test]
-    async fn a_picture_is_not_copied() {
-        let body = part("name=\"food_image\"; filename=\"a.jpg\"", "picture") + "--x--\r\n";
-        let body = body.into_bytes();
-        let all = body.as_ptr_range();
-        let image = parse(FORM, body).await.unwrap().image.unwrap();
-        let slice = image.as_ptr_range();
-        assert!(all.contains(&slice.start) && all.contains(&slice.end));
-    }
-
-    #[tokio::test]
-    async fn what_looks_like_a_part_of_the_form_may_be_in_a_field_and_around_the_form() {
+    async fn texts_and_file_are_read() {
         let odd = "--x\r\n\r\n-x--\r\n\n--x--\r\n-- x\r\n\r\n";
-        let body = "before\r\n\r\n".to_owned()
-            + &part("name=\"food_image\"; filename=\"a.jpg\"", odd)
-            + &part("name=\"title\"", "")
-            + "--x  \r\nContent-Disposition: form-data; name=\"description\"\r\n\r\n\r\n\r\nText"
-            + "\r\n--x--\r\nafter\r\n\r\nit\r\n--x\r\n\r\n";
-        let form = parse(FORM, body).await.unwrap();
-        assert_eq!(form.image, Some(Bytes::from_static(odd.as_bytes())));
-        assert_eq!(form.title, "");
-        assert_eq!(form.description, "\r\n\r\nText");
+        let body = form(&[
+            ("name=\"title\"", "Söup 🍲"),
+            ("name=\"title\"", "second"),
+            ("name=\"description\"", "\r\n\r\nText"),
+            ("name=\"food_image\"; filename=\"soup.jpg\"", odd),
+            ("name=\"food_image\"; filename=\"b.jpg\"", "b"),
+            ("name=\"user_id\"", "somebody else"),
+        ]);
+        let expected = FoodForm {
+            title: "Söup 🍲".to_owned(),
+            description: "\r\n\r\nText".to_owned(),
+            image: Some(Bytes::from_static(odd.as_bytes())),
+        };
+        assert_eq!(parse(FORM, body).await, Ok(expected));
     }
 
     #[tokio::test]
-    async fn words_of_the_old_client_are_nothing() {
-        let body = part("name=\"title\"", "null")
-            + &part("name=\"description\"", "null")
-            + &part("name=\"food_image\"", "undefined")
-            + "--x--\r\n";
-        assert_eq!(parse(FORM, body).await, Ok(FoodForm::default()));
-        let none_chosen = part("name=\"food_image\"; filename=\"\"", "") + "--x--\r\n";
-        assert_eq!(parse(FORM, none_chosen).await, Ok(FoodForm::default()));
-    }
-
-    #[tokio::test]
-    async fn a_file_without_a_name_says_by_its_type_that_it_is_one() {
-        for (media_type, is_file) in [
-            ("image/png", true),
-            ("application/octet-stream", true),
-            ("text/plain", false),
-            ("text/plain; charset=utf-8", false),
+    async fn placeholders_of_old_client_are_empty() {
+        for image in [
+            ("name=\"food_image\"", "undefined"),
+            ("name=\"food_image\"; filename=\"\"", ""),
         ] {
-            let head = format!("name=\"food_image\"\r\ncontent-type: {media_type}");
-            let body = part(&head, "undefined") + "--x--\r\n";
-            let form = parse("multipart/form-data; boundary=x", body).await;
-            assert_eq!(form.unwrap().image.is_some(), is_file, "{media_type}");
+            let (title, description) = ("name=\"title\"", "name=\"description\"");
+            let body = form(&[(title, "null"), (description, "null"), image]);
+            assert_eq!(parse(FORM, body).await, Ok(FoodForm::default()));
         }
     }
 
     #[tokio::test]
-    async fn an_empty_file_is_a_file_and_the_first_field_counts() {
-        let body = part("name=\"title\"", "first")
-            + &part("name=\"title\"", "second")
-            + &part("name=\"food_image\"; filename=\"a.jpg\"", "")
-            + &part("name=\"food_image\"; filename=\"b.jpg\"", "b")
-            + "--x--\r\n";
-        let form = parse(FORM, body).await.unwrap();
-        assert_eq!(form.title, "first");
-        assert_eq!(form.image, Some(Bytes::new()));
+    async fn file_has_a_name_or_a_type_other_than_text() {
+        for (head, is_file) in [
+            ("name=\"food_image\"; filename=\"a.jpg\"", true),
+            ("name=\"food_image\"\r\ncontent-type: image/png", true),
+            ("name=\"food_image\"\r\ncontent-type: text/plain", false),
+            ("name=\"food_image\"", false),
+        ] {
+            let parsed = parse(FORM, form(&[(head, "undefined")])).await;
+            assert_eq!(parsed.unwrap().image.is_some(), is_file, "{head}");
+        }
+        let empty = form(&[("name=\"food_image\"; filename=\"a.jpg\"", "")]);
+        assert_eq!(parse(FORM, empty).await.unwrap().image, Some(Bytes::new()));
     }
 
     #[tokio::test]
-    async fn what_is_no_form_is_a_400() {
-        let open = part("name=\"title\"", "Soup");
+    async fn other_body_is_a_400() {
+        let form = form(&[("name=\"title\"", "Soup")]);
         for (content_type, body) in [
             ("application/json", "{}"),
-            ("multipart/form-data", open.as_str()),
-            ("multipart/form-data; boundary=", open.as_str()),
-            ("multipart/mixed; boundary=x", open.as_str()),
-            ("", open.as_str()),
-            (FORM, open.as_str()),
-            (
-                FORM,
-                "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nSoup",
-            ),
-            (
-                FORM,
-                "--x\r\n\r\ncontent\r\n--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n\
-                 Soup\r\n--x--",
-            ),
+            ("multipart/form-data", &form),
+            ("multipart/form-data; boundary=", &form),
+            ("multipart/mixed; boundary=x", &form),
+            (FORM, form.trim_end_matches("--x--\r\n")),
             (FORM, "--y--\r\n"),
             (FORM, ""),
         ] {
-            assert_eq!(
-                parse(content_type, body).await,
-                Err(400),
-                "{content_type} {body}"
-            );
+            assert_eq!(parse(content_type, body).await, Err(400), "{body}");
         }
         let latin1 = b"--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n\xe9\r\n--x--";
         assert_eq!(parse(FORM, latin1.to_vec()).await, Err(400));

@@ -1,7 +1,7 @@
-//! What each route does: one file per route, named as its use case, its binary and its events.
+//! The handlers: one file for each function, named as its use case, its binary and its events.
 //!
-//! A handler's fields read as its function's list of permissions. Its file always has the same
-//! order: route, wiring, parse – act – answer, shapes.
+//! The fields of a handler read as its list of permissions. The file has always the same order: route,
+//! wiring, handling (parse, act, respond), shapes, operation, tests.
 
 mod change_password;
 mod create_food;
@@ -27,24 +27,14 @@ mod sweep_images;
 mod update_food;
 mod user_body;
 
-pub use change_password::ChangePassword;
-pub use create_food::CreateFood;
-pub use create_image_upload::CreateImageUpload;
-pub use create_user::CreateUser;
-pub use delete_food::DeleteFood;
-pub use delete_user::DeleteUser;
-pub use end_session::EndSession;
-pub use end_sessions::EndSessions;
-pub use get_docs::GetDocs;
-pub use get_food::GetFood;
-pub use get_openapi::GetOpenapi;
-pub use get_user::GetUser;
-pub use list_food::ListFood;
-pub use list_sessions::ListSessions;
-pub use list_users::ListUsers;
-pub use login::Login;
-pub use logout::Logout;
-pub use process_image::ProcessImage;
-pub use refresh::Refresh;
-pub use sweep_images::SweepImages;
-pub use update_food::UpdateFood;
+macro_rules! exports {
+    (
+        routes { $($name:ident $handler:ident $route:tt;)* }
+        without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
+    ) => {
+        $(pub use $name::$handler;)*
+        $(pub use $other::$other_handler;)*
+    };
+}
+
+crate::for_each_function!(exports);

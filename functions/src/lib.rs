@@ -17,10 +17,9 @@ mod food_request;
 pub mod form;
 /// What each route does.
 pub mod handlers;
-mod log;
+mod idempotency;
 /// Functions that are told what was put into the bucket of pictures.
 pub mod notified;
-mod once;
 /// The description of the API.
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -28,7 +27,7 @@ pub mod openapi;
 pub mod page;
 mod request;
 mod response;
-/// The routes of the API.
+/// The table of functions.
 pub mod routes;
 /// Functions that no request calls, but the clock.
 pub mod scheduled;
@@ -37,14 +36,27 @@ mod serve;
 pub mod settings;
 /// Adapters, made from settings.
 pub mod setup;
-mod trace;
-mod watch;
+mod telemetry;
 
-pub use error::ApiError;
+pub use error::{ApiError, ErrorReport};
 pub use event::Handler;
+pub use lambda_http::Request;
 pub use lambda_runtime::Error;
 pub use notified::Notified;
 pub use response::Reply;
 pub use scheduled::Scheduled;
 pub use serve::{serve, serve_notified, serve_scheduled};
-pub use watch::{Outcome, Told};
+pub use settings::SettingsError;
+pub use setup::Setup;
+pub use telemetry::Outcome;
+
+/// Makes the `main` of a function with a route.
+#[macro_export]
+macro_rules! main {
+    ($handler:ident) => {
+        #[tokio::main(flavor = "current_thread")]
+        async fn main() -> Result<(), functions::Error> {
+            functions::serve::<functions::handlers::$handler>().await
+        }
+    };
+}

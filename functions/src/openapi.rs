@@ -1,5 +1,5 @@
-//! The API as `OpenAPI` 3.1 describes it, made of what the code is made of: the routes, the shapes of bodies, and the very errors
-//! that handlers answer with.
+//! The `OpenAPI` 3.1 document, made of what the code is made of: the routes, the shapes of bodies, and the
+//! errors that handlers return.
 
 mod document;
 mod errors;
@@ -13,5 +13,5 @@ pub(crate) mod example {
     pub(crate) const USER_ID: &str = "01990000-0000-7000-8000-00000000ada0";
 }
 
-pub use document::document;
+pub(crate) use document::document;
 pub(crate) use operation::{Described, Example, Operation};

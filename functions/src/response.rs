@@ -1,42 +1,49 @@
-//! What a function answers.
+//! The response of a handler.
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// An answer: always JSON, or a problem in JSON.
+/// A response: JSON, a problem in JSON, or a document.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
-    /// Whether the body is base64, as bytes that are no text have to be.
+    /// Whether the body is base64, as binary bodies are.
     pub(crate) is_base64: bool,
 }
 
 impl Reply {
-    /// JSON that is written already.
-    pub(crate) fn json(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    /// Makes a response without a body.
+    fn empty(status: StatusCode) -> Self {
         Self {
             status,
-            headers,
-            body,
+            headers: HeaderMap::new(),
+            body: String::new(),
             is_base64: false,
         }
     }
 
-    /// With the tag of what it shows.
+    /// Makes a response of serialized JSON.
+    pub(crate) fn json(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        let mut reply = Self::empty(status);
+        let content_type = HeaderValue::from_static(content_type);
+        reply.headers.insert(CONTENT_TYPE, content_type);
+        reply.body = body;
+        reply
+    }
+
+    /// Adds an `ETag`.
     pub(crate) fn tagged(mut self, tag: HeaderValue) -> Self {
         self.headers.insert(ETAG, tag);
         self
     }
 
-    /// Not to be kept by anybody on the way (RFC 6749, section 5.1).
+    /// Forbids caching (RFC 6749, section 5.1).
     pub(crate) fn no_store(mut self) -> Self {
-        self.headers
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let no_store = HeaderValue::from_static("no-store");
+        self.headers.insert(CACHE_CONTROL, no_store);
         self
     }
 }
@@ -56,38 +63,20 @@ pub(crate) fn created(body: &impl Serialize) -> Reply {
     reply(StatusCode::CREATED, body)
 }
 
-/// 200 with a document that changes with a deployment only.
-pub(crate) fn document(content_type: HeaderValue, body: String) -> Reply {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=300"),
-    );
-    Reply {
-        status: StatusCode::OK,
-        headers,
-        body,
-        is_base64: false,
-    }
-}
-
-/// An answer without a body.
-fn empty(status: StatusCode) -> Reply {
-    Reply {
-        status,
-        headers: HeaderMap::new(),
-        body: String::new(),
-        is_base64: false,
-    }
+/// 200 with a document that only a deployment changes.
+pub(crate) fn document(content_type: &'static str, body: String) -> Reply {
+    let mut reply = Reply::json(StatusCode::OK, content_type, body);
+    let cached = HeaderValue::from_static("public, max-age=300");
+    reply.headers.insert(CACHE_CONTROL, cached);
+    reply
 }
 
 /// 204
 pub(crate) fn no_content() -> Reply {
-    empty(StatusCode::NO_CONTENT)
+    Reply::empty(StatusCode::NO_CONTENT)
 }
 
 /// 304
 pub(crate) fn not_modified(tag: HeaderValue) -> Reply {
-    empty(StatusCode::NOT_MODIFIED).tagged(tag)
+    Reply::empty(StatusCode::NOT_MODIFIED).tagged(tag)
 }

@@ -1,6 +1,42 @@
-//! The routes of the API.
+//! The functions of the API: the one table that the router, the `OpenAPI` document and the tests of the
+//! binaries, of `template.yaml` and of `Cargo.toml` are made from or checked against.
 
-/// One route, which is one function.
+/// Calls the macro `$callback` with the table: name, handler, trigger, authentication, and memory in MB. 1769 MB
+/// bring a whole core.
+#[macro_export]
+macro_rules! for_each_function {
+    ($callback:ident) => {
+        $callback! {
+            routes {
+                create_user CreateUser (POST "/users", anonymous, 1769);
+                list_users ListUsers (GET "/users", anonymous, 512);
+                get_user GetUser (GET "/users/{user_id}", anonymous, 512);
+                change_password ChangePassword (PUT "/users/me/password", signed_in, 1769);
+                delete_user DeleteUser (DELETE "/users/me", signed_in, 256);
+                login Login (POST "/login", anonymous, 1769);
+                logout Logout (POST "/logout", signed_in, 512);
+                refresh Refresh (POST "/refresh", anonymous, 768);
+                list_sessions ListSessions (GET "/sessions", signed_in, 512);
+                end_session EndSession (DELETE "/sessions/{session_id}", signed_in, 512);
+                end_sessions EndSessions (DELETE "/sessions", signed_in, 512);
+                create_food CreateFood (POST "/food", signed_in, 1769);
+                create_image_upload CreateImageUpload (POST "/food/images", signed_in, 512);
+                list_food ListFood (GET "/food", anonymous, 512);
+                get_food GetFood (GET "/food/{food_id}", anonymous, 512);
+                update_food UpdateFood (PUT "/food/{food_id}", signed_in, 1769);
+                delete_food DeleteFood (DELETE "/food/{food_id}", signed_in, 256);
+                get_openapi GetOpenapi (GET "/openapi.json", anonymous, 256);
+                get_docs GetDocs (GET "/docs", anonymous, 256);
+            }
+            without_route {
+                process_image ProcessImage ("foods/", 1769);
+                sweep_images SweepImages ("rate(1 day)", 512);
+            }
+        }
+    };
+}
+
+/// A route, which is a function of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     /// The name of its binary, its use case and its events.
@@ -9,46 +45,55 @@ pub struct Route {
     pub method: &'static str,
     /// The path as API Gateway has it, parameters in braces.
     pub path: &'static str,
-    /// Whether it wants an access token.
+    /// Whether it requires an access token.
     pub signed_in: bool,
 }
 
-const fn route(
-    name: &'static str,
-    method: &'static str,
-    path: &'static str,
-    signed_in: bool,
-) -> Route {
-    Route {
-        name,
-        method,
-        path,
-        signed_in,
-    }
+/// A function as `template.yaml` deploys it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function {
+    /// The name of its binary.
+    pub name: &'static str,
+    /// The route, the schedule or the prefix of keys that it is invoked for.
+    pub trigger: &'static str,
+    /// Memory, and with it CPU.
+    pub memory_mb: u32,
 }
 
-/// Every route.
-pub const ROUTES: [Route; 19] = [
-    route("create_user", "POST", "/users", false),
-    route("list_users", "GET", "/users", false),
-    route("get_user", "GET", "/users/{user_id}", false),
-    route("change_password", "PUT", "/users/me/password", true),
-    route("delete_user", "DELETE", "/users/me", true),
-    route("login", "POST", "/login", false),
-    route("logout", "POST", "/logout", true),
-    route("refresh", "POST", "/refresh", false),
-    route("list_sessions", "GET", "/sessions", true),
-    route("end_session", "DELETE", "/sessions/{session_id}", true),
-    route("end_sessions", "DELETE", "/sessions", true),
-    route("create_food", "POST", "/food", true),
-    route("create_image_upload", "POST", "/food/images", true),
-    route("list_food", "GET", "/food", false),
-    route("get_food", "GET", "/food/{food_id}", false),
-    route("update_food", "PUT", "/food/{food_id}", true),
-    route("delete_food", "DELETE", "/food/{food_id}", true),
-    route("get_openapi", "GET", "/openapi.json", false),
-    route("get_docs", "GET", "/docs", false),
-];
+macro_rules! tables {
+    (
+        routes { $($name:ident $handler:ident ($method:ident $path:literal, $access:ident, $memory:literal);)* }
+        without_route { $($other:ident $other_handler:ident ($trigger:literal, $other_memory:literal);)* }
+    ) => {
+        /// Every route.
+        pub const ROUTES: [Route; [$(stringify!($name)),*].len()] = [$(Route {
+            name: stringify!($name),
+            method: stringify!($method),
+            path: $path,
+            signed_in: is_signed_in(stringify!($access)),
+        }),*];
 
-/// Functions without a route: one that is told of every picture that is saved, and one that the clock calls.
-pub const WITHOUT_ROUTE: [&str; 2] = ["process_image", "sweep_images"];
+        /// The functions that no request invokes.
+        pub const WITHOUT_ROUTE: [&str; [$(stringify!($other)),*].len()] = [$(stringify!($other)),*];
+
+        /// Every function, those without a route last.
+        pub const FUNCTIONS: [Function; ROUTES.len() + WITHOUT_ROUTE.len()] = [
+            $(Function {
+                name: stringify!($name),
+                trigger: concat!(stringify!($method), " ", $path),
+                memory_mb: $memory,
+            },)*
+            $(Function {
+                name: stringify!($other),
+                trigger: $trigger,
+                memory_mb: $other_memory,
+            },)*
+        ];
+    };
+}
+
+for_each_function!(tables);
+
+const fn is_signed_in(access: &str) -> bool {
+    matches!(access.as_bytes(), b"signed_in")
+}

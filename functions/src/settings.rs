@@ -1,18 +1,18 @@
-//! What the environment tells a function (README, "Settings"). A setting that is missing or wrong
-//! stops the function at its start, with the setting's name.
+//! Settings from the environment (README, "Settings"). A missing or invalid one ends the function at its
+//! start, with the setting's name.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-/// A setting that is missing or wrong. Says which and why, never its value.
+/// A missing or invalid setting: its name and the reason, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("setting {name}: {reason}")]
 pub struct SettingsError {
-    /// Which setting.
+    /// The setting.
     pub name: String,
-    /// What it should be.
+    /// What the value should be.
     pub reason: String,
 }
 
@@ -21,12 +21,12 @@ pub struct SettingsError {
 pub struct Settings(HashMap<String, String>);
 
 impl Settings {
-    /// These settings and no others.
+    /// Makes settings of these values.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(variables.into_iter().collect())
     }
 
-    /// The environment of the process.
+    /// Reads the environment of the process.
     pub fn from_env() -> Self {
         // A variable that is not Unicode is none of ours.
         Self::new(std::env::vars_os().filter_map(|(name, value)| {
@@ -34,7 +34,7 @@ impl Settings {
         }))
     }
 
-    /// `None` when it is missing or empty.
+    /// Returns a value, or `None` when it is missing or empty.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -42,13 +42,13 @@ impl Settings {
             .filter(|value| !value.is_empty())
     }
 
-    /// An error when it is missing or empty.
+    /// Returns a value that must not be missing or empty.
     pub fn required(&self, name: &str) -> Result<&str, SettingsError> {
         self.optional(name)
             .ok_or_else(|| Self::error(name, "is missing"))
     }
 
-    /// A whole number in `range`, or `default` when it is missing.
+    /// Returns a whole number in `range`, or `default` when it is missing.
     pub fn number(
         &self,
         name: &str,
@@ -66,7 +66,7 @@ impl Settings {
         }
     }
 
-    /// The error that says what the setting should be.
+    /// Makes the error of an invalid value.
     pub fn error(name: &str, reason: &str) -> SettingsError {
         SettingsError {
             name: name.to_owned(),
@@ -86,40 +86,32 @@ impl std::fmt::Debug for Settings {
 mod tests {
     use super::*;
 
-    fn settings(variables: &[(&str, &str)]) -> Settings {
-        Settings::new(
-            variables
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-        )
+    fn settings(name: &str, value: &str) -> Settings {
+        Settings::new([(name.to_owned(), value.to_owned())])
     }
 
     #[test]
-    fn a_missing_or_empty_setting_is_named() {
-        for settings in [settings(&[]), settings(&[("USERS_TABLE", "")])] {
+    fn missing_or_empty_setting_is_reported_by_name() {
+        for settings in [Settings::default(), settings("USERS_TABLE", "")] {
             let error = settings.required("USERS_TABLE").unwrap_err();
             assert_eq!(error.to_string(), "setting USERS_TABLE: is missing");
         }
     }
 
     #[test]
-    fn a_number_out_of_range_is_named_without_its_value() {
-        for wrong in ["0", "129", "-1", "eight", "8.0"] {
-            let error = settings(&[("PASSWORD_MIN_LENGTH", wrong)])
-                .number("PASSWORD_MIN_LENGTH", 8, 1..=128)
-                .unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "setting PASSWORD_MIN_LENGTH: should be a whole number from 1 to 128"
-            );
+    fn invalid_number_is_reported_without_its_value() {
+        let invalid = "setting N: should be a whole number from 1 to 128";
+        for value in ["0", "129", "-1", "eight", "8.0"] {
+            let error = settings("N", value).number("N", 8, 1..=128).unwrap_err();
+            assert_eq!(error.to_string(), invalid);
         }
-        assert_eq!(settings(&[]).number("N", 8, 1..=128), Ok(8));
-        assert_eq!(settings(&[("N", "12")]).number("N", 8, 1..=128), Ok(12));
+        assert_eq!(Settings::default().number("N", 8, 1..=128), Ok(8));
+        assert_eq!(settings("N", "12").number("N", 8, 1..=128), Ok(12));
     }
 
     #[test]
     fn debug_shows_no_value() {
-        let shown = format!("{:?}", settings(&[("ACCESS_SECRET", "sesame")]));
+        let shown = format!("{:?}", settings("ACCESS_SECRET", "sesame"));
         assert!(shown.contains("ACCESS_SECRET") && !shown.contains("sesame"));
     }
 }

@@ -17,7 +17,7 @@ use infrastructure::sessions::Sessions;
 use infrastructure::variants::VariantScaler;
 
 use crate::auth::Auth;
-use crate::once::Once;
+use crate::idempotency::IdempotencyGuard;
 use crate::settings::{Settings, SettingsError};
 
 const A_DAY: u64 = 24 * 60 * 60;
@@ -113,9 +113,9 @@ impl Setup {
         Ok(Sessions::DynamoDb(sessions))
     }
 
-    /// What clients asked for before, where sessions are.
-    pub(crate) fn once(&self) -> Result<Once, SettingsError> {
-        Ok(Once {
+    /// The guard of `Idempotency-Key`, stored where sessions are.
+    pub(crate) fn idempotency(&self) -> Result<IdempotencyGuard, SettingsError> {
+        Ok(IdempotencyGuard {
             store: self.sessions()?,
             clock: self.clock(),
         })

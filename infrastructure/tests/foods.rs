@@ -16,18 +16,20 @@ use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::food::FoodRepository;
 use domain::id::FoodId;
 use domain::page::{PageRequest, PageSize};
-use domain::testing::{contracts, sample};
+use domain::testing::sample;
 use engines::Engines;
 use engines::dynoxide::actions::scan::ScanRequest;
 use engines::dynoxide::{AttributeValue, ImportOptions, Item};
 use infrastructure::dynamodb::DynamoDbFoods;
 
-#[tokio::test]
-async fn foods_on_dynamodb_meet_the_contract() {
+async fn on_dynamodb() -> (DynamoDbFoods, Arc<Engines>) {
     let engines = Engines::shared();
     let table = engines.tables().await.foods;
-    contracts::food_repository(&DynamoDbFoods::new(engines.aws().dynamodb(), table)).await;
+    let foods = DynamoDbFoods::new(engines.aws().dynamodb(), table);
+    (foods, engines)
 }
+
+domain::food_repository_contract!(on_dynamodb().await);
 
 #[tokio::test]
 async fn listing_costs_the_same_with_100_foods_and_with_20_000() {

@@ -13,7 +13,7 @@ use domain::clock::{Clock, SystemClock, Timestamp};
 use domain::id::{TokenId, UserId};
 use domain::session::{RefreshGrant, Rotation, Session, SessionStore};
 use domain::storage::StorageError;
-use domain::testing::{contracts, sample};
+use domain::testing::sample;
 use engines::{DynamoDb, Engines, S3, TableNames, Valkey, create_tables, settings};
 use futures_util::future::join_all;
 use infrastructure::aws::Aws;
@@ -65,49 +65,32 @@ async fn find(
     sessions.find(session.user, session.id, now).await
 }
 
-#[tokio::test]
-async fn sessions_on_valkey_meet_the_contract() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
-    contracts::session_store(&sessions).await;
+mod on_valkey {
+    use super::*;
+
+    fn start() -> (Sessions, Valkey) {
+        let valkey = Valkey::start().unwrap();
+        (Sessions::Redis(Box::new(sessions_on(&valkey))), valkey)
+    }
+
+    domain::session_store_contract!(start());
+    domain::attempt_store_contract!(start());
+    domain::idempotency_store_contract!(start());
 }
 
-#[tokio::test]
-async fn attempts_on_valkey_meet_the_contract() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
-    contracts::attempt_store(&sessions).await;
-}
+mod on_dynamodb {
+    use super::*;
 
-#[tokio::test]
-async fn operations_on_valkey_meet_the_contract() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = Sessions::Redis(Box::new(sessions_on(&valkey)));
-    contracts::idempotency_store(&sessions).await;
-}
+    async fn start() -> (Sessions, Arc<Engines>) {
+        let engines = Engines::shared();
+        let table = engines.tables().await.sessions;
+        let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
+        (Sessions::DynamoDb(sessions), engines)
+    }
 
-#[tokio::test]
-async fn attempts_on_dynamodb_meet_the_contract() {
-    let engines = Engines::shared();
-    let table = engines.tables().await.sessions;
-    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-    contracts::attempt_store(&Sessions::DynamoDb(sessions)).await;
-}
-
-#[tokio::test]
-async fn operations_on_dynamodb_meet_the_contract() {
-    let engines = Engines::shared();
-    let table = engines.tables().await.sessions;
-    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-    contracts::idempotency_store(&Sessions::DynamoDb(sessions)).await;
-}
-
-#[tokio::test]
-async fn sessions_on_dynamodb_meet_the_contract() {
-    let engines = Engines::shared();
-    let table = engines.tables().await.sessions;
-    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-    contracts::session_store(&Sessions::DynamoDb(sessions)).await;
+    domain::session_store_contract!(start().await);
+    domain::attempt_store_contract!(start().await);
+    domain::idempotency_store_contract!(start().await);
 }
 
 fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StorageError>, what: &str) {

@@ -1,17 +1,21 @@
 //! The contract of the accounts, on the real engine.
 
+use std::sync::Arc;
+
 use domain::storage::StorageError;
-use domain::testing::{contracts, sample};
+use domain::testing::sample;
 use domain::user::UserRepository as _;
 use engines::Engines;
 use infrastructure::dynamodb::DynamoDbUsers;
 
-#[tokio::test]
-async fn accounts_on_dynamodb_meet_the_contract() {
+async fn on_dynamodb() -> (DynamoDbUsers, Arc<Engines>) {
     let engines = Engines::shared();
     let table = engines.tables().await.users;
-    contracts::user_repository(&DynamoDbUsers::new(engines.aws().dynamodb(), table)).await;
+    let users = DynamoDbUsers::new(engines.aws().dynamodb(), table);
+    (users, engines)
 }
+
+domain::user_repository_contract!(on_dynamodb().await);
 
 #[tokio::test]
 async fn a_table_that_is_not_there_is_a_refusal_and_not_worth_another_try() {

@@ -94,7 +94,7 @@ fn format(colours: Colours, request: &Parts, response: &Response<Bytes>, took: D
 
 #[cfg(test)]
 mod tests {
-    use functions::Told;
+    use functions::ErrorReport;
     use http::{Request, StatusCode};
 
     use super::*;
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn below_an_error_is_each_code_with_its_sentence_and_below_a_5xx_what_led_to_it() {
-        let told = Told {
+        let told = ErrorReport {
             kind: "unavailable",
             codes: vec![("unavailable", "please try again in a moment".into())],
             cause: Some("the store does not answer: connection refused\x1b[31m".to_owned()),

@@ -1,18 +1,6 @@
-//! The description of the API as it stands in `openapi.json`, which its function serves, and in words in `docs/API.md`.
+//! The OpenAPI document of the API as `openapi.json` has it, which the function `get_openapi` returns.
 
-mod markdown;
-
-use std::fmt;
-
-/// Each file, by its path in the repository, as it should be.
-///
-/// # Errors
-///
-/// Where text cannot be written into text, which does not happen.
-pub fn files() -> Result<[(&'static str, String); 2], fmt::Error> {
-    let document = functions::openapi::document();
-    Ok([
-        ("openapi.json", format!("{document:#}\n")),
-        ("docs/API.md", markdown::markdown(&document)?),
-    ])
+/// Makes the text of `openapi.json`.
+pub fn openapi_json() -> String {
+    format!("{:#}\n", functions::api::openapi_document())
 }

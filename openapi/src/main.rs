@@ -1,12 +1,6 @@
-//! Writes `openapi.json` and `docs/API.md`: `cargo run -p openapi`.
+//! Writes `openapi.json`: `cargo run -p openapi`.
 
-use std::error::Error;
-use std::path::Path;
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    for (path, text) in openapi::files()? {
-        std::fs::write(root.join(path), text)?;
-    }
-    Ok(())
+fn main() -> std::io::Result<()> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json");
+    std::fs::write(path, openapi::openapi_json())
 }

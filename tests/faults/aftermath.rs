@@ -12,7 +12,7 @@ use infrastructure::argon2::Argon2Hasher;
 use serde_json::Value;
 
 use crate::recorded::{EVES_PASSWORD, Recorded};
-use crate::support::scene::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
+use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
 /// The picture that Jollof has in the scene.
 const JOLLOFS_PICTURE: &str =

@@ -18,8 +18,6 @@ const LIKE_THE_YARDSTICKS: &str = "get_food";
 
 /// Processes for the warm calls of each program.
 const WARM_PROCESSES: u32 = 4;
-/// Counts are the same to a few thousandths; the one in the middle is told.
-const COUNTS: usize = 3;
 
 /// Starts functions cold, again and again, and prints what that costs.
 #[derive(Parser)]
@@ -60,14 +58,11 @@ fn other(argument: &str) -> Result<Program, String> {
 
 impl Arguments {
     fn programs(&self) -> Vec<Program> {
-        let program = |folder: &PathBuf, name: &str, function: &str| Program {
-            name: name.to_owned(),
-            function: function.to_owned(),
-            path: folder.join(name),
-        };
-        let yardsticks =
-            YARDSTICKS.map(|name| program(&self.yardsticks, name, LIKE_THE_YARDSTICKS));
-        let functions = ROUTES.map(|route| program(&self.functions, route.name, route.name));
+        let yardsticks = YARDSTICKS.map(|name| Program {
+            function: LIKE_THE_YARDSTICKS.to_owned(),
+            ..Program::function(&self.yardsticks, name)
+        });
+        let functions = ROUTES.map(|route| Program::function(&self.functions, route.name));
         let all = yardsticks.into_iter().chain(functions);
         all.chain(self.other.iter().cloned())
             .filter(|program| self.only.is_empty() || self.only.contains(&program.name))
@@ -81,7 +76,15 @@ struct Subject {
     scene: Scene,
     starts: Vec<ColdStart>,
     calls: Vec<Warm>,
-    instructions: Vec<u64>,
+    instructions: Option<u64>,
+}
+
+impl Subject {
+    /// The median over cold starts, in ms.
+    fn of_starts(&self, value: fn(&ColdStart) -> Duration) -> f64 {
+        let values: Vec<_> = self.starts.iter().map(value).collect();
+        ms(median(&values))
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -98,7 +101,7 @@ async fn main() -> Result<(), Error> {
             scene,
             starts: Vec::new(),
             calls: Vec::new(),
-            instructions: Vec::new(),
+            instructions: None,
         });
     }
     for _ in 0..arguments.starts {
@@ -121,89 +124,45 @@ async fn main() -> Result<(), Error> {
             || PathBuf::from("/dev/null"),
             |folder| folder.join(format!("{}.callgrind", subject.program.name)),
         );
-        for _ in 0..COUNTS {
-            let count = instructions(&subject.program, &mut subject.scene, &profile).await?;
-            subject.instructions.extend(count);
-        }
+        subject.instructions = instructions(&subject.program, &backend, &profile).await?;
     }
     print(&subjects, &arguments.programs())
 }
 
-/// One line of the table, as numbers.
-struct Row {
-    size: f64,
-    first_poll: f64,
-    first_response: f64,
-    cpu: f64,
-    resident: f64,
-    p50: f64,
-    p99: f64,
-    cpu_warm: f64,
-    instructions: Option<f64>,
-}
-
-impl Row {
-    fn of(subject: &Subject) -> Result<Self, Error> {
-        let starts = |value: fn(&ColdStart) -> Duration| {
-            let values: Vec<Duration> = subject.starts.iter().map(value).collect();
-            ms(median(&values))
-        };
-        let resident: Vec<u64> = subject
-            .starts
-            .iter()
-            .map(|start| start.usage.resident)
-            .collect();
-        let latencies: Vec<Duration> = subject
-            .calls
-            .iter()
-            .flat_map(|calls| calls.latencies.iter().copied())
-            .collect();
-        let cpu: Vec<Duration> = subject.calls.iter().map(|calls| calls.cpu).collect();
-        let counted = !subject.instructions.is_empty();
-        Ok(Self {
-            size: millions(subject.program.size()?),
-            first_poll: starts(|start| start.first_poll),
-            first_response: starts(|start| start.first_response),
-            cpu: starts(|start| start.usage.cpu),
-            resident: millions(median(&resident)),
-            p50: ms(median(&latencies)),
-            p99: ms(quantile(&latencies, 0.99)),
-            cpu_warm: ms(median(&cpu)),
-            instructions: counted.then(|| millions(median(&subject.instructions))),
-        })
-    }
-}
-
-/// In the given order.
+/// Prints the table, in the given order.
 fn print(subjects: &[Subject], order: &[Program]) -> Result<(), Error> {
     let find = |name: &str| subjects.iter().find(|subject| subject.program.name == name);
-    let floor = find(FLOOR).map(Row::of).transpose()?;
+    let floor = find(FLOOR).map(|floor| floor.of_starts(|start| start.first_response));
     println!(
         "| Program | Size, MB | First poll, ms | First response, ms | × floor | CPU until then, ms | Resident, MB | Warm p50, ms | \
          p99 | CPU, ms a call | Instructions, M |\n|---|---|---|---|---|---|---|---|---|---|---|"
     );
-    for program in order {
-        let Some(subject) = find(&program.name) else {
-            continue;
-        };
-        let row = Row::of(subject)?;
-        let ratio = floor
-            .as_ref()
-            .map(|floor| row.first_response / floor.first_response);
+    for subject in order.iter().filter_map(|program| find(&program.name)) {
+        let first_response = subject.of_starts(|start| start.first_response);
+        let resident: Vec<_> = subject
+            .starts
+            .iter()
+            .map(|start| start.usage.resident)
+            .collect();
+        let latencies: Vec<_> = subject
+            .calls
+            .iter()
+            .flat_map(|calls| calls.latencies.clone())
+            .collect();
+        let cpu: Vec<_> = subject.calls.iter().map(|calls| calls.cpu).collect();
+        let or_empty = |cell: Option<f64>| cell.map_or(String::new(), |cell| format!("{cell:.2}"));
         println!(
-            "| {} | {:.2} | {:.2} | {:.2} | {} | {:.2} | {:.1} | {:.2} | {:.2} | {:.3} | {} |",
-            program.name,
-            row.size,
-            row.first_poll,
-            row.first_response,
-            ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")),
-            row.cpu,
-            row.resident,
-            row.p50,
-            row.p99,
-            row.cpu_warm,
-            row.instructions
-                .map_or(String::new(), |count| format!("{count:.2}")),
+            "| {} | {:.2} | {:.2} | {first_response:.2} | {} | {:.2} | {:.1} | {:.2} | {:.2} | {:.3} | {} |",
+            subject.program.name,
+            millions(subject.program.size()?),
+            subject.of_starts(|start| start.first_poll),
+            or_empty(floor.map(|floor| first_response / floor)),
+            subject.of_starts(|start| start.usage.cpu),
+            millions(median(&resident)),
+            ms(median(&latencies)),
+            ms(quantile(&latencies, 0.99)),
+            ms(median(&cpu)),
+            or_empty(subject.instructions.map(millions)),
         );
     }
     Ok(())

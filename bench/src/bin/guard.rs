@@ -12,7 +12,7 @@ use bench::backend::Backend;
 use bench::program::{Program, instructions};
 use clap::Parser;
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 /// How many more than recorded are too many. Sizes are the same wherever the compiler is. Counts are not:
 /// under valgrind a function is fifty times slower, and on a busy machine connecting may take longer
@@ -21,17 +21,14 @@ const BYTES: u64 = 65_536;
 const INSTRUCTIONS: u64 = 500_000;
 /// Where calls go out at once, each with a connection or one after the other with the same.
 const INSTRUCTIONS_WITH_A_HANDSHAKE: u64 = 1_500_000;
-const CALLS_AT_ONCE: [&str; 7] = [
+const CALLS_AT_ONCE: [&str; 6] = [
     "change_password",
     "create_food",
     "create_user",
     "delete_food",
     "login",
-    "process_image",
     "update_food",
 ];
-/// The least of so many counts is taken: whatever comes between adds to one.
-const COUNTS: usize = 3;
 
 /// Compares sizes and instruction counts of the functions with recorded ones.
 #[derive(Parser)]
@@ -47,49 +44,68 @@ struct Arguments {
     only: Vec<String>,
 }
 
-/// What is measured of a function.
+/// The measurements of a function.
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Measured {
     bytes: u64,
     instructions: u64,
 }
 
+/// Measurements by the name of the function.
+type Functions = BTreeMap<String, Measured>;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
     let arguments = Arguments::parse();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded.json");
-    let mut recorded: Value = match fs::read(&file) {
+    let mut recorded: BTreeMap<String, Functions> = match fs::read(&file) {
         Ok(text) => serde_json::from_slice(&text)?,
-        Err(_) => json!({}),
+        Err(_) => BTreeMap::new(),
     };
-    if !arguments.write && recorded.get(ARCH).is_none() {
+    if !arguments.write && !recorded.contains_key(ARCH) {
         println!("Nothing is recorded for {ARCH}: make record");
         return Ok(ExitCode::SUCCESS);
     }
-    let backend = Backend::start()?;
-    let mut measured = BTreeMap::new();
-    let only = &arguments.only;
-    let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
+    let recorded_here = recorded.entry(ARCH.to_owned()).or_default();
     let names = ROUTES.iter().map(|route| route.name).chain(WITHOUT_ROUTE);
-    for name in names.filter(|name| wanted(name)) {
-        let program = Program {
-            name: name.to_owned(),
-            function: name.to_owned(),
-            path: arguments.functions.join(name),
+    let names: Vec<_> = names.collect();
+    let wanted =
+        |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|one| one == name);
+    let backend = Backend::start()?;
+    let mut measured = Functions::new();
+    for name in names.iter().filter(|name| wanted(name)) {
+        let program = Program::function(&arguments.functions, name);
+        let count = instructions(&program, &backend, Path::new("/dev/null")).await?;
+        let measurement = Measured {
+            bytes: program.size()?,
+            instructions: count.ok_or("valgrind is not installed")?,
         };
-        measured.insert(name, measure(&program, &backend).await?);
+        measured.insert((*name).to_owned(), measurement);
     }
     if arguments.write {
-        for (name, is) in &measured {
-            recorded[ARCH][name] = is.json();
-        }
+        recorded_here.retain(|name, _| names.contains(&name.as_str()));
+        recorded_here.extend(measured);
         let text = serde_json::to_string_pretty(&recorded)?;
         fs::write(file, format!("{text}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
+    recorded_here.retain(|name, _| wanted(name));
+    print(recorded_here, &measured);
+    let faults = faults(recorded_here, &measured);
+    if faults.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "\n{}\nWhere it is worth it, `make record`, and say why in the commit.",
+        faults.join("\n")
+    );
+    Ok(ExitCode::FAILURE)
+}
+
+fn print(recorded: &Functions, measured: &Functions) {
     println!("| Function | Bytes | more | Instructions | more |\n|---|---|---|---|---|");
-    let mut grown = Vec::new();
-    for (name, is) in &measured {
-        let was = Measured::recorded(&recorded[ARCH][name])?;
+    for (name, is) in measured {
+        let was = recorded.get(name).unwrap_or(is);
         let more = |is: u64, was: u64| i128::from(is) - i128::from(was);
         println!(
             "| {name} | {} | {:+} | {} | {:+} |",
@@ -98,49 +114,73 @@ async fn main() -> Result<ExitCode, Error> {
             is.instructions,
             more(is.instructions, was.instructions),
         );
-        let margin = if CALLS_AT_ONCE.contains(name) {
+    }
+}
+
+/// Functions that have grown, that are new, and that are gone.
+fn faults(recorded: &Functions, measured: &Functions) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (name, is) in measured {
+        let margin = if CALLS_AT_ONCE.contains(&name.as_str()) {
             INSTRUCTIONS_WITH_A_HANDSHAKE
         } else {
             INSTRUCTIONS
         };
-        if is.bytes > was.bytes + BYTES || is.instructions > was.instructions + margin {
-            grown.push(*name);
+        match recorded.get(name) {
+            None => faults.push(format!("{name} is not recorded")),
+            Some(was) if is.bytes > was.bytes + BYTES => {
+                faults.push(format!("{name} is larger than recorded"));
+            }
+            Some(was) if is.instructions > was.instructions + margin => {
+                faults.push(format!("{name} is slower to start than recorded"));
+            }
+            Some(_) => {}
         }
     }
-    if grown.is_empty() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    println!(
-        "\nLarger or slower to start than recorded: {}. Where it is worth it, `make record`, and say why in the commit.",
-        grown.join(", ")
-    );
-    Ok(ExitCode::FAILURE)
+    let gone = recorded.keys().filter(|name| !measured.contains_key(*name));
+    faults.extend(gone.map(|name| format!("{name} is recorded, and is not a function")));
+    faults
 }
 
-async fn measure(program: &Program, backend: &Backend) -> Result<Measured, Error> {
-    let mut counts = Vec::new();
-    for _ in 0..COUNTS {
-        // Each with a picture that has no variants yet.
-        let mut scene = backend.scene(&program.function).await?;
-        let count = instructions(program, &mut scene, Path::new("/dev/null")).await?;
-        counts.push(count.ok_or("valgrind is not installed")?);
-    }
-    Ok(Measured {
-        bytes: program.size()?,
-        instructions: counts.into_iter().min().unwrap_or_default(),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Measured {
-    fn recorded(value: &Value) -> Result<Self, Error> {
-        let number = |name: &str| value[name].as_u64().ok_or("not recorded: make record");
-        Ok(Self {
-            bytes: number("bytes")?,
-            instructions: number("instructions")?,
-        })
+    fn functions(all: &[(&str, u64, u64)]) -> Functions {
+        let all = all.iter().map(|&(name, bytes, instructions)| {
+            let measured = Measured {
+                bytes,
+                instructions,
+            };
+            (name.to_owned(), measured)
+        });
+        all.collect()
     }
 
-    fn json(&self) -> Value {
-        json!({"bytes": self.bytes, "instructions": self.instructions})
+    #[test]
+    fn growth_beyond_the_margins_is_a_fault() {
+        let recorded = functions(&[("get_food", 10, 10), ("login", 10, 10)]);
+        let within = functions(&[("get_food", 65_546, 500_010), ("login", 0, 1_500_010)]);
+        assert_eq!(faults(&recorded, &within), Vec::<String>::new());
+        let beyond = functions(&[("get_food", 65_547, 0), ("login", 0, 1_500_011)]);
+        assert_eq!(
+            faults(&recorded, &beyond),
+            [
+                "get_food is larger than recorded",
+                "login is slower to start than recorded"
+            ]
+        );
+    }
+
+    #[test]
+    fn new_and_removed_functions_are_faults() {
+        let (old, new) = (functions(&[("old", 1, 1)]), functions(&[("new", 1, 1)]));
+        assert_eq!(
+            faults(&old, &new),
+            [
+                "new is not recorded",
+                "old is recorded, and is not a function"
+            ]
+        );
     }
 }

@@ -73,96 +73,60 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::test_support::{by_token, issuer};
-    use crate::session::Session;
-    use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
-    use crate::token::{TokenIssuer, TokenPair};
+    use crate::application::test_support::AuthFixture;
+    use crate::testing::sample;
 
-    async fn begin(
-        sessions: &MemorySessions,
-        clock: &FixedClock,
-        tokens: &TokenIssuer<PlainSigner>,
-    ) -> (Session, TokenPair) {
-        let user = UserId::new(sample::moment());
-        let session = Session::begin(user, clock.now(), tokens.lifetimes.refresh, None);
-        sessions.create(&session, clock.now()).await.unwrap();
-        let pair = tokens.issue(&session, clock.now()).unwrap();
-        (session, pair)
+    fn user() -> UserId {
+        UserId::new(sample::moment())
     }
 
-    fn why(outcome: Result<SignedIn, AuthenticateError>) -> TokenError {
-        match outcome {
-            Err(AuthenticateError::Token(error)) => error,
-            other => panic!("no matter of tokens: {other:?}"),
+    async fn assert_refused(auth: &AuthFixture, token: &str, expected: TokenError) {
+        match auth.authenticate(token).await {
+            Err(AuthenticateError::Token(error)) => assert_eq!(error, expected, "{token}"),
+            other => panic!("{token}: {other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn an_access_token_tells_who_and_by_which_login() {
-        let (sessions, clock, tokens) =
-            (MemorySessions::default(), FixedClock::default(), issuer());
-        let (session, pair) = begin(&sessions, &clock, &tokens).await;
-        let who = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
-        let expected = SignedIn {
-            user: session.user,
-            session: session.id,
-        };
-        assert_eq!(who.unwrap(), expected);
+    async fn access_token_identifies_user_and_session_until_it_expires() {
+        let auth = AuthFixture::new();
+        let (session, pair) = auth.log_in(user()).await;
+        auth.clock
+            .advance(Duration::from_millis(15 * 60 * 1_000 - 1));
+        let who = auth.authenticate(&pair.access).await.unwrap();
+        assert_eq!((who.user, who.session), (session.user, session.id));
+        auth.clock.advance(Duration::from_millis(1));
+        assert_refused(&auth, &pair.access, TokenError::Expired).await;
     }
 
     #[tokio::test]
-    async fn an_access_token_expires_to_the_millisecond() {
-        let (sessions, clock, tokens) =
-            (MemorySessions::default(), FixedClock::default(), issuer());
-        let (_, pair) = begin(&sessions, &clock, &tokens).await;
-        clock.advance(Duration::from_millis(15 * 60 * 1_000 - 1));
-        let in_time = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
-        assert!(in_time.is_ok());
-        clock.advance(Duration::from_millis(1));
-        let late = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
-        assert_eq!(why(late), TokenError::Expired);
-    }
-
-    #[tokio::test]
-    async fn a_token_that_cannot_be_read_is_malformed() {
-        let sessions = MemorySessions::default();
+    async fn unusable_token_is_refused() {
+        let auth = AuthFixture::new();
+        let (_, pair) = auth.log_in(user()).await;
         for (token, expected) in [
             ("", TokenError::Missing),
             ("undefined", TokenError::Malformed),
             ("access|1|2|3|4|5", TokenError::Malformed),
+            (&pair.refresh, TokenError::Refused),
+            (
+                &pair.access.replace("access", "theirs"),
+                TokenError::Refused,
+            ),
         ] {
-            let clock = FixedClock::default();
-            let refused = by_token(&sessions, &PlainSigner("access"), &clock, token).await;
-            assert_eq!(why(refused), expected, "{token}");
+            assert_refused(&auth, token, expected).await;
         }
     }
 
     #[tokio::test]
-    async fn a_refresh_token_or_one_signed_by_others_is_refused() {
-        let (sessions, clock, tokens) =
-            (MemorySessions::default(), FixedClock::default(), issuer());
-        let (_, pair) = begin(&sessions, &clock, &tokens).await;
-        let refused = by_token(&sessions, &tokens.access, &clock, &pair.refresh).await;
-        assert_eq!(why(refused), TokenError::Refused);
-        let others = PlainSigner("theirs");
-        let refused = by_token(&sessions, &others, &clock, &pair.access).await;
-        assert_eq!(why(refused), TokenError::Refused);
-    }
-
-    #[tokio::test]
-    async fn a_token_without_a_living_session_is_refused() {
-        let (sessions, clock, mut tokens) =
-            (MemorySessions::default(), FixedClock::default(), issuer());
-        tokens.lifetimes.access = tokens.lifetimes.refresh * 2;
-
-        let (session, pair) = begin(&sessions, &clock, &tokens).await;
-        sessions.revoke(session.user, session.id).await.unwrap();
-        let refused = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
-        assert_eq!(why(refused), TokenError::Refused);
-
-        let (_, pair) = begin(&sessions, &clock, &tokens).await;
-        clock.advance(tokens.lifetimes.refresh);
-        let refused = by_token(&sessions, &tokens.access, &clock, &pair.access).await;
-        assert_eq!(why(refused), TokenError::Refused);
+    async fn token_of_a_session_that_is_over_is_refused() {
+        let mut auth = AuthFixture::new();
+        auth.tokens.lifetimes.access = auth.tokens.lifetimes.refresh * 2;
+        let (session, revoked) = auth.log_in(user()).await;
+        let (_, expired) = auth.log_in(user()).await;
+        let outcome = auth.sessions.revoke(session.user, session.id).await;
+        outcome.unwrap();
+        assert_refused(&auth, &revoked.access, TokenError::Refused).await;
+        auth.clock.advance(auth.tokens.lifetimes.refresh);
+        assert_refused(&auth, &expired.access, TokenError::Refused).await;
     }
 }

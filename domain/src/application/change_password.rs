@@ -93,9 +93,10 @@ pub async fn change_password(
     let stored = users.find_password(who.user).await?;
     let stored = stored.ok_or(ChangePasswordError::IncorrectPassword)?;
     let mut admitted = vec![admitted];
-    // Two hashes, whichever way it goes.
+    // Both ways hash twice, so that the time taken does not tell which password is right.
     let is_changed = match hasher.verify(&change.old, &stored) {
-        // Whether the new one is the password already is a second guess, and counted as one.
+        // A retry after a lost response: the new password is stored already. As this compares a
+        // second password it counts as a second attempt.
         Verdict::Wrong => {
             admitted.push(admit_again(sessions, &admitted[0]).await?);
             hasher.verify(&change.new, &stored) != Verdict::Wrong
@@ -103,7 +104,7 @@ pub async fn change_password(
         Verdict::Right | Verdict::RightButOutdated => {
             let new = hasher.hash(&change.new)?;
             users.replace_password(who.user, &stored, &new).await?
-                // Perhaps it was replaced, and only the answer was lost.
+                // It may have been replaced by an attempt whose response was lost.
                 || users.find_password(who.user).await? == Some(new)
         }
     };
@@ -124,7 +125,7 @@ mod tests {
     use crate::application::admit;
     use crate::application::test_support::{admitted, signed_in};
     use crate::attempt::{Attempted, SourceAddress};
-    use crate::id::UserId;
+    use crate::id::{SessionId, UserId};
     use crate::password::PasswordHash;
     use crate::session::Session;
     use crate::testing::{
@@ -133,136 +134,142 @@ mod tests {
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
-    fn change(old: &str, new: &str) -> PasswordChange {
-        PasswordChange::parse(old, new, POLICY).unwrap()
+    /// A user with two sessions, who makes the request from the first.
+    struct Fixture {
+        users: MemoryUsers,
+        sessions: MemorySessions,
+        hasher: PlainHasher,
+        who: SignedIn,
     }
 
-    /// Somebody with this hash who is signed in twice.
-    async fn scene(users: &MemoryUsers, sessions: &MemorySessions, hash: &str) -> SignedIn {
-        let user = sample::user();
-        let hash = PasswordHash::new(hash.to_owned());
-        users.create(&user, &hash).await.unwrap();
-        let who = signed_in(user.public.id);
-        for id in [who.session, crate::id::SessionId::new(sample::moment())] {
-            let now = sample::moment();
-            let begun = Session::begin(who.user, now, Duration::from_hours(1), None);
-            sessions
-                .create(&Session { id, ..begun }, now)
-                .await
-                .unwrap();
+    impl Fixture {
+        async fn new(hash: &str) -> Self {
+            let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
+            let user = sample::user();
+            let hash = PasswordHash::new(hash.to_owned());
+            users.create(&user, &hash).await.unwrap();
+            let who = signed_in(user.public.id);
+            for id in [who.session, SessionId::new(sample::moment())] {
+                let now = sample::moment();
+                let begun = Session::begin(who.user, now, Duration::from_hours(1), None);
+                let created = sessions.create(&Session { id, ..begun }, now).await;
+                created.unwrap();
+            }
+            Self {
+                users,
+                sessions,
+                hasher: PlainHasher::default(),
+                who,
+            }
         }
-        who
-    }
 
-    fn hash_of(users: &MemoryUsers, user: UserId) -> String {
-        users.password_of(user).unwrap().as_str().to_owned()
+        async fn change(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
+            self.change_with(&self.sessions, admitted(), old, new).await
+        }
+
+        async fn change_with(
+            &self,
+            sessions: &(impl SessionStore + AttemptStore),
+            admitted: Admitted,
+            old: &str,
+            new: &str,
+        ) -> Result<(), ChangePasswordError> {
+            let change = PasswordChange::parse(old, new, POLICY).unwrap();
+            let (users, hasher) = (&self.users, &self.hasher);
+            change_password(users, sessions, hasher, self.who, admitted, change).await
+        }
+
+        /// With the limits counted.
+        async fn attempt(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
+            let (limits, source) = (admitted().limits, SourceAddress::parse("203.0.113.7"));
+            let (clock, action) = (FixedClock::default(), Attempted::ChangePassword);
+            let admitted = admit(&self.sessions, &clock, &limits, action, "ada", &source).await?;
+            self.change_with(&self.sessions, admitted, old, new).await
+        }
+
+        fn hash(&self) -> String {
+            let hash = self.users.password_of(self.who.user).unwrap();
+            hash.as_str().to_owned()
+        }
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once_and_in_order() {
-        let wrong = |old, new| PasswordChange::parse(old, new, POLICY).unwrap_err().0;
-        assert_eq!(
-            wrong("", ""),
-            [
-                InvalidPasswordChangeField::OldRequired,
-                InvalidPasswordChangeField::NewRequired,
-            ]
-        );
-        let common = InvalidPasswordChangeField::InvalidNew(InvalidPassword::TooCommon);
-        assert_eq!(wrong("x", "password"), [common]);
+    fn reports_all_field_errors_in_order() {
+        use InvalidPasswordChangeField::{InvalidNew, NewRequired, OldRequired};
+        for (old, new, expected) in [
+            ("", "", vec![OldRequired, NewRequired]),
+            (
+                "x",
+                "password",
+                vec![InvalidNew(InvalidPassword::TooCommon)],
+            ),
+        ] {
+            let error = PasswordChange::parse(old, new, POLICY).unwrap_err();
+            assert_eq!(error, InvalidPasswordChange(expected));
+        }
     }
 
     #[tokio::test]
-    async fn the_password_is_replaced_and_all_other_sessions_end() {
+    async fn change_revokes_all_other_sessions_also_when_retried() {
         for hash in ["new:correct horse", "old:correct horse"] {
-            let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-            let (hasher, change) = (
-                PlainHasher::default(),
-                change("correct horse", "better horse"),
-            );
-            let who = scene(&users, &sessions, hash).await;
-            // The second time as by a client that heard no answer.
+            let fixture = Fixture::new(hash).await;
             for _ in 0..2 {
-                let change = change.clone();
-                change_password(&users, &sessions, &hasher, who, admitted(), change)
+                let changed = fixture.change("correct horse", "better horse").await;
+                changed.unwrap();
+                assert_eq!(fixture.hash(), "new:better horse");
+                let live = fixture.sessions.list(fixture.who.user, sample::moment());
+                let live: Vec<_> = live
                     .await
-                    .unwrap();
-                assert_eq!(hash_of(&users, who.user), "new:better horse");
-                let living = sessions.list(who.user, sample::moment()).await.unwrap();
-                assert_eq!(living.len(), 1);
-                assert_eq!(living[0].id, who.session);
+                    .unwrap()
+                    .into_iter()
+                    .map(|live| live.id)
+                    .collect();
+                assert_eq!(live, [fixture.who.session]);
             }
         }
     }
 
     #[tokio::test]
-    async fn a_wrong_old_password_changes_nothing_after_as_much_hashing() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (right, wrong) = (PlainHasher::default(), PlainHasher::default());
-        let who = scene(&users, &sessions, "new:correct horse").await;
-        let guess = change("battery staple", "better horse");
-        let refused = change_password(&users, &sessions, &wrong, who, admitted(), guess).await;
+    async fn wrong_old_password_changes_nothing_after_as_much_hashing() {
+        let fixture = Fixture::new("new:correct horse").await;
+        let refused = fixture.change("battery staple", "better horse").await;
         assert!(matches!(
             refused,
             Err(ChangePasswordError::IncorrectPassword)
         ));
-        assert_eq!(hash_of(&users, who.user), "new:correct horse");
-        assert_eq!(sessions.count(), 2);
-        let known = change("correct horse", "better horse");
-        let changed = change_password(&users, &sessions, &right, who, admitted(), known).await;
+        assert_eq!(fixture.hash(), "new:correct horse");
+        assert_eq!(fixture.sessions.count(), 2);
+        let asked = fixture.hasher.asked();
+        let changed = fixture.change("correct horse", "better horse").await;
         changed.unwrap();
-        assert_eq!(right.asked(), wrong.asked());
+        assert_eq!(fixture.hasher.asked(), asked * 2);
     }
 
     #[tokio::test]
-    async fn a_new_password_is_no_second_guess_for_free() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let hasher = PlainHasher::default();
-        let who = scene(&users, &sessions, "new:correct horse").await;
-        let guess = async |new: &str| {
-            let (limits, source) = (admitted().limits, SourceAddress::parse("203.0.113.7"));
-            let (clock, changing) = (FixedClock::default(), Attempted::ChangePassword);
-            let admitted = admit(&sessions, &clock, &limits, changing, "ada", &source).await?;
-            let change = change("battery staple", new);
-            change_password(&users, &sessions, &hasher, who, admitted, change).await
-        };
-        let wrong = guess("better horse").await;
+    async fn failed_change_counts_twice_and_a_retry_does_not_count() {
+        let fixture = Fixture::new("new:correct horse").await;
+        for _ in 0..20 {
+            let retried = fixture.attempt("x y z w", "correct horse").await;
+            retried.unwrap();
+        }
+        let asked = fixture.hasher.asked();
+        let wrong = fixture.attempt("battery staple", "better horse").await;
         assert!(matches!(wrong, Err(ChangePasswordError::IncorrectPassword)));
-        // Three may be compared, and this would be the fourth.
-        for right in ["correct horse", "correct horse"] {
+        // Three passwords may be compared; the new one would be the fourth.
+        for _ in 0..2 {
             assert!(matches!(
-                guess(right).await,
+                fixture.attempt("battery staple", "correct horse").await,
                 Err(ChangePasswordError::Throttle(ThrottleError::TooMany { .. }))
             ));
         }
-        assert_eq!(hasher.asked(), 3);
+        assert_eq!(fixture.hasher.asked(), asked + 3);
     }
 
     #[tokio::test]
-    async fn who_was_right_the_second_time_is_not_counted() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
-        let who = scene(&users, &sessions, "new:better horse").await;
-        let (limits, source) = (admitted().limits, SourceAddress::parse("203.0.113.7"));
-        for _ in 0..20 {
-            let changing = Attempted::ChangePassword;
-            let admitted = admit(&sessions, &clock, &limits, changing, "ada", &source);
-            let (admitted, again) = (admitted.await.unwrap(), change("x", "better horse"));
-            change_password(&users, &sessions, &hasher, who, admitted, again)
-                .await
-                .unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn who_is_gone_has_no_password() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let who = signed_in(UserId::new(sample::moment()));
-        let (hasher, change) = (
-            PlainHasher::default(),
-            change("correct horse", "better horse"),
-        );
-        let refused = change_password(&users, &sessions, &hasher, who, admitted(), change).await;
+    async fn deleted_user_has_no_password() {
+        let mut fixture = Fixture::new("new:correct horse").await;
+        fixture.who = signed_in(UserId::new(sample::moment()));
+        let refused = fixture.change("correct horse", "better horse").await;
         assert!(matches!(
             refused,
             Err(ChangePasswordError::IncorrectPassword)
@@ -270,20 +277,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sessions_that_cannot_be_ended_are_told() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let who = scene(&users, &sessions, "new:correct horse").await;
-        let hasher = PlainHasher::default();
-        let failing = faulty(&sessions, "revoke_all", Fault::Unavailable);
-        let failed = {
-            let change = change("correct horse", "better horse");
-            change_password(&users, &failing, &hasher, who, admitted(), change).await
-        };
+    async fn retry_revokes_sessions_that_could_not_be_revoked() {
+        let fixture = Fixture::new("new:correct horse").await;
+        let failing = faulty(&fixture.sessions, "revoke_all", Fault::Unavailable);
+        let (old, new) = ("correct horse", "better horse");
+        let failed = fixture.change_with(&failing, admitted(), old, new).await;
         assert!(matches!(failed, Err(ChangePasswordError::Repository(_))));
-        // Asked for again, the rest is done.
-        let change = change("correct horse", "better horse");
-        let done = change_password(&users, &sessions, &hasher, who, admitted(), change).await;
-        done.unwrap();
-        assert_eq!(sessions.count(), 1);
+        fixture.change(old, new).await.unwrap();
+        assert_eq!(fixture.sessions.count(), 1);
     }
 }

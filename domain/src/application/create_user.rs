@@ -166,122 +166,103 @@ pub async fn create_user(
 mod tests {
     use super::*;
     use crate::application::test_support::admitted;
-    use crate::testing::{FixedClock, MemoryUsers, PlainHasher, sample};
+    use crate::testing::{Fault, FixedClock, MemoryUsers, PlainHasher, faulty, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
-    fn ada() -> NewUser {
-        NewUser::parse(
-            " Ada ",
-            "Lovelace",
-            " Ada@Example.com ",
-            "correct horse",
-            POLICY,
-        )
-        .unwrap()
+    #[derive(Default)]
+    struct Fixture {
+        users: MemoryUsers,
+        hasher: PlainHasher,
+        clock: FixedClock,
+    }
+
+    impl Fixture {
+        async fn sign_up(&self, id: UserId, email: &str) -> Result<PublicUser, CreateUserError> {
+            self.sign_up_on(&self.users, id, email).await
+        }
+
+        async fn sign_up_on(
+            &self,
+            users: &impl UserRepository,
+            id: UserId,
+            email: &str,
+        ) -> Result<PublicUser, CreateUserError> {
+            let new = NewUser::parse(" Ada ", "Lovelace", email, "correct horse", POLICY);
+            let (hasher, clock) = (&self.hasher, &self.clock);
+            create_user(users, hasher, clock, admitted(), id, new.unwrap()).await
+        }
     }
 
     fn new_id() -> UserId {
         UserId::new(sample::moment())
     }
 
-    fn wrong(first: &str, last: &str, email: &str, password: &str) -> Vec<InvalidUserField> {
-        NewUser::parse(first, last, email, password, POLICY)
-            .unwrap_err()
-            .0
-    }
-
     #[test]
-    fn all_that_is_missing_is_told_at_once_and_in_order() {
+    fn reports_all_field_errors_in_order() {
+        use InvalidUserField::{
+            EmailRequired, FirstNameRequired, InvalidEmail, InvalidPassword as Password,
+            LastNameRequired, NameTooLong, PasswordRequired,
+        };
         let missing = [
-            InvalidUserField::FirstNameRequired,
-            InvalidUserField::LastNameRequired,
-            InvalidUserField::EmailRequired,
-            InvalidUserField::PasswordRequired,
+            FirstNameRequired,
+            LastNameRequired,
+            EmailRequired,
+            PasswordRequired,
         ];
-        assert_eq!(wrong("", "", "", ""), missing);
-        assert_eq!(wrong(" ", "\t", "\n ", ""), missing);
-    }
-
-    #[test]
-    fn all_that_is_wrong_is_told_at_once_and_in_order() {
         let long = "x".repeat(101);
-        assert_eq!(
-            wrong(&long, &long, "ada@", "short"),
-            [
-                InvalidUserField::NameTooLong,
-                InvalidUserField::NameTooLong,
-                InvalidUserField::InvalidEmail,
-                InvalidUserField::InvalidPassword(InvalidPassword::TooShort { min_chars: 8 }),
-            ]
-        );
-        assert_eq!(
-            wrong("Ada", " ", "ada@example.com", &"x".repeat(129)),
-            [
-                InvalidUserField::LastNameRequired,
-                InvalidUserField::InvalidPassword(InvalidPassword::TooLong),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_password_of_spaces_is_a_password() {
-        assert!(NewUser::parse("Ada", "L", "ada@example.com", "        ", POLICY).is_ok());
-    }
-
-    #[test]
-    fn the_shortest_password_is_a_setting() {
-        let policy = PasswordPolicy { min_chars: 6 };
-        assert!(NewUser::parse("Ada", "L", "ada@example.com", "sesame", policy).is_ok());
+        let short = Password(InvalidPassword::TooShort { min_chars: 8 });
+        for ([first, last, email, password], expected) in [
+            (["", "", "", ""], &missing[..]),
+            ([" ", "\t", "\n ", ""], &missing),
+            (
+                [&long, &long, "ada@", "short"],
+                &[NameTooLong, NameTooLong, InvalidEmail, short],
+            ),
+            (
+                ["Ada", " ", "ada@example.com", &"x".repeat(129)],
+                &[LastNameRequired, Password(InvalidPassword::TooLong)],
+            ),
+        ] {
+            let error = NewUser::parse(first, last, email, password, POLICY).unwrap_err();
+            assert_eq!(error, InvalidUser(expected.to_vec()));
+        }
     }
 
     #[tokio::test]
-    async fn who_signs_up_is_saved_with_a_hash() {
-        let (users, hasher, clock) = (
-            MemoryUsers::default(),
-            PlainHasher::default(),
-            FixedClock::default(),
-        );
-        let public = create_user(&users, &hasher, &clock, admitted(), new_id(), ada())
+    async fn new_user_is_saved_with_a_hash() {
+        let fixture = Fixture::default();
+        let public = fixture
+            .sign_up(new_id(), " Ada@Example.com ")
             .await
             .unwrap();
         assert_eq!(public.first_name.as_str(), "Ada");
         assert_eq!(public.last_name.as_str(), "Lovelace");
-
-        let account = users.account(public.id).unwrap();
+        let account = fixture.users.account(public.id).unwrap();
         assert_eq!(account.public, public);
         assert_eq!(account.email.as_typed(), "Ada@Example.com");
-        assert_eq!(account.created_at, clock.now());
-        let hash = users.password_of(public.id).unwrap();
+        assert_eq!(account.created_at, fixture.clock.now());
+        let hash = fixture.users.password_of(public.id).unwrap();
         assert_eq!(hash.as_str(), "new:correct horse");
     }
 
     #[tokio::test]
-    async fn a_taken_address_is_refused_in_any_case_after_as_much_hashing() {
-        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
-        let free = PlainHasher::default();
-        let ada = create_user(&users, &free, &clock, admitted(), new_id(), ada())
-            .await
-            .unwrap();
-
-        let taken = PlainHasher::default();
-        let eve = NewUser::parse("Eve", "L", "ADA@EXAMPLE.COM", "another horse", POLICY).unwrap();
-        let refused = create_user(&users, &taken, &clock, admitted(), new_id(), eve).await;
+    async fn taken_email_is_refused_after_as_much_hashing() {
+        let fixture = Fixture::default();
+        let first = fixture.sign_up(new_id(), "ada@example.com").await;
+        assert!(first.is_ok());
+        let asked = fixture.hasher.asked();
+        let refused = fixture.sign_up(new_id(), "ADA@example.com").await;
         assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
-        assert_eq!(taken.asked(), free.asked());
-
-        let kept = users.password_of(ada.id).unwrap();
-        assert_eq!(kept.as_str(), "new:correct horse");
+        assert_eq!(fixture.hasher.asked(), asked * 2);
     }
 
     #[tokio::test]
-    async fn an_attempt_that_comes_again_with_its_id_is_answered_with_what_it_made() {
-        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
-        let (hasher, id) = (PlainHasher::default(), new_id());
-        let first = create_user(&users, &hasher, &clock, admitted(), id, ada()).await;
-        let again = create_user(&users, &hasher, &clock, admitted(), id, ada()).await;
+    async fn retry_with_the_same_id_returns_the_existing_user() {
+        let (fixture, id) = (Fixture::default(), new_id());
+        let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
+        let first = fixture.sign_up_on(&lossy, id, "ada@example.com").await;
+        let again = fixture.sign_up(id, "ada@example.com").await;
         assert_eq!(again.unwrap(), first.unwrap());
-        let other = create_user(&users, &hasher, &clock, admitted(), new_id(), ada()).await;
-        assert!(matches!(other, Err(CreateUserError::EmailTaken)));
     }
 }

@@ -100,10 +100,9 @@ mod tests {
     use crate::testing::{
         FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUsers, sample, unavailable,
     };
-    use crate::user::User;
 
     #[derive(Default)]
-    struct Stores {
+    struct Fixture {
         users: MemoryUsers,
         foods: MemoryFoods,
         images: MemoryImages,
@@ -111,18 +110,16 @@ mod tests {
         clock: FixedClock,
     }
 
-    impl Stores {
-        /// Somebody with so many foods, signed in twice.
-        async fn member(&self, foods: usize) -> (User, SignedIn) {
+    impl Fixture {
+        /// A user with so many foods and two sessions.
+        async fn user(&self, foods: usize) -> SignedIn {
             let user = sample::user();
             let hash = PasswordHash::new("a hash".to_owned());
             self.users.create(&user, &hash).await.unwrap();
             for _ in 0..foods {
                 let food = sample::food(&user.public);
-                self.images
-                    .put(&food.image, &sample::image())
-                    .await
-                    .unwrap();
+                let put = self.images.put(&food.image, &sample::image()).await;
+                put.unwrap();
                 self.foods.create(&food).await.unwrap();
             }
             let who = signed_in(user.public.id);
@@ -132,72 +129,68 @@ mod tests {
                 let session = Session { id, ..begun };
                 self.sessions.create(&session, now).await.unwrap();
             }
-            (user, who)
+            who
         }
 
-        async fn leave(&self, who: SignedIn) -> Result<(), DeleteUserError> {
-            let Self {
-                users,
-                foods,
-                images,
-                sessions,
-                clock,
-            } = self;
-            delete_user(users, foods, images, sessions, clock, who).await
+        async fn delete(
+            &self,
+            users: &impl UserRepository,
+            foods: &impl FoodRepository,
+            who: SignedIn,
+        ) -> Result<(), DeleteUserError> {
+            delete_user(users, foods, &self.images, &self.sessions, &self.clock, who).await
         }
     }
 
     #[tokio::test]
-    async fn who_leaves_leaves_nothing_and_others_keep_all() {
-        let stores = Stores::default();
-        let (ada, who) = stores.member(250).await;
-        let (eve, _) = stores.member(2).await;
-        // Asking again is fine.
+    async fn deletion_removes_all_of_the_user_and_nothing_of_others() {
+        let fixture = Fixture::default();
+        let (ada, eve) = (fixture.user(250).await, fixture.user(2).await);
+        // Also when retried.
         for _ in 0..2 {
-            stores.leave(who).await.unwrap();
+            let deleted = fixture.delete(&fixture.users, &fixture.foods, ada).await;
+            deleted.unwrap();
         }
-        assert!(stores.users.account(ada.public.id).is_none());
-        assert!(stores.users.account(eve.public.id).is_some());
-        assert_eq!(stores.images.count(), 2);
-        assert_eq!(stores.sessions.count(), 2);
-        let everything = PageRequest {
+        assert!(fixture.users.account(ada.user).is_none());
+        assert!(fixture.users.account(eve.user).is_some());
+        assert_eq!(fixture.images.count(), 2);
+        assert_eq!(fixture.sessions.count(), 2);
+        let all = PageRequest {
             after: None,
             size: PageSize::default(),
         };
-        let foods = stores.foods.list(everything).await.unwrap();
-        assert!(foods.items.iter().all(|food| food.creator == eve.public));
-        assert_eq!(foods.items.len(), 2);
-        let everybody = PageRequest {
+        let foods = fixture.foods.list(all).await.unwrap().items;
+        let owners: Vec<_> = foods.iter().map(|food| food.creator.id).collect();
+        assert_eq!(owners, [eve.user, eve.user]);
+        let all = PageRequest {
             after: None,
             size: PageSize::default(),
         };
-        let left = stores.users.list_left(everybody).await.unwrap().items;
-        assert_eq!(left.len(), 1);
-        assert_eq!(left[0].user, ada.public.id);
+        let tombstones = fixture.users.list_left(all).await.unwrap().items;
+        let users: Vec<_> = tombstones.iter().map(|tombstone| tombstone.user).collect();
+        assert_eq!(users, [ada.user]);
     }
 
     #[tokio::test]
-    async fn where_something_fails_the_session_lives_to_ask_again() {
-        let stores = Stores::default();
-        let (ada, who) = stores.member(3).await;
-        let Stores {
+    async fn failed_deletion_keeps_the_session_for_a_retry() {
+        let fixture = Fixture::default();
+        let who = fixture.user(3).await;
+        let Fixture {
             users,
             foods,
-            images,
             sessions,
-            clock,
-        } = &stores;
-        let failed = [
-            delete_user(&unavailable(users), foods, images, sessions, clock, who).await,
-            delete_user(users, &unavailable(foods), images, sessions, clock, who).await,
-        ];
-        for failed in failed {
+            ..
+        } = &fixture;
+        for failed in [
+            fixture.delete(&unavailable(users), foods, who).await,
+            fixture.delete(users, &unavailable(foods), who).await,
+        ] {
             assert!(matches!(failed, Err(DeleteUserError::Repository(_))));
-            let session = sessions.find(who.user, who.session, clock.now()).await;
-            assert!(session.unwrap().is_some());
+            let session = sessions.find(who.user, who.session, fixture.clock.now());
+            assert!(session.await.unwrap().is_some());
         }
-        stores.leave(who).await.unwrap();
-        assert!(users.account(ada.public.id).is_none());
+        fixture.delete(users, foods, who).await.unwrap();
+        assert!(users.account(who.user).is_none());
         assert_eq!(sessions.count(), 0);
     }
 }

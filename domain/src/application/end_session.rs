@@ -64,62 +64,76 @@ mod tests {
     use crate::session::Session;
     use crate::testing::{FixedClock, MemorySessions, sample};
 
-    /// Somebody who is signed in twice, and somebody else.
-    async fn scene(sessions: &MemorySessions) -> (SignedIn, [Session; 3]) {
-        let who = signed_in(UserId::new(sample::moment()));
-        let begin = |user| Session::begin(user, sample::moment(), Duration::from_hours(1), None);
-        let current = Session {
-            id: who.session,
-            ..begin(who.user)
-        };
-        let all = [
-            current,
-            begin(who.user),
-            begin(UserId::new(sample::moment())),
-        ];
-        for session in &all {
-            sessions.create(session, session.created_at).await.unwrap();
+    /// Two sessions of the user who asks, and one of another user.
+    struct Fixture {
+        sessions: MemorySessions,
+        clock: FixedClock,
+        who: SignedIn,
+        all: [Session; 3],
+    }
+
+    impl Fixture {
+        async fn new() -> Self {
+            let who = signed_in(UserId::new(sample::moment()));
+            let begin =
+                |user| Session::begin(user, sample::moment(), Duration::from_hours(1), None);
+            let mut all = [who.user, who.user, UserId::new(sample::moment())].map(begin);
+            all[0].id = who.session;
+            let sessions = MemorySessions::default();
+            for session in &all {
+                sessions.create(session, session.created_at).await.unwrap();
+            }
+            Self {
+                sessions,
+                clock: FixedClock::default(),
+                who,
+                all,
+            }
         }
-        (who, all)
-    }
 
-    async fn lives(sessions: &MemorySessions, session: &Session) -> bool {
-        let found = sessions.find(session.user, session.id, session.created_at);
-        found.await.unwrap().is_some()
+        async fn end(&self, nth: usize) -> Result<(), EndSessionError> {
+            end_session(&self.sessions, &self.clock, self.who, self.all[nth].id).await
+        }
+
+        /// Which of the three are alive.
+        async fn alive(&self) -> Vec<usize> {
+            let mut alive = Vec::new();
+            for (nth, session) in self.all.iter().enumerate() {
+                let found = self
+                    .sessions
+                    .find(session.user, session.id, session.created_at);
+                alive.extend(found.await.unwrap().map(|_| nth));
+            }
+            alive
+        }
     }
 
     #[tokio::test]
-    async fn one_session_is_ended_and_only_once() {
-        let (sessions, clock) = (MemorySessions::default(), FixedClock::default());
-        let (who, [current, other, _]) = scene(&sessions).await;
-        end_session(&sessions, &clock, who, other.id).await.unwrap();
-        assert!(!lives(&sessions, &other).await);
-        assert!(lives(&sessions, &current).await);
-        let again = end_session(&sessions, &clock, who, other.id).await;
+    async fn own_session_is_ended_once() {
+        let fixture = Fixture::new().await;
+        fixture.end(1).await.unwrap();
+        assert_eq!(fixture.alive().await, [0, 2]);
+        let again = fixture.end(1).await;
         assert!(matches!(again, Err(EndSessionError::NotFound)));
-        end_session(&sessions, &clock, who, current.id)
-            .await
-            .unwrap();
-        assert!(!lives(&sessions, &current).await);
+        fixture.end(0).await.unwrap();
+        assert_eq!(fixture.alive().await, [2]);
     }
 
     #[tokio::test]
-    async fn a_session_of_somebody_elses_is_not_found_and_lives() {
-        let (sessions, clock) = (MemorySessions::default(), FixedClock::default());
-        let (who, [.., theirs]) = scene(&sessions).await;
-        let refused = end_session(&sessions, &clock, who, theirs.id).await;
+    async fn session_of_another_user_is_not_found() {
+        let fixture = Fixture::new().await;
+        let refused = fixture.end(2).await;
         assert!(matches!(refused, Err(EndSessionError::NotFound)));
-        assert!(lives(&sessions, &theirs).await);
+        assert_eq!(fixture.alive().await, [0, 1, 2]);
     }
 
     #[tokio::test]
-    async fn all_sessions_are_ended_with_or_without_the_current_one() {
-        let sessions = MemorySessions::default();
-        let (who, [current, other, theirs]) = scene(&sessions).await;
-        end_sessions(&sessions, who, Ended::Others).await.unwrap();
-        assert!(lives(&sessions, &current).await && !lives(&sessions, &other).await);
-        end_sessions(&sessions, who, Ended::All).await.unwrap();
-        assert!(!lives(&sessions, &current).await);
-        assert!(lives(&sessions, &theirs).await);
+    async fn own_sessions_end_with_or_without_the_current_one() {
+        let fixture = Fixture::new().await;
+        for (ended, alive) in [(Ended::Others, vec![0, 2]), (Ended::All, vec![2])] {
+            let outcome = end_sessions(&fixture.sessions, fixture.who, ended).await;
+            outcome.unwrap();
+            assert_eq!(fixture.alive().await, alive);
+        }
     }
 }

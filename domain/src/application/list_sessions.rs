@@ -20,10 +20,10 @@ pub async fn list_sessions(
     clock: &impl Clock,
     who: SignedIn,
 ) -> Result<Vec<ListedSession>, StorageError> {
-    let mut living = sessions.list(who.user, clock.now()).await?;
+    let mut live = sessions.list(who.user, clock.now()).await?;
     // Ids sort by time.
-    living.sort_by_key(|session| std::cmp::Reverse(session.id));
-    let listed = living.into_iter().map(|session| ListedSession {
+    live.sort_by_key(|session| std::cmp::Reverse(session.id));
+    let listed = live.into_iter().map(|session| ListedSession {
         is_current: session.id == who.session,
         session,
     });
@@ -40,7 +40,7 @@ mod tests {
     use crate::testing::{FixedClock, MemorySessions, sample};
 
     #[tokio::test]
-    async fn living_sessions_are_listed_newest_first_and_the_current_one_is_marked() {
+    async fn live_sessions_are_listed_newest_first() {
         let (sessions, clock) = (MemorySessions::default(), FixedClock::default());
         let who = signed_in(UserId::new(sample::moment()));
         let begin = |user, minutes| {

@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use thiserror::Error;
 
-use super::throttle::{Admitted, ThrottleError, admit, forgive};
+use super::throttle::{ThrottleError, admit, forgive};
 use crate::attempt::{AttemptStore, Attempted, Limits, SourceAddress};
 use crate::clock::Clock;
 use crate::password::{HashError, Password, PasswordHasher, Verdict};
@@ -18,6 +18,7 @@ pub struct LoginAttempt {
     email: Email,
     password: Password,
     user_agent: Option<UserAgent>,
+    source: SourceAddress,
 }
 
 /// One thing wrong with what somebody who signs in says.
@@ -45,6 +46,7 @@ impl LoginAttempt {
         email: &str,
         password: &str,
         user_agent: Option<&str>,
+        source: SourceAddress,
     ) -> Result<Self, InvalidLogin> {
         let email = match email.trim() {
             "" => Err(InvalidLoginField::EmailRequired),
@@ -59,6 +61,7 @@ impl LoginAttempt {
                 email,
                 password,
                 user_agent: user_agent.and_then(UserAgent::parse),
+                source,
             }),
             (email, password) => Err(InvalidLogin(
                 [email.err(), password.err()]
@@ -99,27 +102,21 @@ pub struct LoggedIn {
     pub tokens: TokenPair,
 }
 
-/// An attempt that may be compared with what is stored.
-#[derive(Debug)]
-pub struct AdmittedLogin {
-    attempt: LoginAttempt,
-    credentials: Option<Credentials>,
-    admitted: Admitted,
-}
-
-/// Counts the attempt and reads what it is to be compared with; neither waits for the other.
-pub async fn admit_login(
+/// Checks the rate limit and the password, and creates a session. A hash from before the migration
+/// is replaced.
+pub async fn login(
     users: &impl UserRepository,
-    attempts: &impl AttemptStore,
+    sessions: &(impl SessionStore + AttemptStore),
+    hasher: &impl PasswordHasher,
+    tokens: &TokenIssuer<impl TokenSigner>,
     clock: &impl Clock,
     limits: &Limits,
-    source: &SourceAddress,
     attempt: LoginAttempt,
-) -> Result<AdmittedLogin, LoginError> {
-    let account = attempt.email.folded();
+) -> Result<LoggedIn, LoginError> {
+    let (account, source) = (attempt.email.folded(), &attempt.source);
     let (admitted, credentials) = join(
         Box::pin(admit(
-            attempts,
+            sessions,
             clock,
             limits,
             Attempted::Login,
@@ -129,42 +126,27 @@ pub async fn admit_login(
         Box::pin(users.find_credentials(&attempt.email)),
     )
     .await;
-    let admitted = admitted?;
-    Ok(AdmittedLogin {
-        credentials: credentials?,
-        attempt,
-        admitted,
-    })
-}
-
-/// Compares the password and begins a session. A hash from before the migration is replaced.
-pub async fn login(
-    users: &impl UserRepository,
-    sessions: &(impl SessionStore + AttemptStore),
-    hasher: &impl PasswordHasher,
-    tokens: &TokenIssuer<impl TokenSigner>,
-    clock: &impl Clock,
-    admitted: AdmittedLogin,
-) -> Result<LoggedIn, LoginError> {
-    let AdmittedLogin {
-        attempt,
-        credentials,
-        admitted,
-    } = admitted;
-    let Some(credentials) = credentials else {
+    let (admitted, credentials) = (admitted?, credentials?);
+    let Some(Credentials {
+        user,
+        password: hash,
+    }) = credentials
+    else {
+        // Takes as long as for a user that exists.
         hasher.verify(&attempt.password, &hasher.decoy());
         return Err(LoginError::IncorrectPassword);
     };
-    let user = credentials.user;
-    let mut compared = vec![credentials.password];
-    match hasher.verify(&attempt.password, &compared[0]) {
+    let mut valid_hashes = vec![hash];
+    match hasher.verify(&attempt.password, &valid_hashes[0]) {
         Verdict::Wrong => return Err(LoginError::IncorrectPassword),
         Verdict::Right => {}
         Verdict::RightButOutdated => {
             let new = hasher.hash(&attempt.password)?;
-            // The password is right: where the new hash cannot be kept, the next login tries again.
-            let _ = users.replace_password(user.id, &compared[0], &new).await;
-            compared.push(new);
+            // Where the new hash cannot be stored the next login tries again.
+            let _ = users
+                .replace_password(user.id, &valid_hashes[0], &new)
+                .await;
+            valid_hashes.push(new);
         }
     }
     let now = clock.now();
@@ -176,14 +158,13 @@ pub async fn login(
     )
     .await;
     created?;
-    // Who changes a password, or leaves, ends all sessions afterwards. One that was begun too late for
-    // that was begun before this: so either they end it or it is ended here.
-    let latest = users.find_password(user.id).await;
-    match latest {
-        Ok(Some(latest)) if compared.contains(&latest) => Ok(LoggedIn { user, tokens }),
-        latest => {
+    // A password change or an account deletion revokes all sessions afterwards. It cannot see a
+    // session that is created later than that, so the hash is read again after creating it.
+    match users.find_password(user.id).await {
+        Ok(Some(hash)) if valid_hashes.contains(&hash) => Ok(LoggedIn { user, tokens }),
+        outcome => {
             sessions.revoke(session.user, session.id).await?;
-            latest?;
+            outcome?;
             Err(LoginError::IncorrectPassword)
         }
     }
@@ -197,20 +178,10 @@ mod tests {
     use crate::application::test_support::issuer;
     use crate::password::PasswordHash;
     use crate::testing::{
-        Fault, Faulty, FixedClock, MemorySessions, MemoryUsers, PlainHasher, faulty, sample,
+        Fault, Faulty, FixedClock, MemorySessions, MemoryUsers, PlainHasher, PlainSigner, faulty,
+        sample,
     };
     use crate::user::User;
-
-    async fn account(users: &MemoryUsers, hash: &str) -> User {
-        let user = sample::user();
-        let hash = PasswordHash::new(hash.to_owned());
-        users.create(&user, &hash).await.unwrap();
-        user
-    }
-
-    fn attempt(email: &str, password: &str) -> LoginAttempt {
-        LoginAttempt::parse(email, password, Some("test/1.0")).unwrap()
-    }
 
     const LIMITS: Limits = Limits {
         per_account: 3,
@@ -218,213 +189,191 @@ mod tests {
         window: Duration::from_mins(15),
     };
 
-    /// Is let through, then signs in.
-    async fn login(
-        users: &impl UserRepository,
-        sessions: &(impl SessionStore + AttemptStore),
-        hasher: &impl PasswordHasher,
-        tokens: &TokenIssuer<impl TokenSigner>,
-        clock: &FixedClock,
-        attempt: LoginAttempt,
-    ) -> Result<LoggedIn, LoginError> {
-        let source = SourceAddress::parse("203.0.113.7");
-        let admitted = admit_login(users, sessions, clock, &LIMITS, &source, attempt).await?;
-        super::login(users, sessions, hasher, tokens, clock, admitted).await
+    struct Fixture {
+        users: MemoryUsers,
+        sessions: MemorySessions,
+        hasher: PlainHasher,
+        tokens: TokenIssuer<PlainSigner>,
+        clock: FixedClock,
     }
 
-    #[test]
-    fn all_that_is_wrong_is_told_at_once_and_in_order() {
-        for (email, password, wrong) in [
-            (
-                " ",
-                "",
-                vec![
-                    InvalidLoginField::EmailRequired,
-                    InvalidLoginField::PasswordRequired,
-                ],
-            ),
-            (
-                "ada@",
-                "",
-                vec![
-                    InvalidLoginField::InvalidEmail,
-                    InvalidLoginField::PasswordRequired,
-                ],
-            ),
-            ("ada@", "x", vec![InvalidLoginField::InvalidEmail]),
-        ] {
-            let error = LoginAttempt::parse(email, password, None).unwrap_err();
-            assert_eq!(error, InvalidLogin(wrong));
+    fn client_ip() -> SourceAddress {
+        SourceAddress::parse("203.0.113.7")
+    }
+
+    fn hash(text: &str) -> PasswordHash {
+        PasswordHash::new(text.to_owned())
+    }
+
+    impl Fixture {
+        /// Ada has this hash.
+        async fn new(hash_of_ada: &str) -> (Self, User) {
+            let fixture = Self {
+                users: MemoryUsers::default(),
+                sessions: MemorySessions::default(),
+                hasher: PlainHasher::default(),
+                tokens: issuer(),
+                clock: FixedClock::default(),
+            };
+            let ada = sample::user();
+            let created = fixture.users.create(&ada, &hash(hash_of_ada)).await;
+            created.unwrap();
+            (fixture, ada)
+        }
+
+        async fn login(&self, email: &str, password: &str) -> Result<LoggedIn, LoginError> {
+            self.login_on(&self.users, email, password).await
+        }
+
+        async fn login_on(
+            &self,
+            users: &impl UserRepository,
+            email: &str,
+            password: &str,
+        ) -> Result<LoggedIn, LoginError> {
+            let attempt = LoginAttempt::parse(email, password, Some("test/1.0"), client_ip());
+            let (sessions, hasher) = (&self.sessions, &self.hasher);
+            let (tokens, clock, attempt) = (&self.tokens, &self.clock, attempt.unwrap());
+            login(users, sessions, hasher, tokens, clock, &LIMITS, attempt).await
+        }
+
+        fn hash_of(&self, user: &User) -> String {
+            let hash = self.users.password_of(user.public.id).unwrap();
+            hash.as_str().to_owned()
         }
     }
 
     #[test]
-    fn any_password_is_worth_comparing() {
-        assert!(LoginAttempt::parse("ada@example.com", "x", None).is_ok());
-        assert!(LoginAttempt::parse("ada@example.com", &"x".repeat(1_000), None).is_ok());
+    fn reports_all_field_errors_in_order() {
+        use InvalidLoginField::{EmailRequired, InvalidEmail, PasswordRequired};
+        for (email, password, expected) in [
+            (" ", "", vec![EmailRequired, PasswordRequired]),
+            ("ada@", "", vec![InvalidEmail, PasswordRequired]),
+            ("ada@", "x", vec![InvalidEmail]),
+        ] {
+            let error = LoginAttempt::parse(email, password, None, client_ip()).unwrap_err();
+            assert_eq!(error, InvalidLogin(expected));
+        }
+    }
+
+    #[test]
+    fn password_of_any_length_is_compared() {
+        for password in ["x", &"x".repeat(1_000)] {
+            assert!(LoginAttempt::parse("ada@example.com", password, None, client_ip()).is_ok());
+        }
     }
 
     #[tokio::test]
-    async fn the_right_password_begins_a_session() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
-        let ada = account(&users, "new:correct horse").await;
-        let attempt = attempt(&ada.email.as_typed().to_uppercase(), "correct horse");
-        let signed_in = login(&users, &sessions, &hasher, &tokens, &clock, attempt)
-            .await
-            .unwrap();
+    async fn right_password_creates_a_session() {
+        let (fixture, ada) = Fixture::new("new:correct horse").await;
+        let email = ada.email.as_typed().to_uppercase();
+        let signed_in = fixture.login(&email, "correct horse").await.unwrap();
         assert_eq!(signed_in.user, ada.public);
-        assert_eq!(signed_in.tokens.access_lifetime, tokens.lifetimes.access);
-        assert_eq!(hasher.asked(), 1);
+        assert_eq!(fixture.hasher.asked(), 1);
 
-        let now = clock.now();
-        let access = tokens.access.verify(&signed_in.tokens.access, now).unwrap();
-        let refresh = tokens
-            .refresh
-            .verify(&signed_in.tokens.refresh, now)
-            .unwrap();
-        assert_eq!(
-            (access.user, access.session),
-            (ada.public.id, refresh.session)
-        );
-        assert_eq!(
-            access.expires_at,
-            now.whole_seconds().plus(tokens.lifetimes.access)
-        );
-        let session = sessions
-            .find(ada.public.id, access.session, now)
-            .await
-            .unwrap()
-            .unwrap();
+        let (tokens, now) = (&fixture.tokens, fixture.clock.now());
+        assert_eq!(signed_in.tokens.access_lifetime, tokens.lifetimes.access);
+        let access = tokens.access.verify(&signed_in.tokens.access, now);
+        let refresh = tokens.refresh.verify(&signed_in.tokens.refresh, now);
+        let (access, refresh) = (access.unwrap(), refresh.unwrap());
+        assert_eq!(access.user, ada.public.id);
+        assert_eq!(access.session, refresh.session);
+        let ends_at = now.whole_seconds().plus(tokens.lifetimes.access);
+        assert_eq!(access.expires_at, ends_at);
+        let found = fixture
+            .sessions
+            .find(access.user, access.session, now)
+            .await;
+        let session = found.unwrap().unwrap();
         assert_eq!(session.refresh.token, refresh.token);
         assert_eq!(session.refresh.expires_at, refresh.expires_at);
-        assert_eq!(session.previous, None);
-        assert_eq!(session.created_at, now);
+        assert_eq!((session.previous, session.created_at), (None, now));
         assert_eq!(session.user_agent.unwrap().as_str(), "test/1.0");
+
+        let again = fixture.login(&email, "correct horse").await.unwrap();
+        assert_ne!(again.tokens.refresh, signed_in.tokens.refresh);
+        assert_eq!(fixture.sessions.count(), 2);
     }
 
     #[tokio::test]
-    async fn each_login_is_a_session_of_its_own() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
-        let ada = account(&users, "new:correct horse").await;
-        let mut held = Vec::new();
-        for _ in 0..2 {
-            let attempt = attempt(ada.email.as_typed(), "correct horse");
-            let signed_in = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
-            held.push(signed_in.unwrap().tokens.refresh);
-        }
-        assert_eq!(sessions.count(), 2);
-        assert_ne!(held[0], held[1]);
-    }
-
-    #[tokio::test]
-    async fn a_wrong_password_begins_no_session() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
+    async fn wrong_password_and_unknown_email_take_the_same_work() {
         for hash in ["new:correct horse", "old:correct horse", "unreadable"] {
-            let ada = account(&users, hash).await;
-            let attempt = attempt(ada.email.as_typed(), "battery staple");
-            let refused = login(&users, &sessions, &hasher, &issuer(), &clock, attempt).await;
-            assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
-            let kept = users.password_of(ada.public.id).unwrap();
-            assert_eq!(kept.as_str(), hash);
+            let (fixture, ada) = Fixture::new(hash).await;
+            for (email, password) in [
+                (ada.email.as_typed(), "battery staple"),
+                ("nobody@example.com", "correct horse"),
+                ("nobody@example.com", "decoy"),
+            ] {
+                let asked = fixture.hasher.asked();
+                let refused = fixture.login(email, password).await;
+                assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
+                assert_eq!(fixture.hasher.asked(), asked + 1);
+            }
+            assert_eq!(fixture.sessions.count(), 0);
+            assert_eq!(fixture.hash_of(&ada), hash);
         }
-        assert_eq!(sessions.count(), 0);
-        assert_eq!(hasher.asked(), 3);
     }
 
     #[tokio::test]
-    async fn an_unknown_address_is_refused_like_a_wrong_password() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock) = (PlainHasher::default(), FixedClock::default());
-        for password in ["correct horse", "decoy"] {
-            let before = hasher.asked();
-            let attempt = attempt("nobody@example.com", password);
-            let refused = login(&users, &sessions, &hasher, &issuer(), &clock, attempt).await;
-            assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
-            assert_eq!(hasher.asked(), before + 1);
-        }
-        assert_eq!(sessions.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn an_outdated_hash_is_replaced_once() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
-        let ada = account(&users, "old:correct horse").await;
-        // Compared and hashed anew, then only compared.
+    async fn outdated_hash_is_replaced_once() {
+        let (fixture, ada) = Fixture::new("old:correct horse").await;
+        // Compared and hashed again, then only compared.
         for asked in [2, 3] {
-            let attempt = attempt(ada.email.as_typed(), "correct horse");
-            let signed_in = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+            let signed_in = fixture.login(ada.email.as_typed(), "correct horse").await;
             assert_eq!(signed_in.unwrap().user, ada.public);
-            let hash = users.password_of(ada.public.id).unwrap();
-            assert_eq!(hash.as_str(), "new:correct horse");
-            assert_eq!(hasher.asked(), asked);
+            assert_eq!(fixture.hash_of(&ada), "new:correct horse");
+            assert_eq!(fixture.hasher.asked(), asked);
         }
     }
 
     #[tokio::test]
-    async fn a_password_that_was_changed_meanwhile_lets_nobody_in() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
-        let ada = account(&users, "new:correct horse").await;
-        let (id, email) = (ada.public.id, ada.email.as_typed());
-        let hash = |text: &str| PasswordHash::new(text.to_owned());
-        let contended = Faulty::new(&users, async |call| {
+    async fn failed_replacement_of_a_hash_does_not_fail_the_login() {
+        let (fixture, ada) = Fixture::new("old:correct horse").await;
+        let users = faulty(&fixture.users, "replace_password", Fault::Unavailable);
+        let email = ada.email.as_typed();
+        let signed_in = fixture.login_on(&users, email, "correct horse").await;
+        assert_eq!(signed_in.unwrap().user, ada.public);
+        assert_eq!(fixture.sessions.count(), 1);
+        assert_eq!(fixture.hash_of(&ada), "old:correct horse");
+    }
+
+    #[tokio::test]
+    async fn password_change_during_login_revokes_the_session() {
+        let (fixture, ada) = Fixture::new("new:correct horse").await;
+        let contended = Faulty::new(&fixture.users, async |call| {
             if call == "find_password" {
                 let (old, new) = (hash("new:correct horse"), hash("new:better horse"));
-                users.replace_password(id, &old, &new).await.unwrap();
+                let replaced = fixture.users.replace_password(ada.public.id, &old, &new);
+                assert!(replaced.await.unwrap());
             }
             Fault::None
         });
-        let attempt = attempt(email, "correct horse");
-        let refused = login(&contended, &sessions, &hasher, &tokens, &clock, attempt).await;
+        let email = ada.email.as_typed();
+        let refused = fixture.login_on(&contended, email, "correct horse").await;
         assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
-        assert_eq!(sessions.count(), 0);
+        assert_eq!(fixture.sessions.count(), 0);
     }
 
     #[tokio::test]
-    async fn too_many_attempts_are_refused_before_anything_is_compared() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
-        let ada = account(&users, "new:correct horse").await;
-        // What was right is not counted, what was wrong is, for an address that nobody has as well.
-        let unknown = "nobody@example.com";
-        for email in [ada.email.as_typed(), unknown] {
-            let asked = hasher.asked();
+    async fn failures_are_limited_and_successes_are_not() {
+        let (fixture, ada) = Fixture::new("new:correct horse").await;
+        let known = ada.email.as_typed();
+        for email in [known, "nobody@example.com"] {
+            let asked = fixture.hasher.asked();
             for _ in 0..10 {
-                let attempt = attempt(ada.email.as_typed(), "correct horse");
-                let right = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
-                assert!(right.is_ok(), "{right:?}");
+                assert!(fixture.login(known, "correct horse").await.is_ok());
             }
             for _ in 0..3 {
-                let attempt = attempt(email, "battery staple");
-                let wrong = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+                let wrong = fixture.login(email, "battery staple").await;
                 assert!(matches!(wrong, Err(LoginError::IncorrectPassword)));
             }
-            let attempt = attempt(email, "battery staple");
-            let refused = login(&users, &sessions, &hasher, &tokens, &clock, attempt).await;
+            let refused = fixture.login(email, "battery staple").await;
             assert!(matches!(
                 refused,
                 Err(LoginError::Throttle(ThrottleError::TooMany { .. }))
             ));
-            assert_eq!(hasher.asked(), asked + 13);
-            clock.advance(LIMITS.window);
+            assert_eq!(fixture.hasher.asked(), asked + 13, "nothing is compared");
+            fixture.clock.advance(LIMITS.window);
         }
-    }
-
-    #[tokio::test]
-    async fn an_outdated_hash_that_cannot_be_replaced_lets_in_all_the_same() {
-        let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-        let (hasher, clock, tokens) = (PlainHasher::default(), FixedClock::default(), issuer());
-        let ada = account(&users, "old:correct horse").await;
-        let attempt = attempt(ada.email.as_typed(), "correct horse");
-        let stuck = faulty(&users, "replace_password", Fault::Unavailable);
-        let signed_in = login(&stuck, &sessions, &hasher, &tokens, &clock, attempt).await;
-        assert_eq!(signed_in.unwrap().user, ada.public);
-        assert_eq!(sessions.count(), 1);
-        let hash = users.password_of(ada.public.id).unwrap();
-        assert_eq!(hash.as_str(), "old:correct horse");
     }
 }

@@ -48,172 +48,101 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::test_support::{by_token, issuer};
+    use crate::application::test_support::AuthFixture;
     use crate::id::UserId;
-    use crate::session::{REFRESH_GRACE, Session};
-    use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
+    use crate::session::REFRESH_GRACE;
+    use crate::testing::sample;
 
-    /// One login and its client.
-    struct Story {
-        sessions: MemorySessions,
-        clock: FixedClock,
-        tokens: TokenIssuer<PlainSigner>,
-        session: Session,
-        first: TokenPair,
+    fn user() -> UserId {
+        UserId::new(sample::moment())
     }
 
-    impl Story {
-        async fn begin() -> Self {
-            let (sessions, clock, tokens) =
-                (MemorySessions::default(), FixedClock::default(), issuer());
-            let user = UserId::new(sample::moment());
-            let session = Session::begin(user, clock.now(), tokens.lifetimes.refresh, None);
-            sessions.create(&session, clock.now()).await.unwrap();
-            let first = tokens.issue(&session, clock.now()).unwrap();
-            Self {
-                sessions,
-                clock,
-                tokens,
-                session,
-                first,
-            }
-        }
-
-        async fn present(&self, token: &str) -> Result<TokenPair, RefreshError> {
-            refresh(&self.sessions, &self.tokens, &self.clock, token).await
-        }
-
-        async fn refused(&self, token: &str) -> TokenError {
-            match self.present(token).await {
-                Err(RefreshError::Token(error)) => error,
-                other => panic!("no matter of tokens: {other:?}"),
-            }
-        }
-
-        async fn accepts(&self, access: &str) -> bool {
-            by_token(&self.sessions, &self.tokens.access, &self.clock, access)
-                .await
-                .is_ok()
+    async fn assert_refused(auth: &AuthFixture, token: &str, expected: TokenError) {
+        match auth.refresh(token).await {
+            Err(RefreshError::Token(error)) => assert_eq!(error, expected, "{token}"),
+            other => panic!("{token}: {other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn the_current_token_is_exchanged_for_the_next_pair() {
-        let story = Story::begin().await;
-        story.clock.advance(Duration::from_mins(1));
-        let second = story.present(&story.first.refresh).await.unwrap();
-        assert_ne!(second.refresh, story.first.refresh);
-        assert_ne!(second.access, story.first.access);
-        assert_eq!(second.access_lifetime, story.tokens.lifetimes.access);
-        assert!(story.accepts(&second.access).await);
-        assert!(story.accepts(&story.first.access).await);
-
-        let third = story.present(&second.refresh).await.unwrap();
-        assert_ne!(third.refresh, second.refresh);
-        assert_eq!(story.sessions.count(), 1);
+    async fn current_token_is_exchanged_for_the_next_pair() {
+        let auth = AuthFixture::new();
+        let (_, first) = auth.log_in(user()).await;
+        auth.clock.advance(Duration::from_mins(1));
+        let second = auth.refresh(&first.refresh).await.unwrap();
+        assert_ne!(second.refresh, first.refresh);
+        assert_ne!(second.access, first.access);
+        assert_eq!(second.access_lifetime, auth.tokens.lifetimes.access);
+        for pair in [&first, &second] {
+            assert!(auth.authenticate(&pair.access).await.is_ok());
+        }
+        assert!(auth.refresh(&second.refresh).await.is_ok());
+        assert_eq!(auth.sessions.count(), 1);
     }
 
     #[tokio::test]
-    async fn a_session_lives_as_long_as_it_is_refreshed() {
-        let story = Story::begin().await;
+    async fn session_lives_as_long_as_it_is_refreshed() {
+        let auth = AuthFixture::new();
+        let (_, mut pair) = auth.log_in(user()).await;
         // Tokens count whole seconds, and the clock stands at the beginning of one.
-        let almost = Duration::from_secs(7 * 24 * 60 * 60 - 1);
-        let mut pair = story.first.clone();
+        let almost = auth.tokens.lifetimes.refresh - Duration::from_secs(1);
         for _ in 0..5 {
-            story.clock.advance(almost);
-            pair = story.present(&pair.refresh).await.unwrap();
+            auth.clock.advance(almost);
+            pair = auth.refresh(&pair.refresh).await.unwrap();
         }
-        story.clock.advance(story.tokens.lifetimes.refresh);
-        assert_eq!(story.refused(&pair.refresh).await, TokenError::Expired);
+        auth.clock.advance(auth.tokens.lifetimes.refresh);
+        assert_refused(&auth, &pair.refresh, TokenError::Expired).await;
     }
 
     #[tokio::test]
-    async fn the_token_before_is_answered_with_the_same_next_token_for_ten_seconds() {
-        let story = Story::begin().await;
-        let second = story.present(&story.first.refresh).await.unwrap();
+    async fn previous_token_returns_the_current_one_for_ten_seconds() {
+        let auth = AuthFixture::new();
+        let (_, first) = auth.log_in(user()).await;
+        let second = auth.refresh(&first.refresh).await.unwrap();
         for step in [Duration::ZERO, REFRESH_GRACE] {
-            story.clock.advance(step);
-            let again = story.present(&story.first.refresh).await.unwrap();
+            auth.clock.advance(step);
+            let again = auth.refresh(&first.refresh).await.unwrap();
             assert_eq!(again.refresh, second.refresh);
             assert_ne!(again.access, second.access);
-            assert!(story.accepts(&again.access).await);
+            assert!(auth.authenticate(&again.access).await.is_ok());
         }
-        assert!(story.present(&second.refresh).await.is_ok());
+        assert!(auth.refresh(&second.refresh).await.is_ok());
     }
 
     #[tokio::test]
-    async fn the_token_before_ends_the_session_a_millisecond_later() {
-        let story = Story::begin().await;
-        let second = story.present(&story.first.refresh).await.unwrap();
-        story
-            .clock
-            .advance(REFRESH_GRACE + Duration::from_millis(1));
-        let first = &story.first.refresh;
-        assert_eq!(story.refused(first).await, TokenError::Refused);
-        assert_eq!(story.refused(&second.refresh).await, TokenError::Refused);
-        assert!(!story.accepts(&second.access).await);
-        assert_eq!(story.sessions.count(), 0);
+    async fn reused_token_revokes_its_session_and_no_other() {
+        let (grace, user) = (REFRESH_GRACE + Duration::from_millis(1), user());
+        // One exchange old after the grace period, and two exchanges old at once.
+        for (exchanges, wait) in [(1, grace), (2, Duration::ZERO)] {
+            let auth = AuthFixture::new();
+            let (_, first) = auth.log_in(user).await;
+            let (_, other) = auth.log_in(user).await;
+            let mut last = first.clone();
+            for _ in 0..exchanges {
+                last = auth.refresh(&last.refresh).await.unwrap();
+            }
+            auth.clock.advance(wait);
+            assert_refused(&auth, &first.refresh, TokenError::Refused).await;
+            assert_refused(&auth, &last.refresh, TokenError::Refused).await;
+            assert!(auth.authenticate(&last.access).await.is_err());
+            assert!(auth.refresh(&other.refresh).await.is_ok());
+            assert_eq!(auth.sessions.count(), 1);
+        }
     }
 
     #[tokio::test]
-    async fn a_token_two_exchanges_old_ends_the_session_at_once() {
-        let story = Story::begin().await;
-        let second = story.present(&story.first.refresh).await.unwrap();
-        let third = story.present(&second.refresh).await.unwrap();
-        let first = &story.first.refresh;
-        assert_eq!(story.refused(first).await, TokenError::Refused);
-        assert_eq!(story.refused(&third.refresh).await, TokenError::Refused);
-        assert!(!story.accepts(&third.access).await);
-    }
-
-    #[tokio::test]
-    async fn reuse_ends_no_other_login_of_the_user() {
-        let story = Story::begin().await;
-        let lifetime = story.tokens.lifetimes.refresh;
-        let other = Session::begin(story.session.user, story.clock.now(), lifetime, None);
-        let created = story.sessions.create(&other, story.clock.now()).await;
-        created.unwrap();
-        story.present(&story.first.refresh).await.unwrap();
-        story.clock.advance(REFRESH_GRACE * 2);
-        let first = &story.first.refresh;
-        assert_eq!(story.refused(first).await, TokenError::Refused);
-
-        let pair = story.tokens.issue(&other, story.clock.now()).unwrap();
-        assert!(story.present(&pair.refresh).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn an_expired_token_is_told_as_such() {
-        let story = Story::begin().await;
-        story.clock.advance(story.tokens.lifetimes.refresh);
-        let first = &story.first.refresh;
-        assert_eq!(story.refused(first).await, TokenError::Expired);
-    }
-
-    #[tokio::test]
-    async fn an_access_token_refreshes_nothing() {
-        let story = Story::begin().await;
-        let access = &story.first.access;
-        assert_eq!(story.refused(access).await, TokenError::Refused);
-        assert!(story.present(&story.first.refresh).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_token_that_cannot_be_read_is_malformed() {
-        let story = Story::begin().await;
+    async fn unusable_token_is_refused() {
+        let auth = AuthFixture::new();
+        let (session, pair) = auth.log_in(user()).await;
         for token in ["", "null", "refresh|1|2|3|4|5"] {
-            assert_eq!(story.refused(token).await, TokenError::Malformed, "{token}");
+            assert_refused(&auth, token, TokenError::Malformed).await;
         }
-        assert_eq!(story.sessions.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_session_that_is_over_is_not_brought_back() {
-        let story = Story::begin().await;
-        let (user, session) = (story.session.user, story.session.id);
-        story.sessions.revoke(user, session).await.unwrap();
-        let first = &story.first.refresh;
-        assert_eq!(story.refused(first).await, TokenError::Refused);
-        assert_eq!(story.sessions.count(), 0);
+        assert_refused(&auth, &pair.access, TokenError::Refused).await;
+        let revoked = auth.sessions.revoke(session.user, session.id).await;
+        revoked.unwrap();
+        assert_refused(&auth, &pair.refresh, TokenError::Refused).await;
+        assert_eq!(auth.sessions.count(), 0);
+        auth.clock.advance(auth.tokens.lifetimes.refresh);
+        assert_refused(&auth, &pair.refresh, TokenError::Expired).await;
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Admitted, AuthenticateError, SignedIn, authenticate, identify};
+use super::{Admitted, AuthenticateError, RefreshError, SignedIn, authenticate, identify, refresh};
 use crate::attempt::{Attempted, Counter, Limits};
 use crate::clock::Clock;
 use crate::id::{SessionId, UserId};
-use crate::session::SessionStore;
-use crate::testing::{PlainSigner, sample};
-use crate::token::{Lifetimes, TokenIssuer, TokenSigner};
+use crate::session::{Session, SessionStore};
+use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
+use crate::token::{Lifetimes, TokenIssuer, TokenPair};
 
 /// Tokens of 15 minutes and sessions of 7 days.
 pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
@@ -22,18 +22,7 @@ pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
     }
 }
 
-/// Checks the token, then the session.
-pub(super) async fn by_token(
-    sessions: &impl SessionStore,
-    access: &impl TokenSigner,
-    clock: &impl Clock,
-    token: &str,
-) -> Result<SignedIn, AuthenticateError> {
-    let caller = identify(access, clock, token)?;
-    authenticate(sessions, caller).await
-}
-
-/// This user, by some login.
+/// A user signed in by some session.
 pub(super) fn signed_in(user: UserId) -> SignedIn {
     SignedIn {
         user,
@@ -41,21 +30,51 @@ pub(super) fn signed_in(user: UserId) -> SignedIn {
     }
 }
 
-/// An attempt that was let through.
+/// A permit for one attempt, of three on an account.
 pub(super) fn admitted() -> Admitted {
     let limits = Limits {
-        per_account: 1,
-        per_address: 1,
+        per_account: 3,
+        per_address: 100,
         window: Duration::from_mins(15),
     };
     let counter = Counter::of_account(Attempted::SignUp, "ada", &limits, sample::moment());
     Admitted {
         counters: [counter.clone(), counter],
-        limits: Limits {
-            per_account: 3,
-            per_address: 100,
-            window: Duration::from_mins(15),
-        },
-        ends_in: Duration::from_mins(15),
+        limits,
+        ends_in: limits.window,
+    }
+}
+
+/// Sessions and their tokens.
+pub(super) struct AuthFixture {
+    pub(super) sessions: MemorySessions,
+    pub(super) clock: FixedClock,
+    pub(super) tokens: TokenIssuer<PlainSigner>,
+}
+
+impl AuthFixture {
+    pub(super) fn new() -> Self {
+        Self {
+            sessions: MemorySessions::default(),
+            clock: FixedClock::default(),
+            tokens: issuer(),
+        }
+    }
+
+    pub(super) async fn log_in(&self, user: UserId) -> (Session, TokenPair) {
+        let now = self.clock.now();
+        let session = Session::begin(user, now, self.tokens.lifetimes.refresh, None);
+        self.sessions.create(&session, now).await.unwrap();
+        let pair = self.tokens.issue(&session, now).unwrap();
+        (session, pair)
+    }
+
+    pub(super) async fn authenticate(&self, token: &str) -> Result<SignedIn, AuthenticateError> {
+        let caller = identify(&self.tokens.access, &self.clock, token)?;
+        authenticate(&self.sessions, caller).await
+    }
+
+    pub(super) async fn refresh(&self, token: &str) -> Result<TokenPair, RefreshError> {
+        refresh(&self.sessions, &self.tokens, &self.clock, token).await
     }
 }

@@ -1,23 +1,58 @@
-//! What every adapter of a port must do, as code: called on memory and on the real engines.
+//! Contracts of the ports: the rules that every adapter must meet, one test for each.
 //!
-//! Each contract wants a store of its own, empty where it says so.
+//! A macro for each port makes the tests, in memory here and on the real engines in
+//! `infrastructure/tests`. Its argument is an expression that returns a fresh, empty adapter and
+//! anything that must live as long, such as a server.
 
-mod foods;
-mod idempotency;
+#![expect(missing_docs, reason = "the name of a rule says what it is")]
+
+pub mod foods;
+pub mod idempotency;
 mod images;
-mod rate_limit;
-mod sessions;
-mod users;
+pub mod rate_limit;
+pub mod sessions;
+pub mod users;
 
-use crate::page::PageSize;
+use crate::page::{Page, PageRequest, PageSize};
+use crate::storage::StorageError;
 
-pub use foods::food_repository;
-pub use idempotency::idempotency_store;
 pub use images::image_store;
-pub use rate_limit::attempt_store;
-pub use sessions::session_store;
-pub use users::user_repository;
 
-fn size(entries: usize) -> PageSize {
+/// Makes a test of each rule.
+#[macro_export]
+macro_rules! contract_tests {
+    ($rules:ident, $adapter:expr, [$($rule:ident),+ $(,)?]) => {
+        $(
+            #[tokio::test]
+            async fn $rule() {
+                let (adapter, _guard) = $adapter;
+                $crate::testing::contracts::$rules::$rule(&adapter).await;
+            }
+        )+
+    };
+}
+
+fn page_size(entries: usize) -> PageSize {
     PageSize::parse(&entries.to_string()).expect("a size")
+}
+
+/// Reads a list page by page.
+async fn read_all<Id, T>(
+    size: usize,
+    id: impl Fn(&T) -> Id,
+    list: impl AsyncFn(PageRequest<Id>) -> Result<Page<T>, StorageError>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    loop {
+        let request = PageRequest {
+            after: all.last().map(&id),
+            size: page_size(size),
+        };
+        let page = list(request).await.expect("listed");
+        assert!(page.items.len() <= size);
+        all.extend(page.items);
+        if !page.more {
+            return all;
+        }
+    }
 }

@@ -6,15 +6,12 @@ use domain::clock::SystemClock;
 use domain::password::PasswordPolicy;
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
-use lambda_http::Request;
 use serde::Deserialize;
 
 use crate::auth::Auth;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct ChangePassword {
     auth: Auth,
     users: DynamoDbUsers,

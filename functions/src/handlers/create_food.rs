@@ -17,7 +17,7 @@ use super::food_body::FoodBody;
 use crate::auth::Auth;
 use crate::etag::etag;
 use crate::food_request::{FoodRequest, RequestImage};
-use crate::once::{self, Once};
+use crate::idempotency::{IdempotencyGuard, idempotent_operation};
 use crate::settings::SettingsError;
 use crate::setup::{ImageUrls, Setup};
 use crate::{ApiError, Handler, Reply, response};
@@ -25,7 +25,7 @@ use crate::{ApiError, Handler, Reply, response};
 /// See the file.
 pub struct CreateFood {
     auth: Auth,
-    once: Once,
+    idempotency: IdempotencyGuard,
     users: DynamoDbUsers,
     foods: DynamoDbFoods,
     images: S3Images,
@@ -38,7 +38,7 @@ impl Handler for CreateFood {
     fn new(setup: &Setup) -> Result<Self, SettingsError> {
         Ok(Self {
             auth: setup.auth()?,
-            once: setup.once()?,
+            idempotency: setup.idempotency()?,
             users: setup.users()?,
             foods: setup.foods()?,
             images: setup.images()?,
@@ -70,7 +70,10 @@ impl Handler for CreateFood {
             let answer = response::created(&FoodBody::new(&food, &self.urls));
             Ok(answer.tagged(etag(&food)))
         };
-        let answer = self.once.run(operation, id, FoodId::parse, create).await?;
+        let answer = self
+            .idempotency
+            .execute(operation, id, FoodId::parse, create)
+            .await?;
         if let Some(upload) = upload.filter(|_| answer.status == StatusCode::CREATED) {
             // The food has a picture of its own. What stays here is gone after a day.
             let _ = self.images.delete_upload(&upload).await;
@@ -93,7 +96,7 @@ impl CreateFood {
     async fn read(&self, request: &mut Request, user: UserId) -> Result<Asked, ApiError> {
         let asked = FoodRequest::parse(request).await?;
         let scope = || format!("create_food {user}");
-        let operation = once::asked(request, scope, &asked.content())?;
+        let operation = idempotent_operation(request, scope, &asked.content())?;
         let max_bytes = self.max_image_bytes;
         let parse = |given| NewFood::parse(&asked.title, &asked.description, given, max_bytes);
         let creator = self.users.find_latest(user);

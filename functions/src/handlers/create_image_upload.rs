@@ -34,8 +34,7 @@ impl Handler for CreateImageUpload {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let caller = self.auth.caller(&request)?;
-        let user = self.auth.user(caller).await?;
+        let user = self.auth.signed_in(&request).await?;
         let Body { content_type, size } = request::json(&request)?;
         let new = NewUpload::parse(content_type.as_deref(), size, self.max_image_bytes)?;
         let upload = create_image_upload(&self.images, &self.clock, user, &new);

@@ -7,19 +7,16 @@ use domain::id::UserId;
 use domain::password::PasswordPolicy;
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
-use lambda_http::Request;
 use serde::Deserialize;
 
 use super::user_body::UserBody;
-use crate::once::{self, Once};
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::idempotency::{IdempotencyGuard, idempotent_operation};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct CreateUser {
     users: DynamoDbUsers,
-    once: Once,
+    idempotency: IdempotencyGuard,
     hasher: Argon2Hasher,
     clock: SystemClock,
     limits: Limits,
@@ -30,7 +27,7 @@ impl Handler for CreateUser {
     fn new(setup: &Setup) -> Result<Self, SettingsError> {
         Ok(Self {
             users: setup.users()?,
-            once: setup.once()?,
+            idempotency: setup.idempotency()?,
             hasher: setup.hasher(),
             clock: setup.clock(),
             limits: setup.sign_up_limits()?,
@@ -45,11 +42,11 @@ impl Handler for CreateUser {
                 .map(Option::unwrap_or_default);
         let new = NewUser::parse(&first_name, &last_name, &email, &password, self.policy)?;
         let content = [&first_name, &last_name, &email, &password].map(String::as_bytes);
-        let operation = once::asked(&request, || "create_user".to_owned(), &content)?;
+        let operation = idempotent_operation(&request, || "create_user".to_owned(), &content)?;
         let id = UserId::new(self.clock.now());
         let source = request::source(&request);
         let create = |id| async move {
-            let (store, clock, limits) = (&self.once.store, &self.clock, &self.limits);
+            let (store, clock, limits) = (&self.idempotency.store, &self.clock, &self.limits);
             let account = new.email().folded();
             let signing_up = Attempted::SignUp;
             let admitted = admit(store, clock, limits, signing_up, account, &source).await?;
@@ -57,7 +54,9 @@ impl Handler for CreateUser {
             let user = create_user(users, hasher, clock, admitted, id, new).await?;
             Ok(response::created(&UserBody::from(&user)))
         };
-        self.once.run(operation, id, UserId::parse, create).await
+        self.idempotency
+            .execute(operation, id, UserId::parse, create)
+            .await
     }
 }
 

@@ -4,14 +4,11 @@ use domain::application::delete_user;
 use domain::clock::SystemClock;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use infrastructure::s3::S3Images;
-use lambda_http::Request;
 
 use crate::auth::Auth;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
 
-/// See the file.
+/// See the module.
 pub struct DeleteUser {
     auth: Auth,
     users: DynamoDbUsers,
@@ -32,7 +29,7 @@ impl Handler for DeleteUser {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let user = self.auth.user(self.auth.caller(&request)?).await?;
+        let user = self.auth.signed_in(&request).await?;
         let sessions = &self.auth.sessions;
         let (users, foods, images) = (&self.users, &self.foods, &self.images);
         delete_user(users, foods, images, sessions, &self.clock, user).await?;

@@ -3,14 +3,11 @@
 use domain::application::end_session;
 use domain::clock::SystemClock;
 use domain::id::SessionId;
-use lambda_http::Request;
 
 use crate::auth::Auth;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct EndSession {
     auth: Auth,
     clock: SystemClock,
@@ -25,7 +22,7 @@ impl Handler for EndSession {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let user = self.auth.user(self.auth.caller(&request)?).await?;
+        let user = self.auth.signed_in(&request).await?;
         let id = SessionId::parse(&request::path(&request, "session_id"))?;
         end_session(&self.auth.sessions, &self.clock, user, id).await?;
         Ok(response::no_content())

@@ -1,16 +1,13 @@
 //! `DELETE /sessions`: ends the caller's sessions, but for this one unless it is asked for.
 
 use domain::application::{Ended, end_sessions};
-use lambda_http::Request;
 
 use crate::auth::Auth;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
 const INVALID_CURRENT: &str = "current should be true or false";
 
-/// See the file.
+/// See the module.
 pub struct EndSessions {
     auth: Auth,
 }
@@ -23,7 +20,7 @@ impl Handler for EndSessions {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let user = self.auth.user(self.auth.caller(&request)?).await?;
+        let user = self.auth.signed_in(&request).await?;
         let ended = match request::query(&request, "current").as_deref() {
             None | Some("false") => Ended::Others,
             Some("true") => Ended::All,
@@ -46,7 +43,7 @@ impl crate::openapi::Described for EndSessions {
                 "current",
                 "Whether this session ends as well.",
                 &current,
-                false,
+                &false.into(),
             )
             .answers_nothing(204, "They are over.")
             .fails([ApiError::invalid_request(INVALID_CURRENT)])

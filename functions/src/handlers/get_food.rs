@@ -3,17 +3,15 @@
 use domain::application::get_food;
 use domain::id::FoodId;
 use infrastructure::dynamodb::DynamoDbFoods;
-use lambda_http::Request;
 use serde::Serialize;
 
 use super::food_body::FoodBody;
 use super::user_body::UserBody;
 use crate::etag::{etag, has_already};
-use crate::settings::SettingsError;
-use crate::setup::{ImageUrls, Setup};
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::setup::ImageUrls;
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct GetFood {
     foods: DynamoDbFoods,
     urls: ImageUrls,

@@ -1,16 +1,11 @@
-//! `GET /openapi.json`: the description of the API.
+//! `GET /openapi.json`: the `OpenAPI` document.
 
-use http::HeaderValue;
-use lambda_http::Request;
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
 
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, response};
+/// Written by the crate `openapi`.
+const DOCUMENT: &str = include_str!("../../../openapi.json");
 
-/// Written by the crate `openapi` from the code of all functions.
-const DESCRIPTION: &str = include_str!("../../../openapi.json");
-
-/// See the file.
+/// See the module.
 pub struct GetOpenapi;
 
 impl Handler for GetOpenapi {
@@ -19,8 +14,7 @@ impl Handler for GetOpenapi {
     }
 
     async fn handle(&self, _: Request) -> Result<Reply, ApiError> {
-        let description = HeaderValue::from_static("application/json");
-        Ok(response::document(description, DESCRIPTION.to_owned()))
+        Ok(response::document("application/json", DOCUMENT.to_owned()))
     }
 }
 

@@ -3,14 +3,11 @@
 use domain::application::get_user;
 use domain::id::UserId;
 use infrastructure::dynamodb::DynamoDbUsers;
-use lambda_http::Request;
 
 use super::user_body::UserBody;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct GetUser {
     users: DynamoDbUsers,
 }

@@ -2,14 +2,12 @@
 
 use domain::application::list_food;
 use infrastructure::dynamodb::DynamoDbFoods;
-use lambda_http::Request;
 
 use super::food_body::FoodBody;
-use crate::settings::SettingsError;
-use crate::setup::{ImageUrls, Setup};
-use crate::{ApiError, Handler, Reply, page};
+use crate::setup::ImageUrls;
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, page};
 
-/// See the file.
+/// See the module.
 pub struct ListFood {
     foods: DynamoDbFoods,
     urls: ImageUrls,

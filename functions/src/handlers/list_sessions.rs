@@ -3,15 +3,12 @@
 use domain::application::{ListedSession, list_sessions};
 use domain::clock::SystemClock;
 use domain::session::UserAgent;
-use lambda_http::Request;
 use serde::Serialize;
 
 use crate::auth::Auth;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
 
-/// See the file.
+/// See the module.
 pub struct ListSessions {
     auth: Auth,
     clock: SystemClock,
@@ -26,7 +23,7 @@ impl Handler for ListSessions {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let user = self.auth.user(self.auth.caller(&request)?).await?;
+        let user = self.auth.signed_in(&request).await?;
         let sessions = list_sessions(&self.auth.sessions, &self.clock, user).await?;
         let body: Vec<_> = sessions.iter().map(SessionBody::from).collect();
         Ok(response::ok(&body).no_store())

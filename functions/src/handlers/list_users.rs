@@ -2,14 +2,11 @@
 
 use domain::application::list_users;
 use infrastructure::dynamodb::DynamoDbUsers;
-use lambda_http::Request;
 
 use super::user_body::UserBody;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, page};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, page};
 
-/// See the file.
+/// See the module.
 pub struct ListUsers {
     users: DynamoDbUsers,
 }

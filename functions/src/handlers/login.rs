@@ -1,6 +1,6 @@
 //! `POST /login`: signs somebody in.
 
-use domain::application::{LoginAttempt, admit_login, login};
+use domain::application::{LoginAttempt, login};
 use domain::attempt::Limits;
 use domain::clock::SystemClock;
 use domain::token::TokenIssuer;
@@ -8,16 +8,13 @@ use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
 use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
-use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 
 use super::refresh::TokenBody;
 use super::user_body::UserBody;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct Login {
     users: DynamoDbUsers,
     sessions: Sessions,
@@ -45,13 +42,13 @@ impl Handler for Login {
             &body.email.unwrap_or_default(),
             &body.password.unwrap_or_default(),
             request::user_agent(&request),
+            request::source(&request),
         )?;
         self.hasher.prepare();
         let (users, sessions, clock) = (&self.users, &self.sessions, &self.clock);
-        let source = request::source(&request);
-        let attempt = admit_login(users, sessions, clock, &self.limits, &source, attempt).await?;
-        let logged_in = login(users, sessions, &self.hasher, &self.tokens, clock, attempt).await?;
-        request::note_user(&request, logged_in.user.id);
+        let (hasher, tokens, limits) = (&self.hasher, &self.tokens, &self.limits);
+        let logged_in = login(users, sessions, hasher, tokens, clock, limits, attempt).await?;
+        request::record_user(&request, logged_in.user.id);
         let answer = LoginBody {
             user: UserBody::from(&logged_in.user),
             tokens: TokenBody::from(logged_in.tokens),

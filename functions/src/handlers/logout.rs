@@ -1,14 +1,11 @@
 //! `POST /logout`: ends the caller's session.
 
 use domain::application::logout;
-use lambda_http::Request;
 
 use crate::auth::Auth;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
 
-/// See the file.
+/// See the module.
 pub struct Logout {
     auth: Auth,
 }
@@ -21,7 +18,7 @@ impl Handler for Logout {
     }
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let signed_in = self.auth.user(self.auth.caller(&request)?).await?;
+        let signed_in = self.auth.signed_in(&request).await?;
         logout(&self.auth.sessions, signed_in).await?;
         Ok(response::ok(&"Successfully logged out"))
     }

@@ -5,14 +5,11 @@ use domain::clock::SystemClock;
 use domain::token::{TokenIssuer, TokenPair};
 use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
-use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::SettingsError;
-use crate::setup::Setup;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
 
-/// See the file.
+/// See the module.
 pub struct Refresh {
     sessions: Sessions,
     tokens: TokenIssuer<JwtTokens>,
@@ -35,7 +32,7 @@ impl Handler for Refresh {
             .filter(|token| !token.trim().is_empty())
             .ok_or_else(ApiError::refresh_token_required)?;
         let tokens = refresh(&self.sessions, &self.tokens, &self.clock, &presented).await?;
-        request::note_user(&request, tokens.user);
+        request::record_user(&request, tokens.user);
         // Old clients take no other status for a success.
         Ok(response::created(&TokenBody::from(tokens)).no_store())
     }

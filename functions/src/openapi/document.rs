@@ -1,16 +1,11 @@
-//! The whole description.
+//! The whole document.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::operation::{Described, Operation};
-use crate::handlers::{
-    ChangePassword, CreateFood, CreateImageUpload, CreateUser, DeleteFood, DeleteUser, EndSession,
-    EndSessions, GetDocs, GetFood, GetOpenapi, GetUser, ListFood, ListSessions, ListUsers, Login,
-    Logout, Refresh, UpdateFood,
-};
-use crate::routes::{ROUTES, Route};
+use super::operation::Operation;
+use crate::routes::ROUTES;
 
 const ABOUT: &str = include_str!("about.md");
 
@@ -30,41 +25,18 @@ const TAGS: [(&str, &str, &[&str]); 4] = [
     ),
 ];
 
-fn operation(route: &Route) -> Operation {
-    match route.name {
-        "create_user" => CreateUser::describe(),
-        "list_users" => ListUsers::describe(),
-        "get_user" => GetUser::describe(),
-        "change_password" => ChangePassword::describe(),
-        "delete_user" => DeleteUser::describe(),
-        "login" => Login::describe(),
-        "logout" => Logout::describe(),
-        "refresh" => Refresh::describe(),
-        "list_sessions" => ListSessions::describe(),
-        "end_session" => EndSession::describe(),
-        "end_sessions" => EndSessions::describe(),
-        "create_food" => CreateFood::describe(),
-        "create_image_upload" => CreateImageUpload::describe(),
-        "list_food" => ListFood::describe(),
-        "get_food" => GetFood::describe(),
-        "update_food" => UpdateFood::describe(),
-        "delete_food" => DeleteFood::describe(),
-        "get_openapi" => GetOpenapi::describe(),
-        "get_docs" => GetDocs::describe(),
-        name => unreachable!("{name} is a route that nobody described"),
-    }
-}
-
-/// The API of this version, as an `OpenAPI` 3.1 document.
-pub fn document() -> Value {
+/// Makes the document of the operations of all routes, in the order of the table.
+pub(crate) fn document(operations: Vec<Operation>) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut schemas = BTreeMap::new();
-    for route in &ROUTES {
-        let mut operation = operation(route);
-        let method = route.method.to_lowercase();
+    for (route, mut operation) in ROUTES.iter().zip(operations) {
+        let is_of = |paths: &&[&str]| paths.iter().any(|path| route.path.starts_with(path));
+        let tag = TAGS.iter().find(|(_, _, paths)| is_of(paths));
+        let (tag, ..) = tag.expect("every route is in a group");
+        schemas.append(&mut operation.schemas);
+        let operation = operation.finish(route.name, tag, route.signed_in);
         let path = paths.entry(route.path).or_default();
-        path.insert(method, described(route, &mut operation));
-        schemas.extend(operation.schemas);
+        path.insert(route.method.to_lowercase(), operation);
     }
     json!({
         "openapi": "3.1.1",
@@ -86,30 +58,4 @@ pub fn document() -> Value {
             }},
         },
     })
-}
-
-fn described(route: &Route, operation: &mut Operation) -> Value {
-    let is_of = |paths: &&[&str]| paths.iter().any(|path| route.path.starts_with(path));
-    let tag = TAGS.iter().find(|(_, _, paths)| is_of(paths));
-    let (tag, ..) = tag.expect("every route is in a group");
-    let security = if route.signed_in {
-        json!([{"bearer": []}])
-    } else {
-        json!([])
-    };
-    let mut described = json!({
-        "operationId": route.name,
-        "tags": [tag],
-        "summary": operation.summary,
-        "description": operation.about,
-        "security": security,
-        "responses": operation.responses(route.signed_in),
-    });
-    if !operation.parameters.is_empty() {
-        described["parameters"] = json!(operation.parameters);
-    }
-    if !operation.request.is_empty() {
-        described["requestBody"] = json!({"required": true, "content": operation.request});
-    }
-    described
 }

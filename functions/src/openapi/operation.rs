@@ -1,9 +1,12 @@
-//! What one route takes and answers, as its handler says.
+//! The operation of one route, as its handler describes it. `utoipa` makes the schemas; the rest is JSON, because
+//! `utoipa` has no `const`, no required response headers and no `OpenAPI` 3.1.1.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::application::ThrottleError;
+use domain::application::{AuthenticateError, ThrottleError};
+use domain::storage::StorageError;
+use domain::token::TokenError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -12,28 +15,29 @@ use utoipa::ToSchema;
 use super::{errors, example};
 use crate::ApiError;
 
-/// A handler that says what it takes and answers.
+/// A handler that describes its operation.
 pub(crate) trait Described {
-    /// Everything but method, path and name, which the routes have.
+    /// Describes everything but what the table of functions has.
     fn describe() -> Operation;
 }
 
-/// A body that can show itself.
+/// A body with an example.
 pub(crate) trait Example: Serialize + ToSchema {
-    /// One that the API could answer.
+    /// Makes a body that the API could return.
     fn example() -> Self;
 }
 
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// One operation of the API.
+/// An operation of the API.
+#[derive(Default)]
 pub(crate) struct Operation {
-    pub(super) summary: &'static str,
-    pub(super) about: String,
-    pub(super) parameters: Vec<Value>,
-    pub(super) request: Map<String, Value>,
-    pub(super) answers: BTreeMap<u16, Value>,
-    pub(super) errors: Vec<ApiError>,
+    summary: &'static str,
+    about: String,
+    parameters: Vec<Value>,
+    request: Map<String, Value>,
+    answers: Map<String, Value>,
+    errors: Vec<ApiError>,
     pub(super) schemas: BTreeMap<String, Value>,
 }
 
@@ -42,12 +46,41 @@ impl Operation {
         Self {
             summary,
             about: about.to_owned(),
-            parameters: Vec::new(),
-            request: Map::new(),
-            answers: BTreeMap::new(),
-            errors: Vec::new(),
-            schemas: BTreeMap::new(),
+            ..Self::default()
         }
+    }
+
+    /// Adds the errors of every route, and returns the operation as JSON.
+    pub(super) fn finish(mut self, id: &str, tag: &str, signed_in: bool) -> Value {
+        let mut security = json!([]);
+        self.errors.extend([
+            StorageError::Corrupt("odd".into()).into(),
+            StorageError::Unavailable("away".into()).into(),
+        ]);
+        if signed_in {
+            security = json!([{"bearer": []}]);
+            let tokens = [
+                TokenError::Missing,
+                TokenError::Malformed,
+                TokenError::Expired,
+                TokenError::Refused,
+            ];
+            let errors = tokens.map(|error| AuthenticateError::Token(error).into());
+            self.errors.extend(errors);
+        }
+        let mut responses = errors::responses(self.errors);
+        responses.extend(self.answers);
+        let mut operation = json!({
+            "operationId": id, "tags": [tag], "summary": self.summary, "description": self.about,
+            "security": security, "responses": responses,
+        });
+        if !self.parameters.is_empty() {
+            operation["parameters"] = self.parameters.into();
+        }
+        if !self.request.is_empty() {
+            operation["requestBody"] = json!({"required": true, "content": self.request});
+        }
+        operation
     }
 
     fn parameter(
@@ -56,75 +89,66 @@ impl Operation {
         name: &str,
         about: &str,
         schema: &Value,
-        example: Option<Value>,
+        example: &Value,
     ) -> Self {
         let mut parameter = json!({
             "name": name, "in": place, "required": place == "path", "description": about, "schema": schema,
         });
-        if let Some(example) = example {
-            parameter["example"] = example;
+        if !example.is_null() {
+            parameter["example"] = example.clone();
         }
         self.parameters.push(parameter);
         self
     }
 
-    /// An id in the path. What is none is a 400.
+    /// Adds an id in the path. An invalid one is a 400.
     pub(crate) fn id(self, name: &str, whose: &str, example: &str) -> Self {
         let schema = json!({"type": "string", "format": "uuid"});
         let about = format!("The id of the {whose}.");
-        self.parameter("path", name, &about, &schema, Some(example.into()))
+        self.parameter("path", name, &about, &schema, &example.into())
             .fails([domain::id::InvalidId.into()])
     }
 
-    /// The food that is meant.
+    /// Adds the id of a food.
     pub(crate) fn food_id(self) -> Self {
         self.id("food_id", "food", example::FOOD_ID)
     }
 
-    /// Attempts are counted, and beyond a limit refused.
+    /// Adds the rate limit.
     pub(crate) fn throttled(self) -> Self {
         let retry_after = Duration::from_secs(599);
         self.fails([ThrottleError::TooMany { retry_after }.into()])
     }
 
-    /// A parameter in the query. A value that is wrong is a 400.
-    pub(crate) fn query(
-        self,
-        name: &str,
-        about: &str,
-        schema: &Value,
-        example: impl Into<Value>,
-    ) -> Self {
-        self.parameter("query", name, about, schema, Some(example.into()))
+    /// Adds a query parameter. An invalid one is a 400.
+    pub(crate) fn query(self, name: &str, about: &str, schema: &Value, example: &Value) -> Self {
+        self.parameter("query", name, about, schema, example)
     }
 
-    /// A header of the request.
+    /// Adds a header of the request.
     pub(crate) fn header(self, name: &str, about: &str, schema: &Value, example: &str) -> Self {
-        self.parameter("header", name, about, schema, Some(example.into()))
+        self.parameter("header", name, about, schema, &example.into())
     }
 
-    /// A part of a list is asked for, and the next part is linked.
+    /// Adds paging.
     pub(crate) fn paged<Id: crate::page::Cursor>(self) -> Self {
         let limit = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 100});
         // 17 bytes in base64url, of which the first is that of the list.
-        let (first, second) = (Id::TAG >> 2, usize::from(Id::TAG & 3) * 16);
-        let (first, second) = (
-            char::from(BASE64URL[usize::from(first)]),
-            &BASE64URL[second..second + 16],
-        );
-        let second = String::from_utf8_lossy(second);
+        let first = char::from(BASE64URL[usize::from(Id::TAG >> 2)]);
+        let second = usize::from(Id::TAG & 3) * 16;
+        let second = String::from_utf8_lossy(&BASE64URL[second..second + 16]);
         let pattern = format!("^{first}[{second}][A-Za-z0-9_-]{{20}}[AEIMQUYcgkosw048]$");
         let cursor = json!({"type": "string", "pattern": pattern});
         let about = "From the `Link` of the part before. It belongs to its list.";
-        self.query("limit", "At most so many entries.", &limit, 20)
-            .parameter("query", "cursor", about, &cursor, None)
+        self.query("limit", "At most so many entries.", &limit, &json!(20))
+            .query("cursor", about, &cursor, &Value::Null)
             .fails([
                 domain::page::InvalidPageSize.into(),
                 ApiError::foreign_cursor(),
             ])
     }
 
-    /// It is done once for each `Idempotency-Key`.
+    /// Adds `Idempotency-Key`.
     pub(crate) fn once(self) -> Self {
         let schema =
             json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!#-~]+$"});
@@ -139,7 +163,7 @@ impl Operation {
             ])
     }
 
-    /// It may be asked for one version only.
+    /// Adds `If-Match`.
     pub(crate) fn if_match(self) -> Self {
         let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}v?"(, ?"[0-9]{1,18}v?")*)$"#});
         let about = "The `ETag` of the version that is meant. Where the food has another one, nothing is done.";
@@ -149,28 +173,20 @@ impl Operation {
         ])
     }
 
-    /// A body in JSON. The example has to be one that the handler reads.
+    /// Takes JSON. The handler must be able to read the example.
     pub(crate) fn json<T: ToSchema + DeserializeOwned>(self, example: &Value) -> Self {
         serde_json::from_value::<T>(example.clone()).expect("an example that can be read");
         self.takes::<T>("application/json", example)
             .fails([ApiError::invalid_json()])
     }
 
-    /// A form with a file in it.
+    /// Takes a form with an image.
     pub(crate) fn form<T: ToSchema>(self, example: &Value) -> Self {
-        self.takes::<T>("multipart/form-data", example)
-            .encoding(
-                "food_image",
-                "image/jpeg, image/png, image/webp, image/gif, image/avif",
-            )
-            .fails([crate::form::no_form()])
-    }
-
-    /// Which media types a field of the form has.
-    fn encoding(mut self, field: &str, media_types: &str) -> Self {
-        let form = self.request.get_mut("multipart/form-data").expect("a form");
-        form["encoding"][field] = json!({ "contentType": media_types });
-        self
+        let media_type = "multipart/form-data";
+        let mut this = self.takes::<T>(media_type, example);
+        let images = "image/jpeg, image/png, image/webp, image/gif, image/avif";
+        this.request[media_type]["encoding"] = json!({"food_image": {"contentType": images}});
+        this.fails([crate::form::no_form()])
     }
 
     fn takes<T: ToSchema>(mut self, media_type: &str, example: &Value) -> Self {
@@ -180,10 +196,10 @@ impl Operation {
         self
     }
 
-    /// A member that others may leave out has to be there: so the schema is one of its own, and not `allOf`, which Swagger UI shows no
-    /// form for.
+    /// Requires a field that is optional in the shared schema. `allOf` would be shorter, but Swagger UI shows no
+    /// form for it.
     pub(crate) fn requiring(mut self, media_type: &str, member: &str) -> Self {
-        let content = self.request.get_mut(media_type).expect("a body");
+        let content = &mut self.request[media_type];
         let shared = content["schema"]["$ref"].as_str().unwrap_or_default();
         let name = shared.rsplit('/').next().unwrap_or_default();
         let mut schema = self.schemas[name].clone();
@@ -193,7 +209,7 @@ impl Operation {
         self
     }
 
-    /// Makes the schema known, and refers to it.
+    /// Adds the schema to the components, and returns a reference.
     fn schema<T: ToSchema>(&mut self) -> Value {
         let mut all = Vec::new();
         T::schemas(&mut all);
@@ -205,32 +221,41 @@ impl Operation {
         json!({"$ref": format!("#/components/schemas/{}", T::name())})
     }
 
-    /// It answers with one of these.
+    /// Returns a body.
     pub(crate) fn answers<T: Example>(mut self, status: u16, about: &str) -> Self {
         let schema = self.schema::<T>();
-        let content = content(&schema, T::example());
-        self.answer(status, about, Some(&content))
+        self.answers_json(status, about, &schema, T::example())
     }
 
-    /// It answers with an array of these.
+    /// Returns an array.
     pub(crate) fn answers_array<T: Example>(mut self, status: u16, about: &str) -> Self {
         let schema = json!({"type": "array", "items": self.schema::<T>()});
-        let content = content(&schema, [T::example()]);
-        self.answer(status, about, Some(&content))
+        self.answers_json(status, about, &schema, [T::example()])
     }
 
-    /// It always answers the same sentence.
+    /// Returns always the same text.
     pub(crate) fn answers_sentence(self, status: u16, sentence: &str) -> Self {
-        let content = content(&json!({"type": "string", "const": sentence}), sentence);
-        self.answer(status, "It is done.", Some(&content))
+        let schema = json!({"type": "string", "const": sentence});
+        self.answers_json(status, "It is done.", &schema, sentence)
     }
 
-    /// It answers without a body.
+    fn answers_json(
+        self,
+        status: u16,
+        about: &str,
+        schema: &Value,
+        example: impl Serialize,
+    ) -> Self {
+        let content = json!({"application/json": {"schema": schema, "example": example}});
+        self.answer(status, json!({"description": about, "content": content}))
+    }
+
+    /// Returns no body.
     pub(crate) fn answers_nothing(self, status: u16, about: &str) -> Self {
-        self.answer(status, about, None)
+        self.answer(status, json!({ "description": about }))
     }
 
-    /// It answers something that is no JSON of ours.
+    /// Returns a file of this media type.
     pub(crate) fn answers_with(
         self,
         status: u16,
@@ -238,21 +263,16 @@ impl Operation {
         media_type: &str,
         schema: &Value,
     ) -> Self {
-        let mut content = Map::new();
-        content.insert(media_type.to_owned(), json!({ "schema": schema }));
-        self.answer(status, about, Some(&Value::Object(content)))
+        let content = json!({media_type: {"schema": schema}});
+        self.answer(status, json!({"description": about, "content": content}))
     }
 
-    fn answer(mut self, status: u16, about: &str, content: Option<&Value>) -> Self {
-        let mut answer = json!({ "description": about });
-        if let Some(content) = content {
-            answer["content"] = content.clone();
-        }
-        self.answers.insert(status, answer);
+    fn answer(mut self, status: u16, answer: Value) -> Self {
+        self.answers.insert(status.to_string(), answer);
         self
     }
 
-    /// A header of the answer.
+    /// Adds a header to a response.
     pub(crate) fn sends(
         mut self,
         status: u16,
@@ -261,39 +281,38 @@ impl Operation {
         example: &str,
         always: bool,
     ) -> Self {
-        let answer = self.answers.get_mut(&status).expect("an answer");
-        answer["headers"][name] = json!({
+        self.answers[&status.to_string()]["headers"][name] = json!({
             "description": about, "required": always, "schema": {"type": "string"}, "example": example,
         });
         self
     }
 
-    /// The answer has the food's tag.
+    /// Adds `ETag` to a response.
     pub(crate) fn tagged(self, status: u16) -> Self {
         let about = "The food's version; with a `v` once it has variants of its picture.";
         self.sends(status, "ETag", about, "\"1\"", true)
     }
 
-    /// Nobody may keep the answer.
+    /// Adds `Cache-Control: no-store` to a response.
     pub(crate) fn unkept(self, status: u16) -> Self {
         let about = "Tokens and the like are for the caller alone.";
         self.sends(status, "Cache-Control", about, "no-store", true)
     }
 
-    /// The answer may link the next part of a list.
+    /// Adds `Link` to a page of a list.
     pub(crate) fn linked(self, status: u16) -> Self {
         let about = "Where more follow: the next part.";
         let example = "<https://api.example.com/food?limit=20&cursor=ZgGZ...>; rel=\"next\"";
         self.sends(status, "Link", about, example, false)
     }
 
-    /// Browsers and caches on the way may keep the answer for a while.
+    /// Adds `Cache-Control` of a file that only a deployment changes.
     pub(crate) fn kept(self, status: u16) -> Self {
         let about = "It changes with a deployment only.";
         self.sends(status, "Cache-Control", about, "public, max-age=300", true)
     }
 
-    /// What the answer leads to: the operation, its parameters and its body, where they come from the answer.
+    /// Links a response to an operation, whose parameters and body come from the response.
     pub(crate) fn leads_to(
         mut self,
         status: u16,
@@ -301,31 +320,17 @@ impl Operation {
         parameters: &Value,
         body: Option<&Value>,
     ) -> Self {
-        let answer = self.answers.get_mut(&status).expect("an answer");
         let mut link = json!({"operationId": operation, "parameters": parameters});
         if let Some(body) = body {
             link["requestBody"] = body.clone();
         }
-        answer["links"][operation] = link;
+        self.answers[&status.to_string()]["links"][operation] = link;
         self
     }
 
-    /// What may be wrong, beside what is said for all routes of its kind.
+    /// Adds errors, beside those of every route.
     pub(crate) fn fails<const N: usize>(mut self, errors: [ApiError; N]) -> Self {
         self.errors.extend(errors);
         self
     }
-
-    /// All answers by their status, errors included.
-    pub(super) fn responses(&mut self, signed_in: bool) -> Map<String, Value> {
-        let mut responses = errors::responses(std::mem::take(&mut self.errors), signed_in);
-        for (status, answer) in &self.answers {
-            responses.insert(status.to_string(), answer.clone());
-        }
-        responses
-    }
-}
-
-fn content(schema: &Value, example: impl Serialize) -> Value {
-    json!({"application/json": {"schema": schema, "example": example}})
 }

@@ -6,6 +6,8 @@
     reason = "every test program has its own copy and uses a part of it"
 )]
 
+pub(crate) mod api;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -338,7 +340,7 @@ pub(crate) fn assert_refused(output: &Output, says: &[&str]) {
 /// The real program on a free port.
 pub(crate) struct Program {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    stdout: Option<BufReader<ChildStdout>>,
     pub(crate) banner: String,
     pub(crate) client: Client,
 }
@@ -346,6 +348,15 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn in_folder(folder: &Path) -> Self {
         Self::start(command(&["--data-dir", folder.to_str().unwrap()]))
+    }
+
+    /// Without rate limits, and nothing reads its output.
+    pub(crate) fn unlimited(folder: &Path) -> Self {
+        let mut command = command(&["--data-dir", folder.to_str().unwrap()]);
+        command.envs(api::UNLIMITED);
+        let mut program = Self::start(command);
+        program.drop_output();
+        program
     }
 
     /// Returns once the banner is printed: the API is ready.
@@ -364,7 +375,7 @@ impl Program {
         Self {
             client: Client::new(url.unwrap()),
             child,
-            stdout,
+            stdout: Some(stdout),
             banner,
         }
     }
@@ -375,8 +386,15 @@ impl Program {
 
     pub(crate) fn next_line(&mut self) -> String {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
+        let stdout = self.stdout.as_mut().unwrap();
+        stdout.read_line(&mut line).unwrap();
         line
+    }
+
+    /// Drops what it prints from now on: a full pipe would stop it.
+    pub(crate) fn drop_output(&mut self) {
+        let mut stdout = self.stdout.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     }
 
     /// Asks it to end.

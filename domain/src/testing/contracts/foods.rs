@@ -1,10 +1,8 @@
-//! Contract of [`FoodRepository`].
-
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::size;
+use super::{page_size, read_all};
 use crate::food::{
     Description, Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, Title,
 };
@@ -12,147 +10,198 @@ use crate::id::{FoodId, ImageId};
 use crate::image::{ImageKey, Variants};
 use crate::page::PageRequest;
 use crate::testing::sample;
+use crate::user::PublicUser;
 
-fn next_version(food: &Food, title: &str) -> Food {
+/// Makes the tests of a `FoodRepository`.
+#[macro_export]
+macro_rules! food_repository_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            foods,
+            $adapter,
+            [
+                created_food_is_found,
+                unknown_food_is_none,
+                title_belongs_to_one_food_in_any_case,
+                id_belongs_to_one_food,
+                update_applies_to_the_current_version_only,
+                food_of_another_owner_is_not_changed,
+                food_may_keep_its_title_or_its_spelling,
+                update_frees_the_old_title_and_takes_the_new_one,
+                deletion_applies_to_the_current_version_only,
+                deleted_food_frees_its_title,
+                foods_are_listed_newest_first,
+                foods_of_an_owner_are_listed_oldest_first,
+                images_of_existing_foods_are_found,
+                upload_belongs_to_one_food,
+                update_does_not_take_the_upload_of_another_food,
+                food_may_give_up_its_upload_and_take_it_again,
+                upload_of_a_deleted_food_stays_taken,
+                variants_follow_their_image,
+                one_of_50_concurrent_foods_gets_the_title,
+                one_of_20_concurrent_updates_is_applied,
+            ]
+        );
+    };
+}
+
+fn ada() -> PublicUser {
+    sample::public_user(sample::moment())
+}
+
+fn title(raw: &str) -> Title {
+    Title::parse(raw).expect("a title")
+}
+
+fn next_version(food: &Food, new_title: &str) -> Food {
     Food {
-        title: Title::parse(title).expect("a title"),
+        title: title(new_title),
         updated_at: food.updated_at.plus(Duration::from_secs(1)),
         version: food.version + 1,
         ..food.clone()
     }
 }
 
-/// Foods; wants an empty repository.
-pub async fn food_repository(foods: &impl FoodRepository) {
-    let ada = sample::public_user(sample::moment());
+async fn created(foods: &impl FoodRepository) -> Food {
+    let food = sample::food(&ada());
+    foods.create(&food).await.expect("created");
+    food
+}
 
-    // What is saved is found.
-    let rice = sample::food(&ada);
-    foods.create(&rice).await.expect("created");
-    assert_eq!(
-        foods.find(rice.id).await.expect("found"),
-        Some(rice.clone())
-    );
-    let latest = foods.find_latest(rice.id).await.expect("found");
-    assert_eq!(latest, Some(rice.clone()));
-    let unknown = sample::food(&ada);
+async fn updated(foods: &impl FoodRepository, current: &Food, next: Food) -> Food {
+    foods.update(current, &next).await.expect("updated");
+    assert_is_stored(foods, &next).await;
+    next
+}
+
+async fn find(foods: &impl FoodRepository, id: FoodId) -> Option<Food> {
+    foods.find_latest(id).await.expect("asked")
+}
+
+async fn assert_is_stored(foods: &impl FoodRepository, food: &Food) {
+    assert_eq!(find(foods, food.id).await.as_ref(), Some(food));
+}
+
+pub async fn created_food_is_found(foods: &impl FoodRepository) {
+    let food = created(foods).await;
+    assert_is_stored(foods, &food).await;
+    assert_eq!(foods.find(food.id).await.expect("found"), Some(food));
+}
+
+pub async fn unknown_food_is_none(foods: &impl FoodRepository) {
+    let unknown = sample::food(&ada());
     assert_eq!(foods.find(unknown.id).await.expect("asked"), None);
-    assert_eq!(foods.find_latest(unknown.id).await.expect("asked"), None);
+    assert_eq!(find(foods, unknown.id).await, None);
+    let updated = foods
+        .update(&unknown, &next_version(&unknown, "Ghost"))
+        .await;
+    assert!(matches!(updated, Err(ReplaceFoodError::Changed)));
+    let deleted = foods.delete(&unknown).await;
+    assert!(matches!(deleted, Err(RemoveFoodError::Changed)));
+    assert_eq!(find(foods, unknown.id).await, None);
+}
 
-    // One title, one food, in any case; and nothing of the second is kept.
-    let mut copy = sample::food(&ada);
-    copy.title = Title::parse(&rice.title.as_str().to_uppercase()).expect("a title");
+pub async fn title_belongs_to_one_food_in_any_case(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let mut copy = sample::food(&ada());
+    copy.title = title(&rice.title.as_str().to_uppercase());
     let refused = foods.create(&copy).await;
     assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
-    assert_eq!(foods.find_latest(copy.id).await.expect("asked"), None);
+    assert_eq!(find(foods, copy.id).await, None);
+}
 
-    // Nor is a food put in the place of another.
-    let mut twin = sample::food(&ada);
+pub async fn id_belongs_to_one_food(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let mut twin = sample::food(&ada());
     twin.id = rice.id;
     let refused = foods.create(&twin).await;
     assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
-    let latest = foods.find_latest(rice.id).await.expect("found");
-    assert_eq!(latest, Some(rice.clone()));
-
-    // A change is made to the version it was made for, and to no other.
-    let fried = next_version(&rice, "Fried rice");
-    foods.update(&rice, &fried).await.expect("updated");
-    let latest = foods.find_latest(rice.id).await.expect("found");
-    assert_eq!(latest, Some(fried.clone()));
-    let late = foods.update(&rice, &next_version(&rice, "Late rice")).await;
-    assert!(matches!(late, Err(ReplaceFoodError::Changed)));
-    let late = foods
-        .update(&rice, &next_version(&rice, "Fried rice"))
-        .await;
-    assert!(matches!(late, Err(ReplaceFoodError::Changed)));
-    let mut stolen = fried.clone();
-    stolen.creator = sample::public_user(sample::moment());
-    let theft = foods.update(&stolen, &next_version(&stolen, "Mine")).await;
-    assert!(matches!(theft, Err(ReplaceFoodError::Changed)));
-    let theft = foods.delete(&stolen).await;
-    assert!(matches!(theft, Err(RemoveFoodError::Changed)));
-    let latest = foods.find_latest(rice.id).await.expect("found");
-    assert_eq!(latest, Some(fried.clone()));
-
-    // A food may keep its title, or spell it otherwise.
-    let louder = next_version(&fried, "FRIED RICE");
-    foods.update(&fried, &louder).await.expect("updated");
-    let mut same = next_version(&louder, "FRIED RICE");
-    same.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
-    foods.update(&louder, &same).await.expect("updated");
-    let latest = foods.find_latest(rice.id).await.expect("found");
-    assert_eq!(latest, Some(same.clone()));
-
-    // The old title is free, the new one is not.
-    copy.title = rice.title.clone();
-    foods.create(&copy).await.expect("the old title is free");
-    let taken = foods
-        .update(&copy, &next_version(&copy, "fried rice"))
-        .await;
-    assert!(matches!(taken, Err(ReplaceFoodError::TitleTaken)));
-    let untouched = foods.find_latest(copy.id).await.expect("found");
-    assert_eq!(untouched, Some(copy.clone()));
-
-    // Deleting is for one version, and frees the title.
-    let late = foods.delete(&louder).await;
-    assert!(matches!(late, Err(RemoveFoodError::Changed)));
-    foods.delete(&same).await.expect("deleted");
-    assert_eq!(foods.find_latest(rice.id).await.expect("asked"), None);
-    let gone = foods.delete(&same).await;
-    assert!(matches!(gone, Err(RemoveFoodError::Changed)));
-    let gone = foods.update(&same, &next_version(&same, "Ghost")).await;
-    assert!(matches!(gone, Err(ReplaceFoodError::Changed)));
-    let heir = next_version(&copy, "fried rice");
-    foods.update(&copy, &heir).await.expect("the title is free");
-
-    food_repository_list(foods, heir).await;
-    foods_by_owner(foods).await;
-    uploads_of_foods(foods).await;
-    variants_of_foods(foods).await;
-    food_repository_races(foods).await;
+    assert_is_stored(foods, &rice).await;
 }
 
-/// Every food once, newest first, however it is cut.
-async fn food_repository_list(foods: &impl FoodRepository, oldest: Food) {
-    let creator = oldest.creator.clone();
-    let mut all = vec![oldest];
-    for _ in 0..7 {
-        let food = sample::food(&creator);
-        foods.create(&food).await.expect("created");
-        all.insert(0, food);
+pub async fn update_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
+    for late_title in ["Late rice", "Fried rice"] {
+        let late = foods.update(&rice, &next_version(&rice, late_title)).await;
+        assert!(matches!(late, Err(ReplaceFoodError::Changed)));
     }
-    for entries in [1, 3, 8, 100] {
-        let mut seen = Vec::new();
-        let mut after = None;
-        loop {
-            let request = PageRequest {
-                after,
-                size: size(entries),
-            };
-            let page = foods.list(request).await.expect("listed");
-            assert!(page.items.len() <= entries);
-            after = page.items.last().map(|food| food.id);
-            seen.extend(page.items);
-            if !page.more {
-                break;
-            }
-        }
-        assert_eq!(seen, all, "in parts of {entries}");
-    }
-    let before_all = PageRequest {
-        after: Some(FoodId::from_bytes([0; 16])),
-        size: size(10),
+    assert_is_stored(foods, &fried).await;
+}
+
+pub async fn food_of_another_owner_is_not_changed(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let stolen = Food {
+        creator: ada(),
+        ..rice.clone()
     };
-    let page = foods.list(before_all).await.expect("listed");
+    let updated = foods.update(&stolen, &next_version(&stolen, "Mine")).await;
+    assert!(matches!(updated, Err(ReplaceFoodError::Changed)));
+    let deleted = foods.delete(&stolen).await;
+    assert!(matches!(deleted, Err(RemoveFoodError::Changed)));
+    assert_is_stored(foods, &rice).await;
+}
+
+pub async fn food_may_keep_its_title_or_its_spelling(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let shouted = rice.title.as_str().to_uppercase();
+    let louder = updated(foods, &rice, next_version(&rice, &shouted)).await;
+    let mut same = next_version(&louder, &shouted);
+    same.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
+    updated(foods, &louder, same).await;
+}
+
+pub async fn update_frees_the_old_title_and_takes_the_new_one(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    updated(foods, &rice, next_version(&rice, "Fried rice")).await;
+    let heir = Food {
+        title: rice.title,
+        ..sample::food(&ada())
+    };
+    foods.create(&heir).await.expect("the old title is free");
+    let refused = foods
+        .update(&heir, &next_version(&heir, "fried rice"))
+        .await;
+    assert!(matches!(refused, Err(ReplaceFoodError::TitleTaken)));
+    assert_is_stored(foods, &heir).await;
+}
+
+pub async fn deletion_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+    let rice = created(foods).await;
+    let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
+    let late = foods.delete(&rice).await;
+    assert!(matches!(late, Err(RemoveFoodError::Changed)));
+    assert_is_stored(foods, &fried).await;
+    foods.delete(&fried).await.expect("deleted");
+    assert_eq!(find(foods, rice.id).await, None);
+}
+
+pub async fn deleted_food_frees_its_title(foods: &impl FoodRepository) {
+    let (rice, other) = (created(foods).await, created(foods).await);
+    foods.delete(&rice).await.expect("deleted");
+    let heir = next_version(&other, &rice.title.as_str().to_uppercase());
+    updated(foods, &other, heir).await;
+}
+
+pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        all.insert(0, created(foods).await);
+    }
+    for size in [1, 3, 8, 100] {
+        let listed = read_all(size, |food: &Food| food.id, |page| foods.list(page)).await;
+        assert_eq!(listed, all, "in pages of {size}");
+    }
+    let behind_the_last = PageRequest {
+        after: Some(FoodId::from_bytes([0; 16])),
+        size: page_size(10),
+    };
+    let page = foods.list(behind_the_last).await.expect("listed");
     assert!(page.items.is_empty() && !page.more);
 }
 
-/// The foods of one user are listed, oldest first, however that is cut, and nobody else's.
-async fn foods_by_owner(foods: &impl FoodRepository) {
-    let (ada, eve) = (
-        sample::public_user(sample::moment()),
-        sample::public_user(sample::moment()),
-    );
+pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodRepository) {
+    let (ada, eve) = (ada(), ada());
     let mut hers = Vec::new();
     for creator in [&ada, &eve, &ada, &ada] {
         let food = sample::food(creator);
@@ -161,75 +210,64 @@ async fn foods_by_owner(foods: &impl FoodRepository) {
             hers.push(food.id);
         }
     }
-    let mut seen = Vec::new();
-    loop {
-        let request = PageRequest {
-            after: seen.last().copied(),
-            size: size(2),
-        };
-        let page = foods.list_by_owner(ada.id, request).await;
-        let page = page.expect("listed");
-        seen.extend(page.items);
-        if !page.more {
-            break;
-        }
-    }
-    assert_eq!(seen, hers);
-
-    // Their pictures, of those that there are.
-    let unknown = FoodId::new(sample::moment());
-    let mut wanted = vec![unknown, hers[2], hers[0]];
-    let mut found = foods.find_images(&wanted).await.expect("found");
-    found.sort_by_key(ImageKey::food);
-    let mut expected = Vec::new();
-    for id in [hers[0], hers[2]] {
-        let food = foods.find_latest(id).await.expect("found");
-        expected.push(food.expect("a food").image);
-    }
-    assert_eq!(found, expected);
-    wanted.clear();
-    assert_eq!(foods.find_images(&wanted).await.expect("asked"), []);
-    let many: Vec<_> = (0..250).map(|_| FoodId::new(sample::moment())).collect();
-    let many: Vec<_> = many.into_iter().chain(hers.clone()).collect();
-    let found = foods.find_images(&many).await.expect("asked");
-    assert_eq!(found.len(), hers.len());
+    let list = |page| foods.list_by_owner(ada.id, page);
+    assert_eq!(read_all(2, |id| *id, list).await, hers);
 }
 
-/// An upload is one food's, for good.
-async fn uploads_of_foods(foods: &impl FoodRepository) {
-    let ada = sample::public_user(sample::moment());
-    let upload = Some(ImageId::new(sample::moment()));
-    let with_upload = || Food {
-        upload,
-        ..sample::food(&ada)
-    };
-    let rivals: Vec<_> = (0..10).map(|_| with_upload()).collect();
+pub async fn images_of_existing_foods_are_found(foods: &impl FoodRepository) {
+    let (one, _, other) = (
+        created(foods).await,
+        created(foods).await,
+        created(foods).await,
+    );
+    // More than one request of an engine can ask for.
+    let unknown = (0..250).map(|_| FoodId::new(sample::moment()));
+    let asked: Vec<_> = unknown.chain([other.id, one.id]).collect();
+    let mut found = foods.find_images(&asked).await.expect("found");
+    found.sort_by_key(ImageKey::food);
+    assert_eq!(found, [one.image, other.image]);
+    assert_eq!(foods.find_images(&[]).await.expect("asked"), []);
+}
+
+fn food_with_upload(upload: ImageId) -> Food {
+    Food {
+        upload: Some(upload),
+        ..sample::food(&ada())
+    }
+}
+
+pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
+    let upload = ImageId::new(sample::moment());
+    let rivals = [(); 10].map(|()| food_with_upload(upload));
     let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
-    let taken = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::UploadTaken));
-    assert_eq!(outcomes.iter().filter(taken).count(), 9, "{outcomes:?}");
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::UploadTaken));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 9, "{outcomes:?}");
     let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
     for (nth, food) in rivals.iter().enumerate() {
-        let found = foods.find_latest(food.id).await.expect("asked");
+        let found = find(foods, food.id).await;
         assert_eq!(found.as_ref(), (nth == winner).then_some(food));
     }
+}
 
-    // Nor does it go to one that is there already, under its title or another, and then nothing changes.
-    let other = sample::food(&ada);
-    foods.create(&other).await.expect("created");
-    for title in [other.title.as_str(), "Rice with a stolen picture"] {
+pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRepository) {
+    let owner = food_with_upload(ImageId::new(sample::moment()));
+    foods.create(&owner).await.expect("created");
+    let other = created(foods).await;
+    for new_title in [other.title.as_str(), "Rice with a stolen image"] {
         let stolen = Food {
-            upload,
-            ..next_version(&other, title)
+            upload: owner.upload,
+            ..next_version(&other, new_title)
         };
         let refused = foods.update(&other, &stolen).await;
         assert!(matches!(refused, Err(ReplaceFoodError::UploadTaken)));
+        assert_is_stored(foods, &other).await;
     }
-    let latest = foods.find_latest(other.id).await.expect("found");
-    assert_eq!(latest, Some(other.clone()));
+}
 
-    // A food that has it may change, give it up, and have it again.
-    let winner = &rivals[winner];
-    let mut current = winner.clone();
+pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepository) {
+    let mut current = food_with_upload(ImageId::new(sample::moment()));
+    foods.create(&current).await.expect("created");
+    let upload = current.upload;
     for (title, upload) in [
         ("A", upload),
         ("A", None),
@@ -237,121 +275,91 @@ async fn uploads_of_foods(foods: &impl FoodRepository) {
         ("B", None),
         ("C", upload),
     ] {
-        let title = format!("{} {title}", winner.title.as_str());
         let next = Food {
             upload,
-            ..next_version(&current, &title)
+            ..next_version(&current, title)
         };
-        foods.update(&current, &next).await.expect("updated");
-        let latest = foods.find_latest(winner.id).await.expect("found");
-        assert_eq!(latest.as_ref(), Some(&next));
-        current = next;
+        current = updated(foods, &current, next).await;
     }
-    // Where the food is gone the upload is still not another's.
-    foods.delete(&current).await.expect("deleted");
-    let refused = foods.create(&with_upload()).await;
+}
+
+pub async fn upload_of_a_deleted_food_stays_taken(foods: &impl FoodRepository) {
+    let upload = ImageId::new(sample::moment());
+    let (first, other) = (food_with_upload(upload), created(foods).await);
+    foods.create(&first).await.expect("created");
+    foods.delete(&first).await.expect("deleted");
+    let refused = foods.create(&food_with_upload(upload)).await;
     assert!(matches!(refused, Err(InsertFoodError::UploadTaken)));
-    // The title goes before it: that can be mended.
+    // The title is reported first: the user can correct it.
     let both = Food {
-        title: other.title.clone(),
-        ..with_upload()
+        title: other.title,
+        ..food_with_upload(upload)
     };
     let refused = foods.create(&both).await;
     assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
 }
 
-/// Variants come to the picture that they are of, beside whatever else is done to the food.
-async fn variants_of_foods(foods: &impl FoodRepository) {
+pub async fn variants_follow_their_image(foods: &impl FoodRepository) {
     let variants = |raw| Variants::parse(raw).expect("sizes");
-    let food = sample::food(&sample::public_user(sample::moment()));
-    let set = |image: ImageKey, raw| async move {
+    let food = sample::food(&ada());
+    let set = async |image: &ImageKey, raw| {
         let variants = variants(raw);
-        foods.set_variants(&image, &variants).await.expect("asked")
+        foods.set_variants(image, &variants).await.expect("asked")
     };
-    assert!(!set(food.image.clone(), "320x200").await);
-    assert_eq!(foods.find_latest(food.id).await.expect("asked"), None);
+    assert!(!set(&food.image, "320x200").await);
+    assert_eq!(find(foods, food.id).await, None);
     foods.create(&food).await.expect("created");
     let other = ImageKey::new(food.id, sample::image().kind(), sample::moment());
-    assert!(!set(other.clone(), "320x200").await);
+    assert!(!set(&other, "320x200").await);
     for raw in ["320x200", "320x200 500x312"] {
-        assert!(set(food.image.clone(), raw).await);
-        let latest = foods.find_latest(food.id).await.expect("found");
+        assert!(set(&food.image, raw).await);
         let expected = Food {
             variants: variants(raw),
             ..food.clone()
         };
-        assert_eq!(latest, Some(expected));
+        assert_is_stored(foods, &expected).await;
     }
-
-    // Who did not see them come does not take them away, under the old title or another.
-    let mut current = food.clone();
-    for title in [food.title.as_str(), "Rice in several sizes"] {
-        let next = next_version(&current, title);
-        foods.update(&current, &next).await.expect("updated");
-        let latest = foods.find_latest(food.id).await.expect("found");
-        let latest = latest.expect("a food");
-        assert_eq!(latest.variants, variants("320x200 500x312"));
-        assert!(latest.is_same_save(&next));
-        current = next;
-    }
-
-    // Another picture has none yet.
-    for title in [
-        current.title.as_str().to_owned(),
-        "Rice repainted".to_owned(),
-    ] {
-        assert!(set(current.image.clone(), "320x200").await);
-        let repainted = Food {
-            image: ImageKey::new(food.id, sample::image().kind(), sample::moment()),
-            ..next_version(&current, &title)
-        };
-        foods.update(&current, &repainted).await.expect("updated");
-        assert!(!set(current.image.clone(), "320x200").await);
-        let latest = foods.find_latest(food.id).await.expect("found");
-        assert_eq!(latest.as_ref(), Some(&repainted));
-        current = repainted;
-    }
-    foods.delete(&current).await.expect("deleted");
-    assert!(!set(current.image.clone(), "320x200").await);
+    // An update that has not seen the variants keeps them; another image has none.
+    let next = next_version(&food, "Rice in several sizes");
+    foods.update(&food, &next).await.expect("updated");
+    let stored = find(foods, food.id).await.expect("a food");
+    assert_eq!(stored.variants, variants("320x200 500x312"));
+    let repainted = Food {
+        image: other,
+        ..next_version(&next, "Rice repainted")
+    };
+    updated(foods, &next, repainted).await;
+    assert!(!set(&food.image, "320x200").await);
 }
 
-/// Of many who want one title, or one version, at once, one gets it.
-async fn food_repository_races(foods: &impl FoodRepository) {
-    let ada = sample::public_user(sample::moment());
-    let rivals: Vec<_> = (0..50)
-        .map(|_| Food {
-            title: Title::parse("The only one").expect("a title"),
-            ..sample::food(&ada)
-        })
-        .collect();
+pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodRepository) {
+    let rivals = [(); 50].map(|()| Food {
+        title: title("The only one"),
+        ..sample::food(&ada())
+    });
     let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
-    let taken = outcomes
-        .iter()
-        .filter(|outcome| matches!(outcome, Err(InsertFoodError::TitleTaken)))
-        .count();
-    assert_eq!(taken, 49, "{outcomes:?}");
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::TitleTaken));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 49, "{outcomes:?}");
     let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
-    let winner = &rivals[winner];
+    assert_is_stored(foods, &rivals[winner]).await;
+}
 
+pub async fn one_of_20_concurrent_updates_is_applied(foods: &impl FoodRepository) {
+    let food = created(foods).await;
     let edits: Vec<_> = (0..20)
-        .map(|nth| next_version(winner, &format!("Edit {nth}")))
+        .map(|nth| next_version(&food, &format!("Edit {nth}")))
         .collect();
-    let outcomes = join_all(edits.iter().map(|edit| foods.update(winner, edit))).await;
-    let late = outcomes
-        .iter()
-        .filter(|outcome| matches!(outcome, Err(ReplaceFoodError::Changed)))
-        .count();
-    assert_eq!(late, 19);
-    let made = outcomes.iter().position(Result::is_ok).expect("an edit");
-    let stored = foods.find_latest(winner.id).await.expect("found");
-    assert_eq!(stored.as_ref(), Some(&edits[made]));
-
-    // The titles of the edits that were not made are free.
-    for nth in (0..20).filter(|nth| *nth != made) {
-        let food = Food {
-            title: Title::parse(&format!("edit {nth}")).expect("a title"),
-            ..sample::food(&ada)
+    let outcomes = join_all(edits.iter().map(|edit| foods.update(&food, edit))).await;
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(ReplaceFoodError::Changed));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 19);
+    let winner = outcomes.iter().position(Result::is_ok).expect("an edit");
+    assert_is_stored(foods, &edits[winner]).await;
+    for (nth, edit) in edits.into_iter().enumerate() {
+        let heir = Food {
+            title: edit.title,
+            ..sample::food(&ada())
         };
-        foods.create(&food).await.expect("the title is free");
+        let is_free = foods.create(&heir).await.is_ok();
+        assert_eq!(is_free, nth != winner, "the title of edit {nth}");
     }
 }

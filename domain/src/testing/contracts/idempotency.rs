@@ -1,5 +1,3 @@
-//! Contract of [`IdempotencyStore`].
-
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -8,88 +6,133 @@ use crate::clock::Timestamp;
 use crate::idempotency::{Begun, IdempotencyStore, KEPT, LEASE, Operation};
 use crate::testing::sample;
 
-/// Things that clients want done once.
-pub async fn idempotency_store(store: &impl IdempotencyStore) {
-    let now = sample::moment();
-    let operation = |name: &str| Operation {
-        id: format!("{name} {now}"),
+/// Makes the tests of an `IdempotencyStore`.
+#[macro_export]
+macro_rules! idempotency_store_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            idempotency,
+            $adapter,
+            [
+                operation_belongs_to_its_first_request,
+                key_with_another_request_is_reported,
+                first_response_is_returned_until_it_is_forgotten,
+                expired_lease_is_taken_over_with_its_id,
+                released_operation_is_taken_over_at_once,
+                one_of_20_concurrent_requests_acquires_the_lease,
+                unknown_operation_cannot_be_finished,
+            ]
+        );
+    };
+}
+
+fn new_operation() -> Operation {
+    Operation {
+        id: format!("operation {}", sample::moment()),
         fingerprint: "a request".to_owned(),
-    };
-    let begin = async |operation: &Operation, resource: &str, now| {
-        let outcome = store.begin(operation, resource, now).await;
-        outcome.expect("asked")
-    };
-    let yours = |resource: &str| Begun::Yours(resource.to_owned());
-    let a_moment = Duration::from_millis(1);
-    let just_before = |moment: Timestamp| {
-        let moment = Timestamp::from_unix_millis(moment.unix_millis() - 1);
-        moment.expect("a moment")
-    };
-
-    // Who begins has it, also when asking again; the others wait. Another request is told so.
-    let first = operation("first");
-    for _ in 0..2 {
-        assert_eq!(begin(&first, "one", now).await, yours("one"));
     }
-    assert_eq!(begin(&first, "two", now).await, Begun::Running);
-    let other = Operation {
+}
+
+fn other_request(operation: &Operation) -> Operation {
+    Operation {
         fingerprint: "another request".to_owned(),
-        ..first.clone()
-    };
-    assert_eq!(begin(&other, "two", now).await, Begun::Different);
-
-    // What is answered is answered again, and the first answer stays, until it is forgotten.
-    for answer in ["an answer", "another answer"] {
-        store.finish(&first, answer).await.expect("kept");
+        ..operation.clone()
     }
-    store.release(&first).await.expect("released");
-    let answer = Begun::Done("an answer".to_owned());
-    let last_moment = just_before(now.plus(KEPT));
-    for at in [now, now.plus(LEASE), last_moment] {
-        assert_eq!(begin(&first, "two", at).await, answer);
-        assert_eq!(begin(&other, "two", at).await, Begun::Different);
+}
+
+fn yours(resource: &str) -> Begun {
+    Begun::Yours(resource.to_owned())
+}
+
+fn just_before(time: Timestamp) -> Timestamp {
+    Timestamp::from_unix_millis(time.unix_millis() - 1).expect("a time")
+}
+
+async fn begin(
+    store: &impl IdempotencyStore,
+    operation: &Operation,
+    resource: &str,
+    now: Timestamp,
+) -> Begun {
+    let outcome = store.begin(operation, resource, now).await;
+    outcome.expect("asked")
+}
+
+pub async fn operation_belongs_to_its_first_request(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::moment());
+    for _ in 0..2 {
+        assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
     }
-    let much_later = now.plus(KEPT);
-    assert_eq!(begin(&other, "three", much_later).await, yours("three"));
-    assert_eq!(
-        begin(&first, "one", much_later).await,
-        Begun::Different,
-        "forgotten wholly"
-    );
+    assert_eq!(begin(store, &operation, "two", now).await, Begun::Running);
+}
 
-    // Where an attempt was cut off, one other takes over when its time is over, and makes the same.
-    let second = operation("second");
-    assert_eq!(begin(&second, "one", now).await, yours("one"));
-    let in_time = just_before(now.plus(LEASE));
-    assert_eq!(begin(&second, "two", in_time).await, Begun::Running);
-    let late = now.plus(LEASE);
-    assert_eq!(begin(&second, "two", late).await, yours("one"));
-    assert_eq!(begin(&second, "three", late).await, Begun::Running);
+pub async fn key_with_another_request_is_reported(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::moment());
+    begin(store, &operation, "one", now).await;
+    let other = other_request(&operation);
+    assert_eq!(begin(store, &other, "two", now).await, Begun::Different);
+    store.finish(&operation, "a response").await.expect("kept");
+    assert_eq!(begin(store, &other, "two", now).await, Begun::Different);
+}
 
-    // Or at once, where the attempt says that it does not know.
-    store.release(&second).await.expect("released");
-    let later = late.plus(a_moment);
-    assert_eq!(begin(&second, "three", later).await, yours("one"));
-    store.finish(&second, "an answer").await.expect("kept");
-    assert_eq!(begin(&second, "three", later).await, answer);
+pub async fn first_response_is_returned_until_it_is_forgotten(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::moment());
+    begin(store, &operation, "one", now).await;
+    for response in ["a response", "another response"] {
+        store.finish(&operation, response).await.expect("kept");
+    }
+    store.release(&operation).await.expect("released");
+    let response = Begun::Done("a response".to_owned());
+    for at in [now, now.plus(LEASE), just_before(now.plus(KEPT))] {
+        assert_eq!(begin(store, &operation, "two", at).await, response);
+    }
+    let (other, much_later) = (other_request(&operation), now.plus(KEPT));
+    let outcome = begin(store, &other, "three", much_later).await;
+    assert_eq!(outcome, yours("three"));
+    let outcome = begin(store, &operation, "one", much_later).await;
+    assert_eq!(outcome, Begun::Different, "nothing of the first is left");
+}
 
-    // Of many at once one has it, and of many who take over.
-    let contended = operation("contended");
-    for at in [now, late] {
-        let names: Vec<_> = (0..20).map(|n| format!("{n} at {at}")).collect();
-        let all = names.iter().map(|name| begin(&contended, name, at));
+pub async fn expired_lease_is_taken_over_with_its_id(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::moment());
+    begin(store, &operation, "one", now).await;
+    let end = now.plus(LEASE);
+    for (resource, at, expected) in [
+        ("two", just_before(end), Begun::Running),
+        ("two", end, yours("one")),
+        ("three", end, Begun::Running),
+    ] {
+        assert_eq!(begin(store, &operation, resource, at).await, expected);
+    }
+}
+
+pub async fn released_operation_is_taken_over_at_once(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::moment());
+    begin(store, &operation, "one", now).await;
+    store.release(&operation).await.expect("released");
+    let later = now.plus(Duration::from_millis(1));
+    assert_eq!(begin(store, &operation, "two", later).await, yours("one"));
+    store.finish(&operation, "a response").await.expect("kept");
+    let response = Begun::Done("a response".to_owned());
+    assert_eq!(begin(store, &operation, "two", later).await, response);
+}
+
+pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::moment());
+    // The second time they take over.
+    for at in [now, now.plus(LEASE)] {
+        let names: Vec<_> = (0..20).map(|nth| format!("{nth} at {at}")).collect();
+        let all = names.iter().map(|name| begin(store, &operation, name, at));
         let outcomes = join_all(all).await;
-        let running = outcomes
-            .iter()
-            .filter(|outcome| **outcome == Begun::Running);
-        assert_eq!(running.count(), 19, "{outcomes:?}");
-        let has_it = |outcome: &&Begun| matches!(outcome, Begun::Yours(_));
-        assert_eq!(outcomes.iter().filter(has_it).count(), 1, "{outcomes:?}");
+        let count = |is: fn(&Begun) -> bool| outcomes.iter().filter(|begun| is(begun)).count();
+        assert_eq!(count(|begun| *begun == Begun::Running), 19);
+        assert_eq!(count(|begun| matches!(begun, Begun::Yours(_))), 1);
     }
+}
 
-    // What nobody began cannot be ended.
-    let unknown = operation("unknown");
-    store.finish(&unknown, "an answer").await.expect("asked");
-    store.release(&unknown).await.expect("asked");
-    assert_eq!(begin(&unknown, "one", now).await, yours("one"));
+pub async fn unknown_operation_cannot_be_finished(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::moment());
+    store.finish(&operation, "a response").await.expect("asked");
+    store.release(&operation).await.expect("asked");
+    assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
 }

@@ -1,58 +1,77 @@
-//! Contract of [`AttemptStore`].
-
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use crate::attempt::{AttemptStore, Attempted, Counter, Limits, SourceAddress};
+use crate::clock::Timestamp;
 use crate::testing::sample;
 
-/// Attempts.
-pub async fn attempt_store(store: &impl AttemptStore) {
-    let now = sample::moment();
-    let limits = Limits {
-        per_account: 10,
-        per_address: 100,
-        window: Duration::from_mins(15),
+/// Makes the tests of an `AttemptStore`.
+#[macro_export]
+macro_rules! attempt_store_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            rate_limit,
+            $adapter,
+            [
+                attempts_are_counted_by_subject_and_window,
+                returned_attempt_is_not_counted,
+                concurrent_attempts_get_distinct_counts,
+            ]
+        );
     };
-    let on = |account: &str, now| {
-        let account = format!("{account} {now}");
-        Counter::of_account(Attempted::Login, &account, &limits, now)
-    };
-    let count = async |counter: &Counter| store.count(counter).await.expect("counted");
-    let give_back = async |counter: &Counter| {
-        store.give_back(counter).await.expect("given back");
-    };
+}
 
-    // Each is one more, of this account in this window.
-    let ada = on("ada", now);
+const LIMITS: Limits = Limits {
+    per_account: 10,
+    per_address: 100,
+    window: Duration::from_mins(15),
+};
+
+fn counter(account: &str, now: Timestamp) -> Counter {
+    let account = format!("{account} {now}");
+    Counter::of_account(Attempted::Login, &account, &LIMITS, now)
+}
+
+async fn count(store: &impl AttemptStore, counter: &Counter) -> u64 {
+    store.count(counter).await.expect("counted")
+}
+
+pub async fn attempts_are_counted_by_subject_and_window(store: &impl AttemptStore) {
+    let now = sample::moment();
+    let ada = counter("ada", now);
     for nth in 1..=3 {
-        assert_eq!(count(&ada).await, nth);
+        assert_eq!(count(store, &ada).await, nth);
     }
     let source = SourceAddress::parse("203.0.113.7");
-    let others = [
-        on("eve", now),
-        on("ada", ada.ends_at),
-        Counter::of_address(Attempted::Login, &source, &limits, now),
-    ];
-    for other in &others {
-        assert_eq!(count(other).await, 1);
+    for other in [
+        counter("eve", now),
+        counter("ada", ada.ends_at),
+        Counter::of_address(Attempted::Login, &source, &LIMITS, now),
+    ] {
+        assert_eq!(count(store, &other).await, 1);
     }
+}
 
-    // What is given back is not counted, and there is nothing below nothing.
-    give_back(&ada).await;
-    assert_eq!(count(&ada).await, 3);
-    for _ in 0..5 {
-        give_back(&ada).await;
+pub async fn returned_attempt_is_not_counted(store: &impl AttemptStore) {
+    let ada = counter("ada", sample::moment());
+    for nth in 1..=3 {
+        assert_eq!(count(store, &ada).await, nth);
     }
-    assert_eq!(count(&ada).await, 1);
-    let unknown = on("nobody", now);
-    give_back(&unknown).await;
-    assert_eq!(count(&unknown).await, 1);
+    store.give_back(&ada).await.expect("returned");
+    assert_eq!(count(store, &ada).await, 3);
+    // Never below zero, also where nothing was counted.
+    for counter in [ada, counter("unknown", sample::moment())] {
+        for _ in 0..5 {
+            store.give_back(&counter).await.expect("returned");
+        }
+        assert_eq!(count(store, &counter).await, 1);
+    }
+}
 
-    // Of fifty at once each is told another number.
-    let contended = on("contended", now);
-    let mut counts = join_all((0..50).map(|_| count(&contended))).await;
+pub async fn concurrent_attempts_get_distinct_counts(store: &impl AttemptStore) {
+    let contended = counter("contended", sample::moment());
+    let mut counts = join_all((0..50).map(|_| count(store, &contended))).await;
     counts.sort_unstable();
     assert!(counts.into_iter().eq(1..=50));
 }

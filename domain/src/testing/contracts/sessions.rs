@@ -1,22 +1,56 @@
-//! Contract of [`SessionStore`].
-
 use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, SessionStore, UserAgent};
 use crate::testing::sample;
 
-const LIFETIME: Duration = Duration::from_hours(1);
-
-fn begin(now: Timestamp) -> Session {
-    let agent = UserAgent::parse("contract/1.0 (ünïcode)");
-    Session::begin(UserId::new(now), now, LIFETIME, agent)
+/// Makes the tests of a `SessionStore`.
+#[macro_export]
+macro_rules! session_store_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            sessions,
+            $adapter,
+            [
+                session_is_found_by_its_user_until_it_expires,
+                current_token_is_exchanged_once,
+                previous_token_after_its_grace_revokes_the_session,
+                token_two_rotations_old_revokes_the_session,
+                expired_session_is_not_rotated,
+                revocation_ends_one_session_for_good,
+                live_sessions_of_one_user_are_listed,
+                revocation_of_all_spares_the_exception_and_others,
+                sixty_sessions_are_listed_and_revoked,
+                concurrent_rotations_return_one_token,
+                revocation_during_rotation_wins,
+            ]
+        );
+    };
 }
 
+const LIFETIME: Duration = Duration::from_hours(1);
+
+async fn created(sessions: &impl SessionStore, user: UserId, lifetime: Duration) -> Session {
+    let (now, agent) = (sample::moment(), UserAgent::parse("contract/1.0 (ünïcode)"));
+    let session = Session::begin(user, now, lifetime, agent);
+    sessions.create(&session, now).await.expect("created");
+    session
+}
+
+fn new_user() -> UserId {
+    UserId::new(sample::moment())
+}
+
+async fn find(sessions: &impl SessionStore, session: &Session) -> Option<Session> {
+    let found = sessions.find(session.user, session.id, session.created_at);
+    found.await.expect("asked")
+}
+
+/// Returns the token that was offered as the next one as well.
 async fn rotate(
     sessions: &impl SessionStore,
     session: &Session,
@@ -31,194 +65,176 @@ async fn rotate(
     (next, rotation)
 }
 
-/// Sessions.
-pub async fn session_store(sessions: &impl SessionStore) {
-    let now = sample::moment();
-    let find = async |session: &Session, now| {
-        sessions
-            .find(session.user, session.id, now)
-            .await
-            .expect("asked")
-    };
+async fn rotated(sessions: &impl SessionStore, session: &Session, now: Timestamp) -> Session {
+    let (next, rotation) = rotate(sessions, session, session.refresh.token, now).await;
+    let expected = session.rotated(next, now);
+    assert_eq!(rotation, Rotation::Rotated(expected.clone()));
+    expected
+}
 
-    // What is kept is found, for its user only, until it expires.
-    let session = begin(now);
-    sessions.create(&session, now).await.expect("created");
-    assert_eq!(find(&session, now).await, Some(session.clone()));
-    let stranger = UserId::new(now);
-    let theirs = sessions.find(stranger, session.id, now).await;
-    assert_eq!(theirs.expect("asked"), None);
-    let unknown = sessions.find(session.user, SessionId::new(now), now).await;
-    assert_eq!(unknown.expect("asked"), None);
-    let last_moment = session.refresh.expires_at;
-    let just_before = Timestamp::from_unix_millis(last_moment.unix_millis() - 1);
-    assert!(
-        find(&session, just_before.expect("a moment"))
-            .await
-            .is_some()
-    );
-    assert_eq!(find(&session, last_moment).await, None);
+/// Sorted by id.
+async fn list(sessions: &impl SessionStore, user: UserId, now: Timestamp) -> Vec<Session> {
+    let mut all = sessions.list(user, now).await.expect("listed");
+    all.sort_by_key(|session| session.id);
+    all
+}
 
-    // The current token is exchanged once; the one before is answered with the same for ten
-    // seconds; then it ends the session.
-    let first = session.refresh.token;
-    let (next, rotation) = rotate(sessions, &session, first, now).await;
-    let rotated = session.rotated(next, now);
-    assert_eq!(rotation, Rotation::Rotated(rotated.clone()));
-    assert_eq!(find(&session, now).await, Some(rotated.clone()));
-    let in_time = now.plus(REFRESH_GRACE);
-    let (_, rotation) = rotate(sessions, &session, first, in_time).await;
-    assert_eq!(rotation, Rotation::Repeated(rotated.clone()));
-    let too_late = in_time.plus(Duration::from_millis(1));
-    let (_, rotation) = rotate(sessions, &session, first, too_late).await;
-    assert_eq!(rotation, Rotation::Reused);
-    assert_eq!(find(&session, now).await, None);
-    let (_, rotation) = rotate(sessions, &session, rotated.refresh.token, too_late).await;
-    assert_eq!(rotation, Rotation::Ended);
-
-    // A token two exchanges old ends the session at once.
-    let session = begin(now);
-    sessions.create(&session, now).await.expect("created");
-    let (second, _) = rotate(sessions, &session, session.refresh.token, now).await;
-    let (_, rotation) = rotate(sessions, &session, second.token, now).await;
-    assert!(matches!(rotation, Rotation::Rotated(_)));
-    let (_, rotation) = rotate(sessions, &session, session.refresh.token, now).await;
-    assert_eq!(rotation, Rotation::Reused);
-    assert_eq!(find(&session, now).await, None);
-
-    // An expired session is not brought back.
-    let session = begin(now);
-    sessions.create(&session, now).await.expect("created");
-    let expired = session.refresh.expires_at;
-    let (_, rotation) = rotate(sessions, &session, session.refresh.token, expired).await;
-    assert_eq!(rotation, Rotation::Ended);
-
-    // Revoking ends one session, for good, as often as one likes.
-    let (one, mut other) = (begin(now), begin(now));
-    other.user = one.user;
-    for session in [&one, &other] {
-        sessions.create(session, now).await.expect("created");
+pub async fn session_is_found_by_its_user_until_it_expires(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    assert_eq!(find(sessions, &session).await, Some(session.clone()));
+    let end = session.refresh.expires_at;
+    let just_before = Timestamp::from_unix_millis(end.unix_millis() - 1).expect("a time");
+    let other = SessionId::new(end);
+    for (user, id, now, is_found) in [
+        (session.user, session.id, just_before, true),
+        (session.user, session.id, end, false),
+        (new_user(), session.id, just_before, false),
+        (session.user, other, just_before, false),
+    ] {
+        let found = sessions.find(user, id, now).await.expect("asked");
+        assert_eq!(found.is_some(), is_found, "{user} {id} {now}");
     }
+}
+
+pub async fn current_token_is_exchanged_once(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let now = session.created_at;
+    let rotated = rotated(sessions, &session, now).await;
+    assert_eq!(find(sessions, &session).await, Some(rotated.clone()));
+    for later in [now, now.plus(REFRESH_GRACE)] {
+        let (_, again) = rotate(sessions, &session, session.refresh.token, later).await;
+        assert_eq!(again, Rotation::Repeated(rotated.clone()));
+    }
+}
+
+pub async fn previous_token_after_its_grace_revokes_the_session(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let rotated = rotated(sessions, &session, session.created_at).await;
+    let late = session.created_at.plus(REFRESH_GRACE);
+    let late = late.plus(Duration::from_millis(1));
+    let (_, reuse) = rotate(sessions, &session, session.refresh.token, late).await;
+    assert_eq!(reuse, Rotation::Reused);
+    assert_eq!(find(sessions, &session).await, None);
+    let (_, after) = rotate(sessions, &session, rotated.refresh.token, late).await;
+    assert_eq!(after, Rotation::Ended);
+}
+
+pub async fn token_two_rotations_old_revokes_the_session(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let now = session.created_at;
+    let second = rotated(sessions, &session, now).await;
+    rotated(sessions, &second, now).await;
+    let (_, reuse) = rotate(sessions, &session, session.refresh.token, now).await;
+    assert_eq!(reuse, Rotation::Reused);
+    assert_eq!(find(sessions, &session).await, None);
+}
+
+pub async fn expired_session_is_not_rotated(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let end = session.refresh.expires_at;
+    let (_, late) = rotate(sessions, &session, session.refresh.token, end).await;
+    assert_eq!(late, Rotation::Ended);
+}
+
+pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) {
+    let one = created(sessions, new_user(), LIFETIME).await;
+    let other = created(sessions, one.user, LIFETIME).await;
     for _ in 0..2 {
         sessions.revoke(one.user, one.id).await.expect("revoked");
     }
-    assert_eq!(find(&one, now).await, None);
-    assert_eq!(find(&other, now).await, Some(other.clone()));
+    let now = one.created_at;
     let (_, rotation) = rotate(sessions, &one, one.refresh.token, now).await;
     assert_eq!(rotation, Rotation::Ended);
-    assert_eq!(find(&one, now).await, None);
-
-    all_sessions_of_a_user(sessions).await;
-    session_store_races(sessions).await;
+    assert_eq!(find(sessions, &one).await, None);
+    assert_eq!(find(sessions, &other).await, Some(other.clone()));
 }
 
-async fn all_sessions_of_a_user(sessions: &impl SessionStore) {
-    let now = sample::moment();
-    let find = async |session: &Session, now| {
-        sessions
-            .find(session.user, session.id, now)
-            .await
-            .expect("asked")
-    };
-
-    // All living sessions of one user are listed, and of nobody else.
-    let (mut one, mut two, theirs) = (begin(now), begin(now), begin(now));
-    two.user = one.user;
-    let brief = Session::begin(one.user, now, Duration::from_mins(1), None);
-    for session in [&one, &two, &theirs, &brief] {
-        sessions.create(session, now).await.expect("created");
-    }
-    let (next, rotation) = rotate(sessions, &one, one.refresh.token, now).await;
-    assert!(matches!(rotation, Rotation::Rotated(_)));
-    one = one.rotated(next, now);
-    let sorted = |mut all: Vec<Session>| {
-        all.sort_by_key(|session| session.id);
-        all
-    };
-    let list = async |user, now| sorted(sessions.list(user, now).await.expect("listed"));
-    let all = sorted(vec![one.clone(), two.clone(), brief.clone()]);
-    assert_eq!(list(one.user, now).await, all);
+pub async fn live_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
+    let ada = new_user();
+    let first = created(sessions, ada, LIFETIME).await;
+    let brief = created(sessions, ada, Duration::from_mins(1)).await;
+    let second = created(sessions, ada, LIFETIME).await;
+    created(sessions, new_user(), LIFETIME).await;
+    let now = second.created_at;
+    let first = rotated(sessions, &first, now).await;
+    let all = [first.clone(), brief.clone(), second.clone()];
+    assert_eq!(list(sessions, ada, now).await, all);
     let later = brief.refresh.expires_at;
-    let living = sorted(vec![one.clone(), two.clone()]);
-    assert_eq!(list(one.user, later).await, living);
-    sessions.revoke(two.user, two.id).await.expect("revoked");
-    assert_eq!(list(one.user, later).await, [one.clone()]);
-    assert_eq!(list(UserId::new(now), now).await, []);
+    assert_eq!(
+        list(sessions, ada, later).await,
+        [first.clone(), second.clone()]
+    );
+    sessions.revoke(ada, second.id).await.expect("revoked");
+    assert_eq!(list(sessions, ada, later).await, [first]);
+    assert_eq!(list(sessions, new_user(), now).await, []);
+}
 
-    // Revoking all ends them at once, but for the one to stay, and nobody else's.
-    sessions.create(&two, now).await.expect("created");
-    let all_but = async |except| {
-        let revoked = sessions.revoke_all(one.user, except).await;
+pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl SessionStore) {
+    let ada = new_user();
+    let one = created(sessions, ada, LIFETIME).await;
+    let two = created(sessions, ada, LIFETIME).await;
+    let theirs = created(sessions, new_user(), LIFETIME).await;
+    let now = two.created_at;
+    let revoke_all = async |except| {
+        let revoked = sessions.revoke_all(ada, except).await;
         revoked.expect("revoked");
     };
-    all_but(Some(one.id)).await;
-    assert_eq!(list(one.user, now).await, [one.clone()]);
-    assert_eq!(find(&two, now).await, None);
+    revoke_all(Some(one.id)).await;
+    assert_eq!(list(sessions, ada, now).await, [one.clone()]);
     let (_, rotation) = rotate(sessions, &two, two.refresh.token, now).await;
     assert_eq!(rotation, Rotation::Ended);
     for _ in 0..2 {
-        all_but(None).await;
-        assert_eq!(list(one.user, now).await, []);
+        revoke_all(None).await;
+        assert_eq!(list(sessions, ada, now).await, []);
     }
-    assert_eq!(find(&one, now).await, None);
-    assert_eq!(find(&theirs, now).await, Some(theirs));
-
-    // Many are no trouble.
-    let user = UserId::new(now);
-    let many: Vec<_> = (0..60).map(|_| Session { user, ..begin(now) }).collect();
-    for created in join_all(many.iter().map(|session| sessions.create(session, now))).await {
-        created.expect("created");
-    }
-    assert_eq!(list(user, now).await.len(), 60);
-    let revoked = sessions.revoke_all(user, Some(many[7].id)).await;
-    revoked.expect("revoked");
-    assert_eq!(list(user, now).await, [many[7].clone()]);
+    assert_eq!(find(sessions, &one).await, None);
+    assert_eq!(find(sessions, &theirs).await, Some(theirs.clone()));
 }
 
-async fn session_store_races(sessions: &impl SessionStore) {
-    // Of twenty who present one token at once, one rotates, and all hold the same next token.
+pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore) {
+    let ada = new_user();
+    let all = join_all((0..60).map(|_| created(sessions, ada, LIFETIME))).await;
     let now = sample::moment();
-    let session = begin(now);
-    sessions.create(&session, now).await.expect("created");
-    let presented = session.refresh.token;
-    let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
-    let outcomes = join_all(all).await;
-    let rotations = outcomes
-        .iter()
-        .filter(|(_, outcome)| matches!(outcome, Rotation::Rotated(_)))
-        .count();
-    assert_eq!(rotations, 1);
-    let held: HashSet<TokenId> = outcomes
-        .iter()
-        .map(|(_, outcome)| match outcome {
-            Rotation::Rotated(session) | Rotation::Repeated(session) => session.refresh.token,
-            Rotation::Reused | Rotation::Ended => panic!("the session ended: {outcome:?}"),
-        })
-        .collect();
-    assert_eq!(held.len(), 1);
-
-    // Nor does whoever revokes all of them.
-    let session = begin(now);
-    sessions.create(&session, now).await.expect("created");
-    let presented = session.refresh.token;
-    let rotations = join_all((0..5).map(|_| rotate(sessions, &session, presented, now)));
-    let revocation = sessions.revoke_all(session.user, None);
-    let (_, revoked) = futures_util::future::join(rotations, revocation).await;
+    assert_eq!(list(sessions, ada, now).await.len(), 60);
+    let revoked = sessions.revoke_all(ada, Some(all[7].id)).await;
     revoked.expect("revoked");
-    let living = sessions.list(session.user, now).await;
-    assert_eq!(living.expect("listed"), []);
+    assert_eq!(list(sessions, ada, now).await, [all[7].clone()]);
+}
 
-    // Whoever revokes while others rotate leaves nothing alive.
-    for _ in 0..10 {
-        let session = begin(now);
-        sessions.create(&session, now).await.expect("created");
-        let presented = session.refresh.token;
+pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore) {
+    let session = created(sessions, new_user(), LIFETIME).await;
+    let (presented, now) = (session.refresh.token, session.created_at);
+    let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
+    let mut rotations = 0;
+    let mut tokens = HashSet::new();
+    for (_, outcome) in join_all(all).await {
+        rotations += usize::from(matches!(outcome, Rotation::Rotated(_)));
+        match outcome {
+            Rotation::Rotated(session) | Rotation::Repeated(session) => {
+                tokens.insert(session.refresh.token);
+            }
+            Rotation::Reused | Rotation::Ended => panic!("the session ended: {outcome:?}"),
+        }
+    }
+    assert_eq!((rotations, tokens.len()), (1, 1));
+}
+
+pub async fn revocation_during_rotation_wins(sessions: &impl SessionStore) {
+    for nth in 0..10 {
+        let session = created(sessions, new_user(), LIFETIME).await;
+        let (presented, now) = (session.refresh.token, session.created_at);
         let rotations = join_all((0..5).map(|_| rotate(sessions, &session, presented, now)));
-        let revocation = sessions.revoke(session.user, session.id);
-        let (outcomes, revoked) = futures_util::future::join(rotations, revocation).await;
+        let revocation = async {
+            if nth % 2 == 0 {
+                sessions.revoke(session.user, session.id).await
+            } else {
+                sessions.revoke_all(session.user, None).await
+            }
+        };
+        let (outcomes, revoked) = join(rotations, revocation).await;
         revoked.expect("revoked");
-        let found = sessions.find(session.user, session.id, now).await;
-        assert_eq!(found.expect("asked"), None);
+        assert_eq!(list(sessions, session.user, now).await, []);
+        assert_eq!(find(sessions, &session).await, None);
         for (next, _) in outcomes {
             let (_, outcome) = rotate(sessions, &session, next.token, now).await;
             assert_eq!(outcome, Rotation::Ended);

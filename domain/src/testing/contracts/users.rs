@@ -1,170 +1,165 @@
-//! Contract of [`UserRepository`].
-
 use futures_util::future::join_all;
 
-use super::size;
-use crate::page::PageRequest;
+use super::read_all;
 use crate::password::PasswordHash;
 use crate::testing::sample;
-use crate::user::{Email, InsertUserError, Left, User, UserRepository};
+use crate::user::{Email, InsertUserError, Left, PublicUser, User, UserRepository};
 
-/// Who left is gone, leaves the address to others, and is remembered until that is forgotten.
-async fn leaving(users: &impl UserRepository) {
-    let hash = PasswordHash::new("a hash".to_owned());
-    let moment = sample::moment();
-    let leaver = sample::user();
-    users.create(&leaver, &hash).await.expect("created");
-    for _ in 0..2 {
-        let left = users.delete(leaver.public.id, moment).await;
-        left.expect("deleted");
-    }
-    let found = users.find_latest(leaver.public.id).await;
-    assert_eq!(found.expect("asked"), None);
-    let credentials = users.find_credentials(&leaver.email).await;
-    assert!(credentials.expect("asked").is_none());
-    let everybody = PageRequest {
-        after: None,
-        size: size(100),
+/// Makes the tests of a `UserRepository`.
+#[macro_export]
+macro_rules! user_repository_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            users,
+            $adapter,
+            [
+                created_user_is_found_by_id_and_email,
+                unknown_user_is_none,
+                email_belongs_to_one_user_in_any_case,
+                id_belongs_to_one_user,
+                password_is_replaced_only_while_it_is_current,
+                deleted_user_is_gone_and_frees_email,
+                tombstone_stays_until_it_is_removed,
+                users_are_listed_oldest_first,
+                one_of_50_concurrent_sign_ups_gets_the_email,
+            ]
+        );
     };
-    let left = users.list_left(everybody).await.expect("listed");
-    let note = Left {
-        user: leaver.public.id,
-        at: moment,
-    };
-    assert_eq!((left.items, left.more), (vec![note], false));
-    for _ in 0..2 {
-        let forgotten = users.forget_left(leaver.public.id).await;
-        forgotten.expect("forgotten");
-    }
-    let left = users.list_left(everybody).await.expect("listed");
-    assert!(left.items.is_empty());
-    let mut heir = sample::user();
-    heir.email = leaver.email;
-    users.create(&heir, &hash).await.expect("created");
-    let gone = users.delete(heir.public.id, moment).await;
-    gone.expect("deleted");
 }
 
-/// No account is put in the place of another.
-async fn nobody_is_replaced(users: &impl UserRepository, ada: &User) {
-    let hash = PasswordHash::new("a hash".to_owned());
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::new(text.to_owned())
+}
+
+fn shouted(email: &Email) -> Email {
+    Email::parse(&email.as_typed().to_uppercase()).expect("an e-mail")
+}
+
+async fn created(users: &impl UserRepository) -> User {
+    let user = sample::user();
+    users.create(&user, &hash("a hash")).await.expect("created");
+    user
+}
+
+pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) {
+    let ada = created(users).await;
+    let id = ada.public.id;
+    for found in [users.find(id).await, users.find_latest(id).await] {
+        assert_eq!(found.expect("found").as_ref(), Some(&ada.public));
+    }
+    let password = users.find_password(id).await.expect("found");
+    assert_eq!(password, Some(hash("a hash")));
+    let found = users.find_credentials(&shouted(&ada.email)).await;
+    let credentials = found.expect("found").expect("credentials");
+    assert_eq!(credentials.user, ada.public);
+    assert_eq!(credentials.password, hash("a hash"));
+}
+
+pub async fn unknown_user_is_none(users: &impl UserRepository) {
+    let unknown = sample::user();
+    assert_is_unknown(users, &unknown).await;
+    let (old, new) = (hash("old"), hash("new"));
+    let replaced = users.replace_password(unknown.public.id, &old, &new).await;
+    assert!(!replaced.expect("asked"));
+    assert_is_unknown(users, &unknown).await;
+}
+
+async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
+    let id = user.public.id;
+    for found in [users.find(id).await, users.find_latest(id).await] {
+        assert_eq!(found.expect("asked"), None);
+    }
+    assert_eq!(users.find_password(id).await.expect("asked"), None);
+    let credentials = users.find_credentials(&user.email).await;
+    assert!(credentials.expect("asked").is_none());
+}
+
+pub async fn email_belongs_to_one_user_in_any_case(users: &impl UserRepository) {
+    let ada = created(users).await;
+    let mut eve = sample::user();
+    eve.email = shouted(&ada.email);
+    let refused = users.create(&eve, &hash("another")).await;
+    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
+    assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
+}
+
+pub async fn id_belongs_to_one_user(users: &impl UserRepository) {
+    let ada = created(users).await;
     let mut twin = sample::user();
     twin.public.id = ada.public.id;
-    let refused = users.create(&twin, &hash).await;
+    let refused = users.create(&twin, &hash("another")).await;
     assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
     let claimed = users.find_credentials(&twin.email).await;
     assert!(claimed.expect("asked").is_none());
 }
 
-/// Accounts; wants an empty repository.
-pub async fn user_repository(users: &impl UserRepository) {
-    let hash = PasswordHash::new("a hash".to_owned());
-
-    // What is saved is found, by id and by address in any case.
-    let ada = sample::user();
-    users.create(&ada, &hash).await.expect("created");
-    let found = users.find(ada.public.id).await.expect("found");
-    assert_eq!(found.as_ref(), Some(&ada.public));
-    let latest = users.find_latest(ada.public.id).await.expect("found");
-    assert_eq!(latest.as_ref(), Some(&ada.public));
-    let shouted = Email::parse(&ada.email.as_typed().to_uppercase()).expect("an address");
-    let credentials = users.find_credentials(&shouted).await.expect("found");
-    let credentials = credentials.expect("the account");
-    assert_eq!(credentials.user, ada.public);
-    assert_eq!(credentials.password, hash);
-
-    let password = users.find_password(ada.public.id).await.expect("found");
-    assert_eq!(password.as_ref(), Some(&hash));
-
-    // What is not there is `None`.
-    let stranger = sample::user();
-    let password = users.find_password(stranger.public.id).await;
-    assert_eq!(password.expect("asked"), None);
-    assert_eq!(users.find(stranger.public.id).await.expect("asked"), None);
-    let latest = users.find_latest(stranger.public.id).await;
-    assert_eq!(latest.expect("asked"), None);
-    let nobody = users.find_credentials(&stranger.email).await;
-    assert!(nobody.expect("asked").is_none());
-
-    // One address, one account, in any case; and nothing of the second is kept.
-    let mut eve = sample::user();
-    eve.email = shouted;
-    let refused = users.create(&eve, &hash).await;
-    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
-    assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
-
-    nobody_is_replaced(users, &ada).await;
-
-    // A hash is replaced only while it is the one that was compared.
-    let (newer, newest) = (
-        PasswordHash::new("newer".to_owned()),
-        PasswordHash::new("newest".to_owned()),
-    );
-    for (old, new, is_replaced) in [(&hash, &newer, true), (&hash, &newest, false)] {
-        let replaced = users.replace_password(ada.public.id, old, new).await;
+pub async fn password_is_replaced_only_while_it_is_current(users: &impl UserRepository) {
+    let ada = created(users).await;
+    for (old, new, is_replaced) in [("a hash", "newer", true), ("a hash", "newest", false)] {
+        let (old, new) = (hash(old), hash(new));
+        let replaced = users.replace_password(ada.public.id, &old, &new).await;
         assert_eq!(replaced.expect("asked"), is_replaced);
     }
     let credentials = users.find_credentials(&ada.email).await.expect("found");
-    assert_eq!(credentials.expect("the account").password, newer);
-    let replaced = users
-        .replace_password(stranger.public.id, &hash, &newer)
-        .await;
-    assert!(!replaced.expect("asked"));
-    assert_eq!(users.find(stranger.public.id).await.expect("asked"), None);
+    assert_eq!(credentials.expect("credentials").password, hash("newer"));
+}
 
-    leaving(users).await;
-
-    // Everybody once, oldest first, however it is cut.
-    let mut all = vec![ada.public];
-    for _ in 0..7 {
-        let user = sample::user();
-        users.create(&user, &hash).await.expect("created");
-        all.push(user.public);
+pub async fn deleted_user_is_gone_and_frees_email(users: &impl UserRepository) {
+    let ada = created(users).await;
+    for _ in 0..2 {
+        let deleted = users.delete(ada.public.id, sample::moment()).await;
+        deleted.expect("deleted");
     }
-    for entries in [1, 3, 8, 100] {
-        let mut seen = Vec::new();
-        let mut after = None;
-        loop {
-            let request = PageRequest {
-                after,
-                size: size(entries),
-            };
-            let page = users.list(request).await.expect("listed");
-            assert!(page.items.len() <= entries);
-            after = page.items.last().map(|user| user.id);
-            seen.extend(page.items);
-            if !page.more {
-                break;
-            }
-        }
-        assert_eq!(seen, all, "in parts of {entries}");
-    }
+    assert_is_unknown(users, &ada).await;
+    let mut heir = sample::user();
+    heir.email = ada.email;
+    users.create(&heir, &hash("a hash")).await.expect("created");
+}
 
-    // Of 50 who want one address at once, one gets it.
-    let address = sample::user().email;
-    let rivals: Vec<_> = (0..50)
-        .map(|_| {
-            let mut user = sample::user();
-            user.email = address.clone();
-            user
-        })
-        .collect();
+pub async fn tombstone_stays_until_it_is_removed(users: &impl UserRepository) {
+    let ada = created(users).await;
+    let tombstone = Left {
+        user: ada.public.id,
+        at: sample::moment(),
+    };
+    let deleted = users.delete(tombstone.user, tombstone.at).await;
+    deleted.expect("deleted");
+    let list = async || read_all(100, |left: &Left| left.user, |page| users.list_left(page)).await;
+    assert_eq!(list().await, [tombstone]);
+    for _ in 0..2 {
+        let removed = users.forget_left(tombstone.user).await;
+        removed.expect("removed");
+    }
+    assert_eq!(list().await, []);
+}
+
+pub async fn users_are_listed_oldest_first(users: &impl UserRepository) {
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        all.push(created(users).await.public);
+    }
+    for size in [1, 3, 8, 100] {
+        let listed = read_all(size, |user: &PublicUser| user.id, |page| users.list(page)).await;
+        assert_eq!(listed, all, "in pages of {size}");
+    }
+}
+
+pub async fn one_of_50_concurrent_sign_ups_gets_the_email(users: &impl UserRepository) {
+    let email = sample::user().email;
+    let rivals = [(); 50].map(|()| User {
+        email: email.clone(),
+        ..sample::user()
+    });
+    let hash = hash("a hash");
     let outcomes = join_all(rivals.iter().map(|user| users.create(user, &hash))).await;
-    let winners: Vec<_> = rivals
-        .iter()
-        .zip(&outcomes)
-        .filter(|(_, outcome)| outcome.is_ok())
-        .map(|(user, _)| user.public.id)
-        .collect();
-    let losers = outcomes
-        .iter()
-        .filter(|outcome| matches!(outcome, Err(InsertUserError::EmailTaken)))
-        .count();
-    assert_eq!((winners.len(), losers), (1, 49));
-    let credentials = users.find_credentials(&address).await.expect("found");
-    assert_eq!(credentials.expect("the account").user.id, winners[0]);
+    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertUserError::EmailTaken));
+    assert_eq!(outcomes.iter().filter(is_loser).count(), 49);
+    let winner = outcomes.iter().position(Result::is_ok).expect("a winner");
+    let credentials = users.find_credentials(&email).await.expect("found");
+    let owner = credentials.expect("credentials").user;
+    assert_eq!(owner, rivals[winner].public);
     for user in rivals {
         let found = users.find(user.public.id).await.expect("asked");
-        assert_eq!(found.is_some(), user.public.id == winners[0]);
+        assert_eq!(found.is_some(), user.public.id == owner.id);
     }
 }

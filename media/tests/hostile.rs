@@ -1,0 +1,195 @@
+//! Rejects files that are made to exhaust memory or time, before that happens.
+
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
+mod support;
+
+use std::io;
+
+use image::DynamicImage;
+use media::{ImageError, decode, render};
+use nix::sys::resource::{UsageWho, getrusage};
+use proptest::prelude::*;
+
+use support::{deflate, gif, gradient, iccp, jpeg, png, png_of, transparent, webp};
+
+/// Asserts that this process has never had more memory than one function may take for an image.
+#[track_caller]
+fn assert_memory_is_bounded() {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    assert!(usage.max_rss() < 300_000, "{} kB", usage.max_rss());
+}
+
+fn zeros(length: u64) -> impl io::Read {
+    io::Read::take(io::repeat(0), length)
+}
+
+fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
+    [&[0xFF, marker], &length[..], content].concat()
+}
+
+/// A JPEG with scans of all components, each with these spectral and approximation parameters, and
+/// with the same data.
+fn jpeg_of(process: u8, side: u16, components: u8, scans: &[[u8; 3]], data: &[u8]) -> Vec<u8> {
+    let ids = 1..=components;
+    let side = side.to_be_bytes();
+    let mut frame = [&[8], &side[..], &side, &[components]].concat();
+    frame.extend(ids.clone().flat_map(|id| [id, 0x11, 0]));
+    let one_code = [&[1], &[0; 16][..]].concat();
+    let mut file = [
+        &b"\xFF\xD8"[..],
+        &segment(0xDB, &[&[0], &[1; 64][..]].concat()),
+        &segment(0xC4, &[&[0x00], &one_code[..], &[0x10], &one_code].concat()),
+        &segment(process, &frame),
+    ]
+    .concat();
+    for parameters in scans {
+        let selectors: Vec<u8> = ids.clone().flat_map(|id| [id, 0]).collect();
+        let header = [&[components], &selectors[..], parameters].concat();
+        file.extend([&segment(0xDA, &header), data].concat());
+    }
+    file.extend(b"\xFF\xD9");
+    file
+}
+
+#[test]
+fn too_many_pixels_are_rejected_by_the_header() {
+    let mut lossless = webp(&gradient(8, 8).into(), None, None);
+    lossless[21..25].copy_from_slice(&(16_382_u32 | (16_382 << 14)).to_le_bytes());
+    let frame = transparent(1, 1);
+    for file in [
+        jpeg_of(0xC0, 8000, 1, &[[0, 63, 0]], &vec![0; 40_000]),
+        png_of((8000, 8000), 6, &[], &[]),
+        png_of((16_384, 1), 0, &[], &[]),
+        png_of((u32::MAX >> 1, u32::MAX >> 1), 6, &[], &[]),
+        lossless,
+        gif((u16::MAX, u16::MAX), &[(0, 0, &frame)]),
+        gif((1, 1), &[(u16::MAX, 0, &frame)]),
+    ] {
+        assert_eq!(render(&file), Err(ImageError::TooManyPixels));
+    }
+    assert_memory_is_bounded();
+}
+
+#[test]
+fn declared_pixels_without_data_are_malformed() {
+    for file in [
+        jpeg_of(0xC0, 7000, 3, &[[0, 63, 0]], &vec![0; 20_000]),
+        png_of((7000, 7000), 2, &deflate(zeros(10)), &[]),
+        gif((7000, 7000), &[]),
+    ] {
+        assert_eq!(render(&file), Err(ImageError::Malformed));
+    }
+    assert_memory_is_bounded();
+}
+
+#[test]
+fn decoding_that_takes_too_much_memory_is_rejected() {
+    let mut lossless = webp(&gradient(8, 8).into(), None, None);
+    lossless[21..25].copy_from_slice(&(6799_u32 | (6799 << 14)).to_le_bytes());
+    for file in [
+        jpeg_of(0xC2, 7000, 3, &[[0, 0, 0]], &vec![0; 30_000]), // coefficients of 4:4:4
+        png_of((5000, 10_200), 6, &[], &[]),                    // rows to scale
+        lossless,
+    ] {
+        assert_eq!(render(&file), Err(ImageError::TooComplex));
+    }
+    assert_memory_is_bounded();
+}
+
+#[test]
+fn too_many_scans_are_rejected() {
+    let scans = |count, parameters| vec![parameters; count];
+    let render_scans = |process, side, components, scans: &[[u8; 3]]| {
+        render(&jpeg_of(process, side, components, scans, &vec![0; 30_000]))
+    };
+    let too_complex = Err(ImageError::TooComplex);
+    let many = scans(65, [0, 0, 0]);
+    assert_eq!(render_scans(0xC2, 8, 1, &many), too_complex);
+    assert!(render_scans(0xC2, 8, 1, &many[1..]).is_ok());
+    // Few scans, but each visits all coefficients of a large image.
+    let refinements = [vec![[0, 0, 0]], scans(9, [1, 63, 0x10])].concat();
+    assert_eq!(render_scans(0xC2, 6000, 1, &refinements), too_complex);
+    assert_eq!(
+        render_scans(0xC0, 6000, 3, &scans(3, [0, 63, 0])),
+        too_complex
+    );
+}
+
+#[test]
+fn compressed_chunks_of_a_png_take_bounded_memory() {
+    let image = DynamicImage::from(gradient(16, 16));
+    let bomb = deflate(zeros(310_000_000));
+    let profile = [b"profile\0\0", &bomb[..]].concat();
+    let text = [b"Comment\0\0", &bomb[..]].concat();
+    for chunk in [(b"iCCP", &profile[..]), (b"zTXt", &text)] {
+        let _ = render(&png(&image, &[chunk]));
+    }
+    let surplus = png_of((16, 16), 2, &bomb, &[]);
+    assert!(render(&surplus).is_ok());
+    assert_memory_is_bounded();
+}
+
+#[test]
+fn only_the_first_of_many_frames_is_decoded() {
+    let image = transparent(16, 16);
+    let frame = (0, 0, &image);
+    let decoded = decode(&gif((16, 16), &vec![frame; 3000])).unwrap();
+    assert_eq!((decoded.width(), decoded.height()), (16, 16));
+}
+
+#[test]
+fn unusable_profile_is_ignored() {
+    let image = gradient(16, 16);
+    let plain = decode(&jpeg(&image, None, None)).unwrap();
+    let huge = [&[0; 36], &b"acsp"[..], &vec![0xFF; 4_000_000]].concat();
+    for icc in [&b"no profile"[..], &huge] {
+        assert_eq!(decode(&jpeg(&image, None, Some(icc))).unwrap(), plain);
+        let file = png(&image.clone().into(), &[(b"iCCP", &iccp(icc))]);
+        assert_eq!(decode(&file), Ok(image.clone().into()));
+    }
+    assert_memory_is_bounded();
+}
+
+fn samples() -> Vec<Vec<u8>> {
+    let icc = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let exif = support::exif(6);
+    let image = DynamicImage::from(transparent(24, 16));
+    vec![
+        jpeg(&image.to_rgb8(), Some(&exif), Some(&icc)),
+        render(&png(&image, &[])).unwrap().remove(0).bytes,
+        render(&png(&image, &[])).unwrap().remove(1).bytes,
+        png(&image, &[(b"iCCP", &iccp(&icc[..])), (b"eXIf", &exif)]),
+        webp(&image, Some(&exif), Some(&icc)),
+        gif((30, 20), &[(2, 3, &image.to_rgba8())]),
+        include_bytes!("cases/cmyk-without-adobe-marker.jpg").to_vec(),
+        include_bytes!("cases/mjpeg-no-dht.jpg").to_vec(),
+        include_bytes!("cases/gray-gamma-1.75-profile.jpg").to_vec(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn damaged_files_never_panic(
+        sample in prop::sample::select(samples()),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut file = sample;
+        for (index, byte) in edits {
+            let index = index.index(file.len());
+            file[index] = byte;
+        }
+        if let Some(cut) = cut {
+            file.truncate(cut.index(file.len()));
+        }
+        let _ = render(&file);
+    }
+}

@@ -1,0 +1,107 @@
+//! The API on one machine, in the process of the test.
+
+use std::ops::Deref;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::primitives::ByteStream;
+use domain::testing::sample;
+use local::{Local, Options};
+
+use crate::Client;
+
+/// The API with data of its own, and a client of it.
+pub struct Api {
+    pub local: Local,
+    client: Client,
+}
+
+const NO_RATE_LIMITS: [(&str, &str); 4] = [
+    ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
+    ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
+    ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
+    ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1000000"),
+];
+
+impl Deref for Api {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts it with these settings, and without rate limits where they set none.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::with_options(settings, Options::default()).await
+    }
+
+    /// Starts it so that it makes variants of saved images.
+    pub async fn processing() -> Self {
+        let options = Options {
+            process_images: true,
+            ..Options::default()
+        };
+        Self::with_options(&[], options).await
+    }
+
+    async fn with_options(settings: &[(&str, &str)], options: Options) -> Self {
+        let settings = NO_RATE_LIMITS
+            .iter()
+            .chain(settings)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let options = Options {
+            settings,
+            ..options
+        };
+        Self::on(Local::start(options).await.expect("the API starts"))
+    }
+
+    pub fn on(local: Local) -> Self {
+        let client = Client::new(local.base_url());
+        Self { local, client }
+    }
+
+    /// Stores an image in the bucket of images.
+    pub async fn put_object(&self, key: &str) {
+        let put = self.local.aws().s3().put_object().bucket("images").key(key);
+        let put = put.body(ByteStream::from_static(sample::GIF));
+        put.send().await.expect("stored");
+    }
+
+    /// The keys with this prefix in the bucket of images.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let client = self.local.aws().s3();
+        let list = client.list_objects_v2().bucket("images").prefix(prefix);
+        let listed = list.send().await.expect("listed");
+        let keys = listed.contents().iter().filter_map(|object| object.key());
+        keys.map(str::to_owned).collect()
+    }
+
+    /// The keys of the images of foods.
+    pub async fn stored_pictures(&self) -> Vec<String> {
+        self.keys("foods/").await
+    }
+
+    /// The number of uploads without a food.
+    pub async fn uploads(&self) -> usize {
+        self.keys("uploads/").await.len()
+    }
+
+    /// Whether a table has no item with this key.
+    pub async fn is_free(&self, table: &str, pk: &str) -> bool {
+        let client = self.local.aws().dynamodb();
+        let item = client
+            .get_item()
+            .table_name(table)
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .send()
+            .await;
+        item.expect("a response").item.is_none()
+    }
+}

@@ -1,0 +1,309 @@
+//! A client of the API over HTTP.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+use crate::Form;
+
+/// A client that keeps its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base_url: String,
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+}
+
+/// A user who is logged in.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub id: String,
+    pub email: String,
+    pub access: String,
+    pub refresh: String,
+}
+
+pub const PASSWORD: &str = "correct horse battery";
+
+impl Client {
+    pub fn new(base_url: &str) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            http: HttpClient::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// The absolute URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
+    /// A request to a path of the API, or to an absolute URL.
+    pub fn request(&self, method: Method, path: &str) -> Call<'_> {
+        let uri = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            self.url(path)
+        };
+        Call {
+            client: self,
+            request: Request::builder().method(method).uri(uri),
+            body: Bytes::new(),
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Call<'_> {
+        self.request(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Call<'_> {
+        self.request(Method::POST, path)
+    }
+
+    pub fn put(&self, path: &str) -> Call<'_> {
+        self.request(Method::PUT, path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call<'_> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Signs up a user with this first name, which the e-mail starts with.
+    pub async fn sign_up(&self, name: &str) -> Response {
+        let user = json!({
+            "first_name": name,
+            "last_name": "Tester",
+            "email": format!("{name}@example.com"),
+            "password": PASSWORD,
+        });
+        self.post("/users").json(&user).send().await
+    }
+
+    pub async fn log_in(&self, name: &str) -> Member {
+        let email = format!("{name}@example.com");
+        let login = json!({"email": email, "password": PASSWORD});
+        let response = self.post("/login").json(&login).send().await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let body = response.json();
+        Member {
+            id: text(&body["id"]),
+            email,
+            access: text(&body["access_token"]),
+            refresh: text(&body["refresh_token"]),
+        }
+    }
+
+    /// Signs up a user and logs in.
+    pub async fn member(&self, name: &str) -> Member {
+        let response = self.sign_up(name).await;
+        assert_eq!(response.status, 201, "{}", response.text());
+        self.log_in(name).await
+    }
+
+    /// Creates a food with this title and an image of its own.
+    pub async fn share(&self, member: &Member, title: &str) -> Value {
+        let response = self.post_food(member, Form::food_with_image(title)).await;
+        assert_eq!(response.status, 201, "{}", response.text());
+        response.json()
+    }
+
+    /// `POST /food`
+    pub async fn post_food(&self, member: &Member, form: Form) -> Response {
+        self.post("/food").bearer(member).form(form).send().await
+    }
+
+    /// `PUT /food/{food_id}`
+    pub async fn put_food(&self, member: &Member, food: &Value, form: Form) -> Response {
+        let put = self.put(&food_path(food)).bearer(member).form(form);
+        put.send().await
+    }
+
+    /// `DELETE /food/{food_id}`
+    pub async fn delete_food(&self, member: &Member, food: &Value) -> Response {
+        self.delete(&food_path(food)).bearer(member).send().await
+    }
+
+    /// `GET /food/{food_id}`
+    pub async fn get_food(&self, food: &Value) -> Response {
+        self.get(&food_path(food)).send().await
+    }
+
+    /// The foods of `GET /food`.
+    pub async fn foods(&self) -> Value {
+        self.get("/food").send().await.json()
+    }
+
+    pub async fn refresh(&self, token: &str) -> Response {
+        let body = json!({"refresh_token": token});
+        self.post("/refresh").json(&body).send().await
+    }
+
+    pub async fn log_out(&self, access: &str) -> Response {
+        self.post("/logout").token(access).send().await
+    }
+
+    /// Requests a presigned POST.
+    pub async fn ask_to_upload(&self, member: &Member, asked: &Value) -> Response {
+        let asked = self.post("/food/images").bearer(member).json(asked);
+        asked.send().await
+    }
+
+    /// Posts a file with the URL and fields of a presigned POST, and returns the status.
+    pub async fn post_file(&self, upload: &Value, file: &[u8]) -> u16 {
+        let mut form = Form::new();
+        for (name, value) in upload["fields"].as_object().expect("fields") {
+            form = form.text(name, &text(value));
+        }
+        let form = form.file_named("file", "photo", file);
+        let posted = self.post(&text(&upload["url"])).form(form);
+        posted.send().await.status
+    }
+
+    /// Uploads an image, and returns its id.
+    pub async fn upload(&self, member: &Member, media_type: &str, bytes: &[u8]) -> String {
+        let asked = json!({"content_type": media_type, "size": bytes.len()});
+        let response = self.ask_to_upload(member, &asked).await;
+        assert_eq!(response.status, 201, "{}", response.text());
+        let body = response.json();
+        assert_eq!(self.post_file(&body["upload"], bytes).await, 204);
+        text(&body["image_id"])
+    }
+
+    /// Creates a food with an uploaded image.
+    pub async fn share_upload(&self, member: &Member, title: &str, id: &str) -> Response {
+        let food = json!({"title": title, "description": "Hot", "image_id": id});
+        self.post("/food").bearer(member).json(&food).send().await
+    }
+}
+
+/// The path of a food, as the API returned it.
+pub fn food_path(food: &Value) -> String {
+    format!("/food/{}", text(&food["id"]))
+}
+
+/// The text of a JSON value.
+pub fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+/// A request under construction.
+#[must_use]
+pub struct Call<'a> {
+    client: &'a Client,
+    request: http::request::Builder,
+    body: Bytes,
+}
+
+impl Call<'_> {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub fn token(self, token: &str) -> Self {
+        self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
+    pub fn bearer(self, member: &Member) -> Self {
+        self.token(&member.access)
+    }
+
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into().into();
+        self.header(CONTENT_TYPE.as_str(), content_type)
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    pub fn form(self, form: Form) -> Self {
+        self.body(&Form::content_type(), form.body())
+    }
+
+    pub async fn send(self) -> Response {
+        self.try_send().await.expect("a response")
+    }
+
+    /// `None` where no whole response comes.
+    pub async fn try_send(self) -> Option<Response> {
+        let request = self.request.body(Full::new(self.body)).expect("a request");
+        let response = self.client.http.request(request).await.ok()?;
+        let (parts, body) = response.into_parts();
+        Some(Response {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.collect().await.ok()?.to_bytes(),
+        })
+    }
+}
+
+/// A response, read to its end.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Response {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON: {}", self.text()))
+    }
+
+    /// A header, empty where it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("an ASCII header"))
+    }
+
+    /// Asserts a problem with this status, exactly these codes, and their messages.
+    #[track_caller]
+    pub fn is_problem(&self, status: u16, codes: &[(&str, &str)]) {
+        self.assert_problem(status);
+        let mut problem = self.json();
+        let members = problem.as_object_mut().expect("an object");
+        assert_eq!(members.remove("type"), Some(json!("about:blank")));
+        assert!(
+            members
+                .remove("title")
+                .is_some_and(|title| title.is_string())
+        );
+        assert_eq!(members.remove("status"), Some(json!(status)));
+        let expected: Value = codes
+            .iter()
+            .map(|(code, message)| ((*code).to_owned(), json!(message)))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        assert_eq!(problem, expected);
+    }
+
+    /// Asserts a problem with this status and code, whatever its message.
+    #[track_caller]
+    pub fn has_code(&self, status: u16, code: &str) {
+        self.assert_problem(status);
+        assert!(self.json()[code].is_string(), "{}", self.text());
+    }
+
+    #[track_caller]
+    fn assert_problem(&self, status: u16) {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+    }
+
+    /// The target of the `Link` to the next page.
+    pub fn next(&self) -> Option<String> {
+        let link = self.headers.get("link")?.to_str().expect("an ASCII header");
+        let target = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
+        Some(target.to_owned())
+    }
+}

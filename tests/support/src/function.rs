@@ -1,0 +1,152 @@
+//! A function under test: the real binary behind a stand-in for the Lambda Runtime API.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use tokio::process::{Child, Command};
+
+use crate::log::{Secrets, check_metrics};
+use crate::runtime_api::{RuntimeApi, Step};
+
+/// A function that takes longer to respond, or to fail, hangs.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A running function.
+pub struct Function {
+    process: Child,
+    api: RuntimeApi,
+    longest: Duration,
+    log: NamedTempFile,
+    secrets: Secrets,
+}
+
+impl Function {
+    /// Starts the binary with these settings and no other environment.
+    pub async fn start(binary: &str, settings: &[(String, String)]) -> Self {
+        Self::with_time(binary, settings, Duration::from_hours(24)).await
+    }
+
+    /// Starts it with this timeout for each event.
+    pub async fn with_time(binary: &str, settings: &[(String, String)], timeout: Duration) -> Self {
+        let api = RuntimeApi::start(timeout, || {}).await;
+        let log = NamedTempFile::new().expect("a file");
+        let process = Command::new(binary)
+            .env_clear()
+            .envs(settings.iter().cloned())
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "function-under-test")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .stdout(appending(&log))
+            .stderr(appending(&log))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary starts");
+        Self {
+            process,
+            api,
+            longest: Duration::ZERO,
+            log,
+            secrets: Secrets::of_settings(settings),
+        }
+    }
+
+    /// The response of the function, as API Gateway gets it.
+    pub async fn invoke(&mut self, event: &str) -> Value {
+        let outcome = self.attempt(event).await;
+        outcome.unwrap_or_else(|error| panic!("failed: {error}"))
+    }
+
+    /// The error that the function reports to Lambda.
+    pub async fn fail(&mut self, event: &str) -> Value {
+        let outcome = self.attempt(event).await;
+        outcome.expect_err("it fails")
+    }
+
+    /// The response to the event, or the error reported to Lambda.
+    pub async fn attempt(&mut self, event: &str) -> Result<Value, Value> {
+        self.secrets
+            .learn(&serde_json::from_str(event).unwrap_or_default());
+        self.api.send(event);
+        let completed = async {
+            loop {
+                if let Step::Completed(invocation) = self.api.step().await {
+                    return invocation;
+                }
+            }
+        };
+        let completed = tokio::time::timeout(PATIENCE, completed).await;
+        let completed = completed.expect("a response in time");
+        let body = serde_json::from_slice(&completed.body).unwrap_or_default();
+        self.secrets.learn(&body);
+        let took = completed.completed - completed.delivered;
+        self.longest = self.longest.max(took);
+        if completed.path.ends_with("/response") {
+            Ok(body)
+        } else {
+            Err(body)
+        }
+    }
+
+    /// The longest time from an event to its response.
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// The peak memory of the process in bytes: `VmHWM` of proc(5).
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> u64 {
+        let id = self.process.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: u64 = kilobytes.and_then(|n| n.parse().ok()).expect("a number");
+        kilobytes * 1024
+    }
+
+    /// The log, once the function has ended by itself with a failure.
+    pub async fn failure(mut self) -> String {
+        let status = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        let status = status.expect("an end in time").expect("an end");
+        assert!(!status.success());
+        self.written()
+    }
+
+    /// Kills the function and returns its log.
+    pub async fn log(mut self) -> String {
+        self.process.start_kill().expect("it runs");
+        self.process.wait().await.expect("an end");
+        self.written()
+    }
+
+    fn written(&self) -> String {
+        let log = std::fs::read(self.log.path()).expect("a log");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+/// Whatever a test checks, the log of its functions has no secret in it, and only valid metrics.
+impl Drop for Function {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let log = self.written();
+        let secret = self.secrets.found(&log);
+        assert!(secret.is_none(), "wrote {secret:?}: {log}");
+        // The last line may be incomplete.
+        let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let lines = whole.lines().filter(|line| line.contains("\"_aws\""));
+        for line in lines {
+            let metrics = serde_json::from_str(line).expect("JSON");
+            assert_eq!(check_metrics(&metrics), Ok(()), "{line}");
+        }
+    }
+}
+
+fn appending(log: &NamedTempFile) -> Stdio {
+    let file = std::fs::OpenOptions::new().append(true).open(log.path());
+    file.expect("a log").into()
+}

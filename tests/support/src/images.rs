@@ -1,0 +1,35 @@
+//! Pictures to upload.
+
+use std::io::Cursor;
+
+use image::{ImageFormat, RgbImage};
+
+/// A picture of this format that no other call makes.
+pub fn picture(format: ImageFormat) -> Vec<u8> {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    static SHADE: AtomicU8 = AtomicU8::new(0);
+
+    let shade = SHADE.fetch_add(1, Ordering::Relaxed);
+    let pixels = RgbImage::from_fn(16, 16, |x, y| {
+        image::Rgb([
+            shade,
+            u8::try_from(x * 16).unwrap(),
+            u8::try_from(y * 16).unwrap(),
+        ])
+    });
+    let mut bytes = Cursor::new(Vec::new());
+    pixels.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+pub fn jpeg() -> Vec<u8> {
+    picture(ImageFormat::Jpeg)
+}
+
+/// A JPEG of exactly this many bytes: what follows its end is nobody's business.
+pub fn jpeg_of(bytes: usize) -> Vec<u8> {
+    let mut picture = jpeg();
+    assert!(picture.len() <= bytes);
+    picture.resize(bytes, 0);
+    picture
+}

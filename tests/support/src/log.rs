@@ -1,0 +1,206 @@
+//! What functions write: lines of JSON, in which nothing is secret and every metric is one.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// The lines of a log, each of which is a JSON object.
+pub fn lines(log: &str) -> Vec<Value> {
+    let line = |line: &str| {
+        let parsed: Value =
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        for member in ["timestamp", "level", "message"] {
+            assert!(parsed[member].is_string(), "no {member}: {line}");
+        }
+        parsed
+    };
+    log.lines().map(line).collect()
+}
+
+/// The lines that are about an event.
+pub fn told(log: &str) -> Vec<Value> {
+    let mut lines = lines(log);
+    lines.retain(|line| line.get("duration_ms").is_some());
+    lines
+}
+
+/// From the list of `MetricDatum`, `Unit`.
+const UNITS: [&str; 27] = [
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
+
+/// Whether `CloudWatch` finds metrics in the line (`CloudWatch`, "Specification: Embedded metric format").
+/// Says what is wrong.
+pub fn check_metrics(line: &Value) -> Result<(), String> {
+    let metadata = line["_aws"].as_object().ok_or("_aws is no object")?;
+    let timestamp = metadata["Timestamp"].as_u64().ok_or("no Timestamp")?;
+    // Milliseconds, and not seconds, of this century.
+    if !(1_000_000_000_000..10_000_000_000_000).contains(&timestamp) {
+        return Err(format!("Timestamp {timestamp}"));
+    }
+    let directives = metadata["CloudWatchMetrics"].as_array();
+    let directives = directives.ok_or("CloudWatchMetrics is no array")?;
+    if directives.is_empty() {
+        return Err("no directive".to_owned());
+    }
+    for directive in directives {
+        let namespace = directive["Namespace"].as_str().ok_or("no Namespace")?;
+        if !(1..=1024).contains(&namespace.len()) || namespace.starts_with("AWS/") {
+            return Err(format!("Namespace {namespace}"));
+        }
+        let sets = directive["Dimensions"].as_array();
+        for set in sets.ok_or("Dimensions is no array")? {
+            let names = set.as_array().ok_or("a dimension set is no array")?;
+            if names.len() > 30 {
+                return Err(format!("{} dimensions", names.len()));
+            }
+            for name in names {
+                let name = name.as_str().ok_or("a dimension is no text")?;
+                let value = line.get(name).and_then(Value::as_str).unwrap_or_default();
+                let fits = (1..=250).contains(&name.len()) && (1..=1024).contains(&value.len());
+                if !fits || !name.is_ascii() || !value.is_ascii() || name.starts_with(':') {
+                    return Err(format!("dimension {name}: {value:?}"));
+                }
+            }
+        }
+        let metrics = directive["Metrics"].as_array().ok_or("no Metrics")?;
+        if !(1..=100).contains(&metrics.len()) {
+            return Err(format!("{} metrics", metrics.len()));
+        }
+        for metric in metrics {
+            let name = metric["Name"].as_str().ok_or("a metric without Name")?;
+            let unit = metric["Unit"].as_str().unwrap_or("None");
+            let value = line.get(name).and_then(Value::as_f64);
+            let fits = (1..=1024).contains(&name.len()) && value.is_some_and(f64::is_finite);
+            if !fits || !UNITS.contains(&unit) {
+                return Err(format!("metric {name} in {unit}: {value:?}"));
+            }
+        }
+    }
+    // Beyond 256 KB an event of CloudWatch Logs is cut.
+    match line.to_string().len() {
+        ..=262_144 => Ok(()),
+        length => Err(format!("{length} bytes")),
+    }
+}
+
+/// What a log may not have in it: whatever secret a function was given, or gave.
+#[derive(Debug, Default)]
+pub struct Secrets(BTreeSet<String>);
+
+impl Secrets {
+    /// Those among settings.
+    pub fn of_settings(settings: &[(String, String)]) -> Self {
+        let mut secrets = Self::default();
+        for (name, value) in settings {
+            if name.contains("SECRET") || name == "TOKEN_STORE_URL" {
+                secrets.add(value);
+            }
+        }
+        secrets
+    }
+
+    fn add(&mut self, value: &str) {
+        // What is shorter, or a word, is in any log.
+        let is_word = value.bytes().all(|byte| byte.is_ascii_lowercase()) && value.len() < 12;
+        if value.len() >= 6 && !is_word {
+            self.0.insert(value.to_owned());
+        }
+    }
+
+    /// Those in an event, or in the answer to one.
+    pub fn learn(&mut self, message: &Value) {
+        let header = |name: &str| message["headers"][name].as_str().unwrap_or_default();
+        self.add(header("authorization").trim_start_matches("Bearer "));
+        self.add(header("idempotency-key"));
+        self.add(header("user-agent"));
+        self.add(
+            message["requestContext"]["http"]["sourceIp"]
+                .as_str()
+                .unwrap_or_default(),
+        );
+        if let Some(query) = message["rawQueryString"].as_str() {
+            self.add(query);
+        }
+        if let Some(body) = message["body"].as_str() {
+            self.add(body);
+            self.learn_members(&serde_json::from_str(body).unwrap_or_default());
+        }
+    }
+
+    fn learn_members(&mut self, body: &Value) {
+        for (name, value) in body.as_object().into_iter().flatten() {
+            let is_secret = ["email", "password", "token", "signature", "policy"]
+                .iter()
+                .any(|part| name.to_lowercase().contains(part));
+            match value {
+                Value::String(value) if is_secret => self.add(value),
+                Value::Object(_) => self.learn_members(value),
+                _ => {}
+            }
+        }
+    }
+
+    /// The first that is in the log.
+    pub fn found(&self, log: &str) -> Option<&str> {
+        let is_told = |secret: &&String| log.contains(secret.as_str());
+        self.0.iter().find(is_told).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scan_finds_whatever_an_event_says_in_confidence() {
+        let mut secrets = Secrets::of_settings(&[("ACCESS_SECRET".to_owned(), "s".repeat(32))]);
+        secrets.learn(&serde_json::json!({
+            "headers": {"authorization": "Bearer a.b.cdefg", "idempotency-key": "key-of-ada"},
+            "requestContext": {"http": {"sourceIp": "203.0.113.9"}},
+            "body": "{\"email\":\"ada@example.com\",\"password\":\"Sesame, open\"}",
+        }));
+        secrets.learn(&serde_json::json!({"body": "{\"access_token\":\"d.e.fghij\"}"}));
+        for secret in [
+            "ssssssssssssssssssssssssssssssss",
+            "a.b.cdefg",
+            "key-of-ada",
+            "203.0.113.9",
+            "ada@example.com",
+            "Sesame, open",
+            "d.e.fghij",
+        ] {
+            assert_eq!(
+                secrets.found(&format!("{{\"x\":\"{secret}\"}}")),
+                Some(secret)
+            );
+        }
+        assert_eq!(secrets.found("{\"user.id\":\"1\"}"), None);
+    }
+}
