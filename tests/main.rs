@@ -31,7 +31,4 @@ mod sweep;
 mod throttle;
 mod uploads;
 mod users;
-mod variants;
 mod watching;
-
-use test_support as support;

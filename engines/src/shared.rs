@@ -25,7 +25,7 @@ impl Engines {
         }
         let engines = Arc::new(Self {
             dynamodb: DynamoDb::memory().expect("the DynamoDB engine starts"),
-            s3: S3::temporary("test", "test-secret", None).expect("the S3 engine starts"),
+            s3: S3::temporary("test", "test-secret").expect("the S3 engine starts"),
         });
         *current = Arc::downgrade(&engines);
         engines

@@ -15,7 +15,7 @@ pub struct Api {
     client: Client,
 }
 
-const NO_RATE_LIMITS: [(&str, &str); 4] = [
+pub const NO_RATE_LIMITS: [(&str, &str); 4] = [
     ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
     ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
     ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
@@ -37,19 +37,6 @@ impl Api {
 
     /// Starts it with these settings, and without rate limits where they set none.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::with_options(settings, Options::default()).await
-    }
-
-    /// Starts it so that it makes variants of saved images.
-    pub async fn processing() -> Self {
-        let options = Options {
-            process_images: true,
-            ..Options::default()
-        };
-        Self::with_options(&[], options).await
-    }
-
-    async fn with_options(settings: &[(&str, &str)], options: Options) -> Self {
         let settings = NO_RATE_LIMITS
             .iter()
             .chain(settings)
@@ -57,13 +44,14 @@ impl Api {
             .collect();
         let options = Options {
             settings,
-            ..options
+            ..Options::default()
         };
         Self::on(Local::start(options).await.expect("the API starts"))
     }
 
+
     pub fn on(local: Local) -> Self {
-        let client = Client::new(local.base_url());
+        let client = Client::of(&local);
         Self { local, client }
     }
 

@@ -18,9 +18,6 @@ pub struct Fixture {
     _engines: Arc<Engines>,
 }
 
-/// The former name.
-pub type Scene = Fixture;
-
 impl Fixture {
     pub async fn set() -> Self {
         Self::with(&[]).await
