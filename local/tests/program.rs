@@ -96,7 +96,7 @@ fn taken_port_is_a_one_line_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = command(&["--memory", "--port", &port]).output().unwrap();
-    assert_fails(&output, &[&port, "is taken", "--port"]);
+    assert_fails(&output, &[&port, "in use", "--port"]);
 }
 
 #[test]
