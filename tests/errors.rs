@@ -6,8 +6,8 @@ use functions::settings::Settings;
 use http::Method;
 use serde_json::Value;
 
-use crate::support::scene::{Scene, event};
-use crate::support::{Api, Form};
+use test_support::fixture::{Fixture, event};
+use test_support::{Api, Form};
 
 #[tokio::test]
 async fn errors_carry_the_cors_headers_that_successes_do() {
@@ -101,8 +101,8 @@ async fn an_item_that_cannot_be_read_is_a_500_that_tells_nothing() {
 
 /// What a client can make of an event, given straight to the handlers.
 async fn answer(function: &str, change: impl Fn(&mut Value)) -> Value {
-    let scene = Scene::set().await;
-    let functions = Functions::new(&Settings::new(scene.settings.clone())).unwrap();
+    let fixture = Fixture::set().await;
+    let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
     let mut event: Value = serde_json::from_str(&event(function)).unwrap();
     change(&mut event);
     let answer = functions.invoke(function, &event.to_string()).await;

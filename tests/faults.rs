@@ -51,7 +51,7 @@ const BESIDE_REDIS: [&str; 4] = [
 ];
 
 /// How many cases run at once. Most of them wait for a timeout.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 4;
 
 /// What a function calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Api, Form, pictures};
+use test_support::{Api, Form, images};
 
 const FORM: &str = "multipart/form-data; boundary=x";
 
@@ -193,7 +193,7 @@ async fn a_description_that_grows_when_it_is_parsed_is_refused_quickly() {
     let form = Form::new()
         .text("title", "Bomb")
         .text("description", &description)
-        .file("a.jpg", &pictures::jpeg());
+        .file("a.jpg", &images::jpeg());
     let answer = api.post("/food").bearer(&ada).form(form).send().await;
     answer.has_code(422, "desc_too_long");
 }

@@ -32,5 +32,3 @@ mod throttle;
 mod uploads;
 mod users;
 mod watching;
-
-use test_support as support;

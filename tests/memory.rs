@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::recorded::binary;
-use crate::support::Form;
-use crate::support::Function;
-use crate::support::pictures::jpeg_of;
-use crate::support::scene::{Scene, event};
+use test_support::Form;
+use test_support::Function;
+use test_support::fixture::{Fixture, event};
+use test_support::images::jpeg_of;
 
 const PICTURE: usize = 4_000_000;
 
@@ -28,8 +28,8 @@ fn upload(name: &str, picture: usize) -> String {
 
 /// The peak of a process that has taken one such upload.
 async fn peak(name: &str, picture: usize) -> u64 {
-    let scene = Scene::set().await;
-    let mut running = Function::start(binary(name), &scene.settings).await;
+    let fixture = Fixture::set().await;
+    let mut running = Function::start(binary(name), &fixture.settings).await;
     let answer = running.invoke(&upload(name, picture)).await;
     assert!(answer["statusCode"].as_u64().unwrap() < 300, "{answer}");
     running.peak_memory()

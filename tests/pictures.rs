@@ -3,12 +3,12 @@
 use image::ImageFormat;
 use serde_json::json;
 
-use crate::support::Api;
-use crate::support::client::{Member, text};
-use crate::support::pictures::{jpeg, jpeg_of, picture};
-use crate::support::{Answer, Form};
+use test_support::Api;
+use test_support::client::{Member, text};
+use test_support::images::{jpeg, jpeg_of, picture};
+use test_support::{Form, Response};
 
-async fn share(api: &Api, member: &Member, title: &str, name: &str, bytes: &[u8]) -> Answer {
+async fn share(api: &Api, member: &Member, title: &str, name: &str, bytes: &[u8]) -> Response {
     let form = Form::food(title).file(name, bytes);
     api.post("/food").bearer(member).form(form).send().await
 }

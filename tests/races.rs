@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::client::text;
-use crate::support::{Api, Form, pictures};
+use test_support::client::text;
+use test_support::{Api, Form, images};
 
 #[tokio::test]
 async fn of_fifty_sign_ups_with_one_address_one_gets_it() {
@@ -38,7 +38,7 @@ async fn of_fifty_foods_with_one_title_one_gets_it() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let answers = join_all((0..50).map(|_| {
-        let form = Form::food("The only one").file("a.jpg", &pictures::jpeg());
+        let form = Form::food("The only one").file("a.jpg", &images::jpeg());
         api.post("/food").bearer(&ada).form(form).send()
     }))
     .await;
@@ -69,7 +69,7 @@ async fn edits_at_once_never_mix_and_none_is_lost_unheard() {
             .text("title", &format!("Title {}", nth / 2))
             .text("description", &format!("Description {nth}"));
         let form = if nth % 3 == 0 {
-            form.file("a.jpg", &pictures::jpeg())
+            form.file("a.jpg", &images::jpeg())
         } else {
             form
         };
@@ -126,7 +126,7 @@ async fn of_edits_to_one_version_at_once_one_is_made() {
     let food = api.share(&ada, "Soup").await;
     let path = format!("/food/{}", text(&food["id"]));
     let answers = join_all((0..20).map(|nth| {
-        let form = Form::food(&format!("Title {nth}")).file("a.jpg", &pictures::jpeg());
+        let form = Form::food(&format!("Title {nth}")).file("a.jpg", &images::jpeg());
         let call = api.put(&path).bearer(&ada).form(form);
         call.header("if-match", "\"1\"").send()
     }))
@@ -149,7 +149,7 @@ async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
         let food = api.share(&ada, "Soup").await;
         let path = format!("/food/{}", text(&food["id"]));
         let edits = join_all((0..4).map(|nth| {
-            let form = Form::food(&format!("Stew {round} {nth}")).file("a.jpg", &pictures::jpeg());
+            let form = Form::food(&format!("Stew {round} {nth}")).file("a.jpg", &images::jpeg());
             api.put(&path).bearer(&ada).form(form).send()
         }));
         let deletions = join_all((0..3).map(|_| api.delete(&path).bearer(&ada).send()));

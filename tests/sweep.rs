@@ -10,10 +10,10 @@ use futures_util::future::{join, join_all};
 use serde_json::Value;
 
 use crate::recorded::binary;
-use crate::support::Function;
-use crate::support::client::text;
-use crate::support::scene::event;
-use crate::support::{Api, Form, pictures};
+use test_support::Function;
+use test_support::client::text;
+use test_support::fixture::event;
+use test_support::{Api, Form, images};
 
 const SOON: (&str, &str) = ("ORPHAN_MIN_AGE_SECONDS", "2");
 
@@ -81,7 +81,7 @@ async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_
                     let food = api.share(ada, &format!("{client} {nth}")).await;
                     let path = format!("/food/{}", text(&food["id"]));
                     let form = Form::food(&format!("{client} {nth}!"));
-                    let form = form.file("a.jpg", &pictures::jpeg());
+                    let form = form.file("a.jpg", &images::jpeg());
                     let changed = api.put(&path).bearer(ada).form(form).send().await;
                     assert_eq!(changed.status, 200, "{}", changed.text());
                     if nth % 2 == 0 {

@@ -3,9 +3,9 @@
 use image::ImageFormat;
 use serde_json::{Value, json};
 
-use crate::support::client::text;
-use crate::support::pictures::{jpeg, picture};
-use crate::support::{Api, Form};
+use test_support::client::text;
+use test_support::images::{jpeg, picture};
+use test_support::{Api, Form};
 
 const NO_SUCH_UPLOAD: (&str, &str) = (
     "invalid_file",

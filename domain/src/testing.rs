@@ -1,13 +1,10 @@
 //! Memory adapters for tests, and the contracts that every adapter must meet.
 
 mod clock;
-/// Contracts of the ports: the rules that every adapter must meet, one test for each.
 pub mod contracts;
 mod faulty;
-/// Whether HTML is safe to put into a page.
 pub mod html;
 mod memory;
-/// Samples of users, foods and images.
 pub mod sample;
 mod secrets;
 

@@ -4,7 +4,7 @@
 //! request is answered: a killed process leaves every answered object whole. One that was not
 //! answered may be there without its headers; putting it again mends that.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,14 +40,14 @@ pub enum S3Error {
     System(#[from] io::Error),
 }
 
-/// Serves until it is dropped, to those who sign with its keys.
+/// Serves until it is dropped, which waits for the requests in flight, to those who sign with its keys.
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
     access_key: String,
     secret_key: String,
     // After the server: removed when nothing writes to it.
-    _temporary: Option<Temporary>,
+    _temporary: Option<TempDir>,
 }
 
 impl S3 {
@@ -58,14 +58,14 @@ impl S3 {
 
     /// Keeps everything until it is dropped.
     pub fn temporary(access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
-        let folder = Temporary::new_in(&std::env::temp_dir())?;
-        let root = folder.folder.path().join("root");
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().to_owned();
         Self::start(&root, Some(folder), access_key, secret_key)
     }
 
     fn start(
         root: &Path,
-        temporary: Option<Temporary>,
+        temporary: Option<TempDir>,
         access_key: &str,
         secret_key: &str,
     ) -> Result<Self, S3Error> {
@@ -100,53 +100,6 @@ impl S3 {
     pub fn secret_key(&self) -> &str {
         &self.secret_key
     }
-
-    /// Answers what was asked and returns.
-    pub fn stop(self) {}
-}
-
-/// A folder that is removed when it is dropped, or else by the next process that makes one.
-#[derive(Debug)]
-struct Temporary {
-    folder: TempDir,
-    _lock: File,
-}
-
-impl Temporary {
-    const PREFIX: &str = "food-app-s3-";
-
-    fn new_in(base: &Path) -> io::Result<Self> {
-        Self::remove_abandoned(base)?;
-        let folder = tempfile::Builder::new()
-            .prefix(Self::PREFIX)
-            .tempdir_in(base)?;
-        // Locked before it has its name: a free lock is always that of a process that is gone.
-        let new = folder.path().join("lock.new");
-        let lock = File::create(&new)?;
-        lock.lock()?;
-        fs::rename(new, folder.path().join("lock"))?;
-        Ok(Self {
-            folder,
-            _lock: lock,
-        })
-    }
-
-    fn remove_abandoned(base: &Path) -> io::Result<()> {
-        for folder in fs::read_dir(base)? {
-            let folder = folder?.path();
-            let name = folder.file_name().unwrap_or_default().as_encoded_bytes();
-            if !name.starts_with(Self::PREFIX.as_bytes()) {
-                continue;
-            }
-            if let Ok(lock) = File::open(folder.join("lock"))
-                && lock.try_lock().is_ok()
-            {
-                // It may be somebody else's, who does not let us.
-                let _ = fs::remove_dir_all(folder);
-            }
-        }
-        Ok(())
-    }
 }
 
 async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receiver<()>) {
@@ -166,30 +119,5 @@ async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receive
     });
     if let Err(error) = server.await {
         tracing::error!(%error, "the S3 engine ended");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_killed_process_leaves_is_removed_by_the_next() {
-        let base = tempfile::tempdir().unwrap();
-        let in_use = Temporary::new_in(base.path()).unwrap();
-        let abandoned = base.path().join("food-app-s3-abandoned");
-        fs::create_dir_all(abandoned.join("root/images")).unwrap();
-        fs::write(abandoned.join("lock"), "").unwrap();
-        let other = base.path().join("other");
-        fs::create_dir(&other).unwrap();
-        fs::write(other.join("lock"), "").unwrap();
-
-        let next = Temporary::new_in(base.path()).unwrap();
-        assert!(!abandoned.exists());
-        assert!(in_use.folder.path().join("lock").exists());
-        assert!(other.exists());
-
-        drop((in_use, next));
-        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
     }
 }

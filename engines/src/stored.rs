@@ -56,15 +56,23 @@ impl Stored {
     /// variants that it shows.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let emails = claims(&self.users, "USER#", "user_id", &mut found, |account| {
-            format!("EMAIL#{}", text(account, "email").to_lowercase())
-        });
-        compare("EMAIL#", &self.users, &emails, &mut found);
-        let titles = claims(&self.foods, "FOOD#", "food_id", &mut found, |food| {
+        let email = |account: &Item| format!("EMAIL#{}", text(account, "email").to_lowercase());
+        compare(
+            &self.users,
+            ["USER#", "EMAIL#", "user_id"],
+            email,
+            &mut found,
+        );
+        let title = |food: &Item| {
             let title = Title::parse(text(food, "title")).expect("a title");
             format!("TITLE#{}", title.folded())
-        });
-        compare("TITLE#", &self.foods, &titles, &mut found);
+        };
+        compare(
+            &self.foods,
+            ["FOOD#", "TITLE#", "food_id"],
+            title,
+            &mut found,
+        );
         for missing in self.shown().difference(&self.pictures) {
             found.push(format!("no picture {missing}"));
         }
@@ -106,24 +114,24 @@ fn variants(image: &str, sizes: &str) -> Vec<String> {
     keys.map(|key| key.as_str().to_owned()).collect()
 }
 
-/// The claims that there should be, each with what is wrong with it.
-fn claims(
+/// Adds what is wrong with the claims of these items: each has its own, and there is no other.
+fn compare(
     items: &BTreeMap<String, Item>,
-    start: &str,
-    owner: &str,
-    found: &mut Vec<String>,
+    [owners, claims, owner_id]: [&str; 3],
     claim: impl Fn(&Item) -> String,
-) -> BTreeSet<String> {
-    let mut claims = BTreeSet::new();
-    for (_, item) in starting(items, start) {
+    found: &mut Vec<String>,
+) {
+    let mut expected = BTreeSet::new();
+    for (_, item) in starting(items, owners) {
         let claim = claim(item);
-        let claimed = items.get(&claim).map(|claim| text(claim, owner));
+        let claimed = items.get(&claim).map(|claim| text(claim, owner_id));
         if claimed != Some(text(item, "id")) {
             found.push(format!("{claim} is of {claimed:?}"));
         }
-        claims.insert(claim);
+        expected.insert(claim);
     }
-    claims
+    let stray = starting(items, claims).filter(|(key, _)| !expected.contains(*key));
+    found.extend(stray.map(|(key, _)| format!("{key} is nobody's")));
 }
 
 fn starting<'a>(
@@ -131,20 +139,6 @@ fn starting<'a>(
     start: &str,
 ) -> impl Iterator<Item = (&'a String, &'a Item)> {
     items.iter().filter(move |(key, _)| key.starts_with(start))
-}
-
-/// Whether there are other claims than there should be.
-fn compare(
-    start: &str,
-    items: &BTreeMap<String, Item>,
-    claims: &BTreeSet<String>,
-    found: &mut Vec<String>,
-) {
-    for (key, _) in starting(items, start) {
-        if !claims.contains(key) {
-            found.push(format!("{key} is nobody's"));
-        }
-    }
 }
 
 fn by_key(items: Vec<Item>) -> BTreeMap<String, Item> {
@@ -164,12 +158,8 @@ async fn list(s3: &aws_sdk_s3::Client, bucket: &str) -> BTreeSet<String> {
     let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
     let mut keys = BTreeSet::new();
     while let Some(page) = pages.next().await {
-        let page = page.expect("listed");
-        keys.extend(
-            page.contents()
-                .iter()
-                .filter_map(|object| object.key().map(str::to_owned)),
-        );
+        let objects = page.expect("listed").contents.unwrap_or_default();
+        keys.extend(objects.into_iter().filter_map(|object| object.key));
     }
     keys
 }
@@ -208,33 +198,37 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_together_contradicts_nothing() {
+    fn consistent_data_has_no_contradictions() {
         assert_eq!(stored().contradictions(), Vec::<String>::new());
         assert_eq!(stored().orphans(), 1);
     }
 
     #[test]
-    fn whatever_is_alone_is_told() {
-        let without = |key: &str| {
+    fn each_contradiction_is_reported() {
+        for (missing, contradiction) in [
+            ("USER#1", Some("EMAIL#ada@example.com is nobody's")),
+            (
+                "EMAIL#ada@example.com",
+                Some("EMAIL#ada@example.com is of None"),
+            ),
+            ("FOOD#3", Some("TITLE#soup is nobody's")),
+            ("TITLE#soup", Some("TITLE#soup is of None")),
+            ("a", Some("no picture a")),
+            ("b", None),
+        ] {
             let mut stored = stored();
-            stored.users.remove(key);
-            stored.foods.remove(key);
-            stored.pictures.remove(key);
-            stored.contradictions()
-        };
-        assert_eq!(without("USER#1"), ["EMAIL#ada@example.com is nobody's"]);
-        assert_eq!(
-            without("EMAIL#ada@example.com"),
-            ["EMAIL#ada@example.com is of None"]
-        );
-        assert_eq!(without("FOOD#3"), ["TITLE#soup is nobody's"]);
-        assert_eq!(without("TITLE#soup"), ["TITLE#soup is of None"]);
-        assert_eq!(without("a"), ["no picture a"]);
-        assert_eq!(without("b"), Vec::<String>::new());
-
+            stored.users.remove(missing);
+            stored.foods.remove(missing);
+            stored.pictures.remove(missing);
+            assert!(
+                stored.contradictions().iter().eq(contradiction),
+                "{missing}"
+            );
+        }
         let mut stored = stored();
-        let claim = item(&[("pk", "TITLE#soup"), ("food_id", "4")]);
-        stored.foods.extend([claim]);
+        stored
+            .foods
+            .extend([item(&[("pk", "TITLE#soup"), ("food_id", "4")])]);
         assert_eq!(stored.contradictions(), ["TITLE#soup is of Some(\"4\")"]);
     }
 }

@@ -4,8 +4,6 @@
 //! Ids are made of the old ones, so a run that was cut short is started again and changes nothing of
 //! what it did before.
 
-/// The command line.
-pub mod cli;
 mod export;
 mod old;
 mod pictures;
@@ -25,7 +23,8 @@ use futures_util::stream;
 use thiserror::Error;
 
 pub use crate::export::ExportError;
-use crate::old::{Content, Entry, OldFood, OldUser};
+use crate::export::{Content, Entry, read};
+use crate::old::{FoodRow, OldFood, OldUser, UserRow};
 pub use crate::pictures::Pictures;
 pub use crate::report::{Counts, Summary};
 use crate::report::{Outcome, Report};
@@ -105,34 +104,31 @@ async fn run(
     out: &mut impl Write,
 ) -> Result<Summary, ImportError> {
     // Both, before anything is written.
-    let (users, foods) = (old::users(&exports.users)?, old::foods(&exports.foods)?);
-    let mut owners = HashMap::new();
-    let taken = |id: u64, user: &OldUser| {
-        owners.insert(id, user.user.public.clone());
-    };
-    let users = take(&exports.users, &users, take_user, taken, out).await?;
+    let users = read::<UserRow>(&exports.users)?;
+    let foods = read::<FoodRow>(&exports.foods)?;
+    let (users, owners) = take(&exports.users, &users, take_user, out).await?;
     let take_food = async |food: &OldFood| match owners.get(&food.owner) {
-        Some(creator) => take_food(food, creator).await,
-        None => Outcome::NotTaken("user_id: that user was not taken".to_owned()),
+        Some(owner) => take_food(food, &owner.user.public).await,
+        None => not_taken("user_id: that user was not taken"),
     };
-    let foods = take(&exports.foods, &foods, take_food, |_, _| {}, out).await?;
+    let (foods, _) = take(&exports.foods, &foods, take_food, out).await?;
     Ok(Summary { users, foods })
 }
 
-/// Takes the rows of a file, some at once, and reports them in their order.
-async fn take<T>(
+/// Takes the rows of a file, some at once, and reports them in their order. Returns those that are in the
+/// store now by their old ids.
+async fn take<'a, T>(
     file: &Path,
-    entries: &[Entry<T>],
+    entries: &'a [Entry<T>],
     take: impl AsyncFn(&T) -> Outcome,
-    mut taken: impl FnMut(u64, &T),
     out: &mut impl Write,
-) -> Result<Counts, ImportError> {
+) -> Result<(Counts, HashMap<u64, &'a T>), ImportError> {
     let take = &take;
     let mut outcomes = stream::iter(entries)
         .map(|entry| async move {
             let outcome = match &entry.content {
-                Content::Right(value) => take(value).await,
-                Content::Wrong(why) => Outcome::NotTaken(why.clone()),
+                Content::Valid(value) => take(value).await,
+                Content::Invalid(why) => not_taken(why),
                 Content::Deleted => Outcome::Deleted,
             };
             (entry, outcome)
@@ -144,18 +140,19 @@ async fn take<T>(
         counts: Counts::default(),
         unavailable: 0,
     };
+    let mut stored = HashMap::new();
     while let Some((entry, outcome)) = outcomes.next().await {
-        if let (Outcome::Imported | Outcome::AlreadyThere, Some(id), Content::Right(value)) =
-            (&outcome, entry.old_id, &entry.content)
-        {
-            taken(id, value);
-        }
-        report.row(entry.line, entry.old_id, outcome)?;
+        report.row(entry.line, entry.old_id, &outcome)?;
         if report.unavailable == MAX_UNAVAILABLE {
             return Err(ImportError::Unavailable);
         }
+        if let (Outcome::Imported | Outcome::AlreadyThere, Some(id), Content::Valid(value)) =
+            (outcome, entry.old_id, &entry.content)
+        {
+            stored.insert(id, value);
+        }
     }
-    Ok(report.counts)
+    Ok((report.counts, stored))
 }
 
 impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {

@@ -16,11 +16,9 @@ use domain::image::{
 };
 use domain::testing::sample;
 use engines::{Engines, REGION, pip};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::rt::TokioIo;
 use infrastructure::s3::S3Images;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use test_support::Client;
 
 const LIFETIME: Duration = Duration::from_mins(15);
 
@@ -58,33 +56,14 @@ impl Bucket {
     }
 }
 
-/// Posts the form, and gives the status of the answer.
+/// Posts the form and returns the status.
 async fn post(url: &str, fields: &[(String, String)], file: &[u8]) -> u16 {
-    let url: http::Uri = url.parse().unwrap();
-    let mut body = Vec::new();
-    for (name, value) in fields {
-        let part = format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}");
-        body.extend_from_slice(part.as_bytes());
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(
-        b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n",
-    );
-    body.extend_from_slice(file);
-    body.extend_from_slice(b"\r\n--x--\r\n");
-    let stream = TcpStream::connect(url.authority().unwrap().as_str());
-    let io = TokioIo::new(stream.await.unwrap());
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-    tokio::spawn(connection);
-    let request = http::Request::post(url.path())
-        .header("host", url.authority().unwrap().as_str())
-        .header("content-type", "multipart/form-data; boundary=x")
-        .body(Full::new(Bytes::from(body)))
-        .unwrap();
-    let answer = sender.send_request(request).await.unwrap();
-    let status = answer.status().as_u16();
-    answer.collect().await.unwrap();
-    status
+    let fields = fields
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into()));
+    let fields = Value::Object(fields.collect());
+    let upload = json!({"url": url, "fields": fields});
+    Client::new("").post_file(&upload, file).await
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ pub(super) fn admitted() -> Admitted {
         counters: [counter.clone(), counter],
         limits,
         ends_in: limits.window,
+        charges: 1,
     }
 }
 

@@ -51,7 +51,7 @@ impl Api {
 
 
     pub fn on(local: Local) -> Self {
-        let client = Client::new(local.base_url());
+        let client = Client::of(&local);
         Self { local, client }
     }
 

@@ -26,8 +26,3 @@ pub use client::{Client, Member, PASSWORD, Response, food_path, text};
 pub use fixture::{Fixture, event};
 pub use form::Form;
 pub use function::Function;
-
-// Former names, until all tests use the new ones.
-pub use client::Response as Answer;
-pub use fixture as scene;
-pub use images as pictures;
