@@ -172,24 +172,6 @@ mod tests {
     }
 
     #[test]
-    fn aws_settings_of_the_developer_are_ignored() {
-        let settings = settings(&[
-            ("AWS_PROFILE", "work"),
-            ("AWS_CA_BUNDLE", "/nowhere"),
-            ("AWS_SESSION_TOKEN", "token"),
-            ("AWS_ACCESS_KEY_ID", "AKIA"),
-            ("AWS_REGION", "eu-west-1"),
-            ("AWS_ENDPOINT_URL_S3", "https://s3.eu-west-1.amazonaws.com"),
-        ]);
-        for absent in ["AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN"] {
-            assert_eq!(settings.get(absent), "", "{absent}");
-        }
-        assert_eq!(settings.get("AWS_ACCESS_KEY_ID"), ACCESS_KEY_ID);
-        assert_eq!(settings.get("AWS_REGION"), REGION);
-        assert_eq!(settings.get("AWS_ENDPOINT_URL_S3"), "http://127.0.0.1:2");
-    }
-
-    #[test]
     fn shell_reads_any_value_unchanged() {
         let value = "a 'b' \"c\" $HOME `id` \\ = # é\nd";
         let settings = settings(&[("METRICS_NAMESPACE", value)]);
