@@ -1,11 +1,12 @@
 //! Decoded images: scaled down, converted to sRGB, turned upright.
 
-use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
+use crate::decode::malformed;
 use crate::size::Size;
 use crate::{ImageError, MAX_WIDTH};
 
@@ -84,7 +85,7 @@ impl Raster {
     pub(crate) fn into_srgb(self) -> Result<DynamicImage, ImageError> {
         let samples = self.samples;
         let size = largest_rendition(self.declared, self.orientation);
-        let pixels = resize(self.pixels, self.size, size, samples);
+        let pixels = resize(self.pixels, self.size, size, samples)?;
         let pixels = match self.profile {
             Some(profile) => apply_profile(pixels, samples, &profile),
             None => to_rgb(pixels, samples),
@@ -132,36 +133,32 @@ pub(crate) fn downscale(image: DynamicImage, to: Size) -> Result<DynamicImage, I
     } else {
         Samples::Rgb
     };
-    to_image(resize(image.into_bytes(), from, to, samples), to, samples)
+    to_image(resize(image.into_bytes(), from, to, samples)?, to, samples)
 }
 
 /// Scales with a Lanczos filter. Multiplies alpha in place, where the library would copy the image.
-fn resize(pixels: Vec<u8>, from: Size, to: Size, samples: Samples) -> Vec<u8> {
+fn resize(pixels: Vec<u8>, from: Size, to: Size, samples: Samples) -> Result<Vec<u8>, ImageError> {
     if from == to {
-        return pixels;
+        return Ok(pixels);
     }
-    let valid = "the buffer has the length that its size requires";
     let pixel_type = samples.pixel_type();
+    let source = Image::from_vec_u8(from.width, from.height, pixels, pixel_type);
+    let mut source = source.map_err(malformed)?;
     let mut target = Image::new(to.width, to.height, pixel_type);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .use_alpha(false);
+    let filter = ResizeAlg::Convolution(FilterType::Lanczos3);
+    let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
+    let alpha = MulDiv::new();
     if samples.has_alpha() {
-        let mut source =
-            Image::from_vec_u8(from.width, from.height, pixels, pixel_type).expect(valid);
-        let alpha = MulDiv::new();
-        alpha.multiply_alpha_inplace(&mut source).expect(valid);
-        Resizer::new()
-            .resize(&source, &mut target, &options)
-            .expect(valid);
-        alpha.divide_alpha_inplace(&mut target).expect(valid);
-    } else {
-        let source = ImageRef::new(from.width, from.height, &pixels, pixel_type).expect(valid);
-        Resizer::new()
-            .resize(&source, &mut target, &options)
-            .expect(valid);
+        alpha
+            .multiply_alpha_inplace(&mut source)
+            .map_err(malformed)?;
     }
-    target.into_vec()
+    let scaled = Resizer::new().resize(&source, &mut target, &options);
+    scaled.map_err(malformed)?;
+    if samples.has_alpha() {
+        alpha.divide_alpha_inplace(&mut target).map_err(malformed)?;
+    }
+    Ok(target.into_vec())
 }
 
 /// Converts to sRGB. Ignores a profile that is unusable or describes other samples.

@@ -67,37 +67,3 @@ impl Size {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn size(width: u32, height: u32) -> Size {
-        Size { width, height }
-    }
-
-    #[test]
-    fn renditions_keep_proportions_and_are_never_enlarged() {
-        assert_eq!(size(4032, 3024).fit_within(640), size(640, 480));
-        assert_eq!(size(300, 200).fit_within(640), size(300, 200));
-        assert_eq!(size(1000, 333).fit_within(320), size(320, 107));
-        assert_eq!(size(16_383, 1).fit_within(320), size(320, 1));
-    }
-
-    #[test]
-    fn renditions_are_at_most_4096_high() {
-        assert_eq!(size(3170, 16_380).fit_within(2048), size(793, 4096));
-        assert_eq!(size(3170, 16_380).fit_within(320), size(320, 1654));
-        assert_eq!(size(1, 16_383).fit_within(320), size(1, 4096));
-    }
-
-    #[test]
-    fn sizes_beyond_the_limits_are_rejected() {
-        assert_eq!(Size::parse(8000, 6500), Ok(size(8000, 6500)));
-        let too_many = Err(ImageError::TooManyPixels);
-        assert_eq!(Size::parse(8000, 6501), too_many);
-        assert_eq!(Size::parse(16_384, 1), too_many);
-        assert_eq!(Size::parse(u32::MAX, u32::MAX), too_many);
-        assert_eq!(Size::parse(0, 1), Err(ImageError::Malformed));
-    }
-}

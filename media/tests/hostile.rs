@@ -6,11 +6,10 @@ mod support;
 
 use std::io;
 
-use image::DynamicImage;
 use media::{ImageError, decode, render};
 use proptest::prelude::*;
 
-use support::{deflate, gif, gradient, iccp, jpeg, png, png_of, transparent, webp};
+use support::{deflate, gif, gradient, jpeg, png, png_of, transparent, webp, with_chunk};
 
 /// Asserts that this process has never had more memory than an image may take.
 #[track_caller]
@@ -56,7 +55,7 @@ fn jpeg_of(process: u8, side: u16, components: u8, scans: &[[u8; 3]], data: &[u8
 
 /// A WebP that declares this width and height.
 fn lossless_webp(side: u32) -> Vec<u8> {
-    let mut file = webp(&gradient(8, 8).into(), None, None);
+    let mut file = webp(&gradient(8, 8), &[], &[]);
     file[21..25].copy_from_slice(&((side - 1) * 0x4001).to_le_bytes()); // twice 14 bits
     file
 }
@@ -66,9 +65,9 @@ fn too_many_pixels_are_rejected_by_the_header() {
     let frame = transparent(1, 1);
     for file in [
         jpeg_of(0xC0, 8000, 1, &[[0, 63, 0]], &vec![0; 40_000]),
-        png_of((8000, 8000), 6, &[], &[]),
-        png_of((16_384, 1), 0, &[], &[]),
-        png_of((u32::MAX >> 1, u32::MAX >> 1), 6, &[], &[]),
+        png_of(8000, 8000, &[]),
+        png_of(16_384, 1, &[]),
+        png_of(u32::MAX >> 1, u32::MAX >> 1, &[]),
         lossless_webp(16_383),
         gif((u16::MAX, u16::MAX), &[(0, 0, &frame)]),
         gif((1, 1), &[(u16::MAX, 0, &frame)]),
@@ -82,7 +81,7 @@ fn too_many_pixels_are_rejected_by_the_header() {
 fn declared_pixels_without_data_are_malformed() {
     for file in [
         jpeg_of(0xC0, 7000, 3, &[[0, 63, 0]], &vec![0; 20_000]),
-        png_of((7000, 7000), 2, &deflate(zeros(10)), &[]),
+        png_of(7000, 7000, &deflate(zeros(10))),
         gif((7000, 7000), &[]),
     ] {
         assert_eq!(render(&file), Err(ImageError::Malformed));
@@ -94,7 +93,7 @@ fn declared_pixels_without_data_are_malformed() {
 fn decoding_that_takes_too_much_memory_is_rejected() {
     for file in [
         jpeg_of(0xC2, 7000, 3, &[[0, 0, 0]], &vec![0; 30_000]), // coefficients of 4:4:4
-        png_of((5000, 10_200), 6, &[], &[]),                    // rows to scale
+        png_of(5000, 10_200, &[]),                              // rows to scale
         lossless_webp(6800),
     ] {
         assert_eq!(render(&file), Err(ImageError::TooComplex));
@@ -123,15 +122,13 @@ fn too_many_scans_are_rejected() {
 
 #[test]
 fn compressed_chunks_of_a_png_take_bounded_memory() {
-    let image = DynamicImage::from(gradient(16, 16));
+    let image = png(&gradient(16, 16), &[], &[]);
     let bomb = deflate(zeros(310_000_000));
-    let profile = [b"profile\0\0", &bomb[..]].concat();
-    let text = [b"Comment\0\0", &bomb[..]].concat();
-    for chunk in [(b"iCCP", &profile[..]), (b"zTXt", &text)] {
-        let _ = render(&png(&image, &[chunk]));
+    for kind in [b"iCCP", b"zTXt"] {
+        let content = [b"name\0\0", &bomb[..]].concat();
+        let _ = render(&with_chunk(&image, kind, &content));
     }
-    let surplus = png_of((16, 16), 2, &bomb, &[]);
-    assert!(render(&surplus).is_ok());
+    assert!(render(&png_of(16, 16, &bomb)).is_ok());
     assert_memory_is_bounded();
 }
 
@@ -146,31 +143,32 @@ fn only_the_first_of_many_frames_is_decoded() {
 #[test]
 fn unusable_profile_is_ignored() {
     let image = gradient(16, 16);
-    let plain = decode(&jpeg(&image, None, None)).unwrap();
     let huge = [&[0; 36], &b"acsp"[..], &vec![0xFF; 4_000_000]].concat();
     for icc in [&b"no profile"[..], &huge] {
-        assert_eq!(decode(&jpeg(&image, None, Some(icc))).unwrap(), plain);
-        let file = png(&image.clone().into(), &[(b"iCCP", &iccp(icc))]);
-        assert_eq!(decode(&file), Ok(image.clone().into()));
+        assert_eq!(decode(&png(&image, &[], icc)).as_ref(), Ok(&image));
+        let plain = decode(&jpeg(&image, &[], &[]));
+        assert_eq!(decode(&jpeg(&image, &[], icc)), plain);
     }
     assert_memory_is_bounded();
 }
 
 fn samples() -> Vec<Vec<u8>> {
     let icc = moxcms::ColorProfile::new_display_p3().encode().unwrap();
-    let exif = support::exif(6);
-    let image = DynamicImage::from(transparent(24, 16));
-    vec![
-        jpeg(&image.to_rgb8(), Some(&exif), Some(&icc)),
-        render(&png(&image, &[])).unwrap().remove(0).bytes,
-        render(&png(&image, &[])).unwrap().remove(1).bytes,
-        png(&image, &[(b"iCCP", &iccp(&icc[..])), (b"eXIf", &exif)]),
-        webp(&image, Some(&exif), Some(&icc)),
-        gif((30, 20), &[(2, 3, &image.to_rgba8())]),
+    let (exif, image) = (support::exif(6), transparent(24, 16));
+    let gif = gif((30, 20), &[(2, 3, &image)]);
+    let image = image.into();
+    let mut samples = vec![
+        jpeg(&image, &exif, &icc),
+        png(&image, &exif, &icc),
+        webp(&image, &exif, &icc),
+        gif,
         include_bytes!("cases/cmyk-without-adobe-marker.jpg").to_vec(),
         include_bytes!("cases/mjpeg-no-dht.jpg").to_vec(),
         include_bytes!("cases/gray-gamma-1.75-profile.jpg").to_vec(),
-    ]
+    ];
+    let renditions = render(&samples[1]).unwrap(); // progressive, lossy
+    samples.extend(renditions.into_iter().map(|rendition| rendition.bytes));
+    samples
 }
 
 proptest! {

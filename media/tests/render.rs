@@ -4,16 +4,18 @@
 
 mod support;
 
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, RgbaImage};
-use media::{Format, ImageError, WIDTHS, decode, render};
+use image::metadata::Orientation;
+use image::{DynamicImage, Rgb, RgbImage, Rgba, RgbaImage};
+use jpeg_encoder::ColorType;
+use media::{Format, ImageError, Rendition, WIDTHS, decode, render};
 use moxcms::ColorProfile;
 
-use support::{exif, gif, gradient, iccp, jpeg, jpeg_of, png, transparent, webp};
+use support::{chunk, exif, gif, gradient, jpeg, png, transparent, webp, with_chunk};
 
 /// Asserts that two images have one size and, in most pixels, almost one color.
 #[track_caller]
-fn assert_similar(found: &DynamicImage, expected: &RgbImage) {
-    let found = found.to_rgb8();
+fn assert_similar(found: &DynamicImage, expected: &DynamicImage) {
+    let (found, expected) = (found.to_rgb8(), expected.to_rgb8());
     assert_eq!(found.dimensions(), expected.dimensions());
     let differences = found.iter().zip(expected.iter());
     let sum: u64 = differences.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
@@ -31,7 +33,7 @@ fn image_has_a_jpeg_and_a_webp_for_each_target() {
         (1281, 700, 4),
         (2500, 500, 4),
     ] {
-        let renditions = render(&jpeg(&gradient(width, height), None, None)).unwrap();
+        let renditions = render(&jpeg(&gradient(width, height), &[], &[])).unwrap();
         assert_eq!(renditions.len(), 2 * targets, "{width} × {height}");
         for (index, rendition) in renditions.iter().enumerate() {
             assert_eq!(rendition.target, WIDTHS[index / 2]);
@@ -45,22 +47,24 @@ fn image_has_a_jpeg_and_a_webp_for_each_target() {
 
 #[test]
 fn rendition_is_at_most_4096_high() {
-    let renditions = render(&jpeg(&gradient(1000, 9000), None, None)).unwrap();
-    let sizes: Vec<_> = renditions
-        .iter()
-        .map(|r| (r.target, r.width, r.height))
-        .collect();
+    let renditions = render(&jpeg(&gradient(1000, 9000), &[], &[])).unwrap();
+    let sizes = renditions.iter().map(|r| (r.target, r.width, r.height));
+    let sizes: Vec<_> = sizes.collect();
     let expected = [(320, 320, 2881), (640, 455, 4096)];
     assert_eq!(sizes, expected.map(|size| [size; 2]).concat());
 }
 
+fn uniform(color: [u8; 3]) -> DynamicImage {
+    RgbImage::from_pixel(16, 16, Rgb(color)).into()
+}
+
 #[test]
 fn transparent_pixels_are_white_in_jpeg_and_kept_in_webp() {
-    let image = transparent(64, 48);
+    let image = DynamicImage::from(transparent(64, 48));
     for file in [
-        png(&image.clone().into(), &[]),
-        webp(&image.clone().into(), None, None),
-        gif((64, 48), &[(0, 0, &image)]),
+        png(&image, &[], &[]),
+        webp(&image, &[], &[]),
+        gif((64, 48), &[(0, 0, &image.to_rgba8())]),
     ] {
         let renditions = render(&file).unwrap();
         let [jpeg, webp] = [0, 1].map(|index| decode(&renditions[index].bytes).unwrap());
@@ -72,83 +76,90 @@ fn transparent_pixels_are_white_in_jpeg_and_kept_in_webp() {
 }
 
 #[test]
+fn large_transparent_image_keeps_its_alpha() {
+    let image = RgbaImage::from_pixel(2048, 3000, Rgba([200, 100, 50, 128]));
+    let renditions = render(&webp(&image.into(), &[], &[])).unwrap();
+    let largest = decode(&renditions.last().unwrap().bytes).unwrap();
+    let Rgba(pixel) = *largest.as_rgba8().unwrap().get_pixel(1000, 1000);
+    assert_eq!(pixel[3], 128);
+}
+
+#[test]
 fn opaque_alpha_channel_is_dropped() {
-    let image = DynamicImage::from(gradient(64, 48));
-    let file = png(&image.to_rgba8().into(), &[]);
+    let image = gradient(64, 48);
+    let file = png(&image.to_rgba8().into(), &[], &[]);
     assert_eq!(decode(&file), Ok(image));
 }
 
 #[test]
 fn every_orientation_is_applied() {
-    let stored = DynamicImage::from(gradient(60, 40));
+    let stored = gradient(60, 40);
     for value in 0..=9 {
         let exif = exif(value);
         let mut upright = stored.clone();
-        if let Some(orientation) = image::metadata::Orientation::from_exif(value) {
+        if let Some(orientation) = Orientation::from_exif(value) {
             upright.apply_orientation(orientation);
         }
-        let prefixed = [b"Exif\0\0", &exif[..]].concat();
+        let plain = png(&stored, &[], &[]);
+        let (pixels, end) = plain.split_at(plain.len() - 12);
         for file in [
-            jpeg(&stored.to_rgb8(), Some(&exif), None),
-            png(&stored, &[(b"eXIf", &exif)]),
-            webp(&stored, Some(&exif), None),
-            webp(&stored, Some(&prefixed), None),
+            jpeg(&stored, &exif, &[]),
+            png(&stored, &exif, &[]),
+            [pixels, &chunk(b"eXIf", &exif), end].concat(),
+            webp(&stored, &exif, &[]),
+            webp(&stored, &[b"Exif\0\0", &exif[..]].concat(), &[]),
         ] {
-            assert_similar(&decode(&file).unwrap(), &upright.to_rgb8());
+            assert_similar(&decode(&file).unwrap(), &upright);
         }
     }
 }
 
 #[test]
-fn exif_after_the_pixels_of_a_png_is_applied() {
-    let file = png(&gradient(60, 40).into(), &[]);
-    let late = png(&gradient(1, 1).into(), &[(b"eXIf", &exif(6))]);
-    let chunk = &late[33..late.len() - 12];
-    let length = 12 + exif(6).len();
-    let (start, end) = file.split_at(file.len() - 12);
-    let decoded = decode(&[start, &chunk[..length], end].concat()).unwrap();
-    assert_eq!((decoded.width(), decoded.height()), (40, 60));
-}
-
-#[test]
 fn rgb_profile_is_converted_to_srgb() {
-    let image = RgbImage::from_pixel(16, 16, Rgb([100, 200, 60]));
+    let image = uniform([100, 200, 60]);
     let icc = ColorProfile::new_display_p3().encode().unwrap();
     for file in [
-        jpeg(&image, None, Some(&icc)),
-        png(&image.clone().into(), &[(b"iCCP", &iccp(&icc[..]))]),
-        webp(&image.clone().into(), None, Some(&icc)),
+        jpeg(&image, &[], &icc),
+        png(&image, &[], &icc),
+        webp(&image, &[], &icc),
     ] {
-        let expected = RgbImage::from_pixel(16, 16, Rgb([45, 203, 6]));
-        assert_similar(&decode(&file).unwrap(), &expected);
+        assert_similar(&decode(&file).unwrap(), &uniform([45, 203, 6]));
     }
 }
 
 #[test]
 fn rgb_profile_applies_to_gray_images() {
-    let image = GrayImage::from_pixel(16, 16, Luma([128]));
-    let icc = ColorProfile::new_adobe_rgb().encode().unwrap();
-    let file = png(&image.into(), &[(b"iCCP", &iccp(&icc[..]))]);
-    let expected = RgbImage::from_pixel(16, 16, Rgb([129; 3]));
-    assert_similar(&decode(&file).unwrap(), &expected);
+    let mut linear = ColorProfile::new_srgb();
+    linear.cicp = None;
+    let curve = moxcms::ToneReprCurve::Lut(Vec::new());
+    linear.red_trc = Some(curve.clone());
+    linear.green_trc = Some(curve.clone());
+    linear.blue_trc = Some(curve);
+    let gray = uniform([100; 3]).into_luma8().into();
+    let file = png(&gray, &[], &linear.encode().unwrap());
+    assert_similar(&decode(&file).unwrap(), &uniform([168; 3]));
 }
 
 #[test]
 fn cmyk_is_converted_with_and_without_profile() {
-    let cyan = [255, 0, 0, 0].repeat(256);
-    for color_type in [
-        jpeg_encoder::ColorType::Cmyk,
-        jpeg_encoder::ColorType::CmykAsYcck,
-    ] {
-        let file = jpeg_of(&cyan, (16, 16), color_type, None, None);
-        let expected = RgbImage::from_pixel(16, 16, Rgb([0, 255, 255]));
-        assert_similar(&decode(&file).unwrap(), &expected);
-    }
-    let icc = middle_gray_cmyk_profile();
-    let color_type = jpeg_encoder::ColorType::Cmyk;
-    let file = jpeg_of(&cyan, (16, 16), color_type, None, Some(&icc));
-    let expected = RgbImage::from_pixel(16, 16, Rgb([119; 3]));
-    assert_similar(&decode(&file).unwrap(), &expected);
+    let encode = |color_type, icc: Option<&[u8]>| {
+        let mut file = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut file, 95);
+        if let Some(icc) = icc {
+            encoder.add_icc_profile(icc).unwrap();
+        }
+        let cyan = [255, 0, 0, 0].repeat(256);
+        encoder.encode(&cyan, 16, 16, color_type).unwrap();
+        decode(&file).unwrap()
+    };
+    assert_similar(&encode(ColorType::Cmyk, None), &uniform([0, 255, 255]));
+    assert_similar(
+        &encode(ColorType::CmykAsYcck, None),
+        &uniform([0, 255, 255]),
+    );
+    let profile = middle_gray_cmyk_profile();
+    let with_profile = encode(ColorType::Cmyk, Some(&profile));
+    assert_similar(&with_profile, &uniform([119; 3]));
 }
 
 /// A CMYK profile that maps every color to L* = 50.
@@ -188,19 +199,18 @@ fn middle_gray_cmyk_profile() -> Vec<u8> {
 
 #[test]
 fn png_gamma_and_chromaticities_are_applied_without_profile() {
-    let image = DynamicImage::from(RgbImage::from_pixel(16, 16, Rgb([100, 200, 60])));
-    let linear = &100_000_u32.to_be_bytes()[..];
-    let file = png(&image, &[(b"gAMA", linear)]);
-    let brighter = RgbImage::from_pixel(16, 16, Rgb([168, 229, 133]));
-    assert_similar(&decode(&file).unwrap(), &brighter);
-    let srgb = png(&image, &[(b"sRGB", &[0]), (b"gAMA", linear)]);
-    assert_similar(&decode(&srgb).unwrap(), &image.to_rgb8());
-    let p3 = [
+    let image = uniform([100, 200, 60]);
+    let file = png(&image, &[], &[]);
+    let gamma = with_chunk(&file, b"gAMA", &100_000_u32.to_be_bytes());
+    assert_similar(&decode(&gamma).unwrap(), &uniform([168, 229, 133]));
+    let srgb = with_chunk(&gamma, b"sRGB", &[0]);
+    assert_similar(&decode(&srgb).unwrap(), &image);
+    let display_p3 = [
         31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000_u32,
     ];
-    let file = png(&image, &[(b"cHRM", &p3.map(u32::to_be_bytes).concat())]);
-    let expected = RgbImage::from_pixel(16, 16, Rgb([45, 203, 6]));
-    assert_similar(&decode(&file).unwrap(), &expected);
+    let display_p3 = display_p3.map(u32::to_be_bytes).concat();
+    let chromaticities = with_chunk(&file, b"cHRM", &display_p3);
+    assert_similar(&decode(&chromaticities).unwrap(), &uniform([45, 203, 6]));
 }
 
 #[test]
@@ -217,43 +227,22 @@ fn first_frame_of_an_animation_is_rendered() {
 #[test]
 fn renditions_contain_no_metadata() {
     let icc = ColorProfile::new_display_p3().encode().unwrap();
-    let exif = exif(3);
-    let image = DynamicImage::from(transparent(64, 48));
+    let (exif, image) = (exif(3), DynamicImage::from(transparent(64, 48)));
     for file in [
-        jpeg(&image.to_rgb8(), Some(&exif), Some(&icc)),
-        webp(&image, Some(&exif), Some(&icc)),
-        png(
-            &image,
-            &[
-                (b"iCCP", &iccp(&icc[..])),
-                (b"eXIf", &exif),
-                (b"tEXt", b"Author\0Ann"),
-            ],
-        ),
+        jpeg(&image, &exif, &icc),
+        webp(&image, &exif, &icc),
+        with_chunk(&png(&image, &exif, &icc), b"tEXt", b"Author\0Ann"),
     ] {
-        for rendition in render(&file).unwrap() {
-            match rendition.format {
-                Format::Jpeg => assert_eq!(jpeg_segments(&rendition.bytes), [0xE0]),
-                Format::WebP => assert_eq!(metadata_chunks(&rendition.bytes), [0; 0]),
+        for Rendition { format, bytes, .. } in render(&file).unwrap() {
+            if format == Format::Jpeg {
+                let mut pairs = bytes.windows(2).filter(|pair| pair[0] == 0xFF);
+                assert!(!pairs.any(|pair| matches!(pair[1], 0xE1..=0xEF | 0xFE)));
+            } else if bytes[12..16] == *b"VP8X" {
+                let flags = bytes[20] & 0b0010_1110; // profile, EXIF, XMP, animation
+                assert_eq!(flags, 0);
             }
         }
     }
-}
-
-/// Application and comment segments of a JPEG.
-fn jpeg_segments(file: &[u8]) -> Vec<u8> {
-    let pairs = file.windows(2).filter(|pair| pair[0] == 0xFF);
-    let markers = pairs.map(|pair| pair[1]);
-    markers
-        .filter(|marker| matches!(marker, 0xE0..=0xEF | 0xFE))
-        .collect()
-}
-
-/// Flags of a WebP that announce a profile, EXIF, XMP or an animation.
-fn metadata_chunks(file: &[u8]) -> Vec<u8> {
-    let is_extended = &file[12..16] == b"VP8X";
-    let flags = is_extended.then(|| file[20] & 0b0010_1110);
-    flags.into_iter().filter(|flags| *flags != 0).collect()
 }
 
 #[test]
@@ -273,11 +262,11 @@ fn other_formats_are_unsupported() {
 
 #[test]
 fn truncated_files_are_malformed() {
-    let image = DynamicImage::from(gradient(64, 48));
+    let image = gradient(64, 48);
     for file in [
-        jpeg(&image.to_rgb8(), None, None),
-        png(&image, &[]),
-        webp(&image, None, None),
+        jpeg(&image, &[], &[]),
+        png(&image, &[], &[]),
+        webp(&image, &[], &[]),
         gif((64, 48), &[(0, 0, &image.to_rgba8())]),
     ] {
         for length in [12, file.len() / 4, file.len() / 2, file.len() * 3 / 4] {
