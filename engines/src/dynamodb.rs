@@ -8,8 +8,6 @@ use std::fmt::{self, Display};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use dynoxide::{Database, server};
@@ -48,21 +46,15 @@ pub enum DynamoDbError {
     System(#[from] io::Error),
 }
 
-/// Serves until it is dropped.
-#[derive(Debug)]
+/// Serves until it is dropped, which waits for the requests in flight and closes the file.
 pub struct DynamoDb {
-    // Before the sweeper: nothing asks while it stops.
     server: Server,
-    database: SharedDatabase,
-    _sweeper: Sweeper,
+    database: Database,
 }
 
-#[derive(Clone)]
-struct SharedDatabase(Database);
-
-impl fmt::Debug for SharedDatabase {
+impl fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Database")
+        write!(f, "DynamoDb({})", self.url())
     }
 }
 
@@ -73,7 +65,7 @@ impl DynamoDb {
         Self::start(Database::memory().map_err(|error| unusable(path, &error))?)
     }
 
-    /// Keeps everything in this file, which is made when it is not there.
+    /// Keeps everything in this file, which is created if it does not exist.
     pub fn open(path: &Path) -> Result<Self, DynamoDbError> {
         if path.try_exists().map_err(|error| unusable(path, &error))? {
             check(path)?;
@@ -88,49 +80,41 @@ impl DynamoDb {
     }
 
     fn start(database: Database) -> Result<Self, DynamoDbError> {
-        let clone = database.clone();
+        let engine = database.clone();
         let server = Server::start("dynamodb", |listener, stop| async move {
-            // An error is a stop that was dropped, which is a stop.
+            let sweeping = tokio::spawn(sweep_expired(engine.clone()));
+            // An error means that the sender was dropped, which is a stop as well.
             let stop = async { stop.await.unwrap_or_default() };
-            if let Err(error) = server::serve_with_shutdown(listener, clone, stop).await {
+            if let Err(error) = server::serve_with_shutdown(listener, engine, stop).await {
                 tracing::error!(error, "the DynamoDB engine stopped");
             }
+            sweeping.abort();
         })?;
-        Ok(Self {
-            server,
-            _sweeper: Sweeper::start(database.clone())?,
-            database: SharedDatabase(database),
-        })
+        Ok(Self { server, database })
     }
 
-    /// Where it is: `http://127.0.0.1:<port>`.
+    /// The URL: `http://127.0.0.1:<port>`.
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// The engine behind the URL: for a test that wants thousands of items at once.
+    /// The engine behind the URL, for a test that writes thousands of items at once.
     pub fn database(&self) -> &Database {
-        &self.database.0
+        &self.database
     }
-
-    /// Removes what has expired by now and says how much that was; also done once a minute.
-    pub fn sweep(&self) -> Result<usize, SweepError> {
-        sweep(&self.database.0)
-    }
-
-    /// Answers what was asked, closes the file and returns.
-    pub fn stop(self) {}
 }
 
-/// Expired items could not be removed.
-#[derive(Debug, Error)]
-#[error("expired items stay: {0}")]
-pub struct SweepError(String);
-
-fn sweep(database: &Database) -> Result<usize, SweepError> {
-    database
-        .sweep_ttl()
-        .map_err(|error| SweepError(error.to_string()))
+/// Removes expired items from time to time, as the service does; dynoxide does not by itself.
+async fn sweep_expired(database: Database) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let database = database.clone();
+        // Blocks, but lets requests in between its pages.
+        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "the sweep failed");
+        }
+    }
 }
 
 fn unusable(path: &Path, reason: &(impl Display + ?Sized)) -> DynamoDbError {
@@ -164,11 +148,10 @@ fn create(path: &Path) -> Result<(), DynamoDbError> {
     };
     let new = beside(".new");
     for leftover in [".new", ".new-wal", ".new-shm", "-wal", "-shm"].map(beside) {
-        match fs::remove_file(&leftover) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(unusable(&leftover, &error));
-            }
-            _ => {}
+        if let Err(error) = fs::remove_file(&leftover)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(unusable(&leftover, &error));
         }
     }
     drop(database(&new)?);
@@ -196,43 +179,5 @@ fn check(path: &Path) -> Result<(), DynamoDbError> {
             }
             _ => Err(unusable(path, &error)),
         },
-    }
-}
-
-/// Plays the service that removes expired items; dynoxide has none of its own.
-#[derive(Debug)]
-struct Sweeper {
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Sweeper {
-    /// On a thread of its own: a sweep lets requests in between its pages, so they must be able to
-    /// come.
-    fn start(database: Database) -> io::Result<Self> {
-        let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("dynamodb-ttl".to_owned())
-            .spawn(move || {
-                while stopped.recv_timeout(SWEEP_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = sweep(&database) {
-                        tracing::warn!(%error, "the sweep failed");
-                    }
-                }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Sweeper {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        // Fails only where the thread has panicked.
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 /// `DynamoDB`, played by dynoxide.
 pub mod dynamodb;
-/// What tests need from `PyPI`.
+/// Packages of `PyPI` that tests need.
 pub mod pip;
 /// S3, played by s3s-fs.
 pub mod s3;

@@ -4,28 +4,25 @@
 //! request is answered: a killed process leaves every answered object whole. One that was not
 //! answered may be there without its headers; putting it again mends that.
 
-mod front;
-
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use axum::Router;
+use axum::error_handling::HandleError;
+use http::{Method, StatusCode};
+use s3s::HttpError;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
-
-pub use front::Created;
+use tokio::sync::oneshot;
+use tower_http::cors::{Any, CorsLayer};
 
 use crate::server::Server;
-use front::Told;
 
 /// Why the engine does not start.
 #[derive(Debug, Error)]
@@ -43,45 +40,34 @@ pub enum S3Error {
     System(#[from] io::Error),
 }
 
-/// Serves until it is dropped, to those who sign with its keys.
+/// Serves until it is dropped, which waits for the requests in flight, to those who sign with its keys.
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
     access_key: String,
     secret_key: String,
     // After the server: removed when nothing writes to it.
-    _temporary: Option<Temporary>,
+    _temporary: Option<TempDir>,
 }
 
 impl S3 {
-    /// Keeps everything in this folder, which is made when it is not there. Who is `told` hears of each
-    /// object that is put.
-    pub fn open(
-        root: &Path,
-        access_key: &str,
-        secret_key: &str,
-        told: Option<mpsc::UnboundedSender<Created>>,
-    ) -> Result<Self, S3Error> {
-        Self::start(root, None, access_key, secret_key, told)
+    /// Keeps everything in this folder, which is created if it is missing.
+    pub fn open(root: &Path, access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
+        Self::start(root, None, access_key, secret_key)
     }
 
-    /// Keeps everything until it is dropped. Who is `told` hears of each object that is put.
-    pub fn temporary(
-        access_key: &str,
-        secret_key: &str,
-        told: Option<mpsc::UnboundedSender<Created>>,
-    ) -> Result<Self, S3Error> {
-        let folder = Temporary::new_in(&std::env::temp_dir())?;
-        let root = folder.folder.path().join("root");
-        Self::start(&root, Some(folder), access_key, secret_key, told)
+    /// Keeps everything until it is dropped.
+    pub fn temporary(access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().to_owned();
+        Self::start(&root, Some(folder), access_key, secret_key)
     }
 
     fn start(
         root: &Path,
-        temporary: Option<Temporary>,
+        temporary: Option<TempDir>,
         access_key: &str,
         secret_key: &str,
-        told: Told,
     ) -> Result<Self, S3Error> {
         let unusable = |reason: String| S3Error::Unusable {
             root: root.to_owned(),
@@ -93,7 +79,7 @@ impl S3 {
         service.set_auth(SimpleAuth::from_single(access_key, secret_key));
         let service = service.build();
         Ok(Self {
-            server: Server::start("s3", |listener, stop| serve(service, told, listener, stop))?,
+            server: Server::start("s3", |listener, stop| serve(service, listener, stop))?,
             access_key: access_key.to_owned(),
             secret_key: secret_key.to_owned(),
             _temporary: temporary,
@@ -114,108 +100,24 @@ impl S3 {
     pub fn secret_key(&self) -> &str {
         &self.secret_key
     }
-
-    /// Answers what was asked and returns.
-    pub fn stop(self) {}
 }
 
-/// A folder that is removed when it is dropped, or else by the next process that makes one.
-#[derive(Debug)]
-struct Temporary {
-    folder: TempDir,
-    _lock: File,
-}
-
-impl Temporary {
-    const PREFIX: &str = "food-app-s3-";
-
-    fn new_in(base: &Path) -> io::Result<Self> {
-        Self::remove_abandoned(base)?;
-        let folder = tempfile::Builder::new()
-            .prefix(Self::PREFIX)
-            .tempdir_in(base)?;
-        // Locked before it has its name: a free lock is always that of a process that is gone.
-        let new = folder.path().join("lock.new");
-        let lock = File::create(&new)?;
-        lock.lock()?;
-        fs::rename(new, folder.path().join("lock"))?;
-        Ok(Self {
-            folder,
-            _lock: lock,
-        })
-    }
-
-    fn remove_abandoned(base: &Path) -> io::Result<()> {
-        for folder in fs::read_dir(base)? {
-            let folder = folder?.path();
-            let name = folder.file_name().unwrap_or_default().as_encoded_bytes();
-            if !name.starts_with(Self::PREFIX.as_bytes()) {
-                continue;
-            }
-            if let Ok(lock) = File::open(folder.join("lock"))
-                && lock.try_lock().is_ok()
-            {
-                // It may be somebody else's, who does not let us.
-                let _ = fs::remove_dir_all(folder);
-            }
-        }
-        Ok(())
-    }
-}
-
-async fn serve(
-    service: S3Service,
-    told: Told,
-    listener: TcpListener,
-    mut stop: oneshot::Receiver<()>,
-) {
-    let http = auto::Builder::new(TokioExecutor::new());
-    let connections = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = &mut stop => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, or a client that left: neither passes sooner by asking at once.
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            continue;
-        };
-        let (s3, told) = (service.clone(), told.clone());
-        let answer = service_fn(move |request| front::answer(s3.clone(), told.clone(), request));
-        let connection = http.serve_connection(TokioIo::new(stream), answer);
-        let connection = connections.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "a connection broke");
-            }
-        });
-    }
-    drop(listener);
-    connections.shutdown().await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_killed_process_leaves_is_removed_by_the_next() {
-        let base = tempfile::tempdir().unwrap();
-        let in_use = Temporary::new_in(base.path()).unwrap();
-        let abandoned = base.path().join("food-app-s3-abandoned");
-        fs::create_dir_all(abandoned.join("root/images")).unwrap();
-        fs::write(abandoned.join("lock"), "").unwrap();
-        let other = base.path().join("other");
-        fs::create_dir(&other).unwrap();
-        fs::write(other.join("lock"), "").unwrap();
-
-        let next = Temporary::new_in(base.path()).unwrap();
-        assert!(!abandoned.exists());
-        assert!(in_use.folder.path().join("lock").exists());
-        assert!(other.exists());
-
-        drop((in_use, next));
-        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
+async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receiver<()>) {
+    let service = HandleError::new(service, async |error: HttpError| {
+        tracing::warn!(?error, "the S3 engine failed");
+        StatusCode::INTERNAL_SERVER_ERROR
+    });
+    // As in `template.yaml`: pages of any origin upload.
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::POST])
+        .allow_headers(Any)
+        .max_age(Duration::from_hours(2));
+    let router = Router::new().fallback_service(service).layer(cors);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        let _ = stop.await;
+    });
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the S3 engine ended");
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification, builders,
 };
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use infrastructure::dynamodb::table::{foods, sessions, users};
@@ -51,57 +51,50 @@ fn because<E: Error + Send + Sync + 'static>(what: &str) -> impl FnOnce(E) -> Se
     }
 }
 
-/// Makes the tables that are not there yet.
+/// Creates the tables that do not exist yet.
 pub async fn create_tables(
     client: &aws_sdk_dynamodb::Client,
     names: &TableNames,
 ) -> Result<(), SetupError> {
-    let directory = index(
-        users::DIRECTORY_INDEX,
-        [users::DIRECTORY, users::ID],
-        Projection::builder()
-            .projection_type(ProjectionType::Include)
-            .set_non_key_attributes(Some(users::DIRECTORY_PROJECTION.map(str::to_owned).into())),
-    );
+    let directory = Projection::builder()
+        .projection_type(ProjectionType::Include)
+        .set_non_key_attributes(Some(users::DIRECTORY_PROJECTION.map(str::to_owned).into()));
+    let all = Projection::builder().projection_type(ProjectionType::All);
+    let keys = Projection::builder().projection_type(ProjectionType::KeysOnly);
+
     let table = client
         .create_table()
-        .table_name(&names.users)
         .set_attribute_definitions(Some(texts(&[users::PK, users::DIRECTORY, users::ID])))
-        .key_schema(key(users::PK, KeyType::Hash))
-        .global_secondary_indexes(directory);
+        .set_key_schema(Some(key(&[users::PK])))
+        .global_secondary_indexes(index(
+            users::DIRECTORY_INDEX,
+            &[users::DIRECTORY, users::ID],
+            directory,
+        ));
     create_table(table, &names.users).await?;
 
-    let feed = index(
-        foods::FEED_INDEX,
-        [foods::FEED, foods::ID],
-        Projection::builder().projection_type(ProjectionType::All),
-    );
-    let by_owner = index(
-        foods::BY_OWNER_INDEX,
-        [foods::USER_ID, foods::ID],
-        Projection::builder().projection_type(ProjectionType::KeysOnly),
-    );
     let table = client
         .create_table()
-        .table_name(&names.foods)
         .set_attribute_definitions(Some(texts(&[
             foods::PK,
             foods::FEED,
             foods::USER_ID,
             foods::ID,
         ])))
-        .key_schema(key(foods::PK, KeyType::Hash))
-        .global_secondary_indexes(feed)
-        .global_secondary_indexes(by_owner);
+        .set_key_schema(Some(key(&[foods::PK])))
+        .global_secondary_indexes(index(foods::FEED_INDEX, &[foods::FEED, foods::ID], all))
+        .global_secondary_indexes(index(
+            foods::BY_OWNER_INDEX,
+            &[foods::USER_ID, foods::ID],
+            keys,
+        ));
     create_table(table, &names.foods).await?;
     expire(client, &names.foods, foods::EXPIRES_AT).await?;
 
     let table = client
         .create_table()
-        .table_name(&names.sessions)
         .set_attribute_definitions(Some(texts(&[sessions::PK, sessions::SK])))
-        .key_schema(key(sessions::PK, KeyType::Hash))
-        .key_schema(key(sessions::SK, KeyType::Range));
+        .set_key_schema(Some(key(&[sessions::PK, sessions::SK])));
     create_table(table, &names.sessions).await?;
     expire(client, &names.sessions, sessions::EXPIRES_AT).await
 }
@@ -121,7 +114,10 @@ pub async fn create_bucket(client: &aws_sdk_s3::Client, name: &str) -> Result<()
 }
 
 async fn create_table(table: CreateTableFluentBuilder, name: &str) -> Result<(), SetupError> {
-    match table.billing_mode(BillingMode::PayPerRequest).send().await {
+    let table = table
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest);
+    match table.send().await {
         Ok(_) => Ok(()),
         Err(error) => match error.as_service_error() {
             Some(CreateTableError::ResourceInUseException(_)) => Ok(()),
@@ -136,20 +132,10 @@ async fn expire(
     attribute: &str,
 ) -> Result<(), SetupError> {
     let what = format!("the TTL of table {table}");
-    let described = client
-        .describe_time_to_live()
-        .table_name(table)
-        .send()
-        .await;
-    let described = described.map_err(because(&what))?;
-    let status = described
-        .time_to_live_description
-        .and_then(|ttl| ttl.time_to_live_status);
-    // Enabling what is enabled is an error.
-    if matches!(
-        status,
-        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
-    ) {
+    let ttl = client.describe_time_to_live().table_name(table).send();
+    let ttl = ttl.await.map_err(because(&what))?.time_to_live_description;
+    // Enabling it again is an error.
+    if ttl.is_some_and(|ttl| ttl.attribute_name.is_some()) {
         return Ok(());
     }
     let ttl = TimeToLiveSpecification::builder()
@@ -157,14 +143,11 @@ async fn expire(
         .attribute_name(attribute)
         .build()
         .expect("a specification with an attribute");
-    client
+    let update = client
         .update_time_to_live()
         .table_name(table)
-        .time_to_live_specification(ttl)
-        .send()
-        .await
-        .map(|_| ())
-        .map_err(because(&what))
+        .time_to_live_specification(ttl);
+    update.send().await.map(|_| ()).map_err(because(&what))
 }
 
 fn texts(names: &[&str]) -> Vec<AttributeDefinition> {
@@ -178,23 +161,27 @@ fn texts(names: &[&str]) -> Vec<AttributeDefinition> {
     names.iter().map(text).collect()
 }
 
-fn key(name: &str, kind: KeyType) -> KeySchemaElement {
-    KeySchemaElement::builder()
-        .attribute_name(name)
-        .key_type(kind)
-        .build()
-        .expect("a key with a name and a kind")
+/// A partition key and perhaps a sort key.
+fn key(names: &[&str]) -> Vec<KeySchemaElement> {
+    let kinds = [KeyType::Hash, KeyType::Range];
+    let element = |(name, kind): (&&str, KeyType)| {
+        KeySchemaElement::builder()
+            .attribute_name(*name)
+            .key_type(kind)
+            .build()
+            .expect("a key with a name and a kind")
+    };
+    names.iter().zip(kinds).map(element).collect()
 }
 
 fn index(
     name: &str,
-    [partition, sort]: [&str; 2],
-    projection: aws_sdk_dynamodb::types::builders::ProjectionBuilder,
+    key_names: &[&str],
+    projection: builders::ProjectionBuilder,
 ) -> GlobalSecondaryIndex {
     GlobalSecondaryIndex::builder()
         .index_name(name)
-        .key_schema(key(partition, KeyType::Hash))
-        .key_schema(key(sort, KeyType::Range))
+        .set_key_schema(Some(key(key_names)))
         .projection(projection.build())
         .build()
         .expect("an index with a name, keys and a projection")

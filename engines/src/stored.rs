@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::food::Title;
-use domain::image::{ImageKey, VariantKey, VariantKind, Variants};
+use domain::id::{FoodId, ImageId};
+use domain::image::{Format, RenditionKey, Sizes};
 
 use crate::TableNames;
 
@@ -20,10 +21,8 @@ pub struct Stored {
     pub foods: BTreeMap<String, Item>,
     /// What is in the table of sessions.
     pub sessions: Vec<Item>,
-    /// The keys of the pictures.
-    pub pictures: BTreeSet<String>,
-    /// The keys of their variants.
-    pub variants: BTreeSet<String>,
+    /// The keys of the renditions.
+    pub renditions: BTreeSet<String>,
 }
 
 /// A text that an item should have. Panics where it has none: for tests.
@@ -39,91 +38,86 @@ impl Stored {
         tables: &TableNames,
         bucket: &str,
     ) -> Self {
-        let mut objects = list(s3, bucket).await;
-        // In the order of keys: foods, uploads, variants.
-        let variants = objects.split_off("variants/");
-        objects.split_off("uploads/");
         Self {
             users: by_key(scan(dynamodb, &tables.users).await),
             foods: by_key(scan(dynamodb, &tables.foods).await),
             sessions: scan(dynamodb, &tables.sessions).await,
-            pictures: objects,
-            variants,
+            renditions: list(s3, bucket).await,
         }
     }
 
-    /// What should not be: every user has exactly its claim, every food exactly its claim, a picture, and the
-    /// variants that it shows.
+    /// What should not be: every user has exactly its claim, every food exactly its claim and its
+    /// renditions.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let emails = claims(&self.users, "USER#", "user_id", &mut found, |account| {
-            format!("EMAIL#{}", text(account, "email").to_lowercase())
-        });
-        compare("EMAIL#", &self.users, &emails, &mut found);
-        let titles = claims(&self.foods, "FOOD#", "food_id", &mut found, |food| {
+        let email = |account: &Item| format!("EMAIL#{}", text(account, "email").to_lowercase());
+        compare(
+            &self.users,
+            ["USER#", "EMAIL#", "user_id"],
+            email,
+            &mut found,
+        );
+        let title = |food: &Item| {
             let title = Title::parse(text(food, "title")).expect("a title");
             format!("TITLE#{}", title.folded())
-        });
-        compare("TITLE#", &self.foods, &titles, &mut found);
-        for missing in self.shown().difference(&self.pictures) {
-            found.push(format!("no picture {missing}"));
-        }
-        for missing in self.shown_variants().difference(&self.variants) {
-            found.push(format!("no variant {missing}"));
+        };
+        compare(
+            &self.foods,
+            ["FOOD#", "TITLE#", "food_id"],
+            title,
+            &mut found,
+        );
+        for missing in self.shown().difference(&self.renditions) {
+            found.push(format!("no rendition {missing}"));
         }
         found
     }
 
-    /// How many pictures no food shows.
+    /// The number of renditions that no food shows.
     pub fn orphans(&self) -> usize {
-        self.pictures.difference(&self.shown()).count()
-    }
-
-    fn shown_variants(&self) -> BTreeSet<String> {
-        let foods = starting(&self.foods, "FOOD#");
-        let variants = foods.filter_map(|(_, food)| {
-            let sizes = food.get("variants").map(|_| text(food, "variants"));
-            sizes.map(|sizes| variants(text(food, "image_key"), sizes))
-        });
-        variants.flatten().collect()
+        self.renditions.difference(&self.shown()).count()
     }
 
     fn shown(&self) -> BTreeSet<String> {
         let foods = starting(&self.foods, "FOOD#");
-        foods
-            .map(|(_, food)| text(food, "image_key").to_owned())
-            .collect()
+        foods.flat_map(|(_, food)| rendition_keys(food)).collect()
     }
 }
 
-/// The keys of the variants of these sizes.
-fn variants(image: &str, sizes: &str) -> Vec<String> {
-    let image = ImageKey::parse(image).expect("a key");
-    let variants = Variants::parse(sizes).expect("sizes");
-    let keys = variants.sizes().iter();
-    let keys =
-        keys.flat_map(|size| VariantKind::ALL.map(|kind| VariantKey::new(&image, *size, kind)));
-    keys.map(|key| key.as_str().to_owned()).collect()
+/// The keys of the renditions that a food shows.
+fn rendition_keys(food: &Item) -> Vec<String> {
+    let id = FoodId::parse(text(food, "id")).expect("an id");
+    let image = ImageId::parse(text(food, "image_id")).expect("an id");
+    let sizes = Sizes::parse(text(food, "image_sizes")).expect("sizes");
+    let key = |width: u32, format: Format| RenditionKey {
+        food: id,
+        image,
+        width,
+        format,
+    };
+    let sizes = sizes.as_slice().iter();
+    let keys = sizes.flat_map(|size| Format::ALL.map(|format| key(size.width, format)));
+    keys.map(|key| key.to_string()).collect()
 }
 
-/// The claims that there should be, each with what is wrong with it.
-fn claims(
+/// Adds what is wrong with the claims of these items: each has its own, and there is no other.
+fn compare(
     items: &BTreeMap<String, Item>,
-    start: &str,
-    owner: &str,
-    found: &mut Vec<String>,
+    [owners, claims, owner_id]: [&str; 3],
     claim: impl Fn(&Item) -> String,
-) -> BTreeSet<String> {
-    let mut claims = BTreeSet::new();
-    for (_, item) in starting(items, start) {
+    found: &mut Vec<String>,
+) {
+    let mut expected = BTreeSet::new();
+    for (_, item) in starting(items, owners) {
         let claim = claim(item);
-        let claimed = items.get(&claim).map(|claim| text(claim, owner));
+        let claimed = items.get(&claim).map(|claim| text(claim, owner_id));
         if claimed != Some(text(item, "id")) {
             found.push(format!("{claim} is of {claimed:?}"));
         }
-        claims.insert(claim);
+        expected.insert(claim);
     }
-    claims
+    let stray = starting(items, claims).filter(|(key, _)| !expected.contains(*key));
+    found.extend(stray.map(|(key, _)| format!("{key} is nobody's")));
 }
 
 fn starting<'a>(
@@ -131,20 +125,6 @@ fn starting<'a>(
     start: &str,
 ) -> impl Iterator<Item = (&'a String, &'a Item)> {
     items.iter().filter(move |(key, _)| key.starts_with(start))
-}
-
-/// Whether there are other claims than there should be.
-fn compare(
-    start: &str,
-    items: &BTreeMap<String, Item>,
-    claims: &BTreeSet<String>,
-    found: &mut Vec<String>,
-) {
-    for (key, _) in starting(items, start) {
-        if !claims.contains(key) {
-            found.push(format!("{key} is nobody's"));
-        }
-    }
 }
 
 fn by_key(items: Vec<Item>) -> BTreeMap<String, Item> {
@@ -164,12 +144,8 @@ async fn list(s3: &aws_sdk_s3::Client, bucket: &str) -> BTreeSet<String> {
     let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
     let mut keys = BTreeSet::new();
     while let Some(page) = pages.next().await {
-        let page = page.expect("listed");
-        keys.extend(
-            page.contents()
-                .iter()
-                .filter_map(|object| object.key().map(str::to_owned)),
-        );
+        let objects = page.expect("listed").contents.unwrap_or_default();
+        keys.extend(objects.into_iter().filter_map(|object| object.key));
     }
     keys
 }
@@ -185,6 +161,12 @@ mod tests {
         (pairs[0].1.to_owned(), item.collect())
     }
 
+    const ID: &str = "0192f1a0-0000-7000-8000-00000000000a";
+
+    fn key(file: &str) -> String {
+        format!("foods/{ID}/{ID}/{file}")
+    }
+
     fn stored() -> Stored {
         Stored {
             users: BTreeMap::from([
@@ -195,46 +177,52 @@ mod tests {
             foods: BTreeMap::from([
                 item(&[
                     ("pk", "FOOD#3"),
-                    ("id", "3"),
+                    ("id", ID),
                     ("title", "Soup"),
-                    ("image_key", "a"),
+                    ("image_id", ID),
+                    ("image_sizes", "4x3"),
                 ]),
-                item(&[("pk", "TITLE#soup"), ("food_id", "3")]),
+                item(&[("pk", "TITLE#soup"), ("food_id", ID)]),
             ]),
             sessions: Vec::new(),
-            pictures: BTreeSet::from(["a".to_owned(), "b".to_owned()]),
-            variants: BTreeSet::new(),
+            renditions: ["4.jpg", "4.webp", "5.jpg"].map(key).into(),
         }
     }
 
     #[test]
-    fn what_belongs_together_contradicts_nothing() {
+    fn consistent_data_has_no_contradictions() {
         assert_eq!(stored().contradictions(), Vec::<String>::new());
         assert_eq!(stored().orphans(), 1);
     }
 
     #[test]
-    fn whatever_is_alone_is_told() {
-        let without = |key: &str| {
+    fn each_contradiction_is_reported() {
+        let (shown, orphan) = (key("4.webp"), key("5.jpg"));
+        let no_rendition = format!("no rendition {shown}");
+        for (missing, contradiction) in [
+            ("USER#1", Some("EMAIL#ada@example.com is nobody's")),
+            (
+                "EMAIL#ada@example.com",
+                Some("EMAIL#ada@example.com is of None"),
+            ),
+            ("FOOD#3", Some("TITLE#soup is nobody's")),
+            ("TITLE#soup", Some("TITLE#soup is of None")),
+            (&shown, Some(no_rendition.as_str())),
+            (&orphan, None),
+        ] {
             let mut stored = stored();
-            stored.users.remove(key);
-            stored.foods.remove(key);
-            stored.pictures.remove(key);
-            stored.contradictions()
-        };
-        assert_eq!(without("USER#1"), ["EMAIL#ada@example.com is nobody's"]);
-        assert_eq!(
-            without("EMAIL#ada@example.com"),
-            ["EMAIL#ada@example.com is of None"]
-        );
-        assert_eq!(without("FOOD#3"), ["TITLE#soup is nobody's"]);
-        assert_eq!(without("TITLE#soup"), ["TITLE#soup is of None"]);
-        assert_eq!(without("a"), ["no picture a"]);
-        assert_eq!(without("b"), Vec::<String>::new());
-
+            stored.users.remove(missing);
+            stored.foods.remove(missing);
+            stored.renditions.remove(missing);
+            assert!(
+                stored.contradictions().iter().eq(contradiction),
+                "{missing}"
+            );
+        }
         let mut stored = stored();
-        let claim = item(&[("pk", "TITLE#soup"), ("food_id", "4")]);
-        stored.foods.extend([claim]);
+        stored
+            .foods
+            .extend([item(&[("pk", "TITLE#soup"), ("food_id", "4")])]);
         assert_eq!(stored.contradictions(), ["TITLE#soup is of Some(\"4\")"]);
     }
 }

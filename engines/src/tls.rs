@@ -1,10 +1,8 @@
-//! TLS before an engine: version 1.3, and a chain of RSA certificates of the kind that AWS has.
+//! TLS in front of an engine: version 1.3, and a chain of RSA certificates like those of AWS.
 
 use std::error::Error;
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::thread;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -12,17 +10,17 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Builder;
 use tokio_rustls::TlsAcceptor;
 
-/// The root to trust, in PEM.
+use crate::server::Server;
+
+/// The root certificate to trust, in PEM.
 pub const ROOT: &str = include_str!("tls/root.pem");
 const CHAIN: &[u8] = include_bytes!("tls/chain.pem");
 const KEY: &[u8] = include_bytes!("tls/key.pem");
 
-/// Listens before the server at `url` (`http://<address>`), and says under which URL. On a thread of
-/// its own, for as long as the process lives: signing takes a millisecond, for which nobody else
-/// should wait.
+/// Terminates TLS for the server at `url` (`http://<address>`) until the process ends, and returns the
+/// `https://` URL.
 pub fn terminate(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let chain = CertificateDer::pem_slice_iter(CHAIN).collect::<Result<Vec<_>, _>>()?;
     let key = PrivateKeyDer::from_pem_slice(KEY)?;
@@ -31,26 +29,19 @@ pub fn terminate(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let upstream = url.strip_prefix("http://").ok_or("no http URL")?.to_owned();
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
-    // By name: looking it up is a part of every start.
-    let url = format!("https://localhost:{}", listener.local_addr()?.port());
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    thread::spawn(move || runtime.block_on(serve(listener, acceptor, upstream.into())));
-    Ok(url)
+    let upstream = Arc::from(url.strip_prefix("http://").ok_or("no http URL")?);
+    let server = Server::start("tls", |listener, _| serve(listener, acceptor, upstream))?;
+    let server = Box::leak(Box::new(server));
+    // By name: resolving it is part of every start.
+    Ok(server
+        .url()
+        .replace("http://127.0.0.1", "https://localhost"))
 }
 
-async fn serve(
-    listener: std::net::TcpListener,
-    acceptor: TlsAcceptor,
-    upstream: Arc<str>,
-) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    loop {
-        let (stream, _) = listener.accept().await?;
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, upstream: Arc<str>) {
+    while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, upstream) = (acceptor.clone(), Arc::clone(&upstream));
-        // It fails whenever a program is ended that keeps its connection.
+        // Fails whenever a client ends without closing its connection.
         tokio::spawn(async move { forward(&acceptor, stream, &upstream).await.ok() });
     }
 }

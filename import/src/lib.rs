@@ -4,8 +4,6 @@
 //! Ids are made of the old ones, so a run that was cut short is started again and changes nothing of
 //! what it did before.
 
-/// The command line.
-pub mod cli;
 mod export;
 mod old;
 mod pictures;
@@ -16,8 +14,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use domain::application::{render_image, store_image};
 use domain::food::{Food, FoodRepository, InsertFoodError};
-use domain::image::{ImageStore, Variants};
+use domain::image::{ImageRenderer, ImageStore};
 use domain::storage::StorageError;
 use domain::user::{InsertUserError, PublicUser, UserRepository};
 use futures_util::StreamExt as _;
@@ -25,7 +24,8 @@ use futures_util::stream;
 use thiserror::Error;
 
 pub use crate::export::ExportError;
-use crate::old::{Content, Entry, OldFood, OldUser};
+use crate::export::{Content, Entry, read};
+use crate::old::{FoodRow, OldFood, OldUser, UserRow};
 pub use crate::pictures::Pictures;
 pub use crate::report::{Counts, Summary};
 use crate::report::{Outcome, Report};
@@ -46,13 +46,15 @@ pub struct Exports {
 
 /// Where everything goes, and where pictures come from.
 #[derive(Debug)]
-pub struct Stores<U, F, I> {
+pub struct Stores<U, F, I, R> {
     /// The accounts.
     pub users: U,
     /// The foods.
     pub foods: F,
-    /// The pictures.
+    /// The renditions.
     pub images: I,
+    /// Decodes and encodes images.
+    pub renderer: R,
     /// The pictures of the old service.
     pub pictures: Pictures,
 }
@@ -84,7 +86,7 @@ pub async fn check(exports: &Exports, out: &mut impl Write) -> Result<Summary, I
 /// Moves everything, and reports what was not taken.
 pub async fn import(
     exports: &Exports,
-    stores: &Stores<impl UserRepository, impl FoodRepository, impl ImageStore>,
+    stores: &Stores<impl UserRepository, impl FoodRepository, impl ImageStore, impl ImageRenderer>,
     out: &mut impl Write,
 ) -> Result<Summary, ImportError> {
     let summary = run(
@@ -105,34 +107,31 @@ async fn run(
     out: &mut impl Write,
 ) -> Result<Summary, ImportError> {
     // Both, before anything is written.
-    let (users, foods) = (old::users(&exports.users)?, old::foods(&exports.foods)?);
-    let mut owners = HashMap::new();
-    let taken = |id: u64, user: &OldUser| {
-        owners.insert(id, user.user.public.clone());
-    };
-    let users = take(&exports.users, &users, take_user, taken, out).await?;
+    let users = read::<UserRow>(&exports.users)?;
+    let foods = read::<FoodRow>(&exports.foods)?;
+    let (users, owners) = take(&exports.users, &users, take_user, out).await?;
     let take_food = async |food: &OldFood| match owners.get(&food.owner) {
-        Some(creator) => take_food(food, creator).await,
-        None => Outcome::NotTaken("user_id: that user was not taken".to_owned()),
+        Some(owner) => take_food(food, &owner.user.public).await,
+        None => not_taken("user_id: that user was not taken"),
     };
-    let foods = take(&exports.foods, &foods, take_food, |_, _| {}, out).await?;
+    let (foods, _) = take(&exports.foods, &foods, take_food, out).await?;
     Ok(Summary { users, foods })
 }
 
-/// Takes the rows of a file, some at once, and reports them in their order.
-async fn take<T>(
+/// Takes the rows of a file, some at once, and reports them in their order. Returns those that are in the
+/// store now by their old ids.
+async fn take<'a, T>(
     file: &Path,
-    entries: &[Entry<T>],
+    entries: &'a [Entry<T>],
     take: impl AsyncFn(&T) -> Outcome,
-    mut taken: impl FnMut(u64, &T),
     out: &mut impl Write,
-) -> Result<Counts, ImportError> {
+) -> Result<(Counts, HashMap<u64, &'a T>), ImportError> {
     let take = &take;
     let mut outcomes = stream::iter(entries)
         .map(|entry| async move {
             let outcome = match &entry.content {
-                Content::Right(value) => take(value).await,
-                Content::Wrong(why) => Outcome::NotTaken(why.clone()),
+                Content::Valid(value) => take(value).await,
+                Content::Invalid(why) => not_taken(why),
                 Content::Deleted => Outcome::Deleted,
             };
             (entry, outcome)
@@ -144,21 +143,22 @@ async fn take<T>(
         counts: Counts::default(),
         unavailable: 0,
     };
+    let mut stored = HashMap::new();
     while let Some((entry, outcome)) = outcomes.next().await {
-        if let (Outcome::Imported | Outcome::AlreadyThere, Some(id), Content::Right(value)) =
-            (&outcome, entry.old_id, &entry.content)
-        {
-            taken(id, value);
-        }
-        report.row(entry.line, entry.old_id, outcome)?;
+        report.row(entry.line, entry.old_id, &outcome)?;
         if report.unavailable == MAX_UNAVAILABLE {
             return Err(ImportError::Unavailable);
         }
+        if let (Outcome::Imported | Outcome::AlreadyThere, Some(id), Content::Valid(value)) =
+            (outcome, entry.old_id, &entry.content)
+        {
+            stored.insert(id, value);
+        }
     }
-    Ok(report.counts)
+    Ok((report.counts, stored))
 }
 
-impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
+impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stores<U, F, I, R> {
     async fn take_user(&self, old: &OldUser) -> Outcome {
         let (user, password) = (&old.user, &old.password);
         match self.users.create(user, password).await {
@@ -181,25 +181,30 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
             Ok(Some(_)) => return Outcome::AlreadyThere,
             Err(error) => return error.into(),
         }
-        let image = match self.pictures.load(&old.picture).await {
-            Ok(image) => image,
+        let bytes = match self.pictures.load(&old.picture).await {
+            Ok(bytes) => bytes,
             Err(error) => return Outcome::NotTaken(format!("food_image: {error}")),
+        };
+        let id = old.image_id(&bytes);
+        let image = match render_image(&self.renderer, bytes, self.pictures.max_bytes).await {
+            Ok(renditions) => store_image(&self.images, old.id, id, renditions).await,
+            Err(error) => return Outcome::NotTaken(format!("food_image: {error}")),
+        };
+        let image = match image {
+            Ok(image) => image,
+            Err(error) => return error.into(),
         };
         let food = Food {
             id: old.id,
             creator: creator.clone(),
             title: old.title.clone(),
             description: old.description.clone(),
-            image: old.key(&image),
+            image,
             upload: None,
-            variants: Variants::default(),
             created_at: old.created_at,
             updated_at: old.updated_at,
             version: 1,
         };
-        if let Err(error) = self.images.put(&food.image, &image).await {
-            return error.into();
-        }
         match self.foods.create(&food).await {
             Ok(()) => Outcome::Imported,
             // Nothing here is an upload.
@@ -209,7 +214,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
                     Ok(Some(_)) => Outcome::AlreadyThere,
                     Ok(None) => {
                         // A picture left behind harms nobody.
-                        let _ = self.images.delete(&food.image).await;
+                        let _ = self.images.delete(&food.rendition_keys()).await;
                         not_taken("title: another food has it")
                     }
                     Err(error) => error.into(),

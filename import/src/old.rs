@@ -1,40 +1,19 @@
 //! What the old service stored, read as values of the domain.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 use std::fmt::Display;
-use std::path::Path;
 
 use domain::clock::Timestamp;
 use domain::food::{Description, Title};
-use domain::id::{FoodId, UserId};
-use domain::image::{Image, ImageKey};
+use domain::id::{FoodId, ImageId, UserId};
 use domain::password::PasswordHash;
 use domain::user::{Email, PublicUser, User, UserName};
 use ring::digest::{Context, SHA256};
+use serde::Deserialize;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{PrimitiveDateTime, UtcOffset};
 
-use crate::export::{ExportError, Row, read};
-
-/// A row, read.
-#[derive(Debug)]
-pub(crate) struct Entry<T> {
-    pub(crate) line: u64,
-    /// `None` when it is no number: then it may be anything, and is not repeated.
-    pub(crate) old_id: Option<u64>,
-    pub(crate) content: Content<T>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Content<T> {
-    Right(T),
-    /// What is wrong, without a word of what is written there.
-    Wrong(String),
-    /// The old service only marked it as deleted.
-    Deleted,
-}
+use crate::export::Row;
 
 #[derive(Debug)]
 pub(crate) struct OldUser {
@@ -56,144 +35,131 @@ pub(crate) struct OldFood {
 }
 
 impl OldFood {
-    /// The same for the same picture, so that an upload cut short is done again in its place.
-    pub(crate) fn key(&self, image: &Image) -> ImageKey {
-        let upload = FoodId::from_bytes(stable_id(self.created_at, &[b"picture:", image.bytes()]));
-        let (food, extension) = (self.id, image.kind().extension());
-        ImageKey::parse(&format!("foods/{food}/{upload}.{extension}"))
-            .expect("a key as `new` makes it")
+    /// The id of the image with these bytes: stable, so that an interrupted import overwrites its own objects.
+    pub(crate) fn image_id(&self, bytes: &[u8]) -> ImageId {
+        ImageId::from_bytes(stable_id(self.created_at, &[b"picture:", bytes]))
     }
 }
 
-/// The rows of the table `users`.
-pub(crate) fn users(path: &Path) -> Result<Vec<Entry<OldUser>>, ExportError> {
-    let columns = ["first_name", "last_name", "email", "password", "created_at"];
-    let address = |user: &OldUser| user.user.email.folded().to_owned();
-    Ok(entries(read(path, columns)?, user, "email", address))
+/// A row of the table `users`.
+#[derive(Deserialize)]
+pub(crate) struct UserRow {
+    id: String,
+    first_name: String,
+    last_name: String,
+    email: String,
+    password: String,
+    created_at: String,
+    deleted_at: String,
 }
 
-fn user(
-    [first_name, last_name, email, password, created_at]: [String; 5],
-    old_id: u64,
-) -> Result<OldUser, String> {
-    let mut wrong = Wrong::default();
-    let first_name = wrong.unless("first_name", UserName::parse(&unescaped(&first_name)));
-    let last_name = wrong.unless("last_name", UserName::parse(&unescaped(&last_name)));
-    let email = wrong.unless("email", Email::parse(&unescaped(&email)));
-    let password = wrong.unless("password", bcrypt(password));
-    let created_at = wrong.unless("created_at", timestamp(&created_at));
-    let read = || {
-        let created_at = created_at?;
+impl Row for UserRow {
+    type Value = OldUser;
+    const UNIQUE: &str = "email";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn deleted_at(&self) -> &str {
+        &self.deleted_at
+    }
+
+    fn unique(value: &OldUser) -> String {
+        value.user.email.folded().to_owned()
+    }
+
+    fn parse(self, old_id: u64) -> Result<OldUser, String> {
+        let mut wrong = Wrong::default();
+        let first_name = UserName::parse(&unescaped(&self.first_name));
+        let first_name = wrong.unless("first_name", first_name);
+        let last_name = UserName::parse(&unescaped(&self.last_name));
+        let last_name = wrong.unless("last_name", last_name);
+        let email = wrong.unless("email", Email::parse(&unescaped(&self.email)));
+        let password = wrong.unless("password", bcrypt(self.password));
+        let created_at = wrong.unless("created_at", timestamp(&self.created_at));
+        let (Some(first_name), Some(last_name), Some(email), Some(password), Some(created_at)) =
+            (first_name, last_name, email, password, created_at)
+        else {
+            return Err(wrong.all());
+        };
         let id = stable_id(created_at, &[b"user:", old_id.to_string().as_bytes()]);
         let public = PublicUser {
             id: UserId::from_bytes(id),
-            first_name: first_name?,
-            last_name: last_name?,
+            first_name,
+            last_name,
         };
         let user = User {
             public,
-            email: email?,
+            email,
             created_at,
         };
-        Some(OldUser {
-            user,
-            password: password?,
-        })
-    };
-    read().ok_or_else(|| wrong.all())
+        Ok(OldUser { user, password })
+    }
 }
 
-/// The rows of the table `foods`.
-pub(crate) fn foods(path: &Path) -> Result<Vec<Entry<OldFood>>, ExportError> {
-    let columns = [
-        "user_id",
-        "title",
-        "description",
-        "food_image",
-        "created_at",
-        "updated_at",
-    ];
-    let title = |food: &OldFood| food.title.folded();
-    Ok(entries(read(path, columns)?, food, "title", title))
+/// A row of the table `foods`.
+#[derive(Deserialize)]
+pub(crate) struct FoodRow {
+    id: String,
+    user_id: String,
+    title: String,
+    description: String,
+    food_image: String,
+    created_at: String,
+    updated_at: String,
+    deleted_at: String,
 }
 
-fn food(
-    [owner, title, description, picture, created_at, updated_at]: [String; 6],
-    old_id: u64,
-) -> Result<OldFood, String> {
-    let mut wrong = Wrong::default();
-    let owner = wrong.unless("user_id", owner.parse().map_err(|_| "not a number"));
-    let title = wrong.unless("title", Title::parse(&unescaped(&title)));
-    let description = Description::sanitize(&unescaped(&description));
-    let description = wrong.unless("description", description);
-    let picture = Some(picture.trim().to_owned()).filter(|picture| !picture.is_empty());
-    let picture = wrong.unless("food_image", picture.ok_or("empty"));
-    let created_at = wrong.unless("created_at", timestamp(&created_at));
-    let updated_at = match updated_at.as_str() {
-        "" => created_at,
-        raw => wrong.unless("updated_at", timestamp(raw)),
-    };
-    let read = || {
-        let created_at = created_at?;
+impl Row for FoodRow {
+    type Value = OldFood;
+    const UNIQUE: &str = "title";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn deleted_at(&self) -> &str {
+        &self.deleted_at
+    }
+
+    fn unique(value: &OldFood) -> String {
+        value.title.folded()
+    }
+
+    fn parse(self, old_id: u64) -> Result<OldFood, String> {
+        let mut wrong = Wrong::default();
+        let owner = self.user_id.parse().map_err(|_| "not a number");
+        let owner = wrong.unless("user_id", owner);
+        let title = wrong.unless("title", Title::parse(&unescaped(&self.title)));
+        let description = Description::sanitize(&unescaped(&self.description));
+        let description = wrong.unless("description", description);
+        let picture = Some(self.food_image.trim()).filter(|picture| !picture.is_empty());
+        let picture = wrong.unless("food_image", picture.ok_or("empty"));
+        let created_at = wrong.unless("created_at", timestamp(&self.created_at));
+        let updated_at = match self.updated_at.as_str() {
+            "" => created_at,
+            raw => wrong.unless("updated_at", timestamp(raw)),
+        };
+        let (Some(owner), Some(title), Some(description), Some(picture)) =
+            (owner, title, description, picture)
+        else {
+            return Err(wrong.all());
+        };
+        let (Some(created_at), Some(updated_at)) = (created_at, updated_at) else {
+            return Err(wrong.all());
+        };
         let id = stable_id(created_at, &[b"food:", old_id.to_string().as_bytes()]);
-        Some(OldFood {
+        Ok(OldFood {
             id: FoodId::from_bytes(id),
-            owner: owner?,
-            title: title?,
-            description: description?,
-            picture: picture?,
+            owner,
+            title,
+            description,
+            picture: picture.to_owned(),
             created_at,
-            updated_at: updated_at?,
+            updated_at,
         })
-    };
-    read().ok_or_else(|| wrong.all())
-}
-
-/// Reads each row with `parse`. Of those that have the same `unique` value, the first is right.
-fn entries<T, const N: usize>(
-    rows: Vec<Row<N>>,
-    parse: impl Fn([String; N], u64) -> Result<T, String>,
-    column: &str,
-    unique: impl Fn(&T) -> String,
-) -> Vec<Entry<T>> {
-    let mut seen = HashMap::new();
-    let entry = |row: Row<N>| {
-        let line = row.line;
-        let wrong = |why: &str| Entry {
-            line,
-            old_id: None,
-            content: Content::Wrong(why.to_owned()),
-        };
-        let fields = match row.fields {
-            Ok(fields) => fields,
-            Err(why) => return wrong(why),
-        };
-        let Ok(old_id) = fields.id.parse() else {
-            return wrong("id: not a number");
-        };
-        let content = if fields.deleted_at.is_empty() {
-            match parse(fields.columns, old_id) {
-                Ok(value) => match seen.entry(unique(&value)) {
-                    Slot::Vacant(slot) => {
-                        slot.insert(line);
-                        Content::Right(value)
-                    }
-                    Slot::Occupied(first) => {
-                        Content::Wrong(format!("{column}: the same as in line {}", first.get()))
-                    }
-                },
-                Err(why) => Content::Wrong(why),
-            }
-        } else {
-            Content::Deleted
-        };
-        Entry {
-            line,
-            old_id: Some(old_id),
-            content,
-        }
-    };
-    rows.into_iter().map(entry).collect()
+    }
 }
 
 /// All that is wrong with a row.
@@ -224,22 +190,17 @@ const ESCAPES: [(&str, char); 5] = [
 /// The text as it was typed. One that the escaping cannot have made was stored unescaped, as some
 /// versions of the old service did with descriptions: it stays.
 fn unescaped(stored: &str) -> String {
-    let mut typed = String::with_capacity(stored.len());
-    let mut rest = stored;
-    while let Some(next) = rest.chars().next() {
-        match ESCAPES.iter().find(|(escape, _)| rest.starts_with(escape)) {
-            Some((escape, character)) => {
-                typed.push(*character);
-                rest = &rest[escape.len()..];
-            }
-            None if ESCAPES.iter().any(|(_, character)| next == *character) => {
-                return stored.to_owned();
-            }
-            None => {
-                typed.push(next);
-                rest = &rest[next.len_utf8()..];
-            }
-        }
+    let mut rest = stored.to_owned();
+    for (escape, _) in ESCAPES {
+        rest = rest.replace(escape, " ");
+    }
+    if rest.contains(ESCAPES.map(|(_, character)| character)) {
+        return stored.to_owned();
+    }
+    // The ampersand last, because it begins the others.
+    let mut typed = stored.to_owned();
+    for (escape, character) in ESCAPES.into_iter().rev() {
+        typed = typed.replace(escape, character.encode_utf8(&mut [0; 4]));
     }
     typed
 }
@@ -309,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_go_escaped_is_as_it_was_typed() {
+    fn text_is_unescaped_if_go_escaped_it() {
         for (stored, typed) in [
             ("Mac &amp; cheese", "Mac & cheese"),
             (
@@ -318,89 +279,65 @@ mod tests {
             ),
             ("&amp;lt;", "&lt;"),
             ("Crème 🍲", "Crème 🍲"),
+            // Stored unescaped.
+            ("<p>1 &lt; 2</p>", "<p>1 &lt; 2</p>"),
+            ("it's &amp;", "it's &amp;"),
+            ("&nbsp;&amp;", "&nbsp;&amp;"),
+            ("&l&amp;t;", "&l&amp;t;"),
         ] {
             assert_eq!(unescaped(stored), typed);
         }
     }
 
     #[test]
-    fn what_was_stored_unescaped_stays() {
-        for stored in [
-            "<p>1 &lt; 2</p>",
-            "a & b &amp; c",
-            "it's &amp;",
-            "&nbsp;&amp;",
-        ] {
-            assert_eq!(unescaped(stored), stored);
-        }
-    }
-
-    #[test]
-    fn times_are_read_as_postgresql_writes_them() {
+    fn timestamp_is_read_as_postgresql_writes_it() {
         for (raw, millis) in [
-            ("1970-01-01 00:00:00", 0),
-            ("2020-05-01 12:34:56.789+00", 1_588_336_496_789),
-            ("2020-05-01 12:34:56.789123+00", 1_588_336_496_789),
-            ("2020-05-01 12:34:56", 1_588_336_496_000),
-            ("2020-05-01 13:34:56.7+01", 1_588_336_496_700),
-            ("2020-05-01 18:04:56+05:30", 1_588_336_496_000),
-            ("2020-05-01 09:04:56-03:30", 1_588_336_496_000),
+            ("1970-01-01 00:00:00", Some(0)),
+            ("2020-05-01 12:34:56.789123+00", Some(1_588_336_496_789)),
+            ("2020-05-01 12:34:56", Some(1_588_336_496_000)),
+            ("2020-05-01 13:34:56.7+01", Some(1_588_336_496_700)),
+            ("2020-05-01 18:04:56+05:30", Some(1_588_336_496_000)),
+            ("2020-05-01 09:04:56-03:30", Some(1_588_336_496_000)),
+            ("", None),
+            ("infinity", None),
+            ("2020-05-01", None),
+            ("2020-02-30 00:00:00+00", None),
+            ("2020-05-01T12:34:56Z", None),
+            ("1969-12-31 23:59:59+00", None),
+            ("0044-03-15 12:00:00+00 BC", None),
+            ("é-é-é é:é:é+é", None),
         ] {
-            assert_eq!(
-                timestamp(raw).map(Timestamp::unix_millis),
-                Ok(millis),
-                "{raw}"
-            );
+            let read = timestamp(raw).ok().map(Timestamp::unix_millis);
+            assert_eq!(read, millis, "{raw}");
         }
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
-        for raw in [
-            "",
-            "infinity",
-            "2020-05-01",
-            "2020-02-30 00:00:00+00",
-            "2020-05-01T12:34:56Z",
-            "2020-05-01 12:34:56+",
-            "1969-12-31 23:59:59+00",
-            "0044-03-15 12:00:00+00 BC",
-            "é-é-é é:é:é+é",
-        ] {
-            assert!(timestamp(raw).is_err(), "{raw}");
-        }
-    }
-
-    #[test]
-    fn only_bcrypt_is_taken_for_a_hash() {
-        let hash = |hash: &str| bcrypt(hash.to_owned()).is_ok();
+    fn only_bcrypt_of_a_usual_cost_is_a_hash() {
         let rest = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        for version in ["2a", "2b", "2y"] {
-            assert!(hash(&format!("${version}$10${rest}")));
-        }
-        for wrong in [
-            "",
-            "secret",
-            "$argon2id$v=19$m=19456,t=2,p=1$AA$AA",
-            &format!("$2x$10${rest}"),
-            &format!("$2a$03${rest}"),
-            &format!("$2a$15${rest}"),
-            &format!("$2a$99${rest}"),
-            &format!("$2a$1${rest}"),
-            &format!("$2a$10${}é", &rest[2..]),
-            &format!("$2a$10${rest}A"),
-            "é$é$",
+        for (hash, is_hash) in [
+            (format!("$2a$10${rest}"), true),
+            (format!("$2b$04${rest}"), true),
+            (format!("$2y$14${rest}"), true),
+            (format!("$2x$10${rest}"), false),
+            (format!("$2a$03${rest}"), false),
+            (format!("$2a$15${rest}"), false),
+            (format!("$2a$1${rest}"), false),
+            (format!("$2a$10${}é", &rest[2..]), false),
+            (format!("$2a$10${rest}A"), false),
+            ("$argon2id$v=19$m=19456,t=2,p=1$AA$AA".to_owned(), false),
+            ("é$é$".to_owned(), false),
+            (String::new(), false),
         ] {
-            assert!(!hash(wrong), "{wrong}");
+            assert_eq!(bcrypt(hash.clone()).is_ok(), is_hash, "{hash}");
         }
     }
 
     #[test]
-    fn an_id_is_a_uuid_of_version_7_that_depends_on_kind_and_number() {
+    fn id_is_a_stable_uuid_of_version_7() {
         let at = Timestamp::from_unix_millis(1_588_336_496_789).unwrap();
         let id = |of: &[u8]| UserId::from_bytes(stable_id(at, &[of])).to_string();
         assert_ne!(id(b"user:1"), id(b"user:2"));
-        assert_ne!(id(b"user:1"), id(b"food:1"));
         // Another one would import everybody again.
         assert_eq!(id(b"user:1"), "0171d03b-9095-7bc3-a47b-8ad18b855c68");
     }

@@ -1,4 +1,4 @@
-//! What is said about the rows: which were not taken, and how many of each kind there are.
+//! The report: a line for each row that was not taken, and how many rows of each kind there are.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -11,50 +11,38 @@ pub(crate) enum Outcome {
     AlreadyThere,
     Deleted,
     NotTaken(String),
-    /// The same, and the reason is not the row's.
+    /// Not taken for a reason that is not the row's.
     Unavailable(String),
 }
 
 /// How many rows of a file there are of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Written; in a dry run, those that would be.
-    pub imported: usize,
-    /// Written by a run before.
-    pub already_there: usize,
-    /// Marked as deleted by the old service, and left out.
-    pub deleted: usize,
-    /// Reported, one line each.
-    pub not_taken: usize,
+    imported: usize,
+    already_there: usize,
+    deleted: usize,
+    not_taken: usize,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            imported,
-            already_there,
-            deleted,
-            not_taken,
-        } = self;
         write!(
             f,
-            "{imported} imported, {already_there} already there, {deleted} deleted before, \
-             {not_taken} not taken"
+            "{} imported, {} already there, {} deleted before, {} not taken",
+            self.imported, self.already_there, self.deleted, self.not_taken
         )
     }
 }
 
 /// What became of everything.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// Of the users.
-    pub users: Counts,
-    /// Of the foods.
-    pub foods: Counts,
+    pub(crate) users: Counts,
+    pub(crate) foods: Counts,
 }
 
 impl Summary {
-    /// Whether nothing is left to do.
+    /// Whether every row was taken.
     pub fn is_complete(&self) -> bool {
         self.users.not_taken == 0 && self.foods.not_taken == 0
     }
@@ -71,7 +59,7 @@ pub(crate) struct Report<'a, W> {
     pub(crate) out: &'a mut W,
     pub(crate) file: &'a Path,
     pub(crate) counts: Counts,
-    /// How many rows in a row failed for no reason of theirs.
+    /// How many rows in succession were unavailable.
     pub(crate) unavailable: usize,
 }
 
@@ -80,7 +68,7 @@ impl<W: Write> Report<'_, W> {
         &mut self,
         line: u64,
         old_id: Option<u64>,
-        outcome: Outcome,
+        outcome: &Outcome,
     ) -> io::Result<()> {
         self.unavailable = match outcome {
             Outcome::Unavailable(_) => self.unavailable + 1,

@@ -27,25 +27,14 @@ pub(crate) const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("amazon_roots/SFSRootCAG2.cer"),
 ];
 
-/// One attempt and its answer, and all attempts together. One part that is away is given up well before
-/// a function's own timeout; several that are, one after the other, may take longer together than
-/// that. What guarantees an answer in time is the function itself, which ends what it does half a second
-/// before (`answer_within`; docs/ARCHITECTURE.md, "Failing parts").
-struct Timeouts {
-    attempt: Duration,
-    operation: Duration,
-}
+/// For an attempt, and for all attempts together. The function as a whole has a deadline of its own
+/// (docs/ARCHITECTURE.md, "Failing parts").
+type Timeouts = [Duration; 2];
 
-/// A call to `DynamoDB` takes milliseconds.
-const DYNAMODB_TIMEOUTS: Timeouts = Timeouts {
-    attempt: Duration::from_secs(2),
-    operation: Duration::from_secs(5),
-};
-/// A picture has megabytes.
-const S3_TIMEOUTS: Timeouts = Timeouts {
-    attempt: Duration::from_secs(3),
-    operation: Duration::from_secs(7),
-};
+/// A call takes milliseconds.
+const DYNAMODB_TIMEOUTS: Timeouts = [Duration::from_secs(2), Duration::from_secs(5)];
+/// An image has megabytes.
+const S3_TIMEOUTS: Timeouts = [Duration::from_secs(3), Duration::from_secs(7)];
 const MAX_ATTEMPTS: u32 = 4;
 /// Attempts are as far apart as AWS recommends for `DynamoDB`, instead of a second and more.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -172,7 +161,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .http_client(self.https.client())
             .retry_config(retries())
-            .timeout_config(timeouts(&DYNAMODB_TIMEOUTS))
+            .timeout_config(timeouts(DYNAMODB_TIMEOUTS))
             .sleep_impl(TokioSleep::new())
             .identity_cache(IdentityCache::no_cache())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -189,7 +178,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .http_client(self.https.client())
             .retry_config(retries())
-            .timeout_config(timeouts(&S3_TIMEOUTS))
+            .timeout_config(timeouts(S3_TIMEOUTS))
             .sleep_impl(TokioSleep::new())
             .force_path_style(self.settings.s3_endpoint.is_some());
         config.set_endpoint_url(self.settings.s3_endpoint.clone());
@@ -245,10 +234,10 @@ fn retries() -> RetryConfig {
         .with_max_backoff(LONGEST_PAUSE)
 }
 
-fn timeouts(timeouts: &Timeouts) -> TimeoutConfig {
+fn timeouts([attempt, operation]: Timeouts) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .operation_attempt_timeout(timeouts.attempt)
-        .operation_timeout(timeouts.operation)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
         .build()
 }
 
@@ -268,17 +257,9 @@ mod tests {
     ];
 
     #[test]
-    fn the_trusted_roots_are_the_five_that_amazon_publishes() {
-        let found: Vec<String> = AMAZON_ROOTS
-            .into_iter()
-            .map(|certificate| {
-                let fingerprint = digest(&SHA256, certificate);
-                // `Debug` of a digest: its algorithm, a colon, hexadecimal.
-                let shown = format!("{fingerprint:?}");
-                shown.split_once(':').unwrap().1.to_owned()
-            })
-            .collect();
-        assert_eq!(found, PUBLISHED);
+    fn trusted_roots_are_the_five_that_amazon_publishes() {
+        let fingerprint = |root| hex::encode(digest(&SHA256, root));
+        assert_eq!(AMAZON_ROOTS.map(fingerprint), PUBLISHED);
     }
 
     fn settings(ca_bundle: Option<&str>) -> AwsSettings {
@@ -294,16 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_without_certificates_is_refused() {
+    fn bundle_without_certificates_is_rejected() {
         let no_certificate = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
-        let cut = "-----BEGIN CERTIFICATE-----\nQUJD";
-        for bundle in [
-            "",
-            "not PEM",
-            "-----BEGIN PRIVATE KEY-----",
-            no_certificate,
-            cut,
-        ] {
+        for bundle in ["", "not PEM", no_certificate, &no_certificate[..30]] {
             assert!(Aws::new(settings(Some(bundle))).is_err(), "{bundle}");
         }
         assert!(Aws::new(settings(Some(engines::tls::ROOT))).is_ok());
@@ -311,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_are_prepared_to_where_the_sdk_sends_requests() {
+    async fn prepared_urls_are_those_of_the_sdk() {
         use aws_sdk_dynamodb::config::endpoint as dynamodb;
         use aws_sdk_s3::config::endpoint as s3;
         use {dynamodb::ResolveEndpoint as _, s3::ResolveEndpoint as _};
@@ -343,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_not_shown() {
+    fn credentials_are_not_in_debug_output() {
         let shown = format!("{:?}", Aws::new(settings(None)).unwrap());
         assert_eq!(shown, "Aws(eu-west-1)");
     }

@@ -2,14 +2,7 @@
 
 use ring::digest::{SHA256, digest};
 
-/// The SHA-256 of a text, in hexadecimal: what stands in a store in the place of what is personal.
+/// The SHA-256 of a text in hexadecimal, stored in the place of personal data.
 pub(crate) fn of(text: &str) -> String {
-    hex(digest(&SHA256, text.as_bytes()).as_ref())
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex::encode(digest(&SHA256, text.as_bytes()))
 }

@@ -52,16 +52,6 @@ struct Kept {
     since: Instant,
 }
 
-impl Kept {
-    fn new(origin: Origin, connection: Connection) -> Self {
-        Self {
-            origin,
-            connection,
-            since: Instant::now(),
-        }
-    }
-}
-
 enum Connection {
     /// Waits for a request as soon as its last answer is read.
     Open(SendRequest<SdkBody>),
@@ -100,13 +90,19 @@ impl Https {
         let Some(origin) = url.parse().ok().and_then(|uri: Uri| Origin::of(&uri)) else {
             return;
         };
-        let mut kept = self.kept(Instant::now());
+        let since = Instant::now();
+        let mut kept = self.kept(since);
         if kept.iter().any(|kept| kept.origin == origin) {
             return;
         }
         let (https, to) = (self.clone(), origin.clone());
         let opening = tokio::spawn(async move { https.connect(&to).await });
-        kept.push(Kept::new(origin, Connection::Opening(opening)));
+        let connection = Connection::Opening(opening);
+        kept.push(Kept {
+            origin,
+            connection,
+            since,
+        });
     }
 
     async fn send(&self, mut request: Request<SdkBody>) -> Result<HttpResponse, ConnectorError> {
@@ -163,11 +159,17 @@ impl Https {
     }
 
     fn keep(&self, origin: Origin, connection: SendRequest<SdkBody>) {
-        let mut kept = self.kept(Instant::now());
+        let since = Instant::now();
+        let mut kept = self.kept(since);
         if kept.len() == MAX_KEPT {
             kept.remove(0);
         }
-        kept.push(Kept::new(origin, Connection::Open(connection)));
+        let connection = Connection::Open(connection);
+        kept.push(Kept {
+            origin,
+            connection,
+            since,
+        });
     }
 
     /// Without those that have ended or are too old.
@@ -395,19 +397,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_connection_serves_requests_in_turn() {
+    async fn sequential_requests_share_one_connection() {
         let server = Server::start(|_| OK).await;
         let https = https();
-        for _ in 0..5 {
-            assert_eq!(ask(&https, &server.url).await.unwrap(), "ok");
-        }
-        assert_eq!(server.connections(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_is_prepared_serves_the_next_request() {
-        let server = Server::start(|_| OK).await;
-        let https = https();
+        https.prepare("no URL");
+        https.prepare("/only/a/path");
         for _ in 0..3 {
             https.prepare(&server.url);
             assert_eq!(ask(&https, &server.url).await.unwrap(), "ok");
@@ -416,46 +410,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_could_not_be_prepared_is_tried_again() {
-        let https = https();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
-        https.prepare(&url);
-        assert!(ask(&https, &url).await.unwrap_err().is_io());
-        https.prepare("no URL");
-        https.prepare("/only/a/path");
-        assert!(https.kept(Instant::now()).is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_request_has_its_target_and_its_host() {
-        let server = Server::start(|_| OK).await;
-        let authority = server.url.trim_start_matches("http://");
-        let url = format!("{}/a/b?c=d", server.url);
-        ask(&https(), &url).await.unwrap();
-        ask(&https(), &server.url).await.unwrap();
-        let requests = server.requests.lock().unwrap().clone();
-        assert!(
-            requests[0].starts_with("GET /a/b?c=d HTTP/1.1\r\n"),
-            "{requests:?}"
-        );
-        assert!(
-            requests[1].starts_with("GET / HTTP/1.1\r\n"),
-            "{requests:?}"
-        );
-        assert!(
-            requests[0].contains(&format!("host: {authority}\r\n")),
-            "{requests:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn two_requests_at_once_have_a_connection_each_and_both_are_kept() {
+    async fn concurrent_requests_have_a_connection_each() {
         let server = Server::start(|_| OK).await;
         let https = https();
         for _ in 0..3 {
-            // The first answer is not read yet while the second request is made.
+            // The first response is not read yet while the second request is sent.
             let first = https.send(get(&server.url)).await.unwrap();
             let (second, third) =
                 tokio::join!(ask(&https, &server.url), async { text(first).await });
@@ -465,18 +424,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_nobody_reads_does_not_hold_up_the_next() {
-        let server = Server::start(|_| HALF).await;
-        let https = https();
-        let unread = https.send(get(&server.url)).await.unwrap();
-        let other = https.send(get(&server.url)).await;
-        assert!(other.is_ok());
-        assert_eq!(server.connections(), 2);
-        drop(unread);
+    async fn request_has_a_relative_target_and_a_host() {
+        let server = Server::start(|_| OK).await;
+        let authority = server.url.trim_start_matches("http://");
+        for (path, target) in [("/a/b?c=d", "/a/b?c=d"), ("", "/")] {
+            let url = format!("{}{path}", server.url);
+            ask(&https(), &url).await.unwrap();
+            let request = server.requests.lock().unwrap().pop().unwrap();
+            assert!(request.starts_with(&format!("GET {target} HTTP/1.1\r\n")));
+            assert!(request.contains(&format!("host: {authority}\r\n")));
+        }
+        for (url, host) in [
+            ("https://aws.example:443/", "aws.example"),
+            ("http://aws.example:80/", "aws.example"),
+            ("https://aws.example:80/", "aws.example:80"),
+            ("http://[::1]:8000/", "[::1]:8000"),
+            ("https://aws.example", "aws.example"),
+        ] {
+            let mut request = get(url);
+            let origin = Origin::of(request.uri()).unwrap();
+            address(&mut request, &origin).unwrap();
+            assert_eq!(request.headers()[HOST], host, "{url}");
+        }
+        let without_host = https().send(get("/only/a/path")).await;
+        assert!(without_host.unwrap_err().is_user());
     }
 
     #[tokio::test]
-    async fn a_connection_that_the_server_has_ended_is_replaced() {
+    async fn closed_connection_is_replaced() {
         let bye = b"HTTP/1.1 200 Bye\r\ncontent-length: 2\r\n\r\nok";
         let server = Server::start(move |_| bye).await;
         let https = https();
@@ -490,7 +465,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_server_error_another_connection_is_made() {
+    async fn server_error_closes_the_connection() {
         let error = b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nno";
         let server = Server::start(move |_| error).await;
         let https = https();
@@ -501,22 +476,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_was_idle_for_long_is_not_used() {
+    async fn idle_connection_expires() {
         let server = Server::start(|_| OK).await;
         let https = https();
         ask(&https, &server.url).await.unwrap();
         let now = Instant::now();
         assert_eq!(https.kept(now).len(), 1);
         assert!(https.kept(now + MAX_IDLE).is_empty());
-        ask(&https, &server.url).await.unwrap();
-        assert_eq!(server.connections(), 2);
-        // One that nobody ever asked for either.
+        // One that was prepared as well.
         https.prepare(&server.url);
         assert!(https.kept(Instant::now() + MAX_IDLE).is_empty());
     }
 
     #[tokio::test]
-    async fn of_many_connections_the_oldest_is_closed() {
+    async fn only_the_newest_connections_are_kept() {
         let server = Server::start(|_| HALF).await;
         let https = https();
         let mut unread = Vec::new();
@@ -527,82 +500,48 @@ mod tests {
         assert_eq!(https.kept(Instant::now()).len(), MAX_KEPT);
     }
 
-    #[test]
-    fn the_host_is_named_as_it_is_signed() {
-        for (url, host) in [
-            ("https://aws.example:443/", "aws.example"),
-            ("http://aws.example:80/", "aws.example"),
-            ("https://aws.example:80/", "aws.example:80"),
-            ("http://[::1]:8000/", "[::1]:8000"),
-            ("https://aws.example", "aws.example"),
-        ] {
-            let mut request = get(url);
-            let origin = Origin::of(request.uri()).unwrap();
-            address(&mut request, &origin).unwrap();
-            assert_eq!(request.headers()[HOST], host, "{url}");
-        }
-    }
-
-    fn may_be_tried_again(error: &ConnectorError) -> bool {
-        error.is_io() || error.is_timeout() || error.as_other() == Some(ErrorKind::TransientError)
-    }
-
     #[tokio::test]
-    async fn a_server_that_hangs_up_may_be_asked_again() {
-        for answers in [0, 1] {
-            let server = Server::start(move |number| if number < answers { OK } else { b"" }).await;
+    async fn broken_connection_is_a_retryable_error() {
+        for responses in [0, 1] {
+            let server =
+                Server::start(move |number| if number < responses { OK } else { b"" }).await;
             let https = https();
-            for _ in 0..answers {
+            for _ in 0..responses {
                 ask(&https, &server.url).await.unwrap();
             }
             let error = ask(&https, &server.url).await.unwrap_err();
-            assert!(may_be_tried_again(&error));
+            let is_transient = error.as_other() == Some(ErrorKind::TransientError);
+            assert!(is_transient || error.is_io(), "{error:?}");
         }
     }
 
     #[tokio::test]
-    async fn nobody_there_is_an_io_error() {
+    async fn unreachable_server_is_an_io_error() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        assert!(ask(&https(), &url).await.unwrap_err().is_io());
-        assert!(
-            ask(&https(), "https://nobody.invalid")
-                .await
-                .unwrap_err()
-                .is_io()
-        );
+        for url in [&url, "https://nobody.invalid"] {
+            let https = https();
+            https.prepare(url);
+            assert!(ask(&https, url).await.unwrap_err().is_io());
+            assert!(https.kept(Instant::now()).is_empty());
+        }
     }
 
     #[tokio::test]
-    async fn a_server_that_says_nothing_is_given_up() {
+    async fn silent_server_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         assert!(ask(&https(), &url).await.unwrap_err().is_timeout());
     }
 
     #[tokio::test]
-    async fn without_a_host_nothing_is_sent() {
-        assert!(
-            https()
-                .send(get("/only/a/path"))
-                .await
-                .unwrap_err()
-                .is_user()
-        );
-    }
-
-    #[tokio::test]
-    async fn tls_is_spoken_with_whom_we_trust() {
+    async fn only_trusted_certificates_are_accepted() {
         let server = Server::start(|_| OK).await;
         let url = engines::tls::terminate(&server.url).unwrap();
-        let trusting = https();
-        for _ in 0..3 {
-            assert_eq!(ask(&trusting, &url).await.unwrap(), "ok");
-        }
-        assert_eq!(server.connections(), 1);
+        assert_eq!(ask(&https(), &url).await.unwrap(), "ok");
         let of_another_name = url.replace("localhost", "127.0.0.1");
-        assert!(ask(&trusting, &of_another_name).await.unwrap_err().is_io());
+        assert!(ask(&https(), &of_another_name).await.unwrap_err().is_io());
 
         let mut amazon = RootCertStore::empty();
         for root in crate::aws::AMAZON_ROOTS {

@@ -4,11 +4,9 @@ use domain::idempotency::{IdempotencyKey, Operation};
 use ring::digest::{Context, SHA256};
 use ring::hmac;
 
-use crate::digest::hex;
-
-/// The operation of somebody (`scope`: what is done, and for whom) under a key, with the parts of the
-/// request. The fingerprint is made with the key, which is kept nowhere: so nobody who reads the store
-/// can try what password was in a request.
+/// The operation of a caller (`scope`: which operation, and for whom) under a key, with the parts of the
+/// request. The fingerprint is keyed with the idempotency key, which is not stored, so the store does
+/// not allow guessing what password was in a request.
 pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Operation {
     let mut id = Context::new(&SHA256);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.as_str().as_bytes());
@@ -22,8 +20,8 @@ pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Operat
         fingerprint.update(part);
     }
     Operation {
-        id: hex(id.finish().as_ref()),
-        fingerprint: hex(fingerprint.sign().as_ref()),
+        id: hex::encode(id.finish()),
+        fingerprint: hex::encode(fingerprint.sign()),
     }
 }
 
@@ -41,22 +39,19 @@ mod tests {
     }
 
     #[test]
-    fn whatever_differs_tells_operations_or_requests_apart() {
-        let one = operation("create_food", &key("0123456789abcdef"), &[b"ab", b"c"]);
+    fn scope_key_and_request_tell_operations_apart() {
+        let (food, user) = ("create_food", "create_user");
+        let (this, that) = (key("0123456789abcdef"), key("0123456789abcdeg"));
+        let one = operation(food, &this, &[b"ab", b"c"]);
         assert_eq!((one.id.len(), one.fingerprint.len()), (64, 64));
-        let again = operation("create_food", &key("0123456789abcdef"), &[b"ab", b"c"]);
-        assert_eq!(one, again);
-        let elsewhere = operation("create_user", &key("0123456789abcdef"), &[b"ab", b"c"]);
-        assert_ne!(one.id, elsewhere.id);
-        let other = operation("create_food", &key("0123456789abcdeg"), &[b"ab", b"c"]);
+        assert_eq!(one, operation(food, &this, &[b"ab", b"c"]));
+        assert_ne!(one.id, operation(user, &this, &[b"ab", b"c"]).id);
+        let other = operation(food, &that, &[b"ab", b"c"]);
         assert_ne!(one.id, other.id);
         assert_ne!(one.fingerprint, other.fingerprint, "made with the key");
-        for request in [
-            &[b"a".as_slice(), b"bc"][..],
-            &[b"abc"],
-            &[b"ab", b"c", b""],
-        ] {
-            let other = operation("create_food", &key("0123456789abcdef"), request);
+        let requests: [&[&[u8]]; 3] = [&[b"a", b"bc"], &[b"abc"], &[b"ab", b"c", b""]];
+        for request in requests {
+            let other = operation(food, &this, request);
             assert_eq!(one.id, other.id);
             assert_ne!(one.fingerprint, other.fingerprint, "{request:?}");
         }

@@ -19,12 +19,19 @@ pub enum Sessions {
     Redis(Box<RedisSessions>),
 }
 
+/// Calls the store that was chosen.
+macro_rules! on_either {
+    ($self:ident, $sessions:ident => $call:expr) => {
+        match $self {
+            Self::DynamoDb($sessions) => $call.await,
+            Self::Redis($sessions) => $call.await,
+        }
+    };
+}
+
 impl SessionStore for Sessions {
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.create(session, now).await,
-            Self::Redis(sessions) => sessions.create(session, now).await,
-        }
+        on_either!(self, sessions => sessions.create(session, now))
     }
 
     async fn find(
@@ -33,10 +40,7 @@ impl SessionStore for Sessions {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.find(user, session, now).await,
-            Self::Redis(sessions) => sessions.find(user, session, now).await,
-        }
+        on_either!(self, sessions => sessions.find(user, session, now))
     }
 
     async fn rotate(
@@ -47,24 +51,15 @@ impl SessionStore for Sessions {
         next: &RefreshGrant,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.rotate(user, session, presented, next, now).await,
-            Self::Redis(sessions) => sessions.rotate(user, session, presented, next, now).await,
-        }
+        on_either!(self, sessions => sessions.rotate(user, session, presented, next, now))
     }
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.revoke(user, session).await,
-            Self::Redis(sessions) => sessions.revoke(user, session).await,
-        }
+        on_either!(self, sessions => sessions.revoke(user, session))
     }
 
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.list(user, now).await,
-            Self::Redis(sessions) => sessions.list(user, now).await,
-        }
+        on_either!(self, sessions => sessions.list(user, now))
     }
 
     async fn revoke_all(
@@ -72,10 +67,7 @@ impl SessionStore for Sessions {
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<(), StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.revoke_all(user, except).await,
-            Self::Redis(sessions) => sessions.revoke_all(user, except).await,
-        }
+        on_either!(self, sessions => sessions.revoke_all(user, except))
     }
 }
 
@@ -86,39 +78,24 @@ impl IdempotencyStore for Sessions {
         resource: &str,
         now: Timestamp,
     ) -> Result<Begun, StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.begin(operation, resource, now).await,
-            Self::Redis(sessions) => sessions.begin(operation, resource, now).await,
-        }
+        on_either!(self, sessions => sessions.begin(operation, resource, now))
     }
 
     async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.finish(operation, answer).await,
-            Self::Redis(sessions) => sessions.finish(operation, answer).await,
-        }
+        on_either!(self, sessions => sessions.finish(operation, answer))
     }
 
     async fn release(&self, operation: &Operation) -> Result<(), StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.release(operation).await,
-            Self::Redis(sessions) => sessions.release(operation).await,
-        }
+        on_either!(self, sessions => sessions.release(operation))
     }
 }
 
 impl AttemptStore for Sessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.count(counter).await,
-            Self::Redis(sessions) => sessions.count(counter).await,
-        }
+        on_either!(self, sessions => sessions.count(counter))
     }
 
     async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
-        match self {
-            Self::DynamoDb(sessions) => sessions.give_back(counter).await,
-            Self::Redis(sessions) => sessions.give_back(counter).await,
-        }
+        on_either!(self, sessions => sessions.give_back(counter))
     }
 }

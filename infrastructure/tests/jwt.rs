@@ -1,15 +1,11 @@
 //! What is tried against JSON Web Tokens: the attacks that RFC 8725 names and those that testing
 //! tools send. Each token here is made by hand, none by the code that it is shown to.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use domain::clock::Timestamp;
-use domain::id::{SessionId, TokenId, UserId};
 use domain::token::{Claims, TokenError, TokenSigner as _};
 use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
-use proptest::prelude::*;
 use ring::hmac;
 
 const SECRET: &str = "an access secret of thirty-two bytes";
@@ -56,15 +52,17 @@ fn signed(header: &str, claims: &str) -> String {
     signed_by(hmac::HMAC_SHA256, SECRET.as_bytes(), header, claims)
 }
 
-fn kid() -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    let tag = hmac::sign(&key, b"food-app key id");
-    let hex = tag.as_ref()[..8].iter().map(|byte| format!("{byte:02x}"));
-    hex.collect()
+fn kid(secret: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    hex::encode(&hmac::sign(&key, b"food-app key id").as_ref()[..8])
+}
+
+fn header_of_kid(kid: &str) -> String {
+    format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{kid}"}}"#)
 }
 
 fn header() -> String {
-    format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{}"}}"#, kid())
+    header_of_kid(&kid(SECRET))
 }
 
 fn header_with(member: &str) -> String {
@@ -92,69 +90,58 @@ fn claims_without(member: &str) -> String {
     claims().replace(&format!("\"{member}\":"), &format!("\"not_{member}\":"))
 }
 
-#[test]
-fn what_is_made_by_hand_is_a_token_before_it_is_bent() {
-    assert!(verify(&signed(&header(), &claims())).is_ok());
-    for (member, value) in [("aud", r#""food-app""#), ("exp", "1792002006")] {
-        let bent = claims_with(member, value);
-        assert!(verify(&signed(&header(), &bent)).is_ok(), "{bent}");
+/// None of these is a token, whatever it is called.
+fn assert_refused(attacks: impl IntoIterator<Item = (impl AsRef<str>, String)>) {
+    for (attack, token) in attacks {
+        assert!(verify(&token).is_err(), "{}: {token:.300}", attack.as_ref());
     }
 }
 
 #[test]
-fn no_signature_counts_but_ours() {
+fn handmade_token_is_valid_before_it_is_changed() {
+    assert!(verify(&signed(&header(), &claims())).is_ok());
+    let bent = claims_with("exp", "1792002006");
+    assert!(verify(&signed(&header(), &bent)).is_ok());
+}
+
+#[test]
+fn malformed_token_is_told_from_a_refused_one() {
+    for token in [
+        "", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d", "é.é.é", "null",
+    ] {
+        assert_eq!(verify(token), Err(TokenError::Malformed), "{token}");
+    }
+}
+
+#[test]
+fn only_our_signature_is_valid() {
     let genuine = signed(&header(), &claims());
     let (message, signature) = genuine.rsplit_once('.').expect("a signature");
     let raw = URL_SAFE_NO_PAD.decode(signature).expect("base64");
     let encoded = |bytes: &[u8]| format!("{message}.{}", URL_SAFE_NO_PAD.encode(bytes));
     let with_key = |key: &[u8]| signed_by(hmac::HMAC_SHA256, key, &header(), &claims());
-    let mut attacks = vec![
+    let standard = STANDARD.encode(&raw);
+    assert_refused([
         ("stripped", format!("{message}.")),
         ("no third part", message.to_owned()),
         ("of zeros (CVE-2022-21449)", encoded(&[0; 32])),
-        ("of ones", encoded(&[0xFF; 32])),
         ("cut short", encoded(&raw[..16])),
         ("too long", encoded(&[raw.as_slice(), &[0]].concat())),
         ("twice", format!("{genuine}.{signature}")),
         ("padded", format!("{genuine}=")),
-        (
-            "in the other alphabet of base64",
-            format!("{message}.{}", STANDARD.encode(&raw)),
-        ),
+        ("in the other base64", format!("{message}.{standard}")),
         ("behind a space", format!("{message}. {signature}")),
         ("before a line break", format!("{genuine}\n")),
-        ("before a NUL", format!("{genuine}\0")),
         ("of the empty key", with_key(b"")),
         ("of a NUL (kid of /dev/null)", with_key(b"\0")),
         ("of a common secret", with_key(b"secret")),
-        ("of the kid", with_key(kid().as_bytes())),
-        (
-            "of the secret in upper case",
-            with_key(SECRET.to_uppercase().as_bytes()),
-        ),
+        ("of the kid", with_key(kid(SECRET).as_bytes())),
         (
             "of the secret cut short",
             with_key(&SECRET.as_bytes()[..32]),
         ),
-        ("of the issuer", with_key(b"food-app")),
-    ];
-    // Signed as its header says, with the right secret: the algorithm is ours to choose
-    // (RFC 8725, section 3.1).
-    for (name, algorithm) in [("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)] {
-        let header = header_of(name);
-        let token = signed_by(algorithm, SECRET.as_bytes(), &header, &claims());
-        attacks.push((name, token));
-        let token = signed_by(algorithm, SECRET.as_bytes(), &self::header(), &claims());
-        attacks.push(("another hash than its header says", token));
-    }
-    for (attack, token) in attacks {
-        assert!(verify(&token).is_err(), "{attack}: {token}");
-    }
-}
-
-#[test]
-fn no_bit_of_a_token_can_be_changed() {
-    let genuine = signed(&header(), &claims());
+    ]);
+    // Every bit counts.
     for at in 0..genuine.len() {
         for bit in 0..7 {
             let mut bytes = genuine.clone().into_bytes();
@@ -166,66 +153,46 @@ fn no_bit_of_a_token_can_be_changed() {
 }
 
 #[test]
-fn while_secrets_rotate_each_signs_under_its_own_name_only() {
-    let header_naming = |secret: &str| {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        let tag = hmac::sign(&key, b"food-app key id");
-        let kid = tag.as_ref()[..8].iter().map(|byte| format!("{byte:02x}"));
-        let kid = kid.collect::<String>();
-        format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{kid}"}}"#)
-    };
+fn each_secret_signs_only_under_its_own_kid() {
     let rotating = tokens_of(SECRET, Some(ANOTHER));
-    for (named, signing) in [
-        (SECRET, SECRET),
-        (ANOTHER, ANOTHER),
-        (SECRET, ANOTHER),
-        (ANOTHER, SECRET),
-    ] {
-        let header = header_naming(named);
-        let token = signed_by(hmac::HMAC_SHA256, signing.as_bytes(), &header, &claims());
-        let is_token = rotating.verify(&token, now()).is_ok();
-        assert_eq!(is_token, named == signing, "{named}, {signing}");
-    }
-}
-
-#[test]
-fn the_algorithm_is_ours_to_choose() {
-    for algorithm in [
-        "none",
-        "None",
-        "NONE",
-        "nOnE",
-        "",
-        "null",
-        "hs256",
-        "HS256 ",
-        "HS384",
-        "HS512",
-        "RS256",
-        "RS512",
-        "ES256",
-        "ES384",
-        "PS256",
-        "EdDSA",
-        "dir",
-        "A128KW",
-        "PBES2-HS256+A128KW",
-    ] {
-        let header = header_of(algorithm);
-        let unsigned = signed(&header, &claims());
-        let (message, _) = unsigned.rsplit_once('.').expect("a signature");
-        for token in [format!("{message}."), message.to_owned(), unsigned.clone()] {
-            assert!(verify(&token).is_err(), "{algorithm:?}: {token}");
+    for named in [SECRET, ANOTHER] {
+        for signing in [SECRET, ANOTHER] {
+            let header = header_of_kid(&kid(named));
+            let token = signed_by(hmac::HMAC_SHA256, signing.as_bytes(), &header, &claims());
+            let is_token = rotating.verify(&token, now()).is_ok();
+            assert_eq!(is_token, named == signing, "{named}, {signing}");
         }
     }
-    let no_algorithm = header().replace(r#""alg":"HS256","#, "");
-    assert!(verify(&signed(&no_algorithm, &claims())).is_err());
-    let two = header_with(r#""alg":"none""#);
-    assert!(verify(&signed(&two, &claims())).is_err());
 }
 
 #[test]
-fn keys_are_never_taken_from_the_token() {
+fn algorithm_of_the_header_is_not_trusted() {
+    for algorithm in [
+        "none", "None", "nOnE", "", "null", "hs256", "HS256 ", "HS384", "HS512", "RS256", "ES256",
+        "PS256", "EdDSA", "dir",
+    ] {
+        let token = signed(&header_of(algorithm), &claims());
+        let (message, _) = token.rsplit_once('.').expect("a signature");
+        assert_refused([
+            (algorithm, format!("{message}.")),
+            (algorithm, message.to_owned()),
+            (algorithm, token.clone()),
+        ]);
+    }
+    // Signed as its header says, with the right secret (RFC 8725, section 3.1).
+    for (name, algorithm) in [("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)] {
+        for header in [header_of(name), header()] {
+            let token = signed_by(algorithm, SECRET.as_bytes(), &header, &claims());
+            assert_refused([(name, token)]);
+        }
+    }
+    let missing = header().replace(r#""alg":"HS256","#, "");
+    let twice = header_with(r#""alg":"none""#);
+    assert_refused([missing, twice].map(|header| ("", signed(&header, &claims()))));
+}
+
+#[test]
+fn key_is_never_taken_from_the_token() {
     // The attacker's key, in the header or where the header points to, and a token signed with it.
     let key = b"the attacker's own key of some 32 bytes";
     let encoded = URL_SAFE_NO_PAD.encode(key);
@@ -236,36 +203,29 @@ fn keys_are_never_taken_from_the_token() {
         format!(r#""x5c":["{encoded}"]"#),
     ] {
         let token = signed_by(hmac::HMAC_SHA256, key, &header_with(&member), &claims());
-        assert!(verify(&token).is_err(), "{member}");
+        assert_refused([(member, token)]);
     }
     for kid in [
         "",
-        "0",
         "../../../../dev/null",
-        "/etc/passwd",
         "key' UNION SELECT 'secret",
         "|whoami",
         "https://attacker.example/key",
         "\\u0000",
-        "*",
     ] {
-        let header = format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{kid}"}}"#);
-        for key in [key.as_slice(), b"", b"secret", SECRET.as_bytes()] {
-            let token = signed_by(hmac::HMAC_SHA256, key, &header, &claims());
+        for key in [key.as_slice(), b"", SECRET.as_bytes()] {
+            let token = signed_by(hmac::HMAC_SHA256, key, &header_of_kid(kid), &claims());
             assert_eq!(verify(&token), Err(TokenError::Refused), "{kid}");
         }
     }
-    for kid in ["null", "1", "[]", "{}"] {
-        let header = format!(r#"{{"typ":"JWT","alg":"HS256","kid":{kid}}}"#);
-        assert!(verify(&signed(&header, &claims())).is_err(), "{kid}");
-    }
+    let no_text = |kid| format!(r#"{{"typ":"JWT","alg":"HS256","kid":{kid}}}"#);
+    assert_refused(["null", "1", "{}"].map(|kid| (kid, signed(&no_text(kid), &claims()))));
 }
 
 #[test]
-fn claims_are_as_we_write_them_or_none() {
+fn claims_are_exactly_ours() {
     for (member, value) in [
         ("exp", "1792002005"),
-        ("exp", "0"),
         ("exp", "-1"),
         ("exp", "1e99"),
         ("exp", "1792002905.5"),
@@ -276,7 +236,6 @@ fn claims_are_as_we_write_them_or_none() {
         ("iat", "\"now\""),
         ("iat", "-1"),
         ("iss", "\"Food-App\""),
-        ("iss", "\"https://attacker.example\""),
         ("iss", "[\"food-app\"]"),
         ("iss", "null"),
         ("aud", "\"other\""),
@@ -284,72 +243,54 @@ fn claims_are_as_we_write_them_or_none() {
         ("aud", "null"),
         ("sub", "\"\""),
         ("sub", "\"admin\""),
-        ("sub", "null"),
         ("sub", "1"),
-        ("sub", "\"01990000-0000-7000-8000-000000000001' OR '1'='1\""),
         ("sub", "\"USER#01990000-0000-7000-8000-000000000001\""),
         ("sid", "\"*\""),
         ("jti", "null"),
         ("token_use", "\"refresh\""),
         ("token_use", "\"Access\""),
-        ("token_use", "\"admin\""),
         ("token_use", "null"),
     ] {
         let claims = claims_with(member, value);
-        let told = verify(&signed(&header(), &claims));
-        assert!(told.is_err(), "{member}: {value}");
+        assert_refused([(&claims, signed(&header(), &claims))]);
     }
     for member in ["sub", "sid", "jti", "iat", "exp", "iss", "aud", "token_use"] {
-        let claims = claims_without(member);
-        let told = verify(&signed(&header(), &claims));
-        assert!(told.is_err(), "without {member}");
-    }
-    for member in ["sub", "aud", "exp", "token_use"] {
         let twice = claims().replace('}', &format!(",{}", &claims_with(member, "\"x\"")[1..]));
-        let told = verify(&signed(&header(), &twice));
-        assert!(told.is_err(), "{member} twice");
+        let tokens = [claims_without(member), twice].map(|claims| signed(&header(), &claims));
+        assert_refused(tokens.map(|token| (member, token)));
     }
-    for claims in ["", "null", "[]", "\"\"", "{}", "{", &"[".repeat(100_000)] {
-        assert!(verify(&signed(&header(), claims)).is_err(), "{claims:.9}");
-    }
+    let nested = "[".repeat(100_000);
+    let others = ["", "null", "[]", "\"\"", "{}", "{", &nested];
+    assert_refused(others.map(|claims| (claims, signed(&header(), claims))));
 }
 
 #[test]
-fn other_kinds_of_token_are_none_of_ours() {
+fn other_kinds_of_token_are_refused() {
     let genuine = signed(&header(), &claims());
     let parts: Vec<_> = genuine.split('.').collect();
     let (head, body, signature) = (parts[0], parts[1], parts[2]);
-    let raw = URL_SAFE_NO_PAD.encode(signature);
-    for (kind, token) in [
+    let json = format!(r#"{{"protected":"{head}","payload":"{body}","signature":"{signature}"}}"#);
+    assert_refused([
         (
-            "JWE, five parts (RFC 7516)",
-            format!("{head}.{raw}.{raw}.{body}.{signature}"),
+            "JWE (RFC 7516)",
+            format!("{head}.{body}.{body}.{body}.{signature}"),
         ),
-        (
-            "JWS as JSON (RFC 7515, section 7.2)",
-            format!(r#"{{"protected":"{head}","payload":"{body}","signature":"{signature}"}}"#),
-        ),
+        ("JWS as JSON (RFC 7515, section 7.2)", json),
         (
             "detached (RFC 7515, appendix F)",
             format!("{head}..{signature}"),
         ),
-        (
-            "with its parts changed",
-            format!("{body}.{head}.{signature}"),
-        ),
+        ("parts swapped", format!("{body}.{head}.{signature}")),
         ("with the scheme", format!("Bearer {genuine}")),
-        ("in quotes", format!("\"{genuine}\"")),
         ("two of them", format!("{genuine}, {genuine}")),
         ("PASETO", format!("v2.local.{signature}")),
-        ("of a million characters", "A".repeat(1_000_000)),
-        ("of a million dots", ".".repeat(1_000_000)),
+        ("a million characters", "A".repeat(1_000_000)),
+        ("a million dots", ".".repeat(1_000_000)),
         (
             "a long header",
             format!("{}.{body}.{signature}", "A".repeat(1_000_000)),
         ),
-    ] {
-        assert!(verify(&token).is_err(), "{kind}");
-    }
+    ]);
     // What must be understood is not for us (RFC 7515, section 4.1.11), and what is unencoded is
     // signed over other bytes (RFC 7797).
     for member in [
@@ -357,33 +298,6 @@ fn other_kinds_of_token_are_none_of_ours() {
         r#""crit":["b64"],"b64":false"#,
         r#""crit":[]"#,
     ] {
-        let token = signed(&header_with(member), &claims());
-        assert!(verify(&token).is_err(), "{member}");
-    }
-}
-
-proptest! {
-    #[test]
-    fn what_is_signed_is_verified_as_it_was(
-        ids: [[u8; 16]; 3],
-        issued_at in 0_i64..200_000_000_000,
-        lifetime in 1_u64..100_000_000,
-    ) {
-        let issued_at = Timestamp::from_unix_seconds(issued_at).expect("a moment");
-        let claims = Claims {
-            user: UserId::from_bytes(ids[0]),
-            session: SessionId::from_bytes(ids[1]),
-            token: TokenId::from_bytes(ids[2]),
-            issued_at,
-            expires_at: issued_at.plus(Duration::from_secs(lifetime)),
-        };
-        let token = tokens().sign(&claims).expect("signed");
-        prop_assert_eq!(tokens().verify(&token, issued_at), Ok(claims.clone()));
-        prop_assert_eq!(tokens().verify(&token, claims.expires_at), Err(TokenError::Expired));
-    }
-
-    #[test]
-    fn a_secret_has_32_bytes_or_more(raw in "[ -~\u{e9}]{0,40}") {
-        prop_assert_eq!(Secret::parse(&raw).is_ok(), raw.len() >= 32);
+        assert_refused([(member, signed(&header_with(member), &claims()))]);
     }
 }

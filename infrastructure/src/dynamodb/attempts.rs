@@ -6,13 +6,12 @@
 //! | `attempts` | how many |
 //! | `expires_at` | when its window ends, for the table's TTL |
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
 use domain::attempt::{AttemptStore, Counter};
 use domain::storage::StorageError;
 
-use super::error::failed;
+use super::error::{failed, is_met};
 use super::item::{number, read_number, text};
 use super::sessions::{DynamoDbSessions, ttl};
 use super::table::sessions as table;
@@ -46,20 +45,12 @@ impl AttemptStore for DynamoDbSessions {
     }
 
     async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
-        let updated = self
+        let give_back = self
             .update_attempts(counter)
             .update_expression("ADD attempts :minus_one")
             .condition_expression("attempts > :none")
             .expression_attribute_values(":minus_one", number(-1))
-            .expression_attribute_values(":none", number(0))
-            .send()
-            .await;
-        match updated {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(failed(error)),
-            },
-        }
+            .expression_attribute_values(":none", number(0));
+        is_met(give_back).await.map(|_| ())
     }
 }

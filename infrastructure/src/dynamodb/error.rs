@@ -1,6 +1,8 @@
 //! SDK errors as the domain sees them.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use domain::storage::StorageError;
 
 /// A call that failed for no reason the caller asked about.
@@ -18,5 +20,16 @@ where
             | "ValidationException",
         ) => StorageError::Refused(error.into()),
         _ => StorageError::Unavailable(error.into()),
+    }
+}
+
+/// Sends an update and returns whether its condition was met. If not, nothing was updated.
+pub(super) async fn is_met(update: UpdateItemFluentBuilder) -> Result<bool, StorageError> {
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            _ => Err(failed(error)),
+        },
     }
 }

@@ -11,14 +11,13 @@
 //! | `expires_at` | the same in seconds, rounded up, for the table's TTL |
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::clock::Timestamp;
 use domain::idempotency::{Begun, IdempotencyStore, KEPT, LEASE, Operation};
 use domain::storage::StorageError;
 
-use super::error::failed;
+use super::error::{failed, is_met};
 use super::item::{millis, number, read_millis, read_text, text};
 use super::sessions::{DynamoDbSessions, ttl};
 use super::table::sessions as table;
@@ -36,17 +35,6 @@ impl DynamoDbSessions {
             .table_name(&self.table)
             .key(table::PK, text(key(operation)))
             .key(table::SK, text(KIND))
-    }
-}
-
-/// Whether it was done; where its condition was not met it was not.
-async fn is_done(update: UpdateItemFluentBuilder) -> Result<bool, StorageError> {
-    match update.send().await {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            _ => Err(failed(error)),
-        },
     }
 }
 
@@ -105,7 +93,7 @@ impl IdempotencyStore for DynamoDbSessions {
             .condition_expression("lease_ends_at = :current AND attribute_not_exists(answer)")
             .expression_attribute_values(":next", millis(now.plus(LEASE)))
             .expression_attribute_values(":current", millis(lease_ends_at));
-        Ok(if is_done(take_over).await? {
+        Ok(if is_met(take_over).await? {
             Begun::Yours(first)
         } else {
             Begun::Running
@@ -118,7 +106,7 @@ impl IdempotencyStore for DynamoDbSessions {
             .update_expression("SET answer = :answer")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(answer)")
             .expression_attribute_values(":answer", text(answer));
-        is_done(finish).await.map(|_| ())
+        is_met(finish).await.map(|_| ())
     }
 
     async fn release(&self, operation: &Operation) -> Result<(), StorageError> {
@@ -127,6 +115,6 @@ impl IdempotencyStore for DynamoDbSessions {
             .update_expression("SET lease_ends_at = :over")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":over", number(0));
-        is_done(release).await.map(|_| ())
+        is_met(release).await.map(|_| ())
     }
 }

@@ -1,54 +1,50 @@
-//! Counted attempts, a number each under `attempts:<digest of the counter's name>`. The key goes when
-//! its window is over.
+//! Counted attempts, a number each under `attempts:<digest of the counter's name>`. The key expires
+//! with its window.
+
+use std::sync::LazyLock;
 
 use domain::attempt::{AttemptStore, Counter};
 use domain::storage::StorageError;
-use redis::Value;
+use redis::Script;
 
-use super::sessions::{RedisSessions, failed, shaped};
+use super::sessions::RedisSessions;
 use crate::digest;
 
-/// One more, kept for a whole window: at least until it ends.
-pub(super) const COUNT: &str = r"
+/// Increments the counter, which lives for a whole window: at least until it ends.
+static COUNT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
-";
+",
+    )
+});
 
-/// One less, of what there is.
-pub(super) const GIVE_BACK: &str = r"
+/// Decrements the counter if it exists.
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
 local count = tonumber(redis.call('GET', KEYS[1]) or '0')
 if count > 0 then redis.call('DECR', KEYS[1]) end
 return count
-";
+",
+    )
+});
 
 fn key(counter: &Counter) -> String {
     format!("attempts:{}", digest::of(&counter.name))
 }
 
-// Where the answer to the first is lost, an attempt is counted twice, or given back twice: see
-// `Connection::ask`.
+// When a reply is lost, an attempt is counted or given back twice: see `Connection::run`.
 impl AttemptStore for RedisSessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
-        let mut count = self.count_attempt.key(key(counter));
         let window = u64::try_from(counter.window.as_millis()).unwrap_or(u64::MAX);
-        let count = &*count.arg(window);
-        let answer: Value = self
-            .connection
-            .ask(|mut connection| async move { count.invoke_async(&mut connection).await })
-            .await
-            .map_err(failed)?;
-        shaped(answer)
+        let mut count = COUNT.key(key(counter));
+        self.connection.run(count.arg(window)).await
     }
 
     async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
-        let give_back = &self.give_back_attempt.key(key(counter));
-        self.connection
-            .ask(|mut connection| async move {
-                give_back.invoke_async::<Value>(&mut connection).await
-            })
-            .await
-            .map(|_| ())
-            .map_err(failed)
+        self.connection.run(&GIVE_BACK.key(key(counter))).await
     }
 }

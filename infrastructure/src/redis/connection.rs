@@ -1,13 +1,15 @@
-//! One connection for everybody, made at first use and replaced when it broke.
+//! One connection for all requests, opened at first use and replaced when it breaks.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::storage::StorageError;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, RetryMethod, ServerErrorKind,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError,
+    RedisResult, RetryMethod, ScriptInvocation, ServerErrorKind, Value, from_redis_value,
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -15,7 +17,7 @@ use tokio::sync::Mutex;
 /// Each is far below a function's own timeout, also when both come twice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Before a question is asked again.
+/// Before a command is retried.
 const PAUSE_MILLIS: RangeInclusive<u64> = 10..=60;
 
 /// `TOKEN_STORE_URL` is not the URL of a Redis-compatible server. What it is may be a secret.
@@ -58,54 +60,79 @@ impl Connection {
         })
     }
 
-    /// Asks over the connection, and once more where that could do better: over a new one if the old
-    /// one was broken, as it often is after a Lambda was frozen between requests. Whether the server
-    /// got the first question is unknown then, so `ask` must be something that can be said twice.
-    pub(super) async fn ask<T, Answer>(
+    /// Executes a command; see [`execute`](Self::execute).
+    pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, StorageError> {
+        self.execute(|mut connection| async move { cmd.query_async(&mut connection).await })
+            .await
+    }
+
+    /// Executes several commands; see [`execute`](Self::execute).
+    pub(super) async fn query_all<T: FromRedisValue>(
         &self,
-        ask: impl Fn(MultiplexedConnection) -> Answer,
-    ) -> RedisResult<T>
+        cmds: &Pipeline,
+    ) -> Result<T, StorageError> {
+        self.execute(|mut connection| async move { cmds.query_async(&mut connection).await })
+            .await
+    }
+
+    /// Executes a script; see [`execute`](Self::execute).
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, StorageError> {
+        self.execute(|mut connection| async move { script.invoke_async(&mut connection).await })
+            .await
+    }
+
+    /// Executes a command and retries it once: on a new connection if the old one broke, as it often
+    /// does while a Lambda is frozen, or after a short random delay if the server is in trouble. The
+    /// server may have executed the first attempt, so the command must be idempotent. A reply of an
+    /// unexpected type is reported as corrupt data.
+    async fn execute<T: FromRedisValue, Reply>(
+        &self,
+        send: impl Fn(MultiplexedConnection) -> Reply,
+    ) -> Result<T, StorageError>
     where
-        Answer: Future<Output = RedisResult<T>>,
+        Reply: Future<Output = RedisResult<Value>>,
     {
-        let may_be_stale = match self.lease().await {
-            // Whatever kept it from connecting may be over in a moment.
-            Err(_) => false,
-            Ok(lease) => match self.ask_over(&lease, &ask).await {
-                Err(error) if is_broken(&error) => !lease.is_new,
-                Err(error) if is_passing(&error) => false,
-                outcome => return outcome,
-            },
+        let (result, was_idle) = self.try_execute(&send).await;
+        let result = match result {
+            Err(error) if is_broken(&error) || is_passing(&error) => {
+                if !(was_idle && is_broken(&error)) {
+                    let pause = fastrand::u64(PAUSE_MILLIS);
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                self.try_execute(&send).await.0
+            }
+            result => result,
         };
-        // Who is in trouble is given a moment, and not by all at once.
-        if !may_be_stale {
-            let pause = fastrand::u64(PAUSE_MILLIS);
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-        let lease = self.lease().await?;
-        self.ask_over(&lease, &ask).await
+        let value = result.map_err(|error| match error.code() {
+            Some("WRONGTYPE") => StorageError::Corrupt(error.into()),
+            _ => StorageError::Unavailable(error.into()),
+        })?;
+        from_redis_value(value).map_err(|error| StorageError::Corrupt(error.into()))
     }
 
-    async fn ask_over<T, Answer>(
+    /// Returns the reply, and whether it came over a connection that had been idle.
+    async fn try_execute<Reply>(
         &self,
-        lease: &Lease,
-        ask: impl Fn(MultiplexedConnection) -> Answer,
-    ) -> RedisResult<T>
+        send: impl Fn(MultiplexedConnection) -> Reply,
+    ) -> (RedisResult<Value>, bool)
     where
-        Answer: Future<Output = RedisResult<T>>,
+        Reply: Future<Output = RedisResult<Value>>,
     {
-        let outcome = ask(lease.connection.clone()).await;
-        self.forget_if_broken(&outcome, lease.generation).await;
-        outcome
-    }
-
-    async fn forget_if_broken<T>(&self, outcome: &RedisResult<T>, generation: u64) {
-        if outcome.as_ref().is_err_and(is_broken) {
+        let lease = match self.lease().await {
+            Ok(lease) => lease,
+            Err(error) => return (Err(error), false),
+        };
+        let reply = send(lease.connection).await;
+        if reply.as_ref().is_err_and(is_broken) {
             let mut current = self.current.lock().await;
-            if current.generation == generation {
+            if current.generation == lease.generation {
                 current.connection = None;
             }
         }
+        (reply, !lease.is_new)
     }
 
     async fn lease(&self) -> RedisResult<Lease> {
@@ -147,6 +174,11 @@ impl Connection {
             }
         }
     }
+}
+
+/// A stored value that cannot be what this service wrote.
+pub(super) fn corrupt(what: &str) -> StorageError {
+    StorageError::Corrupt(format!("session field {what}").into())
 }
 
 /// Whether another connection could do better. A read-only server was the primary once: the name

@@ -8,15 +8,20 @@
 //! | `forgotten_at` | in ms; the key goes a day after it was made |
 //! | `answer` | once it is done |
 
+use std::sync::LazyLock;
+
 use domain::clock::Timestamp;
 use domain::idempotency::{Begun, IdempotencyStore, KEPT, LEASE, Operation};
 use domain::storage::StorageError;
-use redis::Value;
+use redis::Script;
 
-use super::sessions::{RedisSessions, corrupt, failed, shaped};
+use super::connection::corrupt;
+use super::sessions::RedisSessions;
 
-/// Answers `[outcome, resource or answer]`.
-pub(super) const BEGIN: &str = r"
+/// Returns `[outcome, resource or answer]`.
+static BEGIN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
 local key = KEYS[1]
 local fingerprint, resource, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease_ends_at, forgotten_at, kept = ARGV[4], ARGV[5], ARGV[6]
@@ -35,16 +40,22 @@ if found[5] then return {'done', found[5]} end
 if tonumber(found[3]) > now and found[2] ~= resource then return {'running', ''} end
 redis.call('HSET', key, 'lease_ends_at', lease_ends_at)
 return {'yours', found[2]}
-";
+",
+    )
+});
 
-/// Sets a field of what was begun, unless it is done.
-pub(super) const MARK: &str = r"
+/// Sets a field of an operation that was begun and is not done.
+static MARK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
 if redis.call('HEXISTS', KEYS[1], 'resource') == 1
     and redis.call('HEXISTS', KEYS[1], 'answer') == 0 then
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 end
 return 1
-";
+",
+    )
+});
 
 fn key(operation: &Operation) -> String {
     format!("operation:{}", operation.id)
@@ -57,17 +68,12 @@ impl RedisSessions {
         field: &str,
         value: &str,
     ) -> Result<(), StorageError> {
-        let mut mark = self.mark_operation.key(key(operation));
-        let mark = &*mark.arg(field).arg(value);
-        self.connection
-            .ask(|mut connection| async move { mark.invoke_async::<Value>(&mut connection).await })
-            .await
-            .map(|_| ())
-            .map_err(failed)
+        let mut mark = MARK.key(key(operation));
+        self.connection.run(mark.arg(field).arg(value)).await
     }
 }
 
-// What is asked here can all be said twice: see `Connection::ask`.
+// All of this is idempotent: see `Connection::execute`.
 impl IdempotencyStore for RedisSessions {
     async fn begin(
         &self,
@@ -75,20 +81,15 @@ impl IdempotencyStore for RedisSessions {
         resource: &str,
         now: Timestamp,
     ) -> Result<Begun, StorageError> {
-        let mut begin = self.begin_operation.key(key(operation));
-        let begin = &*begin
+        let mut begin = BEGIN.key(key(operation));
+        let begin = begin
             .arg(&operation.fingerprint)
             .arg(resource)
             .arg(now.unix_millis())
             .arg(now.plus(LEASE).unix_millis())
             .arg(now.plus(KEPT).unix_millis())
             .arg(u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX));
-        let answer: Value = self
-            .connection
-            .ask(|mut connection| async move { begin.invoke_async(&mut connection).await })
-            .await
-            .map_err(failed)?;
-        let (outcome, what): (String, String) = shaped(answer)?;
+        let (outcome, what): (String, String) = self.connection.run(begin).await?;
         match outcome.as_str() {
             "yours" => Ok(Begun::Yours(what)),
             "running" => Ok(Begun::Running),

@@ -11,6 +11,7 @@
 //! a user's on one node of a cluster.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
@@ -18,10 +19,9 @@ use domain::session::{
     REFRESH_GRACE, RefreshGrant, Rotation, Session, SessionStore, Superseded, UserAgent,
 };
 use domain::storage::StorageError;
-use redis::{RedisError, Script, Value, from_redis_value};
+use redis::Script;
 
-use super::connection::{Connection, InvalidTokenStoreUrl};
-use super::{attempts, operations};
+use super::connection::{Connection, InvalidTokenStoreUrl, corrupt};
 
 /// What every script that keeps a session ends with: the session is in the user's set until it ends,
 /// and the set is kept as long as any of them.
@@ -34,16 +34,19 @@ local function keep(session, set, id, expires_at, now, lifetime)
 end
 ";
 
-const CREATE: &str = r"
+static CREATE: LazyLock<Script> = LazyLock::new(|| {
+    let create = r"
 local id, expires_at, now, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 keep(KEYS[1], KEYS[2], id, expires_at, now, lifetime)
 return 1
 ";
+    Script::new(&format!("{KEEP}{create}"))
+});
 
-/// Compare and swap, as one step: `domain::session` says what each outcome means. Answers
-/// `[outcome, record]`.
-const ROTATE: &str = r"
+/// An atomic compare-and-swap that returns `[outcome, record]`; `domain::session` has the outcomes.
+static ROTATE: LazyLock<Script> = LazyLock::new(|| {
+    let rotate = r"
 local key = KEYS[1]
 local presented, now, grace = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local next_token, next_issued_at, next_expires_at = ARGV[4], ARGV[5], ARGV[6]
@@ -79,17 +82,13 @@ redis.call('DEL', key)
 redis.call('ZREM', KEYS[2], id)
 return {'reused', {}}
 ";
+    Script::new(&format!("{KEEP}{rotate}"))
+});
 
 /// Sessions on a Redis-compatible server.
 #[derive(Debug, Clone)]
 pub struct RedisSessions {
     pub(super) connection: Connection,
-    create: Script,
-    rotate: Script,
-    pub(super) count_attempt: Script,
-    pub(super) give_back_attempt: Script,
-    pub(super) begin_operation: Script,
-    pub(super) mark_operation: Script,
 }
 
 type Record = HashMap<String, String>;
@@ -98,15 +97,8 @@ impl RedisSessions {
     /// Sessions on the server with this `redis://` or `rediss://` URL. Connects at first use.
     /// With `rediss://` the certificates of the system are trusted.
     pub fn new(url: &str) -> Result<Self, InvalidTokenStoreUrl> {
-        Ok(Self {
-            connection: Connection::new(url)?,
-            create: Script::new(&format!("{KEEP}{CREATE}")),
-            rotate: Script::new(&format!("{KEEP}{ROTATE}")),
-            count_attempt: Script::new(attempts::COUNT),
-            give_back_attempt: Script::new(attempts::GIVE_BACK),
-            begin_operation: Script::new(operations::BEGIN),
-            mark_operation: Script::new(operations::MARK),
-        })
+        let connection = Connection::new(url)?;
+        Ok(Self { connection })
     }
 }
 
@@ -123,39 +115,17 @@ fn millis_left(expires_at: Timestamp, now: Timestamp) -> i64 {
     expires_at.unix_millis() - now.unix_millis()
 }
 
-pub(super) fn failed(error: RedisError) -> StorageError {
-    if error.code() == Some("WRONGTYPE") {
-        StorageError::Corrupt(error.into())
-    } else {
-        StorageError::Unavailable(error.into())
-    }
-}
-
-pub(super) fn corrupt(what: &str) -> StorageError {
-    StorageError::Corrupt(format!("session field {what}").into())
-}
-
-/// What the server says, in the shape that it should have.
-pub(super) fn shaped<T: redis::FromRedisValue>(value: Value) -> Result<T, StorageError> {
-    from_redis_value(value).map_err(|error| StorageError::Corrupt(error.into()))
-}
-
 fn fields(session: &Session) -> Vec<(&'static str, String)> {
+    let millis = |moment: Timestamp| moment.unix_millis().to_string();
     let mut fields = vec![
         ("token", session.refresh.token.to_string()),
-        (
-            "issued_at",
-            session.refresh.issued_at.unix_millis().to_string(),
-        ),
-        (
-            "expires_at",
-            session.refresh.expires_at.unix_millis().to_string(),
-        ),
-        ("created_at", session.created_at.unix_millis().to_string()),
+        ("issued_at", millis(session.refresh.issued_at)),
+        ("expires_at", millis(session.refresh.expires_at)),
+        ("created_at", millis(session.created_at)),
     ];
     if let Some(previous) = &session.previous {
         fields.push(("previous", previous.token.to_string()));
-        fields.push(("rotated_at", previous.at.unix_millis().to_string()));
+        fields.push(("rotated_at", millis(previous.at)));
     }
     if let Some(agent) = &session.user_agent {
         fields.push(("user_agent", agent.as_str().to_owned()));
@@ -211,10 +181,10 @@ fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, Stor
     })
 }
 
-// What is asked here can all be said twice: see `Connection::ask`.
+// All of this is idempotent: see `Connection::execute`.
 impl SessionStore for RedisSessions {
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError> {
-        let mut create = self.create.key(key(session.user, session.id));
+        let mut create = CREATE.key(key(session.user, session.id));
         let create = create
             .key(set(session.user))
             .arg(session.id.to_string())
@@ -224,14 +194,7 @@ impl SessionStore for RedisSessions {
         for (name, value) in fields(session) {
             create.arg(name).arg(value);
         }
-        let create = &*create;
-        self.connection
-            .ask(
-                |mut connection| async move { create.invoke_async::<Value>(&mut connection).await },
-            )
-            .await
-            .map(|_| ())
-            .map_err(failed)
+        self.connection.run(create).await
     }
 
     async fn find(
@@ -240,13 +203,8 @@ impl SessionStore for RedisSessions {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StorageError> {
-        let get = &redis::Cmd::hgetall(key(user, session));
-        let answer: Value = self
-            .connection
-            .ask(|mut connection| async move { get.query_async(&mut connection).await })
-            .await
-            .map_err(failed)?;
-        let record: Record = shaped(answer)?;
+        let get = redis::Cmd::hgetall(key(user, session));
+        let record: Record = self.connection.query(&get).await?;
         if record.is_empty() {
             return Ok(None);
         }
@@ -254,8 +212,8 @@ impl SessionStore for RedisSessions {
         Ok((!session.has_expired(now)).then_some(session))
     }
 
-    /// Said twice, because the answer to the first was lost, it tells `Repeated` with `next` as the
-    /// current token: the same to the caller.
+    /// A retry whose first attempt was executed returns `Repeated` with `next` as the current token: the
+    /// same to the caller.
     async fn rotate(
         &self,
         user: UserId,
@@ -264,8 +222,8 @@ impl SessionStore for RedisSessions {
         next: &RefreshGrant,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
-        let mut rotate = self.rotate.key(key(user, session));
-        let rotate = &*rotate
+        let mut rotate = ROTATE.key(key(user, session));
+        let rotate = rotate
             .key(set(user))
             .arg(presented.to_string())
             .arg(now.unix_millis())
@@ -275,12 +233,7 @@ impl SessionStore for RedisSessions {
             .arg(next.expires_at.unix_millis())
             .arg(millis_left(next.expires_at, now))
             .arg(session.to_string());
-        let answer: Value = self
-            .connection
-            .ask(|mut connection| async move { rotate.invoke_async(&mut connection).await })
-            .await
-            .map_err(failed)?;
-        let (outcome, record): (String, Record) = shaped(answer)?;
+        let (outcome, record): (String, Record) = self.connection.run(rotate).await?;
         match outcome.as_str() {
             "rotated" => Ok(Rotation::Rotated(self::session(user, session, &record)?)),
             "repeated" => Ok(Rotation::Repeated(self::session(user, session, &record)?)),
@@ -303,13 +256,7 @@ impl SessionStore for RedisSessions {
         for id in &ids {
             records.hgetall(key(user, *id));
         }
-        let records = &records;
-        let answer: Value = self
-            .connection
-            .ask(|mut connection| async move { records.query_async(&mut connection).await })
-            .await
-            .map_err(failed)?;
-        let records: Vec<Record> = shaped(answer)?;
+        let records: Vec<Record> = self.connection.query_all(&records).await?;
         let mut living = Vec::new();
         for (id, record) in ids.into_iter().zip(records) {
             // One that is over may stand in the set for a while.
@@ -338,13 +285,8 @@ impl SessionStore for RedisSessions {
 impl RedisSessions {
     /// The sessions in the user's set.
     async fn ids(&self, user: UserId) -> Result<Vec<SessionId>, StorageError> {
-        let range = &redis::Cmd::zrange(set(user), 0, -1);
-        let answer: Value = self
-            .connection
-            .ask(|mut connection| async move { range.query_async(&mut connection).await })
-            .await
-            .map_err(failed)?;
-        let ids: Vec<String> = shaped(answer)?;
+        let range = redis::Cmd::zrange(set(user), 0, -1);
+        let ids: Vec<String> = self.connection.query(&range).await?;
         let ids = ids.iter().map(|id| SessionId::parse(id));
         ids.collect::<Result<_, _>>()
             .map_err(|_| corrupt("id in the set of sessions"))
@@ -354,16 +296,8 @@ impl RedisSessions {
         let keys: Vec<_> = ids.iter().map(|id| key(user, *id)).collect();
         let ids: Vec<_> = ids.iter().map(SessionId::to_string).collect();
         let mut transaction = redis::pipe();
-        let transaction = &*transaction
-            .atomic()
-            .del(keys)
-            .ignore()
-            .zrem(set(user), ids)
-            .ignore();
-        self.connection
-            .ask(|mut connection| async move { transaction.query_async(&mut connection).await })
-            .await
-            .map_err(failed)
+        transaction.atomic().del(keys).zrem(set(user), ids);
+        self.connection.query_all(&transaction).await
     }
 }
 
@@ -372,41 +306,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_urls_of_redis_are_taken() {
-        for url in [
-            "redis://localhost",
-            "rediss://:secret@cache.example.com:6380/1",
+    fn only_redis_urls_are_accepted() {
+        for (url, is_redis) in [
+            ("redis://localhost", true),
+            ("rediss://:secret@cache.example.com:6380/1", true),
+            ("", false),
+            ("localhost:6379", false),
+            ("http://localhost", false),
+            ("unix:///tmp/redis", false),
+            ("redis://", false),
         ] {
-            assert!(RedisSessions::new(url).is_ok(), "{url}");
-        }
-        for url in [
-            "",
-            "localhost:6379",
-            "http://localhost",
-            "unix:///tmp/redis",
-            "redis://",
-        ] {
-            assert!(RedisSessions::new(url).is_err(), "{url}");
+            assert_eq!(RedisSessions::new(url).is_ok(), is_redis, "{url}");
         }
     }
 
     #[test]
-    fn the_password_is_not_shown() {
+    fn password_is_not_in_debug_output() {
         let sessions = RedisSessions::new("redis://me:secret@localhost:6379/1").unwrap();
         let shown = format!("{sessions:?}");
         assert!(shown.contains("localhost:6379"), "{shown}");
         assert!(!shown.contains("secret"), "{shown}");
-    }
-
-    #[test]
-    fn asking_can_move_between_threads() {
-        fn is_send(_: impl Send) {}
-        let sessions = RedisSessions::new("redis://localhost").unwrap();
-        let now = Timestamp::from_unix_millis(0).unwrap();
-        let (user, id) = (UserId::new(now), SessionId::new(now));
-        let next = RefreshGrant::new(now, REFRESH_GRACE);
-        is_send(sessions.find(user, id, now));
-        is_send(sessions.rotate(user, id, next.token, &next, now));
-        is_send(sessions.revoke(user, id));
     }
 }
