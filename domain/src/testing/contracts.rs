@@ -8,15 +8,13 @@
 
 pub mod foods;
 pub mod idempotency;
-mod images;
+pub mod images;
 pub mod rate_limit;
 pub mod sessions;
 pub mod users;
 
 use crate::page::{Page, PageRequest, PageSize};
 use crate::storage::StorageError;
-
-pub use images::image_store;
 
 /// Makes a test of each rule.
 #[macro_export]
