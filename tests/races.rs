@@ -52,7 +52,7 @@ async fn of_fifty_foods_with_one_title_one_gets_it() {
         api.get("/food").send().await.json(),
         json!([created[0].json()])
     );
-    assert_eq!(api.stored_pictures().await.len(), 1);
+    assert_eq!(api.stored_images().await.len(), 1);
     let url = text(&created[0].json()["food_image"]);
     assert_eq!(api.get(&url).send().await.status, 200);
 }
@@ -111,7 +111,7 @@ async fn edits_at_once_never_mix_and_none_is_lost_unheard() {
     }
     assert!(api.is_free("foods", "TITLE#soup").await);
     assert_eq!(
-        api.stored_pictures().await.len(),
+        api.stored_images().await.len(),
         1,
         "and no picture is left behind"
     );
@@ -147,6 +147,6 @@ async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
             let claim = format!("TITLE#stew {round} {nth}");
             assert!(api.is_free("foods", &claim).await, "{claim}");
         }
-        assert!(api.stored_pictures().await.is_empty());
+        assert!(api.stored_images().await.is_empty());
     }
 }

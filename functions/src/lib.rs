@@ -13,13 +13,11 @@ mod etag;
 /// From an API Gateway event to a reply.
 pub mod event;
 mod food_request;
-/// The form that sharing a food sends.
+/// The multipart form of a food.
 pub mod form;
 /// What each route does.
 pub mod handlers;
 mod idempotency;
-/// Functions that are told what was put into the bucket of pictures.
-pub mod notified;
 /// The description of the API.
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -42,10 +40,9 @@ pub use error::{ApiError, ErrorReport};
 pub use event::Handler;
 pub use lambda_http::Request;
 pub use lambda_runtime::Error;
-pub use notified::Notified;
 pub use response::Reply;
 pub use scheduled::Scheduled;
-pub use serve::{serve, serve_notified, serve_scheduled};
+pub use serve::{serve, serve_scheduled};
 pub use settings::SettingsError;
 pub use setup::Setup;
 pub use telemetry::Outcome;

@@ -173,17 +173,4 @@ mod tests {
         assert_eq!(stored.refresh_secret, generated.refresh_secret);
         assert_eq!(mode(), 0o600);
     }
-
-    #[test]
-    fn damaged_secrets_are_rejected_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = DataDir::open(folder.path()).unwrap();
-        let file = dir.path().join(SECRETS);
-        for damaged in ["", "[]", r#"{"access_secret":"x"}"#] {
-            fs::write(&file, damaged).unwrap();
-            let secrets = dir.secrets();
-            assert!(matches!(secrets, Err(DataDirError::DamagedSecrets(_))));
-            assert_eq!(fs::read_to_string(&file).unwrap(), damaged);
-        }
-    }
 }

@@ -38,14 +38,12 @@ struct Person {
     email: &'static str,
     first_name: &'static str,
     last_name: &'static str,
-    foods: &'static [Dish],
+    foods: [Dish; 2],
 }
 
 struct Dish {
     title: &'static str,
     description: &'static str,
-    format: ImageFormat,
-    table: [u8; 3],
     colour: [u8; 3],
 }
 
@@ -54,19 +52,15 @@ const PEOPLE: [Person; 3] = [
         email: EMAIL,
         first_name: "Ada",
         last_name: "Okafor",
-        foods: &[
+        foods: [
             Dish {
                 title: "Jollof rice",
                 description: "<p>Smoky, red and <strong>never</strong> without plantain.</p>",
-                format: ImageFormat::Jpeg,
-                table: [92, 64, 51],
                 colour: [207, 84, 32],
             },
             Dish {
                 title: "Egusi soup",
                 description: "<p>Melon seeds and bitter leaf. Eat it with your hands.</p>",
-                format: ImageFormat::Png,
-                table: [120, 144, 156],
                 colour: [181, 148, 53],
             },
         ],
@@ -75,20 +69,15 @@ const PEOPLE: [Person; 3] = [
         email: "lin@example.com",
         first_name: "Lin",
         last_name: "Wei",
-        foods: &[
+        foods: [
             Dish {
                 title: "Mapo tofu",
-                description: "<p>Tofu that numbs and warms:</p><ul><li>doubanjiang</li>\
-                              <li>Sichuan pepper</li></ul>",
-                format: ImageFormat::Jpeg,
-                table: [55, 71, 79],
+                description: "<p>It numbs and warms:</p><ul><li>doubanjiang</li><li>Sichuan pepper</li></ul>",
                 colour: [171, 40, 30],
             },
             Dish {
                 title: "Scallion pancakes",
                 description: "<p>Flaky layers, best straight from the pan.</p>",
-                format: ImageFormat::Jpeg,
-                table: [84, 110, 84],
                 colour: [226, 190, 120],
             },
         ],
@@ -97,19 +86,15 @@ const PEOPLE: [Person; 3] = [
         email: "sofia@example.com",
         first_name: "Sofía",
         last_name: "Müller",
-        foods: &[
+        foods: [
             Dish {
                 title: "Käsespätzle",
                 description: "<p>Egg noodles, mountain cheese, <em>a lot</em> of onions.</p>",
-                format: ImageFormat::Jpeg,
-                table: [121, 85, 72],
                 colour: [240, 200, 80],
             },
             Dish {
                 title: "Gazpacho",
                 description: "<p>Summer in a glass: tomatoes, cucumber, bread, olive oil.</p>",
-                format: ImageFormat::Png,
-                table: [176, 190, 197],
                 colour: [214, 60, 40],
             },
         ],
@@ -149,7 +134,7 @@ pub(crate) async fn fill(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(
         let login = json!({ "email": person.email, "password": PASSWORD });
         let tokens = post("/login", "", json, login.to_string().into()).await?;
         let token = tokens["access_token"].as_str().unwrap_or_default();
-        for food in person.foods {
+        for food in &person.foods {
             post("/food", token, FORM, food.form()).await?;
         }
     }
@@ -173,22 +158,21 @@ impl Dish {
     /// Draws a plate on a table, from above.
     fn image(&self) -> Vec<u8> {
         const PLATE: [u8; 3] = [244, 241, 235];
-        const RIM: [u8; 3] = [214, 208, 198];
+        const TABLE: [u8; 3] = [120, 100, 90];
         let image = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
             let (from_left, from_top) = (x.abs_diff(WIDTH / 2), y.abs_diff(HEIGHT / 2));
             let colour = match from_left * from_left + from_top * from_top {
                 0..=7_000 => self.colour,
-                7_001..=11_700 => PLATE,
-                11_701..=14_000 => RIM,
-                _ => self.table,
+                7_001..=14_000 => PLATE,
+                _ => TABLE,
             };
             // Light falls in from the top left.
             let shade = 255 - (x + y) * 80 / (WIDTH + HEIGHT);
             Rgb(colour.map(|part| u8::try_from(u32::from(part) * shade / 255).unwrap_or(u8::MAX)))
         });
         let mut file = Cursor::new(Vec::new());
-        let written = image.write_to(&mut file, self.format);
-        written.expect("memory takes an image of any format");
+        let written = image.write_to(&mut file, ImageFormat::Jpeg);
+        written.expect("memory takes an image");
         file.into_inner()
     }
 }

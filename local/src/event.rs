@@ -23,8 +23,6 @@ use http::header::{
 };
 use http::request::Parts;
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use crate::error::GatewayError;
 
@@ -77,7 +75,6 @@ pub(crate) fn encode(request: &Incoming<'_>) -> Result<String, GatewayError> {
     context.domain_name = headers
         .typed_get::<Host>()
         .map(|host| host.hostname().to_owned());
-    context.time = common_log_time(now);
     context.time_epoch = now.unix_millis();
     context.http = http;
 
@@ -184,13 +181,6 @@ fn is_text(headers: &HeaderMap) -> bool {
             media_type.essence_str(),
             "application/json" | "application/javascript" | "application/xml"
         )
-}
-
-fn common_log_time(at: Timestamp) -> Option<String> {
-    let format =
-        format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
-    let at = OffsetDateTime::from_unix_timestamp(at.unix_seconds()).ok()?;
-    at.format(format).ok()
 }
 
 /// The response of a function. `ApiGatewayV2httpResponse` does not fit: it has no response without `cookies`.

@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
-use domain::storage::StorageError;
 use engines::dynamodb::DynamoDbError;
 use engines::s3::S3Error;
 use engines::setup::SetupError;
@@ -102,14 +101,10 @@ pub enum Storage {
 /// Why the API does not start. Each message says in one line what to do.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// Another program listens on the port.
+    /// The system does not allow to listen on the port, or another program does.
     #[error(
-        "port {0} is taken: end the program that listens there, or choose another port with --port \
-         (0 picks a free one)"
+        "cannot listen on port {port}: {source}; choose another with --port (0 picks a free one)"
     )]
-    PortTaken(u16),
-    /// The system does not allow to listen on the port.
-    #[error("cannot listen on port {port}: {source}; choose another with --port")]
     Port {
         /// The port.
         port: u16,
@@ -141,9 +136,6 @@ pub enum StartError {
     /// The API rejected a request of the demo.
     #[error("the demo cannot be filled in: {0}; start without --demo, or with an empty folder")]
     Demo(#[from] DemoError),
-    /// Stored data cannot be read.
-    #[error("{0}{ELSEWHERE}")]
-    Stored(#[from] StorageError),
     /// See [`SceneError`].
     #[error(
         "the scene of the events cannot be set: {0}; choose an empty folder with --data-dir, or \
@@ -208,7 +200,7 @@ impl Engines {
         }
     }
 
-    /// Creates the tables and the bucket that the settings name.
+    /// Creates the tables and the buckets that the settings name.
     async fn create(&self, settings: &EffectiveSettings) -> Result<Aws, StartError> {
         let aws = Aws::new(engines::settings(&self.dynamodb, &self.s3))?;
         let tables = TableNames {
@@ -217,7 +209,9 @@ impl Engines {
             sessions: settings.get("SESSIONS_TABLE").to_owned(),
         };
         engines::create_tables(&aws.dynamodb(), &tables).await?;
-        engines::create_bucket(&aws.s3(), settings.get("IMAGES_BUCKET")).await?;
+        for bucket in ["IMAGES_BUCKET", "UPLOADS_BUCKET"] {
+            engines::create_bucket(&aws.s3(), settings.get(bucket)).await?;
+        }
         Ok(aws)
     }
 }
@@ -226,11 +220,11 @@ impl Local {
     /// Starts the engines and the server. Once this returns, requests are served and the [data to start
     /// with](Options::fill) exists.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let listener = listen(options.port).await?;
-        let address = listener.local_addr().map_err(|source| StartError::Port {
-            port: options.port,
-            source,
-        })?;
+        let port = options.port;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.map_err(|source| StartError::Port { port, source })?;
+        let address = listener.local_addr();
+        let address = address.map_err(|source| StartError::Port { port, source })?;
         let (engines, secrets) = Engines::start(&options.storage)?;
         let base_url = format!("http://{address}");
         let mut given = options.settings;
@@ -344,14 +338,4 @@ async fn sweep(api: Arc<Api>) {
         hourly.tick().await;
         api.sweep_images().await;
     }
-}
-
-async fn listen(port: u16) -> Result<TcpListener, StartError> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortTaken(port),
-            _ => StartError::Port { port, source },
-        })
 }

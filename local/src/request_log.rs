@@ -131,7 +131,9 @@ mod tests {
             cause: Some("the store does not answer: connection refused\x1b[31m".to_owned()),
         };
         let mut response = Response::default();
-        response.extensions_mut().insert(Outcome::failed(503, report));
+        response
+            .extensions_mut()
+            .insert(Outcome::failed(503, report));
         let expected = "\
 GET     /food 200 12.3 ms
         unavailable: please try again in a moment

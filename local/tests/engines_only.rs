@@ -188,30 +188,19 @@ async fn fixture_is_behind_the_api_as_well() {
 }
 
 #[tokio::test]
-async fn secrets_of_the_events_win_over_the_environment() {
-    let mut command = command(&["--memory", "--events", "--engines-only"]);
-    command
-        .env("ACCESS_SECRET", "an access secret of my own, long enough")
-        .env("USERS_TABLE", "people");
-    let program = Program::start(command);
-    let variables = exported(&program.banner);
-    assert_eq!(variables["ACCESS_SECRET"], scene::ACCESS_SECRET);
-    assert_eq!(variables["USERS_TABLE"], "people");
-    assert_eq!(Functions::of(&program).invoke("logout").await.0, 200);
-}
-
-#[tokio::test]
-async fn folder_keeps_its_secrets_beside_those_of_the_events() {
+async fn secrets_of_the_events_are_for_one_run() {
     let folder = tempdir().unwrap();
-    let secret = || {
-        let mut program = Program::in_folder(folder.path(), &["--engines-only"]);
+    let secret = |arguments: &[&str]| {
+        let mut command = command(&["--engines-only", "--data-dir"]);
+        command.arg(folder.path()).args(arguments);
+        let mut program = Program::start(command);
         assert!(program.interrupt().success());
         exported(&program.banner)["ACCESS_SECRET"].clone()
     };
-    let first = secret();
+    let first = secret(&[]);
+    assert_eq!(secret(&["--events"]), scene::ACCESS_SECRET);
     assert_ne!(first, scene::ACCESS_SECRET);
-    assert!(in_folder(folder.path()).interrupt().success());
-    assert_eq!(secret(), first);
+    assert_eq!(secret(&[]), first);
 }
 
 #[tokio::test]

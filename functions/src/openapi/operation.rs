@@ -184,7 +184,7 @@ impl Operation {
     pub(crate) fn form<T: ToSchema>(self, example: &Value) -> Self {
         let media_type = "multipart/form-data";
         let mut this = self.takes::<T>(media_type, example);
-        let images = "image/jpeg, image/png, image/webp, image/gif, image/avif";
+        let images = "image/jpeg, image/png, image/webp, image/gif";
         this.request[media_type]["encoding"] = json!({"food_image": {"contentType": images}});
         this.fails([crate::form::no_form()])
     }
