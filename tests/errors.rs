@@ -6,30 +6,8 @@ use functions::settings::Settings;
 use http::Method;
 use serde_json::Value;
 
-use crate::support::scene::{Scene, event};
-use crate::support::{Api, Form};
-
-#[tokio::test]
-async fn unknown_routes_and_methods_are_a_404_problem() {
-    let api = Api::start().await;
-    for (method, path) in [
-        (Method::GET, "/"),
-        (Method::GET, "/foods"),
-        (Method::GET, "/food/"),
-        (Method::GET, "/login"),
-        (Method::PATCH, "/food"),
-        (Method::DELETE, "/users"),
-        (Method::GET, "/users/a/b"),
-        (Method::POST, "/users/../users"),
-    ] {
-        api.request(method, path)
-            .send()
-            .await
-            .has_code(404, "not_found");
-    }
-    let head = api.request(Method::HEAD, "/food").send().await;
-    assert_eq!(head.status, 404, "HEAD is not routed");
-}
+use test_support::fixture::{Fixture, event};
+use test_support::{Api, Form};
 
 #[tokio::test]
 async fn errors_carry_the_cors_headers_that_successes_do() {
@@ -123,8 +101,8 @@ async fn an_item_that_cannot_be_read_is_a_500_that_tells_nothing() {
 
 /// What a client can make of an event, given straight to the handlers.
 async fn answer(function: &str, change: impl Fn(&mut Value)) -> Value {
-    let scene = Scene::set().await;
-    let functions = Functions::new(&Settings::new(scene.settings.clone())).unwrap();
+    let fixture = Fixture::set().await;
+    let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
     let mut event: Value = serde_json::from_str(&event(function)).unwrap();
     change(&mut event);
     let answer = functions.invoke(function, &event.to_string()).await;

@@ -14,13 +14,11 @@ mod faults;
 mod foods;
 mod handlers;
 mod hostile;
+mod images;
 mod lists;
-#[cfg(target_os = "linux")] // `/proc`
-mod memory;
 mod old_client;
 mod once;
 mod permissions;
-mod pictures;
 mod races;
 mod recorded;
 mod resilience;
@@ -31,7 +29,4 @@ mod sweep;
 mod throttle;
 mod uploads;
 mod users;
-mod variants;
 mod watching;
-
-use test_support as support;

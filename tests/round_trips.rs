@@ -8,8 +8,8 @@ use functions::settings::Settings;
 use serde_json::Value;
 
 use crate::recorded::Recorded;
-use crate::support::recorder::Call;
-use crate::support::scene::{Scene, event};
+use test_support::fixture::{Fixture, event};
+use test_support::recorder::Call;
 
 /// Functions that read the session and something else at the same time.
 const READS_TWO: [&str; 3] = ["create_food", "update_food", "delete_food"];
@@ -99,8 +99,8 @@ async fn a_session_that_is_over_is_told_before_all_else() {
         ("update_food.not_found", 500),
         ("delete_food.bad_id", 400),
     ] {
-        let scene = Scene::set().await;
-        let mut settings = scene.settings.clone();
+        let fixture = Fixture::set().await;
+        let mut settings = fixture.settings.clone();
         // What is read beside the session fails.
         for table in ["USERS_TABLE", "FOODS_TABLE"] {
             settings.retain(|(other, _)| other != table);

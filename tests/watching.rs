@@ -4,17 +4,17 @@
 use serde_json::json;
 
 use crate::recorded::{Recorded, binary};
-use crate::support::Function;
-use crate::support::log::{check_metrics, lines, told};
-use crate::support::scene::{ADA, Scene, event};
+use test_support::Function;
+use test_support::fixture::{ADA, Fixture, event};
+use test_support::log::{check_metrics, lines, told};
 
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 const X_RAY: &str = "Root=1-6a13f5b0-0123456789abcdef01234567";
 
 /// The log of a function that was given these events.
 async fn log(name: &str, more: &[(&str, &str)], events: &[String]) -> String {
-    let scene = Scene::set().await;
-    let mut settings = scene.settings.clone();
+    let fixture = Fixture::set().await;
+    let mut settings = fixture.settings.clone();
     settings.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
     let more = more.iter();
     settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

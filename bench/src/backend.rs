@@ -1,4 +1,4 @@
-//! What the functions talk to, and what they are asked.
+//! The engines behind TLS, and the events of a function.
 
 use std::fs;
 use std::io::Write as _;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engines::{Engines, tls};
-use functions::settings::Settings;
-use functions::setup::Setup;
-use local::scene;
+use engines::shared::Engines;
+use engines::tls;
 use serde_json::Value;
 use tempfile::NamedTempFile;
+use test_support::template::template;
+use test_support::{Fixture, event};
 
 use crate::Error;
 
@@ -22,25 +22,19 @@ const SYSTEM_ROOTS: [&str; 2] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
-/// What `template.yaml` gives each function.
-const TEMPLATE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../tests/template/functions.json"
-);
-
 /// `DynamoDB` and S3, and both behind TLS.
 pub struct Backend {
-    engines: Arc<Engines>,
     dynamodb: String,
     s3: String,
-    /// What our functions trust. To read it costs as much as the five roots that they have built in.
+    /// The root that our functions trust. To read it costs as much as the five roots that they have built in.
     our_roots: NamedTempFile,
-    /// What an SDK with its defaults trusts: the system's roots, and one.
+    /// The roots that an SDK with its defaults trusts: the system's, and ours.
     system_roots: NamedTempFile,
+    _engines: Arc<Engines>,
 }
 
 impl Backend {
-    /// Starts them.
+    /// Starts the engines.
     pub fn start() -> Result<Self, Error> {
         let engines = Engines::shared();
         let system = SYSTEM_ROOTS
@@ -51,50 +45,37 @@ impl Backend {
             s3: tls::terminate(engines.s3().url())?,
             our_roots: bundle(&[])?,
             system_roots: bundle(&system.map(fs::read).transpose()?.unwrap_or_default())?,
-            engines,
+            _engines: engines,
         })
     }
 
-    /// What a function of this name needs, in tables of its own: what one writes, no other reads.
-    pub async fn scene(&self, function: &str) -> Result<Scene, Error> {
-        let tables = self.engines.tables().await;
-        let bucket = self.engines.bucket().await;
-        let mut settings = scene::settings(&self.engines.settings(), tables, bucket);
-        let setup = Setup::new(Settings::new(settings.clone()))?;
-        for (name, value) in &mut settings {
-            match name.as_str() {
-                "AWS_ENDPOINT_URL_DYNAMODB" => value.clone_from(&self.dynamodb),
-                "AWS_ENDPOINT_URL_S3" => value.clone_from(&self.s3),
-                _ => {}
-            }
-        }
-        // Thousands of accounts are made from one address.
-        for name in [
-            "SIGN_UP_ATTEMPTS_PER_ACCOUNT",
-            "SIGN_UP_ATTEMPTS_PER_ADDRESS",
-        ] {
-            settings.push((name.to_owned(), "1000000".to_owned()));
-        }
-        let template: Value = serde_json::from_slice(&fs::read(TEMPLATE)?)?;
-        let template = &template[function];
+    /// The workload of a function, with tables of its own: one workload does not read what another writes.
+    pub async fn workload(&self, function: &str) -> Result<Workload, Error> {
+        let fixture = Fixture::set().await;
+        let template = &template("functions")[function];
+        let path = |file: &NamedTempFile| file.path().display().to_string();
+        let mut settings = fixture.settings_with(&[
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
+            ("AWS_ENDPOINT_URL_S3", &self.s3),
+            ("AWS_CA_BUNDLE", &path(&self.our_roots)),
+            (
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+                &template["memory"].to_string(),
+            ),
+            // Thousands of accounts are made from one client IP.
+            ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
+            ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1000000"),
+        ]);
         settings.retain(|(name, _)| {
             name.starts_with("AWS_") || template["variables"].get(name).is_some()
         });
-        let memory = template["memory"].to_string();
-        settings.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), memory));
-        let path = |file: &NamedTempFile| file.path().display().to_string();
-        settings.push(("AWS_CA_BUNDLE".to_owned(), path(&self.our_roots)));
         settings.push(("SSL_CERT_FILE".to_owned(), path(&self.system_roots)));
-        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../events")
-            .join(format!("{function}.json"));
-        scene::fill(&setup).await?;
-        Ok(Scene {
+        Ok(Workload {
             settings,
-            setup,
-            event: serde_json::from_slice(&fs::read(file)?)?,
+            fixture,
+            event: serde_json::from_str(&event(function))?,
             repeat: Repeat::of(function),
-            given: 0,
+            sent: 0,
         })
     }
 }
@@ -106,14 +87,14 @@ fn bundle(roots: &[u8]) -> Result<NamedTempFile, Error> {
     Ok(file)
 }
 
-/// What must change for an event to succeed again.
+/// How the next event succeeds as well.
 #[derive(Debug, Clone, Copy)]
 enum Repeat {
-    /// Nothing.
+    /// It is the same event.
     AsItIs,
-    /// What it took away is put back.
+    /// The fixture is seeded again.
     Restored,
-    /// This text of its body, which nobody else may have, gets a number.
+    /// This text of its body, which has to be unique, gets a number.
     Numbered(&'static str),
 }
 
@@ -129,38 +110,38 @@ impl Repeat {
     }
 }
 
-/// One function's tables, bucket, settings and events.
-pub struct Scene {
+/// The fixture, settings and events of one function.
+pub struct Workload {
     settings: Vec<(String, String)>,
-    setup: Setup,
+    fixture: Fixture,
     event: Value,
     repeat: Repeat,
-    given: u32,
+    sent: u32,
 }
 
-impl Scene {
+impl Workload {
     /// The settings of the function, by name.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.settings.iter();
         pairs.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The next event, which will succeed.
+    /// The next event. It will succeed.
     pub async fn event(&mut self) -> Result<String, Error> {
-        self.given += 1;
+        self.sent += 1;
         match self.repeat {
             Repeat::AsItIs => {}
-            Repeat::Restored => scene::fill(&self.setup).await?,
-            // All numbers are as long, or each event would be another.
+            Repeat::Restored => self.fixture.restore().await,
+            // All numbers have the same length, and so all events.
             Repeat::Numbered(text) => {
-                return numbered(&self.event, text, 1_000_000 + self.given);
+                return numbered(&self.event, text, 1_000_000 + self.sent);
             }
         }
         Ok(self.event.to_string())
     }
 }
 
-/// The event with a number behind every `text` of its body.
+/// The event with a number after each `text` in its body.
 fn numbered(event: &Value, text: &str, number: u32) -> Result<String, Error> {
     let mut event = event.clone();
     let is_base64 = event["isBase64Encoded"] == true;
@@ -200,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_makes_an_event_another() {
+    fn number_follows_each_occurrence() {
         let plain = json!({"body": "ada and ada", "isBase64Encoded": false});
         let changed: Value = serde_json::from_str(&numbered(&plain, "ada", 7).unwrap()).unwrap();
         assert_eq!(changed["body"], "ada7 and ada7");

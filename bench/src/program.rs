@@ -3,18 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::body::Bytes;
 use serde_json::Value;
 use tempfile::NamedTempFile;
+use test_support::runtime_api::{Invocation, RuntimeApi, Step};
+use test_support::usage::Usage;
 use tokio::process::{Child, Command};
 
 use crate::Error;
-use crate::backend::{Backend, Scene};
-use crate::runtime_api::{RuntimeApi, Step};
-use crate::usage::Usage;
+use crate::backend::{Backend, Workload};
 
+/// The time until the deadline of an event.
+const TIMEOUT: Duration = Duration::from_mins(10);
 /// Whatever takes longer hangs. The longest is an SDK with its defaults under valgrind.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -50,56 +52,57 @@ impl Program {
     }
 }
 
-/// One start, up to the first answer.
+/// One start, up to the first response.
 #[derive(Debug, Clone, Copy)]
 pub struct ColdStart {
-    /// From the start of the process until it asks for its first event.
+    /// From the start of the process until it polls for its first event.
     pub first_poll: Duration,
-    /// From the start of the process until its first answer.
+    /// From the start of the process until its first response.
     pub first_response: Duration,
-    /// What it had used by then.
+    /// CPU time and memory until then.
     pub usage: Usage,
 }
 
-/// Further events, given to a process that has answered before.
+/// Further events of a process that has responded before.
 #[derive(Debug, Clone)]
 pub struct Warm {
-    /// How long each answer took.
+    /// The time of each response.
     pub latencies: Vec<Duration>,
-    /// On a processor, for each.
+    /// CPU time of each, the mean.
     pub cpu: Duration,
 }
 
-/// A process that runs.
+/// A running process.
 struct Run {
     child: Child,
     api: RuntimeApi,
     started: Instant,
     log: NamedTempFile,
+    /// At the last response.
+    usage: Arc<Mutex<Option<Usage>>>,
 }
 
 /// Starts the program once and gives it one event.
-pub async fn cold(program: &Program, scene: &mut Scene) -> Result<ColdStart, Error> {
-    let event = scene.event().await?;
-    let mut run = Run::start(Command::new(&program.path), scene).await?;
-    run.first_answer(event).await
+pub async fn cold(program: &Program, workload: &mut Workload) -> Result<ColdStart, Error> {
+    let event = workload.event().await?;
+    let mut run = Run::start(Command::new(&program.path), workload).await?;
+    run.first_response(&event).await
 }
 
 /// Starts the program once, gives it one event, and then this many more.
-pub async fn warm(program: &Program, scene: &mut Scene, calls: u32) -> Result<Warm, Error> {
-    let event = scene.event().await?;
-    let mut run = Run::start(Command::new(&program.path), scene).await?;
-    let before = run.first_answer(event).await?.usage;
+pub async fn warm(program: &Program, workload: &mut Workload, calls: u32) -> Result<Warm, Error> {
+    let event = workload.event().await?;
+    let mut run = Run::start(Command::new(&program.path), workload).await?;
+    let before = run.first_response(&event).await?.usage;
     let mut usage = before;
     let mut latencies = Vec::new();
     for _ in 0..calls {
-        let event = scene.event().await?;
+        let event = workload.event().await?;
         run.poll().await?;
-        let given = Instant::now();
-        run.api.events.send(event)?;
-        let (at, now) = run.answer().await?;
-        latencies.push(at - given);
-        usage = now;
+        run.api.send(&event);
+        let invocation = run.response().await?;
+        latencies.push(invocation.completed - invocation.delivered);
+        usage = run.usage()?;
     }
     Ok(Warm {
         latencies,
@@ -107,7 +110,7 @@ pub async fn warm(program: &Program, scene: &mut Scene, calls: u32) -> Result<Wa
     })
 }
 
-/// The instructions that the program executes outside the kernel until it has given its first answer
+/// The instructions that the program executes outside the kernel until it has given its first response
 /// and waits for its next event: the least of three counts, as whatever comes between adds to one. `None`
 /// without valgrind. Writes the profile of the last into the file, for `callgrind_annotate`.
 pub async fn instructions(
@@ -121,14 +124,14 @@ pub async fn instructions(
     }
     let mut counts = Vec::new();
     for _ in 0..COUNTS {
-        let mut scene = backend.scene(&program.function).await?;
-        counts.push(count(program, &mut scene, profile).await?);
+        let mut workload = backend.workload(&program.function).await?;
+        counts.push(count(program, &mut workload, profile).await?);
     }
     Ok(counts.into_iter().min())
 }
 
-async fn count(program: &Program, scene: &mut Scene, profile: &Path) -> Result<u64, Error> {
-    let event = scene.event().await?;
+async fn count(program: &Program, workload: &mut Workload, profile: &Path) -> Result<u64, Error> {
+    let event = workload.event().await?;
     let log = NamedTempFile::new()?;
     let mut valgrind = Command::new("valgrind");
     valgrind
@@ -136,8 +139,8 @@ async fn count(program: &Program, scene: &mut Scene, profile: &Path) -> Result<u
         .arg(format!("--callgrind-out-file={}", profile.display()))
         .arg(format!("--log-file={}", log.path().display()))
         .arg(&program.path);
-    let mut run = Run::start(valgrind, scene).await?;
-    run.first_answer(event).await?;
+    let mut run = Run::start(valgrind, workload).await?;
+    run.first_response(&event).await?;
     run.poll().await?;
     run.terminate().await?;
     let log = fs::read_to_string(log.path())?;
@@ -149,13 +152,20 @@ async fn count(program: &Program, scene: &mut Scene, profile: &Path) -> Result<u
 }
 
 impl Run {
-    async fn start(mut command: Command, scene: &Scene) -> Result<Self, Error> {
-        let api = RuntimeApi::listen().await?;
+    async fn start(mut command: Command, workload: &Workload) -> Result<Self, Error> {
+        let usage = Arc::<Mutex<Option<Usage>>>::default();
+        let process = Arc::<OnceLock<u32>>::default();
+        let (measured, measuring) = (Arc::clone(&usage), Arc::clone(&process));
+        let api = RuntimeApi::start(TIMEOUT, move || {
+            let now = measuring.get().and_then(|id| Usage::of(*id));
+            *measured.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        });
+        let api = api.await;
         let log = NamedTempFile::new()?;
         command
             .env_clear()
-            .envs(scene.settings())
-            .env("AWS_LAMBDA_RUNTIME_API", &api.address)
+            .envs(workload.settings())
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .env("AWS_LAMBDA_FUNCTION_NAME", "measured")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -169,68 +179,67 @@ impl Run {
             format!("{}: {error}", Path::new(program).display())
         })?;
         if let Some(id) = child.id() {
-            let _ = api.process.set(id);
+            let _ = process.set(id);
         }
         Ok(Self {
             child,
             api,
             started,
             log,
+            usage,
         })
     }
 
     async fn step(&mut self) -> Result<Step, Error> {
-        let step = tokio::select! {
-            step = self.api.steps.recv() => step.ok_or("the Runtime API has ended"),
-            _ = self.child.wait() => Err("the program has ended"),
-            () = tokio::time::sleep(PATIENCE) => Err("the program hangs"),
+        let error = tokio::select! {
+            step = self.api.step() => return Ok(step),
+            _ = self.child.wait() => "the program has ended",
+            () = tokio::time::sleep(PATIENCE) => "the program hangs",
         };
-        step.map_err(|error| {
-            let log = fs::read_to_string(self.log.path()).unwrap_or_default();
-            format!("{error}: {log}").into()
-        })
+        let log = fs::read_to_string(self.log.path()).unwrap_or_default();
+        Err(format!("{error}: {log}").into())
     }
 
     async fn poll(&mut self) -> Result<Instant, Error> {
         match self.step().await? {
             Step::Polled(at) => Ok(at),
-            Step::Answered { path, body, .. } => Err(unexpected(&path, &body)),
+            Step::Completed(invocation) => Err(unexpected(&invocation)),
         }
     }
 
-    async fn answer(&mut self) -> Result<(Instant, Usage), Error> {
-        let Step::Answered {
-            at,
-            path,
-            body,
-            usage,
-        } = self.step().await?
-        else {
-            return Err("the program asks for an event without answering the last".into());
+    /// A successful response.
+    async fn response(&mut self) -> Result<Invocation, Error> {
+        let Step::Completed(invocation) = self.step().await? else {
+            return Err("the program polls before it has responded".into());
         };
-        // What has no route answers without a status.
-        let is_success = serde_json::from_slice::<Value>(&body).is_ok_and(|answer| {
-            match answer.get("statusCode") {
-                Some(status) => status
-                    .as_u64()
-                    .is_some_and(|status| (200..300).contains(&status)),
-                None => answer["failed"].as_u64().unwrap_or_default() == 0,
-            }
-        });
-        if !path.ends_with("/response") || !is_success {
-            return Err(unexpected(&path, &body));
+        let body: Value = serde_json::from_slice(&invocation.body).unwrap_or_default();
+        // The functions without a route return no status.
+        let is_success = match body.get("statusCode") {
+            Some(status) => status
+                .as_u64()
+                .is_some_and(|status| (200..300).contains(&status)),
+            None => body["failed"].as_u64().unwrap_or_default() == 0,
+        };
+        if invocation.path.ends_with("/response") && is_success {
+            Ok(invocation)
+        } else {
+            Err(unexpected(&invocation))
         }
-        Ok((at, usage.ok_or("nothing in /proc")?))
     }
 
-    async fn first_answer(&mut self, event: String) -> Result<ColdStart, Error> {
-        self.api.events.send(event)?;
+    fn usage(&self) -> Result<Usage, Error> {
+        let usage = *self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.ok_or_else(|| "the process is not in /proc".into())
+    }
+
+    async fn first_response(&mut self, event: &str) -> Result<ColdStart, Error> {
+        self.api.send(event);
         let polled = self.poll().await?;
-        let (answered, usage) = self.answer().await?;
+        let invocation = self.response().await?;
         Ok(ColdStart {
             first_poll: polled - self.started,
-            first_response: answered - self.started,
-            usage,
+            first_response: invocation.completed - self.started,
+            usage: self.usage()?,
         })
     }
 
@@ -243,6 +252,7 @@ impl Run {
     }
 }
 
-fn unexpected(path: &str, body: &Bytes) -> Error {
-    format!("{path}: {}", String::from_utf8_lossy(body)).into()
+fn unexpected(invocation: &Invocation) -> Error {
+    let body = String::from_utf8_lossy(&invocation.body);
+    format!("{}: {body}", invocation.path).into()
 }

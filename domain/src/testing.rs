@@ -1,20 +1,18 @@
 //! Memory adapters for tests, and the contracts that every adapter must meet.
 
 mod clock;
-/// Contracts of the ports: the rules that every adapter must meet, one test for each.
 pub mod contracts;
 mod faulty;
-/// Whether HTML is safe to put into a page.
 pub mod html;
 mod memory;
-/// Samples of users, foods and images.
 pub mod sample;
 mod secrets;
 
 pub use clock::FixedClock;
 pub use faulty::{Fault, Faulty, faulty, unavailable};
 pub use memory::{
-    MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions, MemoryUsers,
+    FakeRenderer, MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions,
+    MemoryUploads, MemoryUsers,
 };
 pub use secrets::{PlainHasher, PlainSigner};
 

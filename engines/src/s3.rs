@@ -4,28 +4,25 @@
 //! request is answered: a killed process leaves every answered object whole. One that was not
 //! answered may be there without its headers; putting it again mends that.
 
-mod front;
-
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use axum::Router;
+use axum::error_handling::HandleError;
+use http::{Method, StatusCode};
+use s3s::HttpError;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
-
-pub use front::Created;
+use tokio::sync::oneshot;
+use tower_http::cors::{Any, CorsLayer};
 
 use crate::server::Server;
-use front::Told;
 
 /// Why the engine does not start.
 #[derive(Debug, Error)]
@@ -54,26 +51,16 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Keeps everything in this folder, which is made when it is not there. Who is `told` hears of each
-    /// object that is put.
-    pub fn open(
-        root: &Path,
-        access_key: &str,
-        secret_key: &str,
-        told: Option<mpsc::UnboundedSender<Created>>,
-    ) -> Result<Self, S3Error> {
-        Self::start(root, None, access_key, secret_key, told)
+    /// Keeps everything in this folder, which is created if it is missing.
+    pub fn open(root: &Path, access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
+        Self::start(root, None, access_key, secret_key)
     }
 
-    /// Keeps everything until it is dropped. Who is `told` hears of each object that is put.
-    pub fn temporary(
-        access_key: &str,
-        secret_key: &str,
-        told: Option<mpsc::UnboundedSender<Created>>,
-    ) -> Result<Self, S3Error> {
+    /// Keeps everything until it is dropped.
+    pub fn temporary(access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
         let folder = tempfile::tempdir()?;
         let root = folder.path().to_owned();
-        Self::start(&root, Some(folder), access_key, secret_key, told)
+        Self::start(&root, Some(folder), access_key, secret_key)
     }
 
     fn start(
@@ -81,7 +68,6 @@ impl S3 {
         temporary: Option<TempDir>,
         access_key: &str,
         secret_key: &str,
-        told: Told,
     ) -> Result<Self, S3Error> {
         let unusable = |reason: String| S3Error::Unusable {
             root: root.to_owned(),
@@ -93,7 +79,7 @@ impl S3 {
         service.set_auth(SimpleAuth::from_single(access_key, secret_key));
         let service = service.build();
         Ok(Self {
-            server: Server::start("s3", |listener, stop| serve(service, told, listener, stop))?,
+            server: Server::start("s3", |listener, stop| serve(service, listener, stop))?,
             access_key: access_key.to_owned(),
             secret_key: secret_key.to_owned(),
             _temporary: temporary,
@@ -116,34 +102,22 @@ impl S3 {
     }
 }
 
-async fn serve(
-    service: S3Service,
-    told: Told,
-    listener: TcpListener,
-    mut stop: oneshot::Receiver<()>,
-) {
-    let http = auto::Builder::new(TokioExecutor::new());
-    let connections = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = &mut stop => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, or a client that left: neither passes sooner by asking at once.
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            continue;
-        };
-        let (s3, told) = (service.clone(), told.clone());
-        let answer = service_fn(move |request| front::answer(s3.clone(), told.clone(), request));
-        let connection = http.serve_connection(TokioIo::new(stream), answer);
-        let connection = connections.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "a connection broke");
-            }
-        });
+async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receiver<()>) {
+    let service = HandleError::new(service, async |error: HttpError| {
+        tracing::warn!(?error, "the S3 engine failed");
+        StatusCode::INTERNAL_SERVER_ERROR
+    });
+    // As in `template.yaml`: pages of any origin upload.
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::POST])
+        .allow_headers(Any)
+        .max_age(Duration::from_hours(2));
+    let router = Router::new().fallback_service(service).layer(cors);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        let _ = stop.await;
+    });
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the S3 engine ended");
     }
-    drop(listener);
-    connections.shutdown().await;
 }

@@ -25,7 +25,7 @@ impl Engines {
         }
         let engines = Arc::new(Self {
             dynamodb: DynamoDb::memory().expect("the DynamoDB engine starts"),
-            s3: S3::temporary("test", "test-secret", None).expect("the S3 engine starts"),
+            s3: S3::temporary("test", "test-secret").expect("the S3 engine starts"),
         });
         *current = Arc::downgrade(&engines);
         engines
@@ -67,5 +67,10 @@ impl Engines {
             .await
             .expect("the engine makes buckets");
         name
+    }
+
+    /// Two empty buckets: one for images, one for uploads.
+    pub async fn buckets(&self) -> [String; 2] {
+        [self.bucket().await, self.bucket().await]
     }
 }

@@ -14,7 +14,7 @@ use infrastructure::aws::Aws;
 
 /// A client, and the table of users with the others beside it.
 async fn with_tables(dynamodb: &DynamoDb) -> (Client, String) {
-    let s3 = S3::temporary("test", "test-secret", None).unwrap();
+    let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("");
     create_tables(&client, &names).await.unwrap();

@@ -46,7 +46,7 @@ async fn assert_whole(client: &Client, key: &str) {
 #[tokio::test]
 async fn objects_survive_a_restart() {
     let root = tempfile::tempdir().unwrap();
-    let open = || S3::open(&root.path().join("new"), "key", "secret", None).unwrap();
+    let open = || S3::open(&root.path().join("new"), "key", "secret").unwrap();
     let s3 = open();
     put(&with_bucket(&s3).await, "foods/1/image.webp").await;
     drop(s3);
@@ -58,7 +58,7 @@ async fn objects_survive_a_restart() {
 async fn acknowledged_objects_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
-    let s3 = S3::open(&root, "key", "secret", None).unwrap();
+    let s3 = S3::open(&root, "key", "secret").unwrap();
     let client = with_bucket(&s3).await;
     for number in 0..5 {
         let key = format!("foods/{number}/image.webp");
@@ -67,14 +67,14 @@ async fn acknowledged_objects_survive_a_kill() {
         let left = folder.path().join(format!("left-{number}"));
         let copied = Command::new("cp").arg("-r").arg(&root).arg(&left).status();
         assert!(copied.unwrap().success());
-        let after = S3::open(&left, "key", "secret", None).unwrap();
+        let after = S3::open(&left, "key", "secret").unwrap();
         assert_whole(&with_bucket(&after).await, &key).await;
     }
 }
 
 #[tokio::test]
 async fn requests_with_other_keys_are_rejected() {
-    let s3 = S3::temporary("key", "secret", None).unwrap();
+    let s3 = S3::temporary("key", "secret").unwrap();
     put(&with_bucket(&s3).await, "image").await;
     for (key, secret) in [("key", "guess"), ("guess", "secret")] {
         let mut settings = settings_of(&s3);
@@ -89,7 +89,7 @@ async fn requests_with_other_keys_are_rejected() {
 #[test]
 fn unusable_folder_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let error = S3::open(file.path(), "key", "secret", None).unwrap_err();
+    let error = S3::open(file.path(), "key", "secret").unwrap_err();
     assert!(matches!(error, S3Error::Unusable { .. }), "{error:?}");
     assert!(fs::metadata(file.path()).unwrap().is_file());
 }

@@ -30,9 +30,9 @@ impl World {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
         let engines = Engines::shared();
-        let (tables, bucket) =
-            runtime.block_on(async { (engines.tables().await, engines.bucket().await) });
-        let mut settings = local::scene::settings(&engines.settings(), tables, bucket);
+        let (tables, buckets) =
+            runtime.block_on(async { (engines.tables().await, engines.buckets().await) });
+        let mut settings = local::scene::settings(&engines.settings(), tables, buckets);
         for attempts in ["LOGIN", "SIGN_UP"] {
             for whose in ["ACCOUNT", "ADDRESS"] {
                 settings.push((

@@ -285,7 +285,7 @@ async fn dynamodb_ttl_is_in_seconds() {
 #[tokio::test]
 async fn sweep_removes_only_expired_items() {
     let dynamodb = DynamoDb::memory().unwrap();
-    let s3 = S3::temporary("test", "test-secret", None).unwrap();
+    let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("sweep-");
     create_tables(&client, &names).await.unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::{Colours, Fill, Options, Storage};
+use local::{Colours, Fill, Options, Storage};
 
 /// The whole API on one machine: every route, with its database and its store of pictures in the
 /// same process.
@@ -14,7 +14,7 @@ use crate::{Colours, Fill, Options, Storage};
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// Where to listen on 127.0.0.1; 0 picks a free port.
     #[arg(long, value_name = "PORT", default_value_t = 8888)]
     port: u16,
@@ -64,8 +64,8 @@ Settings come from the environment; what is missing is filled in for this machin
   ACCESS_SECRET_PREVIOUS, REFRESH_SECRET_PREVIOUS
                              secrets that are going out of use [none]
   IMAGE_BASE_URL             where browsers find pictures [/images on this server]
-  USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET
-                             names of tables and bucket [users, foods, sessions, images]
+  USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET, UPLOADS_BUCKET
+                             names of tables and buckets [users, foods, sessions, images, uploads]
   NO_COLOR                   anything: lines without colours, which only a terminal gets [empty]
 Variables that begin with AWS_ are ignored: no AWS account is ever used.
 With --events, ACCESS_SECRET and REFRESH_SECRET are always those of the events.
@@ -91,7 +91,7 @@ Examples:
 
 impl Args {
     /// What the library should start; `settings` are the environment's.
-    pub fn into_options(self, settings: Vec<(String, String)>) -> Options {
+    pub(crate) fn into_options(self, settings: Vec<(String, String)>) -> Options {
         let no_color = settings.iter().find(|(name, _)| name == "NO_COLOR");
         let colours = Colours::of_stdout(no_color.map(|(_, value)| value.as_str()));
         Options {
@@ -110,26 +110,22 @@ impl Args {
             engines_only: self.engines_only,
             // What it prints is for a shell to read.
             log: (!self.engines_only).then_some(colours),
-            process_images: true,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
-    #[test]
-    fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
+    fn options(arguments: &[&str]) -> Result<Options, clap::Error> {
+        let arguments = std::iter::once(&"local").chain(arguments);
+        Args::try_parse_from(arguments).map(|args| args.into_options(Vec::new()))
     }
 
     #[test]
-    fn defaults_are_the_ones_people_know() {
-        let args = Args::parse_from(["local"]);
-        let options = args.into_options(Vec::new());
+    fn defaults_are_port_8888_and_the_folder_local() {
+        let options = options(&[]).unwrap();
         assert_eq!(options.port, 8888);
         assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
         assert_eq!(options.fill, None);
@@ -137,28 +133,23 @@ mod tests {
     }
 
     #[test]
-    fn memory_and_a_folder_exclude_each_other() {
-        assert!(Args::try_parse_from(["local", "--memory", "--data-dir", "x"]).is_err());
-        assert!(Args::try_parse_from(["local", "--port", "65536"]).is_err());
-        let options = Args::parse_from(["local", "--memory"]).into_options(Vec::new());
-        assert!(matches!(options.storage, Storage::Memory));
+    fn flags_become_options() {
+        let memory = options(&["--memory", "--port", "0"]).unwrap();
+        assert!(matches!(memory.storage, Storage::Memory) && memory.port == 0);
+        assert_eq!(options(&["--demo"]).unwrap().fill, Some(Fill::Demo));
+        assert_eq!(options(&["--events"]).unwrap().fill, Some(Fill::Events));
+        let engines = options(&["--engines-only"]).unwrap();
+        assert!(engines.engines_only && engines.log.is_none());
     }
 
     #[test]
-    fn demo_and_events_exclude_each_other() {
-        assert!(Args::try_parse_from(["local", "--demo", "--events"]).is_err());
-        let fill = |flag| {
-            Args::parse_from(["local", flag])
-                .into_options(Vec::new())
-                .fill
-        };
-        assert_eq!(fill("--demo"), Some(Fill::Demo));
-        assert_eq!(fill("--events"), Some(Fill::Events));
-    }
-
-    #[test]
-    fn engines_alone_write_no_line_per_request() {
-        let options = Args::parse_from(["local", "--engines-only"]).into_options(Vec::new());
-        assert!(options.engines_only && options.log.is_none());
+    fn flags_that_exclude_each_other_are_rejected() {
+        for arguments in [
+            &["--memory", "--data-dir", "x"][..],
+            &["--demo", "--events"],
+            &["--port", "65536"],
+        ] {
+            assert!(options(arguments).is_err(), "{arguments:?}");
+        }
     }
 }

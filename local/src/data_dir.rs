@@ -1,15 +1,15 @@
-//! The folder that keeps everything between runs: one process at a time, its secrets for the owner
-//! alone.
+//! The folder that keeps all data between runs. One process uses it at a time.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 const SECRETS: &str = "secrets.json";
@@ -21,7 +21,7 @@ pub(crate) struct DataDir {
     _lock: File,
 }
 
-/// What tokens are signed with.
+/// The secrets that sign tokens.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secrets {
@@ -29,29 +29,29 @@ pub(crate) struct Secrets {
     pub(crate) refresh_secret: String,
 }
 
-/// Why a folder cannot be used. Each says in one line what to do.
+/// Why a folder cannot be used. Each message says in one line what to do.
 #[derive(Debug, Error)]
 pub enum DataDirError {
-    /// The folder cannot be made, or nothing can be written into it.
+    /// The folder cannot be created or written to.
     #[error(
         "cannot write to the data dir {}: {source}; choose another with --data-dir, or keep \
          nothing with --memory",
         path.display()
     )]
     Unwritable {
-        /// Which folder or file.
+        /// The folder or file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Another process works in the folder.
+    /// Another process uses the folder.
     #[error(
         "the data dir {} is in use by another process: stop that one, or choose another with \
          --data-dir",
         .0.display()
     )]
     InUse(PathBuf),
-    /// The file of secrets is not what was written.
+    /// The file of secrets cannot be parsed.
     #[error(
         "{} is damaged: put back a copy, or delete it to get new secrets (everybody has to log in \
          again)",
@@ -64,7 +64,7 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Makes the folder where it is missing and locks it.
+    /// Creates the folder if it is missing, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
         let unwritable = |source| DataDirError::Unwritable {
             path: path.to_owned(),
@@ -74,12 +74,9 @@ impl DataDir {
         folder.recursive(true).mode(0o700);
         folder.create(path).map_err(unwritable)?;
         let path = path.canonicalize().map_err(unwritable)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("lock"))
-            .map_err(unwritable)?;
+        let mut lock = OpenOptions::new();
+        lock.create(true).truncate(false).write(true);
+        let lock = lock.open(path.join("lock")).map_err(unwritable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path)),
@@ -87,7 +84,7 @@ impl DataDir {
         }
     }
 
-    /// Its absolute path.
+    /// The absolute path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -100,65 +97,52 @@ impl DataDir {
         self.path.join("images")
     }
 
-    /// Those of earlier runs; new ones on the first.
+    /// Returns the secrets of earlier runs, or generates them on the first run.
     pub(crate) fn secrets(&self) -> Result<Secrets, DataDirError> {
         let file = self.path.join(SECRETS);
-        match fs::read(&file) {
-            Ok(json) => {
-                let secrets: Secrets = serde_json::from_slice(&json)
-                    .map_err(|_| DataDirError::DamagedSecrets(file.clone()))?;
-                // Somebody may have copied the folder with other rights.
-                let restrict = fs::set_permissions(&file, Permissions::from_mode(0o600));
-                restrict.map_err(|source| DataDirError::Unwritable { path: file, source })?;
-                Ok(secrets)
-            }
+        let json = match fs::read(&file) {
+            Ok(json) => json,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let secrets = Secrets::generate()?;
-                let json = serde_json::to_vec_pretty(&secrets).expect("texts can be written");
+                let json = serde_json::to_vec_pretty(&secrets).expect("strings are valid JSON");
                 self.write(SECRETS, &json)?;
-                Ok(secrets)
+                return Ok(secrets);
             }
-            Err(source) => Err(DataDirError::Unwritable { path: file, source }),
-        }
+            Err(source) => return Err(DataDirError::Unwritable { path: file, source }),
+        };
+        let secrets = serde_json::from_slice(&json)
+            .map_err(|_| DataDirError::DamagedSecrets(file.clone()))?;
+        // A copy of the folder may have other permissions.
+        fs::set_permissions(&file, Permissions::from_mode(0o600))
+            .map_err(|source| DataDirError::Unwritable { path: file, source })?;
+        Ok(secrets)
     }
 
-    /// Writes a file for the owner alone: all of it or nothing, whenever the machine stops.
+    /// Writes a file that only its owner can read. It is complete or unchanged, even after a crash.
     pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<(), DataDirError> {
-        self.try_write(name, contents)
-            .map_err(|source| DataDirError::Unwritable {
-                path: self.path.join(name),
-                source,
-            })
-    }
-
-    fn try_write(&self, name: &str, contents: &[u8]) -> io::Result<()> {
-        let draft = self.path.join(format!("{name}.tmp"));
-        // Its rights are those of whoever made it.
-        match fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut output = OpenOptions::new()
-            .create_new(true)
-            .write(true)
-            .mode(0o600)
-            .open(&draft)?;
-        output.write_all(contents)?;
-        output.sync_all()?;
-        fs::rename(&draft, self.path.join(name))?;
-        File::open(&self.path)?.sync_all()
+        let path = self.path.join(name);
+        let write = || {
+            let mut draft = NamedTempFile::new_in(&self.path)?;
+            draft.write_all(contents)?;
+            draft.as_file().sync_all()?;
+            draft.persist(&path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|source| DataDirError::Unwritable {
+            path: path.clone(),
+            source,
+        })
     }
 }
 
 impl Secrets {
-    /// 256 random bits each.
+    /// Generates secrets of 256 random bits each.
     pub(crate) fn generate() -> Result<Self, DataDirError> {
         let random = SystemRandom::new();
         let secret = || {
             let mut bytes = [0; 32];
-            random
-                .fill(&mut bytes)
-                .map_err(|_| DataDirError::NoRandomness)?;
+            let filled = random.fill(&mut bytes);
+            filled.map_err(|_| DataDirError::NoRandomness)?;
             Ok(URL_SAFE_NO_PAD.encode(bytes))
         };
         Ok(Self {
@@ -172,76 +156,21 @@ impl Secrets {
 mod tests {
     use super::*;
 
-    /// A folder that goes with the test.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let name = format!("food-app-{name}-{}", std::process::id());
-            Self(std::env::temp_dir().join(name))
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
     #[test]
-    fn secrets_are_made_once_and_for_the_owner_alone() {
-        let scratch = Scratch::new("secrets");
-        let dir = DataDir::open(&scratch.0.join("a/b")).unwrap();
-        let made = dir.secrets().unwrap();
-        assert_eq!(made.access_secret.len(), 43);
-        assert_ne!(made.access_secret, made.refresh_secret);
+    fn secrets_are_generated_once_for_the_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(&folder.path().join("a/b")).unwrap();
+        let generated = dir.secrets().unwrap();
+        assert_eq!(generated.access_secret.len(), 43);
+        assert_ne!(generated.access_secret, generated.refresh_secret);
 
-        let file = dir.path().join("secrets.json");
-        let rights = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
-        assert_eq!(rights(), 0o600);
+        let file = dir.path().join(SECRETS);
+        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-        let kept = dir.secrets().unwrap();
-        assert_eq!(kept.access_secret, made.access_secret);
-        assert_eq!(kept.refresh_secret, made.refresh_secret);
-        assert_eq!(rights(), 0o600);
-        assert!(!dir.path().join("secrets.json.tmp").exists());
-    }
-
-    #[test]
-    fn damaged_secrets_are_refused_and_left_as_they_are() {
-        let scratch = Scratch::new("damaged");
-        let dir = DataDir::open(&scratch.0).unwrap();
-        let file = dir.path().join("secrets.json");
-        for damaged in ["", "{", "[]", r#"{"access_secret":"x"}"#] {
-            fs::write(&file, damaged).unwrap();
-            assert!(matches!(
-                dir.secrets(),
-                Err(DataDirError::DamagedSecrets(_))
-            ));
-            assert_eq!(fs::read_to_string(&file).unwrap(), damaged);
-        }
-    }
-
-    #[test]
-    fn a_folder_is_for_one_at_a_time() {
-        let scratch = Scratch::new("lock");
-        let first = DataDir::open(&scratch.0).unwrap();
-        assert!(matches!(
-            DataDir::open(&scratch.0),
-            Err(DataDirError::InUse(_))
-        ));
-        drop(first);
-        DataDir::open(&scratch.0).unwrap();
-    }
-
-    #[test]
-    fn a_path_below_a_file_cannot_be_used() {
-        let scratch = Scratch::new("file");
-        fs::write(&scratch.0, "").unwrap_or_else(|error| panic!("{error}"));
-        let below = scratch.0.join("data");
-        let refused = DataDir::open(&below).unwrap_err();
-        assert!(matches!(refused, DataDirError::Unwritable { .. }));
-        assert!(refused.to_string().contains("--data-dir"), "{refused}");
-        fs::remove_file(&scratch.0).unwrap();
+        let stored = dir.secrets().unwrap();
+        assert_eq!(stored.access_secret, generated.access_secret);
+        assert_eq!(stored.refresh_secret, generated.refresh_secret);
+        assert_eq!(mode(), 0o600);
     }
 }

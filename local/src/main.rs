@@ -1,17 +1,21 @@
 //! The whole API on one machine: `cargo run -p local -- --help`.
 
+mod cli;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 use functions::routes::ROUTES;
-use local::cli::Args;
-use local::{Fill, Local, Options, demo, environment, scene};
+use local::settings::{JSON_FILE, SHELL_FILE};
+use local::{Fill, Local, Options, demo, scene};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::cli::Args;
 
 const END: &str = "Ctrl-C ends it.";
 
@@ -103,7 +107,7 @@ fn engines_banner(local: &Local, fill: Option<Fill>, started: Instant) -> String
         kept(local),
     ];
     if let Some(dir) = local.data_dir() {
-        for file in [environment::FILE, environment::JSON_FILE] {
+        for file in [SHELL_FILE, JSON_FILE] {
             comments.push(format!("the same in {}", dir.join(file).display()));
         }
     }

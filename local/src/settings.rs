@@ -1,131 +1,190 @@
-//! The settings of the functions: what the environment says, and the rest for this machine.
+//! The settings of the functions: those of the environment, and defaults for this machine.
 
 use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+
+use serde_json::{Map, Value, json};
 
 use crate::data_dir::Secrets;
 
-/// What the engine of pictures asks for and the clients bring. No secret: it guards nothing.
+/// The credentials that the S3 engine accepts. No secret: they guard nothing.
 pub(crate) const ACCESS_KEY_ID: &str = "local";
 pub(crate) const SECRET_ACCESS_KEY: &str = "local-secret";
-pub(crate) const REGION: &str = "us-east-1";
+const REGION: &str = "us-east-1";
 
-/// What this run has made.
-pub(crate) struct Machine<'a> {
-    pub(crate) base_url: &'a str,
-    pub(crate) images_path: &'a str,
+/// The file in the data dir that holds [`EffectiveSettings::shell`].
+pub const SHELL_FILE: &str = "env";
+/// The file in the data dir that holds [`EffectiveSettings::json`].
+pub const JSON_FILE: &str = "env.json";
+
+/// Every setting that a function reads. Empty ones are exported as well, so that those of the developer's own
+/// environment have no effect.
+///
+/// Except `AWS_CA_BUNDLE`: nothing here uses TLS, and other AWS tools take an empty one for "check no certificate".
+const NAMES: [&str; 29] = [
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_S3",
+    "USERS_TABLE",
+    "FOODS_TABLE",
+    "SESSIONS_TABLE",
+    "IMAGES_BUCKET",
+    "UPLOADS_BUCKET",
+    "IMAGE_BASE_URL",
+    "TOKEN_STORE_URL",
+    "ACCESS_SECRET",
+    "ACCESS_SECRET_PREVIOUS",
+    "REFRESH_SECRET",
+    "REFRESH_SECRET_PREVIOUS",
+    "ACCESS_TOKEN_TTL_SECONDS",
+    "REFRESH_TOKEN_TTL_SECONDS",
+    "PASSWORD_MIN_LENGTH",
+    "MAX_IMAGE_BYTES",
+    "LOGIN_ATTEMPTS_PER_ACCOUNT",
+    "LOGIN_ATTEMPTS_PER_ADDRESS",
+    "SIGN_UP_ATTEMPTS_PER_ACCOUNT",
+    "SIGN_UP_ATTEMPTS_PER_ADDRESS",
+    "ATTEMPT_WINDOW_SECONDS",
+    "ORPHAN_MIN_AGE_SECONDS",
+    "METRICS_NAMESPACE",
+    "AWS_LAMBDA_LOG_LEVEL",
+];
+
+/// What the defaults of a run are made of.
+pub(crate) struct LocalDefaults<'a> {
+    pub(crate) image_base_url: &'a str,
     pub(crate) dynamodb_url: &'a str,
     pub(crate) s3_url: &'a str,
     pub(crate) secrets: &'a Secrets,
 }
 
-/// Settings by name, complete.
-pub(crate) struct Complete(HashMap<String, String>);
+/// All settings by name.
+#[derive(Clone)]
+pub struct EffectiveSettings(HashMap<String, String>);
 
-impl Complete {
-    /// `given` wins where it says something, except for what begins with `AWS_`: a developer's own
-    /// account, profile or certificates must never come into it.
+impl EffectiveSettings {
+    /// Fills in the defaults where `given` has no value. Names that begin with `AWS_` are ignored: a developer's own
+    /// account, profile or certificates must have no effect.
     pub(crate) fn new(
         given: impl IntoIterator<Item = (String, String)>,
-        machine: &Machine<'_>,
+        defaults: &LocalDefaults<'_>,
     ) -> Self {
-        let given = given.into_iter();
-        let mut settings: HashMap<_, _> = given
-            .filter(|(name, value)| !name.starts_with("AWS_") && !value.is_empty())
-            .collect();
-        let image_base_url = format!("{}{}", machine.base_url, machine.images_path);
-        for (name, value) in [
+        let mut settings: HashMap<_, _> = [
             ("USERS_TABLE", "users"),
             ("FOODS_TABLE", "foods"),
             ("SESSIONS_TABLE", "sessions"),
             ("IMAGES_BUCKET", "images"),
-            ("IMAGE_BASE_URL", &image_base_url),
-            ("ACCESS_SECRET", &machine.secrets.access_secret),
-            ("REFRESH_SECRET", &machine.secrets.refresh_secret),
+            ("UPLOADS_BUCKET", "uploads"),
+            ("IMAGE_BASE_URL", defaults.image_base_url),
+            ("ACCESS_SECRET", &defaults.secrets.access_secret),
+            ("REFRESH_SECRET", &defaults.secrets.refresh_secret),
             ("ALLOWED_ORIGIN", "*"),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-            ("AWS_ENDPOINT_URL_DYNAMODB", machine.dynamodb_url),
-            ("AWS_ENDPOINT_URL_S3", machine.s3_url),
-        ] {
-            let entry = settings.entry(name.to_owned());
-            entry.or_insert_with(|| value.to_owned());
-        }
+            ("AWS_ENDPOINT_URL_DYNAMODB", defaults.dynamodb_url),
+            ("AWS_ENDPOINT_URL_S3", defaults.s3_url),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let is_taken =
+            |(name, value): &(String, String)| !name.starts_with("AWS_") && !value.is_empty();
+        settings.extend(given.into_iter().filter(is_taken));
         Self(settings)
     }
 
-    /// One that is always there.
+    /// Returns a setting, or nothing for one that is not set.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    pub(crate) fn into_inner(self) -> HashMap<String, String> {
-        self.0
+    pub(crate) fn to_map(&self) -> HashMap<String, String> {
+        self.0.clone()
+    }
+
+    /// Formats each setting of a function as a line `export NAME='value'`: for a shell, and for `cargo lambda watch
+    /// --env-file`.
+    pub fn shell(&self) -> String {
+        let mut lines = String::new();
+        for name in NAMES {
+            let value = self.get(name).replace('\'', r"'\''");
+            let _ = writeln!(lines, "export {name}='{value}'");
+        }
+        lines
+    }
+
+    /// Formats the settings of a function for `sam local invoke --env-vars`.
+    pub fn json(&self) -> String {
+        let variables = NAMES.map(|name| (name.to_owned(), Value::from(self.get(name))));
+        let parameters = Map::from_iter(variables);
+        format!("{:#}\n", json!({ "Parameters": parameters }))
+    }
+
+    /// Returns the settings of a function that are not empty.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let variables = NAMES.map(|name| (name.to_owned(), self.get(name).to_owned()));
+        let set = variables.into_iter().filter(|(_, value)| !value.is_empty());
+        set.collect()
+    }
+}
+
+impl fmt::Debug for EffectiveSettings {
+    /// Shows names alone: some values are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
-    fn complete(given: &[(&str, &str)]) -> Complete {
-        let secrets = Secrets {
-            access_secret: "a".to_owned(),
-            refresh_secret: "r".to_owned(),
-        };
-        let machine = Machine {
-            base_url: "http://127.0.0.1:8888",
-            images_path: "/images",
+    fn settings(given: &[(&str, &str)]) -> EffectiveSettings {
+        let defaults = LocalDefaults {
+            image_base_url: "http://127.0.0.1:8888/images",
             dynamodb_url: "http://127.0.0.1:1",
             s3_url: "http://127.0.0.1:2",
-            secrets: &secrets,
+            secrets: &Secrets {
+                access_secret: "sesame".to_owned(),
+                refresh_secret: "r".to_owned(),
+            },
         };
         let given = given.iter();
         let given = given.map(|&(name, value)| (name.to_owned(), value.to_owned()));
-        Complete::new(given, &machine)
+        EffectiveSettings::new(given, &defaults)
     }
 
     #[test]
-    fn the_machine_fills_in_what_is_not_given() {
-        let settings = complete(&[("ACCESS_SECRET", "mine"), ("REFRESH_SECRET", "")]);
+    fn given_settings_win_over_defaults() {
+        let settings = settings(&[
+            ("ACCESS_SECRET", "mine"),
+            ("REFRESH_SECRET", ""),
+            ("PASSWORD_MIN_LENGTH", "6"),
+        ]);
         assert_eq!(settings.get("ACCESS_SECRET"), "mine");
         assert_eq!(settings.get("REFRESH_SECRET"), "r");
+        assert_eq!(settings.get("PASSWORD_MIN_LENGTH"), "6");
         assert_eq!(settings.get("USERS_TABLE"), "users");
-        assert_eq!(
-            settings.get("IMAGE_BASE_URL"),
-            "http://127.0.0.1:8888/images"
-        );
         assert_eq!(settings.get("TOKEN_STORE_URL"), "");
     }
 
     #[test]
-    fn other_settings_are_passed_on() {
-        let settings = complete(&[("PASSWORD_MIN_LENGTH", "6"), ("USERS_TABLE", "people")]);
-        assert_eq!(settings.get("PASSWORD_MIN_LENGTH"), "6");
-        assert_eq!(settings.get("USERS_TABLE"), "people");
+    fn shell_reads_any_value_unchanged() {
+        let value = "a 'b' \"c\" $HOME `id` \\ = # é\nd";
+        let settings = settings(&[("METRICS_NAMESPACE", value)]);
+        let script = format!("{}printf %s \"$METRICS_NAMESPACE\"", settings.shell());
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
     }
 
     #[test]
-    fn nothing_of_a_developers_own_account_comes_in() {
-        let settings = complete(&[
-            ("AWS_PROFILE", "work"),
-            ("AWS_CA_BUNDLE", "/nowhere"),
-            ("AWS_SESSION_TOKEN", "token"),
-            ("AWS_ACCESS_KEY_ID", "AKIA"),
-            ("AWS_REGION", "eu-west-1"),
-            (
-                "AWS_ENDPOINT_URL_DYNAMODB",
-                "https://dynamodb.eu-west-1.amazonaws.com",
-            ),
-        ]);
-        for absent in ["AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN"] {
-            assert_eq!(settings.get(absent), "", "{absent}");
-        }
-        assert_eq!(settings.get("AWS_ACCESS_KEY_ID"), ACCESS_KEY_ID);
-        assert_eq!(settings.get("AWS_REGION"), REGION);
-        assert_eq!(
-            settings.get("AWS_ENDPOINT_URL_DYNAMODB"),
-            "http://127.0.0.1:1"
-        );
+    fn debug_shows_no_value() {
+        let shown = format!("{:?}", settings(&[]));
+        assert!(shown.contains("ACCESS_SECRET") && !shown.contains("sesame"));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bench::Error;
-use bench::backend::{Backend, Scene};
+use bench::backend::{Backend, Workload};
 use bench::numbers::{median, millions, ms, quantile};
 use bench::program::{ColdStart, Program, Warm, cold, instructions, warm};
 use clap::Parser;
@@ -73,7 +73,7 @@ impl Arguments {
 /// A program and what was measured of it.
 struct Subject {
     program: Program,
-    scene: Scene,
+    workload: Workload,
     starts: Vec<ColdStart>,
     calls: Vec<Warm>,
     instructions: Option<u64>,
@@ -93,12 +93,12 @@ async fn main() -> Result<(), Error> {
     let backend = Backend::start()?;
     let mut subjects = Vec::new();
     for program in arguments.programs() {
-        let mut scene = backend.scene(&program.function).await?;
+        let mut workload = backend.workload(&program.function).await?;
         // Its file is in the page cache from here on.
-        cold(&program, &mut scene).await?;
+        cold(&program, &mut workload).await?;
         subjects.push(Subject {
             program,
-            scene,
+            workload,
             starts: Vec::new(),
             calls: Vec::new(),
             instructions: None,
@@ -107,7 +107,7 @@ async fn main() -> Result<(), Error> {
     for _ in 0..arguments.starts {
         fastrand::shuffle(&mut subjects);
         for subject in &mut subjects {
-            let start = cold(&subject.program, &mut subject.scene).await?;
+            let start = cold(&subject.program, &mut subject.workload).await?;
             subject.starts.push(start);
         }
     }
@@ -115,7 +115,7 @@ async fn main() -> Result<(), Error> {
         fastrand::shuffle(&mut subjects);
         let calls = arguments.calls / WARM_PROCESSES;
         for subject in &mut subjects {
-            let calls = warm(&subject.program, &mut subject.scene, calls).await?;
+            let calls = warm(&subject.program, &mut subject.workload, calls).await?;
             subject.calls.push(calls);
         }
     }

@@ -11,7 +11,7 @@ use bench::Error;
 use bench::backend::Backend;
 use bench::program::{Program, instructions};
 use clap::Parser;
-use functions::routes::{ROUTES, WITHOUT_ROUTE};
+use functions::routes::FUNCTIONS;
 use serde::{Deserialize, Serialize};
 
 /// How many more than recorded are too many. Sizes are the same wherever the compiler is. Counts are not:
@@ -67,8 +67,7 @@ async fn main() -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let recorded_here = recorded.entry(ARCH.to_owned()).or_default();
-    let names = ROUTES.iter().map(|route| route.name).chain(WITHOUT_ROUTE);
-    let names: Vec<_> = names.collect();
+    let names = FUNCTIONS.map(|function| function.name);
     let wanted =
         |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|one| one == name);
     let backend = Backend::start()?;

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::SignedIn;
-use super::throttle::{Admitted, ThrottleError, admit_again, forgive};
+use super::throttle::{Admitted, ThrottleError};
 use crate::attempt::AttemptStore;
 use crate::password::{
     HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy, Verdict,
@@ -87,18 +87,17 @@ pub async fn change_password(
     sessions: &(impl SessionStore + AttemptStore),
     hasher: &impl PasswordHasher,
     who: SignedIn,
-    admitted: Admitted,
+    mut admitted: Admitted,
     change: PasswordChange,
 ) -> Result<(), ChangePasswordError> {
     let stored = users.find_password(who.user).await?;
     let stored = stored.ok_or(ChangePasswordError::IncorrectPassword)?;
-    let mut admitted = vec![admitted];
     // Both ways hash twice, so that the time taken does not tell which password is right.
     let is_changed = match hasher.verify(&change.old, &stored) {
         // A retry after a lost response: the new password is stored already. As this compares a
         // second password it counts as a second attempt.
         Verdict::Wrong => {
-            admitted.push(admit_again(sessions, &admitted[0]).await?);
+            admitted.charge(sessions).await?;
             hasher.verify(&change.new, &stored) != Verdict::Wrong
         }
         Verdict::Right | Verdict::RightButOutdated => {
@@ -111,9 +110,7 @@ pub async fn change_password(
     if !is_changed {
         return Err(ChangePasswordError::IncorrectPassword);
     }
-    for admitted in admitted {
-        forgive(sessions, admitted).await;
-    }
+    admitted.refund(sessions).await;
     Ok(sessions.revoke_all(who.user, Some(who.session)).await?)
 }
 

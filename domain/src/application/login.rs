@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use thiserror::Error;
 
-use super::throttle::{ThrottleError, admit, forgive};
+use super::throttle::{ThrottleError, admit};
 use crate::attempt::{AttemptStore, Attempted, Limits, SourceAddress};
 use crate::clock::Clock;
 use crate::password::{HashError, Password, PasswordHasher, Verdict};
@@ -154,7 +154,7 @@ pub async fn login(
     let tokens = tokens.issue(&session, now)?;
     let (created, ()) = join(
         Box::pin(sessions.create(&session, now)),
-        Box::pin(forgive(sessions, admitted)),
+        Box::pin(admitted.refund(sessions)),
     )
     .await;
     created?;

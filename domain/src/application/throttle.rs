@@ -18,6 +18,8 @@ pub struct Admitted {
     pub(super) limits: Limits,
     /// When the next window begins, as from when it was let through.
     pub(super) ends_in: Duration,
+    /// How often the attempt is counted.
+    pub(super) charges: u32,
 }
 
 /// Why an attempt is not let through.
@@ -47,50 +49,47 @@ pub async fn admit(
     let now = clock.now();
     let account = Counter::of_account(attempted, account, limits, now);
     let address = Counter::of_address(attempted, source, limits, now);
-    let admitted = Admitted {
+    let mut admitted = Admitted {
         ends_in: account.ends_at.since(now),
         counters: [account, address],
         limits: *limits,
+        charges: 0,
     };
-    count(attempts, &admitted).await?;
+    admitted.charge(attempts).await?;
     Ok(admitted)
 }
 
-/// Counts the same attempt once more, which is to be taken for two, and lets it through unless that is one
-/// too many.
-pub(super) async fn admit_again(
-    attempts: &impl AttemptStore,
-    admitted: &Admitted,
-) -> Result<Admitted, ThrottleError> {
-    count(attempts, admitted).await?;
-    Ok(Admitted {
-        counters: admitted.counters.clone(),
-        ..*admitted
-    })
-}
-
-async fn count(attempts: &impl AttemptStore, admitted: &Admitted) -> Result<(), ThrottleError> {
-    let [account, address] = &admitted.counters;
-    let counted = join(
-        Box::pin(attempts.count(account)),
-        Box::pin(attempts.count(address)),
-    );
-    let (on_account, from_address) = counted.await;
-    if admitted.limits.are_exceeded(on_account?, from_address?) {
-        let retry_after = admitted.ends_in;
-        return Err(ThrottleError::TooMany { retry_after });
+impl Admitted {
+    /// Counts the attempt once more.
+    pub(super) async fn charge(
+        &mut self,
+        attempts: &impl AttemptStore,
+    ) -> Result<(), ThrottleError> {
+        self.charges += 1;
+        let [account, address] = &self.counters;
+        let (on_account, from_address) = join(
+            Box::pin(attempts.count(account)),
+            Box::pin(attempts.count(address)),
+        )
+        .await;
+        if self.limits.are_exceeded(on_account?, from_address?) {
+            let retry_after = self.ends_in;
+            return Err(ThrottleError::TooMany { retry_after });
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Takes an attempt back that turned out to be right. Where that fails it stays counted.
-pub(super) async fn forgive(attempts: &impl AttemptStore, admitted: Admitted) {
-    let [account, address] = &admitted.counters;
-    let _ = join(
-        Box::pin(attempts.give_back(account)),
-        Box::pin(attempts.give_back(address)),
-    )
-    .await;
+    /// Takes the attempt back, because it succeeded. Where that fails it stays counted.
+    pub(super) async fn refund(self, attempts: &impl AttemptStore) {
+        let [account, address] = &self.counters;
+        for _ in 0..self.charges {
+            let _ = join(
+                Box::pin(attempts.give_back(account)),
+                Box::pin(attempts.give_back(address)),
+            )
+            .await;
+        }
+    }
 }
 
 #[cfg(test)]

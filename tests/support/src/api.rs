@@ -1,5 +1,6 @@
 //! The API on one machine, in the process of the test.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -15,7 +16,7 @@ pub struct Api {
     client: Client,
 }
 
-const NO_RATE_LIMITS: [(&str, &str); 4] = [
+pub const NO_RATE_LIMITS: [(&str, &str); 4] = [
     ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
     ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
     ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
@@ -37,19 +38,6 @@ impl Api {
 
     /// Starts it with these settings, and without rate limits where they set none.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::with_options(settings, Options::default()).await
-    }
-
-    /// Starts it so that it makes variants of saved images.
-    pub async fn processing() -> Self {
-        let options = Options {
-            process_images: true,
-            ..Options::default()
-        };
-        Self::with_options(&[], options).await
-    }
-
-    async fn with_options(settings: &[(&str, &str)], options: Options) -> Self {
         let settings = NO_RATE_LIMITS
             .iter()
             .chain(settings)
@@ -57,13 +45,13 @@ impl Api {
             .collect();
         let options = Options {
             settings,
-            ..options
+            ..Options::default()
         };
         Self::on(Local::start(options).await.expect("the API starts"))
     }
 
     pub fn on(local: Local) -> Self {
-        let client = Client::new(local.base_url());
+        let client = Client::of(&local);
         Self { local, client }
     }
 
@@ -74,23 +62,25 @@ impl Api {
         put.send().await.expect("stored");
     }
 
-    /// The keys with this prefix in the bucket of images.
-    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+    /// The keys in a bucket.
+    pub async fn keys(&self, bucket: &str) -> Vec<String> {
         let client = self.local.aws().s3();
-        let list = client.list_objects_v2().bucket("images").prefix(prefix);
+        let list = client.list_objects_v2().bucket(bucket);
         let listed = list.send().await.expect("listed");
         let keys = listed.contents().iter().filter_map(|object| object.key());
         keys.map(str::to_owned).collect()
     }
 
-    /// The keys of the images of foods.
-    pub async fn stored_pictures(&self) -> Vec<String> {
-        self.keys("foods/").await
+    /// The images that have renditions, each as `foods/<food id>/<image id>`.
+    pub async fn stored_images(&self) -> BTreeSet<String> {
+        let keys = self.keys("images").await;
+        let image = |key: &String| key.rsplit_once('/').map(|(image, _)| image.to_owned());
+        keys.iter().filter_map(image).collect()
     }
 
     /// The number of uploads without a food.
     pub async fn uploads(&self) -> usize {
-        self.keys("uploads/").await.len()
+        self.keys("uploads").await.len()
     }
 
     /// Whether a table has no item with this key.

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use local::Local;
 use serde_json::{Value, json};
 
 use crate::Form;
@@ -35,6 +36,11 @@ impl Client {
             base_url: base_url.to_owned(),
             http: HttpClient::builder(TokioExecutor::new()).build_http(),
         }
+    }
+
+    /// A client of the API in this process.
+    pub fn of(local: &Local) -> Self {
+        Self::new(local.base_url())
     }
 
     /// The absolute URL of a path.
@@ -130,6 +136,18 @@ impl Client {
     /// `GET /food/{food_id}`
     pub async fn get_food(&self, food: &Value) -> Response {
         self.get(&food_path(food)).send().await
+    }
+
+    /// All pages of a list.
+    pub async fn list(&self, path: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            let response = self.get(&path).send().await;
+            all.extend(response.json().as_array().expect("a list").iter().cloned());
+            next = response.next();
+        }
+        all
     }
 
     /// The foods of `GET /food`.

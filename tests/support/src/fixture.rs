@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use domain::storage::StorageError;
 use engines::shared::Engines;
 use functions::settings::Settings;
 use functions::setup::Setup;
+use local::SceneError;
 pub use local::scene::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
 /// Two users, their foods and sessions, in tables of their own.
@@ -16,9 +18,6 @@ pub struct Fixture {
     _engines: Arc<Engines>,
 }
 
-/// The former name.
-pub type Scene = Fixture;
-
 impl Fixture {
     pub async fn set() -> Self {
         Self::with(&[]).await
@@ -28,8 +27,8 @@ impl Fixture {
     pub async fn with(more: &[(&str, &str)]) -> Self {
         let engines = Engines::shared();
         let tables = engines.tables().await;
-        let bucket = engines.bucket().await;
-        let mut settings = local::scene::settings(&engines.settings(), tables, bucket);
+        let buckets = engines.buckets().await;
+        let mut settings = local::scene::settings(&engines.settings(), tables, buckets);
         let more = more.iter();
         settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let setup = Setup::new(Settings::new(settings.clone())).expect("the settings are right");
@@ -42,10 +41,16 @@ impl Fixture {
         fixture
     }
 
-    /// Seeds it again, where events have changed it.
+    /// Seeds it again, where events have changed it. Seeding is idempotent, so a call that a busy machine
+    /// lets time out is repeated.
     pub async fn restore(&self) {
-        let seeded = local::scene::fill(&self.setup).await;
-        seeded.expect("the fixture is seeded");
+        for _ in 0..10 {
+            match local::scene::fill(&self.setup).await {
+                Err(SceneError::Store(StorageError::Unavailable(_))) => {}
+                seeded => return seeded.expect("the fixture is seeded"),
+            }
+        }
+        panic!("the engines are unavailable");
     }
 
     pub fn setting(&self, name: &str) -> &str {

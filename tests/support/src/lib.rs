@@ -16,16 +16,13 @@ pub mod redis_proxy;
 pub mod runtime_api;
 pub mod server;
 pub mod template;
+#[cfg(target_os = "linux")] // `/proc`
+pub mod usage;
 
 mod api;
 
-pub use api::Api;
+pub use api::{Api, NO_RATE_LIMITS};
 pub use client::{Client, Member, PASSWORD, Response, food_path, text};
 pub use fixture::{Fixture, event};
 pub use form::Form;
 pub use function::Function;
-
-// Former names, until all tests use the new ones.
-pub use client::Response as Answer;
-pub use fixture as scene;
-pub use images as pictures;

@@ -1,0 +1,30 @@
+//! What a process costs.
+
+use std::fs;
+use std::time::Duration;
+
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+/// CPU time and memory of a process until now.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// CPU time of all threads, in the program and in the kernel.
+    pub cpu: Duration,
+    /// Resident memory in bytes: the process's own pages and those of its file.
+    pub resident: u64,
+}
+
+impl Usage {
+    /// Reads `clock_getcpuclockid(3)` and proc(5). `None` once the process has ended.
+    pub fn of(process: u32) -> Option<Self> {
+        let clock = clock_getcpuclockid(Pid::from_raw(process.try_into().ok()?)).ok()?;
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes: u64 = resident?.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(Self {
+            cpu: clock_gettime(clock).ok()?.into(),
+            resident: kilobytes * 1024,
+        })
+    }
+}
