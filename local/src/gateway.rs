@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn method_and_path_select_the_route_together() {
-        let function = |key| ROUTER.at(key).ok().map(|found| found.value.name);
+        let function = |key: &str| ROUTER.at(key).ok().map(|found| found.value.name);
         for route in &ROUTES {
             let key = format!("{}{}", route.method, route.path);
             assert_eq!(function(&key), Some(route.name));
