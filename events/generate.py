@@ -31,8 +31,6 @@ FUFU = "01990000-0000-7000-8000-00000000f002"
 NO_FOOD = "01990000-0000-7000-8000-00000000ffff"
 ADAS_UPLOAD = "01990000-0000-7000-8000-00000000d001"
 NO_UPLOAD = "01990000-0000-7000-8000-00000000dfff"
-JOLLOFS_PICTURE = f"foods/{JOLLOF}/01990000-0000-7000-8000-00000000c001.jpg"
-NO_PICTURE = f"foods/{NO_FOOD}/01990000-0000-7000-8000-00000000c001.jpg"
 
 ISSUED = 1_790_000_000  # 2026-09-21
 UNTIL_2100 = 4_102_444_800
@@ -338,24 +336,6 @@ EVENTS["sweep_images"] = {
     "resources": ["arn:aws:events:us-east-1:123456789012:rule/food-app-sweep-images"],
     "detail": {},
 }
-
-# The second is young for ever: its food may still come.
-for name, key, year in ("process_image", JOLLOFS_PICTURE, 2026), ("process_image.gone", NO_PICTURE, 2099):
-    EVENTS[name] = {
-        "version": "0", "id": "01990000-0000-4000-8000-00000000e002",
-        "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
-        "time": f"{year}-09-21T14:13:20Z", "region": "us-east-1",
-        "resources": ["arn:aws:s3:::food-app-images"],
-        "detail": {
-            "version": "0", "bucket": {"name": "food-app-images"},
-            "object": {
-                "key": key, "size": len(PICTURE[2]), "etag": "0123456789abcdef0123456789abcdef",
-                "sequencer": "0068D0084B8C2E0B5A",
-            },
-            "request-id": "N4N7GDK58NMKJ12R", "requester": "123456789012",
-            "source-ip-address": "203.0.113.7", "reason": "PutObject",
-        },
-    }
 
 if __name__ == "__main__":
     for old in FOLDER.glob("*.json"):

@@ -196,7 +196,7 @@ async fn deleted_account_takes_everything_along(on: OnStore) {
         .await
         .has_code(401, "incorrect_password");
     assert_eq!(api.foods().await, json!([theirs]));
-    assert_eq!(api.stored_pictures().await.len(), 1);
+    assert_eq!(api.stored_images().await.len(), 1);
     assert!(api.is_free("users", &format!("USER#{}", ada.id)).await);
     assert!(api.is_free("users", "EMAIL#ada@example.com").await);
     assert!(api.is_free("foods", "TITLE#jollof 3").await);

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use futures_util::stream::{StreamExt as _, iter};
-
 use test_support::fixture::event;
 use test_support::recorder::{Call, in_sequence};
 

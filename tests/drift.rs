@@ -8,7 +8,7 @@ use engines::shared::Engines;
 use functions::routes::{FUNCTIONS, ROUTES};
 use functions::settings::{Settings, SettingsError};
 use functions::setup::Setup;
-use functions::{Handler as _, Notified as _, Scheduled as _, handlers};
+use functions::{Handler as _, Scheduled as _, handlers};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -196,11 +196,12 @@ fn the_description_has_every_answer_to_an_event() {
 
 /// Every setting with a value that is right, and one that is wrong: nothing, where any text is
 /// right.
-const SETTINGS: [(&str, &str, &str); 21] = [
+const SETTINGS: [(&str, &str, &str); 22] = [
     ("USERS_TABLE", "users", ""),
     ("FOODS_TABLE", "foods", ""),
     ("SESSIONS_TABLE", "sessions", ""),
     ("IMAGES_BUCKET", "images", ""),
+    ("UPLOADS_BUCKET", "uploads", ""),
     ("IMAGE_BASE_URL", "https://images.example", "images"),
     ("TOKEN_STORE_URL", "", "http://sessions.example"),
     (

@@ -232,13 +232,11 @@ impl Case {
         let after = Aftermath::behind(&recorded).await;
         let orphans = after.check(&case);
         if outcome == Outcome::DoneBefore {
-            after.holds(&recorded, name, None, &case).await;
+            after.holds(name, None, &case);
         } else {
             assert_eq!(status(&answer), expected_status(name), "{case}: {answer:?}");
             let answer = answer.expect("an answer");
-            after
-                .holds(&recorded, name, Some(&body(&answer)), &case)
-                .await;
+            after.holds(name, Some(&body(&answer)), &case);
             self.look_closer(&recorded, &mut running, &after, &answer)
                 .await;
         }
@@ -287,9 +285,7 @@ impl Case {
                 let again = running.invoke(&payload(name)).await;
                 assert_eq!(&again, answer, "{case}");
                 let after = Aftermath::behind(recorded).await;
-                after
-                    .holds(recorded, name, Some(&body(&again)), &case)
-                    .await;
+                after.holds(name, Some(&body(&again)), &case);
             }
             // Where the new hash cannot be kept at all, the next login keeps it.
             "login.outdated" if !after.is_eve_migrated() => {

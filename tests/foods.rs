@@ -102,7 +102,7 @@ async fn only_the_owner_changes_or_deletes_a_food() {
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let food = api.share(&ada, "Soup").await;
     let mine = Form::food_with_image("Mine").text("user_id", &eve.id);
-    let keys = api.stored_pictures().await;
+    let keys = api.stored_images().await;
     for refused in [
         api.put_food(&eve, &food, mine).await,
         api.delete_food(&eve, &food).await,
@@ -110,7 +110,7 @@ async fn only_the_owner_changes_or_deletes_a_food() {
         refused.has_code(403, "not_owner");
     }
     assert_eq!(api.get_food(&food).await.json()["food"], food);
-    assert_eq!(api.stored_pictures().await, keys);
+    assert_eq!(api.stored_images().await, keys);
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn failed_precondition_changes_and_deletes_nothing() {
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let food = api.share(&ada, "Jollof").await;
     let path = food_path(&food);
-    let keys = api.stored_pictures().await;
+    let keys = api.stored_images().await;
     for (tags, status, code) in [
         ("\"2\"", 412, "precondition_failed"),
         ("W/\"1\"", 412, "precondition_failed"),
@@ -203,7 +203,7 @@ async fn failed_precondition_changes_and_deletes_nothing() {
     let deletion = api.delete(&path).bearer(&eve).header("if-match", "\"2\"");
     deletion.send().await.has_code(403, "not_owner");
     assert_eq!(api.get_food(&food).await.json()["food"], food);
-    assert_eq!(api.stored_pictures().await, keys);
+    assert_eq!(api.stored_images().await, keys);
 
     let deletion = api.delete(&path).bearer(&ada).header("if-match", "\"1\"");
     assert_eq!(deletion.send().await.status, 200);

@@ -14,13 +14,11 @@ mod faults;
 mod foods;
 mod handlers;
 mod hostile;
+mod images;
 mod lists;
-#[cfg(target_os = "linux")] // `/proc`
-mod memory;
 mod old_client;
 mod once;
 mod permissions;
-mod pictures;
 mod races;
 mod recorded;
 mod resilience;

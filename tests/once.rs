@@ -63,7 +63,7 @@ async fn food_is_created_once_per_key(on: OnStore) {
         same(&first, &share(api, &ada, key, "Jollof").await);
     }
     assert_eq!(api.foods().await, json!([first.json()]));
-    assert_eq!(api.stored_pictures().await.len(), 1);
+    assert_eq!(api.stored_images().await.len(), 1);
     // Also when the food has changed since: it is what was answered.
     assert_eq!(api.delete_food(&ada, &first.json()).await.status, 200);
     same(&first, &share(api, &ada, KEY, "Jollof").await);
@@ -155,7 +155,7 @@ async fn running_request_is_reported_and_taken_over_when_released(on: OnStore) {
     let sentence = "the same request is still being answered";
     running.is_problem(409, &[("request_in_progress", sentence)]);
     assert_eq!(running.header("retry-after"), "1");
-    assert_eq!(api.stored_pictures().await.len(), 0);
+    assert_eq!(api.stored_images().await.len(), 0);
     store.release(&jollof).await.unwrap();
     let shared = share(api, &ada, KEY, "Jollof").await;
     assert_eq!(shared.status, 201, "{}", shared.text());
@@ -173,7 +173,7 @@ async fn resource_of_an_interrupted_attempt_is_returned(on: OnStore) {
     let again = share(api, &ada, KEY, "Jollof").await;
     assert_eq!(again.status, 201, "{}", again.text());
     assert_eq!(again.json(), made);
-    assert_eq!(api.stored_pictures().await.len(), 1);
+    assert_eq!(api.stored_images().await.len(), 1);
 }
 
 async fn invalid_request_leaves_its_key_free(on: OnStore) {

@@ -52,7 +52,7 @@ async fn of_fifty_foods_with_one_title_one_gets_it() {
         api.get("/food").send().await.json(),
         json!([created[0].json()])
     );
-    assert_eq!(api.stored_pictures().await.len(), 1);
+    assert_eq!(api.stored_images().await.len(), 1);
     let url = text(&created[0].json()["food_image"]);
     assert_eq!(api.get(&url).send().await.status, 200);
 }
@@ -111,34 +111,12 @@ async fn edits_at_once_never_mix_and_none_is_lost_unheard() {
     }
     assert!(api.is_free("foods", "TITLE#soup").await);
     assert_eq!(
-        api.stored_pictures().await.len(),
+        api.stored_images().await.len(),
         1,
         "and no picture is left behind"
     );
     let url = text(&shown["food_image"]);
     assert_eq!(api.get(&url).send().await.status, 200);
-}
-
-#[tokio::test]
-async fn of_edits_to_one_version_at_once_one_is_made() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let food = api.share(&ada, "Soup").await;
-    let path = format!("/food/{}", text(&food["id"]));
-    let answers = join_all((0..20).map(|nth| {
-        let form = Form::food(&format!("Title {nth}")).file("a.jpg", &images::jpeg());
-        let call = api.put(&path).bearer(&ada).form(form);
-        call.header("if-match", "\"1\"").send()
-    }))
-    .await;
-    let (made, stale): (Vec<_>, Vec<_>) =
-        answers.into_iter().partition(|answer| answer.status == 200);
-    assert_eq!((made.len(), stale.len()), (1, 19));
-    for answer in stale {
-        answer.has_code(412, "precondition_failed");
-    }
-    assert_eq!(api.get(&path).send().await.json()["food"], made[0].json());
-    assert_eq!(api.stored_pictures().await.len(), 1);
 }
 
 #[tokio::test]
@@ -169,6 +147,6 @@ async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
             let claim = format!("TITLE#stew {round} {nth}");
             assert!(api.is_free("foods", &claim).await, "{claim}");
         }
-        assert!(api.stored_pictures().await.is_empty());
+        assert!(api.stored_images().await.is_empty());
     }
 }

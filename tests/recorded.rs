@@ -163,7 +163,7 @@ impl Recorded {
             .await
             .unwrap();
         for food in [JOLLOF, "01990000-0000-7000-8000-00000000f00f"] {
-            let key = format!("foods/{food}/01990000-0000-7000-8000-00000000c00f.jpg");
+            let key = format!("foods/{food}/01990000-0000-7000-8000-00000000c00f/320.jpg");
             let bucket = self.fixture.setting("IMAGES_BUCKET");
             let put = self.s3_engine().put_object().bucket(bucket).key(key);
             let put = put.body(ByteStream::from_static(sample::GIF));

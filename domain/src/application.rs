@@ -7,6 +7,7 @@
 //! was read before: so the session may be checked while the entity is read, and nothing can be
 //! written before the session was seen to live.
 
+mod attach_image;
 mod authenticate;
 mod change_password;
 mod create_food;
@@ -15,7 +16,7 @@ mod create_user;
 mod delete_food;
 mod delete_user;
 mod end_session;
-mod find_upload;
+mod food_input;
 mod get_food;
 mod get_user;
 mod list_food;
@@ -23,7 +24,6 @@ mod list_sessions;
 mod list_users;
 mod login;
 mod logout;
-mod process_image;
 mod refresh;
 mod sweep_images;
 mod throttle;
@@ -32,18 +32,19 @@ mod update_food;
 #[cfg(test)]
 mod test_support;
 
+pub use attach_image::{ImagePipeline, render_image, store_image};
 pub use authenticate::{AuthenticateError, Caller, SignedIn, authenticate, identify};
 pub use change_password::{
     ChangePasswordError, InvalidPasswordChange, InvalidPasswordChangeField, PasswordChange,
     change_password,
 };
-pub use create_food::{CreateFoodError, InvalidFood, InvalidFoodField, NewFood, create_food};
+pub use create_food::{CreateFoodError, create_food};
 pub use create_image_upload::{ImageUpload, UPLOAD_LIFETIME, create_image_upload};
 pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
 pub use delete_food::{DeleteFoodError, delete_food};
 pub use delete_user::{DeleteUserError, delete_user};
 pub use end_session::{EndSessionError, Ended, end_session, end_sessions};
-pub use find_upload::find_upload;
+pub use food_input::{FoodInput, InvalidFood, InvalidFoodField};
 pub use get_food::{GetFoodError, get_food};
 pub use get_user::{GetUserError, get_user};
 pub use list_food::list_food;
@@ -51,8 +52,7 @@ pub use list_sessions::{ListedSession, list_sessions};
 pub use list_users::list_users;
 pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
 pub use logout::logout;
-pub use process_image::{ProcessImageError, Processed, process_image};
 pub use refresh::{RefreshError, refresh};
-pub use sweep_images::{SweepError, Swept, sweep_images};
+pub use sweep_images::{GcReport, SweepError, sweep_images};
 pub use throttle::{Admitted, ThrottleError, admit};
-pub use update_food::{FoodChange, UpdateFoodError, update_food};
+pub use update_food::{UpdateFoodError, update_food};

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::clock::Timestamp;
 use crate::id::{FoodId, ImageId};
-use crate::image::{ImageKey, StoredKey, VariantKey, VariantKind, Variants};
+use crate::image::{Format, Image, RenditionKey, Size};
 use crate::user::PublicUser;
 
 pub use repository::{CLAIMED, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
@@ -227,13 +227,10 @@ pub struct Food {
     pub title: Title,
     /// What it is about.
     pub description: Description,
-    /// Where its picture is.
-    pub image: ImageKey,
-    /// Which upload the picture was, where it was uploaded first. No two foods share one.
+    /// Its image.
+    pub image: Image,
+    /// The upload that the image came from, if it was uploaded first. No two foods share one.
     pub upload: Option<ImageId>,
-    /// The sizes in which there are variants of the picture. They come by themselves: making them is
-    /// no change to the food, and leaves its version.
-    pub variants: Variants,
     /// When it was shared.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -243,23 +240,22 @@ pub struct Food {
 }
 
 impl Food {
-    /// What to show where no size is asked for: the usual variant, and the picture itself until there is
-    /// one.
-    pub fn usual_image(&self) -> StoredKey {
-        match self.variants.usual() {
-            Some(size) => StoredKey::Variant(VariantKey::new(&self.image, size, VariantKind::Jpeg)),
-            None => StoredKey::Image(self.image.clone()),
+    /// The key of one rendition of the image.
+    pub fn rendition_key(&self, size: Size, format: Format) -> RenditionKey {
+        RenditionKey {
+            food: self.id,
+            image: self.image.id,
+            width: size.width,
+            format,
         }
     }
 
-    /// Whether somebody saved the same; what came by itself does not count.
-    pub fn is_same_save(&self, other: &Self) -> bool {
-        let variants = || self.variants.clone();
-        *self
-            == Self {
-                variants: variants(),
-                ..other.clone()
-            }
+    /// The keys of all renditions: narrowest first, JPEG before WebP.
+    pub fn rendition_keys(&self) -> Vec<RenditionKey> {
+        let sizes = self.image.sizes.as_slice().iter();
+        let keys =
+            sizes.flat_map(|size| Format::ALL.map(|format| self.rendition_key(*size, format)));
+        keys.collect()
     }
 }
 

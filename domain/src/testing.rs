@@ -11,7 +11,8 @@ mod secrets;
 pub use clock::FixedClock;
 pub use faulty::{Fault, Faulty, faulty, unavailable};
 pub use memory::{
-    MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions, MemoryUsers,
+    FakeRenderer, MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions,
+    MemoryUploads, MemoryUsers,
 };
 pub use secrets::{PlainHasher, PlainSigner};
 

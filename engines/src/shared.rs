@@ -68,4 +68,9 @@ impl Engines {
             .expect("the engine makes buckets");
         name
     }
+
+    /// Two empty buckets: one for images, one for uploads.
+    pub async fn buckets(&self) -> [String; 2] {
+        [self.bucket().await, self.bucket().await]
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::food::Title;
-use domain::image::{ImageKey, VariantKey, VariantKind, Variants};
+use domain::id::{FoodId, ImageId};
+use domain::image::{Format, RenditionKey, Sizes};
 
 use crate::TableNames;
 
@@ -20,10 +21,8 @@ pub struct Stored {
     pub foods: BTreeMap<String, Item>,
     /// What is in the table of sessions.
     pub sessions: Vec<Item>,
-    /// The keys of the pictures.
-    pub pictures: BTreeSet<String>,
-    /// The keys of their variants.
-    pub variants: BTreeSet<String>,
+    /// The keys of the renditions.
+    pub renditions: BTreeSet<String>,
 }
 
 /// A text that an item should have. Panics where it has none: for tests.
@@ -39,21 +38,16 @@ impl Stored {
         tables: &TableNames,
         bucket: &str,
     ) -> Self {
-        let mut objects = list(s3, bucket).await;
-        // In the order of keys: foods, uploads, variants.
-        let variants = objects.split_off("variants/");
-        objects.split_off("uploads/");
         Self {
             users: by_key(scan(dynamodb, &tables.users).await),
             foods: by_key(scan(dynamodb, &tables.foods).await),
             sessions: scan(dynamodb, &tables.sessions).await,
-            pictures: objects,
-            variants,
+            renditions: list(s3, bucket).await,
         }
     }
 
-    /// What should not be: every user has exactly its claim, every food exactly its claim, a picture, and the
-    /// variants that it shows.
+    /// What should not be: every user has exactly its claim, every food exactly its claim and its
+    /// renditions.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
         let email = |account: &Item| format!("EMAIL#{}", text(account, "email").to_lowercase());
@@ -73,45 +67,37 @@ impl Stored {
             title,
             &mut found,
         );
-        for missing in self.shown().difference(&self.pictures) {
-            found.push(format!("no picture {missing}"));
-        }
-        for missing in self.shown_variants().difference(&self.variants) {
-            found.push(format!("no variant {missing}"));
+        for missing in self.shown().difference(&self.renditions) {
+            found.push(format!("no rendition {missing}"));
         }
         found
     }
 
-    /// How many pictures no food shows.
+    /// The number of renditions that no food shows.
     pub fn orphans(&self) -> usize {
-        self.pictures.difference(&self.shown()).count()
-    }
-
-    fn shown_variants(&self) -> BTreeSet<String> {
-        let foods = starting(&self.foods, "FOOD#");
-        let variants = foods.filter_map(|(_, food)| {
-            let sizes = food.get("variants").map(|_| text(food, "variants"));
-            sizes.map(|sizes| variants(text(food, "image_key"), sizes))
-        });
-        variants.flatten().collect()
+        self.renditions.difference(&self.shown()).count()
     }
 
     fn shown(&self) -> BTreeSet<String> {
         let foods = starting(&self.foods, "FOOD#");
-        foods
-            .map(|(_, food)| text(food, "image_key").to_owned())
-            .collect()
+        foods.flat_map(|(_, food)| rendition_keys(food)).collect()
     }
 }
 
-/// The keys of the variants of these sizes.
-fn variants(image: &str, sizes: &str) -> Vec<String> {
-    let image = ImageKey::parse(image).expect("a key");
-    let variants = Variants::parse(sizes).expect("sizes");
-    let keys = variants.sizes().iter();
-    let keys =
-        keys.flat_map(|size| VariantKind::ALL.map(|kind| VariantKey::new(&image, *size, kind)));
-    keys.map(|key| key.as_str().to_owned()).collect()
+/// The keys of the renditions that a food shows.
+fn rendition_keys(food: &Item) -> Vec<String> {
+    let id = FoodId::parse(text(food, "id")).expect("an id");
+    let image = ImageId::parse(text(food, "image_id")).expect("an id");
+    let sizes = Sizes::parse(text(food, "image_sizes")).expect("sizes");
+    let key = |width: u32, format: Format| RenditionKey {
+        food: id,
+        image,
+        width,
+        format,
+    };
+    let sizes = sizes.as_slice().iter();
+    let keys = sizes.flat_map(|size| Format::ALL.map(|format| key(size.width, format)));
+    keys.map(|key| key.to_string()).collect()
 }
 
 /// Adds what is wrong with the claims of these items: each has its own, and there is no other.
@@ -175,6 +161,12 @@ mod tests {
         (pairs[0].1.to_owned(), item.collect())
     }
 
+    const ID: &str = "0192f1a0-0000-7000-8000-00000000000a";
+
+    fn key(file: &str) -> String {
+        format!("foods/{ID}/{ID}/{file}")
+    }
+
     fn stored() -> Stored {
         Stored {
             users: BTreeMap::from([
@@ -185,15 +177,15 @@ mod tests {
             foods: BTreeMap::from([
                 item(&[
                     ("pk", "FOOD#3"),
-                    ("id", "3"),
+                    ("id", ID),
                     ("title", "Soup"),
-                    ("image_key", "a"),
+                    ("image_id", ID),
+                    ("image_sizes", "4x3"),
                 ]),
-                item(&[("pk", "TITLE#soup"), ("food_id", "3")]),
+                item(&[("pk", "TITLE#soup"), ("food_id", ID)]),
             ]),
             sessions: Vec::new(),
-            pictures: BTreeSet::from(["a".to_owned(), "b".to_owned()]),
-            variants: BTreeSet::new(),
+            renditions: ["4.jpg", "4.webp", "5.jpg"].map(key).into(),
         }
     }
 
@@ -205,6 +197,8 @@ mod tests {
 
     #[test]
     fn each_contradiction_is_reported() {
+        let (shown, orphan) = (key("4.webp"), key("5.jpg"));
+        let no_rendition = format!("no rendition {shown}");
         for (missing, contradiction) in [
             ("USER#1", Some("EMAIL#ada@example.com is nobody's")),
             (
@@ -213,13 +207,13 @@ mod tests {
             ),
             ("FOOD#3", Some("TITLE#soup is nobody's")),
             ("TITLE#soup", Some("TITLE#soup is of None")),
-            ("a", Some("no picture a")),
-            ("b", None),
+            (&shown, Some(no_rendition.as_str())),
+            (&orphan, None),
         ] {
             let mut stored = stored();
             stored.users.remove(missing);
             stored.foods.remove(missing);
-            stored.pictures.remove(missing);
+            stored.renditions.remove(missing);
             assert!(
                 stored.contradictions().iter().eq(contradiction),
                 "{missing}"

@@ -2,7 +2,6 @@
 //! settings, given the same events.
 
 use crate::event::{Handler as _, answer};
-use crate::notified::{Notified as _, ObjectCreated};
 use crate::scheduled::Scheduled as _;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
@@ -58,18 +57,6 @@ impl Api {
     pub async fn invoke(&self, function: &str, event: &str) -> Option<String> {
         let (response, _) = self.watch(function, event).await?;
         Some(response)
-    }
-
-    /// Does what `EventBridge` has done with this event, as JSON, and tells whether it is done: if not,
-    /// it should be told again later.
-    pub async fn process_image(&self, event: &str) -> bool {
-        let processed = match serde_json::from_str::<ObjectCreated>(event) {
-            Ok(event) => self.process_image.handle(&event).await.map(|_| ()),
-            Err(error) => Err(error.into()),
-        };
-        processed
-            .inspect_err(|error| tracing::info!(error, "a picture is not processed yet"))
-            .is_ok()
     }
 
     /// Runs the daily sweep once.

@@ -38,7 +38,7 @@ const INVALID_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\""
 const EXPIRED_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\", \
                              error_description=\"The token expired\"";
 
-const NO_SUCH_UPLOAD: &str = "there is no such upload of yours that no food was given yet";
+const NO_SUCH_UPLOAD: &str = "upload not found or already used";
 
 pub(crate) type Message = Cow<'static, str>;
 type Code = (&'static str, Message);
@@ -379,6 +379,7 @@ map_errors! {
         UploadTaken => ApiError::no_such_upload(),
         TitleTaken => ApiError::taken("unique_title", "food title already taken"),
         CreatorGone => TokenError::Refused.into(),
+        ..Invalid
         ..Repository
     }
     GetFoodError {
@@ -392,6 +393,7 @@ map_errors! {
         UploadTaken => ApiError::no_such_upload(),
         Stale => ApiError::precondition_failed(),
         Conflict => ApiError::edit_conflict(),
+        ..Invalid
         ..Repository
     }
     DeleteFoodError {
@@ -483,6 +485,7 @@ impl From<InvalidFood> for ApiError {
         let title_too_long = format!("title should be at most {} characters", Title::MAX_CHARS);
         let max_chars = Description::MAX_CHARS;
         let desc_too_long = format!("description should be at most {max_chars} characters");
+        let unsupported_format = "please upload a valid image: JPEG, PNG, WebP or GIF";
         let too_much_markup = "description should have fewer or shorter HTML tags";
         let mut status = StatusCode::UNPROCESSABLE_ENTITY;
         let codes = invalid.0.into_iter().map(|field| match field {
@@ -492,14 +495,15 @@ impl From<InvalidFood> for ApiError {
             Field::DescriptionTooLong => ("desc_too_long", desc_too_long.clone().into()),
             Field::DescriptionTooMuchMarkup => ("desc_too_long", too_much_markup.into()),
             Field::ImageRequired => ("invalid_file", "a valid file is required".into()),
-            Field::NoSuchUpload => ("invalid_file", NO_SUCH_UPLOAD.into()),
-            Field::InvalidImage(InvalidImage::Unrecognised) => {
+            Field::UploadNotFound => ("invalid_file", NO_SUCH_UPLOAD.into()),
+            Field::InvalidImage(InvalidImage::Malformed) => {
                 ("upload_err", "please upload a valid image".into())
             }
+            Field::InvalidImage(InvalidImage::UnsupportedFormat) => {
+                ("upload_err", unsupported_format.into())
+            }
             Field::InvalidImage(
-                error @ (InvalidImage::OtherKind { .. }
-                | InvalidImage::TooManyPixels
-                | InvalidImage::TooManyFrames),
+                error @ (InvalidImage::TooManyPixels | InvalidImage::TooComplex),
             ) => ("upload_err", error.to_string().into()),
             Field::InvalidImage(InvalidImage::TooLarge { max_bytes }) => {
                 status = StatusCode::PAYLOAD_TOO_LARGE;
@@ -514,9 +518,8 @@ impl From<InvalidFood> for ApiError {
 impl From<InvalidUpload> for ApiError {
     fn from(invalid: InvalidUpload) -> Self {
         use InvalidUploadField as Field;
-        let unknown_kind = "content_type should be image/jpeg, image/png, image/webp, image/gif or \
-                            image/avif";
-        let size_required = "size is required: the picture's length in bytes";
+        let unknown_kind = "content_type should be image/jpeg, image/png, image/webp or image/gif";
+        let size_required = "size is required: the length of the image in bytes";
         let mut status = StatusCode::UNPROCESSABLE_ENTITY;
         let codes = invalid.0.into_iter().map(|field| match field {
             Field::KindRequired => ("content_type_required", "content_type is required".into()),

@@ -8,9 +8,6 @@ use lambda_http::Request;
 
 use crate::error::ApiError;
 
-/// Follows the version of a food that shows variants of its picture.
-const WITH_VARIANTS: char = 'v';
-
 /// The message for an `If-Match` that cannot be parsed.
 pub(crate) const INVALID_IF_MATCH: &str = "If-Match should be * or a list of entity tags";
 
@@ -20,9 +17,7 @@ pub(crate) fn etag(food: &Food) -> HeaderValue {
 }
 
 fn opaque(food: &Food) -> String {
-    let mut opaque = food.version.to_string();
-    opaque.extend((!food.variants.is_empty()).then_some(WITH_VARIANTS));
-    opaque
+    food.version.to_string()
 }
 
 /// Returns the versions that the client wants to change. A header that cannot be parsed is an error: its
@@ -101,23 +96,20 @@ impl<'a> Tags<'a> {
 
 /// Parses a version as [`etag`] writes it, and not otherwise.
 fn version(opaque: &str) -> Option<u64> {
-    let digits = opaque.strip_suffix(WITH_VARIANTS).unwrap_or(opaque);
-    let version: u64 = digits.parse().ok()?;
-    (version.to_string() == digits).then_some(version)
+    let version: u64 = opaque.parse().ok()?;
+    (version.to_string() == opaque).then_some(version)
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::image::Variants;
     use domain::testing::sample;
     use lambda_http::Body;
 
     use super::*;
 
-    fn food(version: u64, variants: &str) -> Food {
+    fn food(version: u64) -> Food {
         Food {
             version,
-            variants: Variants::parse(variants).unwrap(),
             ..sample::food(&sample::public_user(sample::moment()))
         }
     }
@@ -136,7 +128,6 @@ mod tests {
         for (value, versions) in [
             ("\"3\"", vec![3]),
             (" \"3\" , \"4\",", vec![3, 4]),
-            ("\"3v\", \"4V\", \"v\", \"5vv\"", vec![3]),
             ("W/\"3\", \"4\"", vec![4]),
             ("\"03\", \"+3\", \"3,4\", \"\", \"x\"", vec![]),
             ("\"18446744073709551616\"", vec![]),
@@ -173,20 +164,8 @@ mod tests {
             ("\"3v\"", false),
         ] {
             let request = request("if-none-match", value);
-            assert_eq!(has_already(&request, &food(3, "")), has_it, "{value}");
+            assert_eq!(has_already(&request, &food(3)), has_it, "{value}");
         }
-        assert!(!has_already(&Request::new(Body::Empty), &food(3, "")));
-    }
-
-    #[test]
-    fn variants_change_the_tag_but_not_the_version() {
-        let (before, after) = (food(3, ""), food(3, "320x200"));
-        let seen = |food: &Food| request("if-none-match", etag(food).to_str().unwrap());
-        assert!(!has_already(&seen(&before), &after));
-        assert!(has_already(&seen(&after), &after));
-        for food in [before, after] {
-            let tag = etag(&food);
-            assert_eq!(matched(tag.to_str().unwrap()), Ok(Expected::OneOf(vec![3])));
-        }
+        assert!(!has_already(&Request::new(Body::Empty), &food(3)));
     }
 }

@@ -21,7 +21,6 @@ mod list_sessions;
 mod list_users;
 mod login;
 mod logout;
-mod process_image;
 mod refresh;
 mod sweep_images;
 mod update_food;

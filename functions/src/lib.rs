@@ -1,9 +1,8 @@
-//! The functions of the API: one binary per route, and what they share.
+//! The functions of the API: one binary for each, and what they share.
 //!
-//! How a request flows: API Gateway makes an event of it; [`serve`] hands each event to
-//! [`event::answer`], which reads it, calls the [`Handler`] of the route and writes the reply. A
-//! handler always does the same: parse, act, answer. What goes wrong becomes an [`ApiError`], and
-//! `error` alone decides which status and codes that means.
+//! API Gateway makes an event of a request; [`serve`] passes it to [`event::answer`], which parses it,
+//! calls the [`Handler`] of the route and writes the response. A handler parses, acts and responds. Its
+//! errors become an [`ApiError`], and `error` alone knows the status and the codes of each.
 
 /// All functions in one process, for the laptop and for tests.
 pub mod api;
@@ -13,13 +12,11 @@ mod etag;
 /// From an API Gateway event to a reply.
 pub mod event;
 mod food_request;
-/// The form that sharing a food sends.
+/// The multipart form of a food.
 pub mod form;
 /// What each route does.
 pub mod handlers;
 mod idempotency;
-/// Functions that are told what was put into the bucket of pictures.
-pub mod notified;
 /// The description of the API.
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -42,10 +39,9 @@ pub use error::{ApiError, ErrorReport};
 pub use event::Handler;
 pub use lambda_http::Request;
 pub use lambda_runtime::Error;
-pub use notified::Notified;
 pub use response::Reply;
 pub use scheduled::Scheduled;
-pub use serve::{serve, serve_notified, serve_scheduled};
+pub use serve::{serve, serve_scheduled};
 pub use settings::SettingsError;
 pub use setup::Setup;
 pub use telemetry::Outcome;
@@ -55,8 +51,8 @@ pub use telemetry::Outcome;
 macro_rules! main {
     ($handler:ident) => {
         #[tokio::main(flavor = "current_thread")]
-        async fn main() -> Result<(), functions::Error> {
-            functions::serve::<functions::handlers::$handler>().await
+        async fn main() -> Result<(), $crate::Error> {
+            $crate::serve::<$crate::handlers::$handler>().await
         }
     };
 }

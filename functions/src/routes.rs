@@ -29,7 +29,6 @@ macro_rules! for_each_function {
                 get_docs GetDocs (GET "/docs", anonymous, 256);
             }
             without_route {
-                process_image ProcessImage ("foods/", 1769);
                 sweep_images SweepImages ("rate(1 day)", 512);
             }
         }
@@ -54,7 +53,7 @@ pub struct Route {
 pub struct Function {
     /// The name of its binary.
     pub name: &'static str,
-    /// The route, the schedule or the prefix of keys that it is invoked for.
+    /// The route or the schedule that invokes it.
     pub trigger: &'static str,
     /// Memory, and with it CPU.
     pub memory_mb: u32,

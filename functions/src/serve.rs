@@ -8,7 +8,6 @@ use serde::de::IgnoredAny;
 use tokio::task::yield_now;
 
 use crate::event::{Event, Handler, answer, answer_within};
-use crate::notified::{Notified, ObjectCreated};
 use crate::scheduled::Scheduled;
 use crate::settings::{Settings, SettingsError};
 use crate::setup::Setup;
@@ -39,19 +38,6 @@ pub async fn serve_scheduled<S: Scheduled>() -> Result<(), Error> {
         let invocation = telemetry.start_invocation(&event.context);
         let report = Box::pin(scheduled.run()).await;
         invocation.log_result("timer", None, as_dyn_result(&report));
-        report
-    };
-    lambda_runtime::run(service_fn(run)).await
-}
-
-/// Serves notifications of objects that were put into the bucket. Errors are returned to Lambda.
-pub async fn serve_notified<N: Notified>() -> Result<(), Error> {
-    let (notified, telemetry) = &start(N::new).await?;
-    let run = |event: LambdaEvent<ObjectCreated>| async move {
-        let invocation = telemetry.start_invocation(&event.context);
-        let report = Box::pin(notified.handle(&event.payload)).await;
-        let key = event.payload.key();
-        invocation.log_result("datasource", Some(key), as_dyn_result(&report));
         report
     };
     lambda_runtime::run(service_fn(run)).await

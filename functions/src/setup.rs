@@ -2,25 +2,29 @@
 
 use std::time::Duration;
 
+use domain::application::ImagePipeline;
 use domain::attempt::Limits;
 use domain::clock::SystemClock;
-use domain::image::StoredKey;
+use domain::image::RenditionKey;
 use domain::password::PasswordPolicy;
 use domain::token::{Lifetimes, TokenIssuer};
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::aws::{Aws, AwsSettings};
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbSessions, DynamoDbUsers};
 use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
+use infrastructure::media::MediaRenderer;
 use infrastructure::redis::RedisSessions;
-use infrastructure::s3::S3Images;
+use infrastructure::s3::{S3Images, S3Uploads};
 use infrastructure::sessions::Sessions;
-use infrastructure::variants::VariantScaler;
 
 use crate::auth::Auth;
 use crate::idempotency::IdempotencyGuard;
 use crate::settings::{Settings, SettingsError};
 
 const A_DAY: u64 = 24 * 60 * 60;
+
+/// The image pipeline over S3 and the codecs.
+pub type Images = ImagePipeline<S3Images, S3Uploads, MediaRenderer>;
 
 /// Where browsers find pictures: the setting `IMAGE_BASE_URL`.
 #[derive(Debug, Clone)]
@@ -32,9 +36,9 @@ pub(crate) const MAX_IMAGE_BYTES: u64 = 8_192_000;
 pub(crate) const PASSWORD_MIN_LENGTH: u64 = 8;
 
 impl ImageUrls {
-    /// The absolute URL of a picture, or of a variant.
-    pub fn url(&self, key: &StoredKey) -> String {
-        format!("{}/{}", self.0, key.as_str())
+    /// The absolute URL of a rendition.
+    pub fn url(&self, key: RenditionKey) -> String {
+        format!("{}/{key}", self.0)
     }
 }
 
@@ -127,9 +131,20 @@ impl Setup {
         Ok(S3Images::new(&self.aws, bucket))
     }
 
-    /// Needs no setting.
-    pub fn scaler(&self) -> VariantScaler {
-        VariantScaler
+    /// `UPLOADS_BUCKET`
+    pub fn uploads(&self) -> Result<S3Uploads, SettingsError> {
+        let bucket = self.settings.required("UPLOADS_BUCKET")?.to_owned();
+        Ok(S3Uploads::new(&self.aws, bucket))
+    }
+
+    /// `IMAGES_BUCKET`, `UPLOADS_BUCKET`, `MAX_IMAGE_BYTES`
+    pub fn image_pipeline(&self) -> Result<Images, SettingsError> {
+        Ok(ImagePipeline {
+            store: self.images()?,
+            uploads: self.uploads()?,
+            renderer: MediaRenderer,
+            max_bytes: self.max_image_bytes()?,
+        })
     }
 
     /// `IMAGE_BASE_URL`

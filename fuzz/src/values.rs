@@ -9,7 +9,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::clock::Timestamp;
 use domain::food::{Description, Title};
 use domain::id::{FoodId, SessionId, TokenId, UserId};
-use domain::image::Image;
 use domain::testing::html::dangers;
 use domain::token::{Claims, TokenSigner as _};
 use domain::user::Email;
@@ -60,42 +59,21 @@ pub fn html(input: &[u8]) {
     }
 }
 
-/// A picture is what its first bytes say, freed of what it tells once and for all, or none.
+/// Rendering any bytes ends in an error or in renditions, which are images and no larger.
 pub fn image(input: &[u8]) {
-    let bytes = input.to_vec().into();
-    if let Ok(image) = Image::parse(bytes, input.len()) {
-        let again = Image::parse(image.bytes().clone(), usize::MAX);
-        assert_eq!(again.as_ref(), Ok(&image));
-        // No browser takes it for a page.
-        let mut bytes = image.bytes().iter();
-        let head = bytes.find(|byte| !byte.is_ascii_whitespace());
-        assert_ne!(head, Some(&b'<'));
-    }
-    assert!(input.is_empty() || Image::parse(input.to_vec().into(), input.len() - 1).is_err());
-}
-
-/// The variants of any picture are pictures, and none is larger than it.
-pub fn variants(input: &[u8]) {
-    // Large ones take their time, and go the same ways.
-    const MAX_PIXELS: u64 = 250_000;
-    let Ok(picture) = pictures::clean(input.to_vec().into()) else {
-        // What nobody has looked at does no harm either, but for the time that it takes.
-        if input.len() < 512 {
-            let _ = variants::variants(input.to_vec().into());
-        }
+    // Large images take long and reach nothing more.
+    const MAX_PIXELS: u32 = 250_000;
+    let Ok(image) = media::decode(input) else {
         return;
     };
-    if u64::from(picture.width) * u64::from(picture.height) > MAX_PIXELS {
+    if image.width() * image.height() > MAX_PIXELS {
         return;
     }
-    let Ok(made) = variants::variants(picture.bytes) else {
-        return;
-    };
-    assert!(!made.is_empty());
-    for variant in made {
-        assert!(variant.width <= picture.width && variant.height <= picture.height.max(1));
-        let again = pictures::clean(variant.bytes.into()).expect("a picture");
-        assert_eq!((again.width, again.height), (variant.width, variant.height));
+    for rendition in media::render(input).expect("a decoded image") {
+        assert!(rendition.width <= image.width() && rendition.height <= image.height());
+        let again = media::decode(&rendition.bytes).expect("an image");
+        assert_eq!(again.width(), rendition.width);
+        assert_eq!(again.height(), rendition.height);
     }
 }
 

@@ -14,8 +14,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use domain::application::{render_image, store_image};
 use domain::food::{Food, FoodRepository, InsertFoodError};
-use domain::image::{ImageStore, Variants};
+use domain::image::{ImageRenderer, ImageStore};
 use domain::storage::StorageError;
 use domain::user::{InsertUserError, PublicUser, UserRepository};
 use futures_util::StreamExt as _;
@@ -45,13 +46,15 @@ pub struct Exports {
 
 /// Where everything goes, and where pictures come from.
 #[derive(Debug)]
-pub struct Stores<U, F, I> {
+pub struct Stores<U, F, I, R> {
     /// The accounts.
     pub users: U,
     /// The foods.
     pub foods: F,
-    /// The pictures.
+    /// The renditions.
     pub images: I,
+    /// Decodes and encodes images.
+    pub renderer: R,
     /// The pictures of the old service.
     pub pictures: Pictures,
 }
@@ -83,7 +86,7 @@ pub async fn check(exports: &Exports, out: &mut impl Write) -> Result<Summary, I
 /// Moves everything, and reports what was not taken.
 pub async fn import(
     exports: &Exports,
-    stores: &Stores<impl UserRepository, impl FoodRepository, impl ImageStore>,
+    stores: &Stores<impl UserRepository, impl FoodRepository, impl ImageStore, impl ImageRenderer>,
     out: &mut impl Write,
 ) -> Result<Summary, ImportError> {
     let summary = run(
@@ -155,7 +158,7 @@ async fn take<'a, T>(
     Ok((report.counts, stored))
 }
 
-impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
+impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stores<U, F, I, R> {
     async fn take_user(&self, old: &OldUser) -> Outcome {
         let (user, password) = (&old.user, &old.password);
         match self.users.create(user, password).await {
@@ -178,25 +181,30 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
             Ok(Some(_)) => return Outcome::AlreadyThere,
             Err(error) => return error.into(),
         }
-        let image = match self.pictures.load(&old.picture).await {
-            Ok(image) => image,
+        let bytes = match self.pictures.load(&old.picture).await {
+            Ok(bytes) => bytes,
             Err(error) => return Outcome::NotTaken(format!("food_image: {error}")),
+        };
+        let id = old.image_id(&bytes);
+        let image = match render_image(&self.renderer, bytes, self.pictures.max_bytes).await {
+            Ok(renditions) => store_image(&self.images, old.id, id, renditions).await,
+            Err(error) => return Outcome::NotTaken(format!("food_image: {error}")),
+        };
+        let image = match image {
+            Ok(image) => image,
+            Err(error) => return error.into(),
         };
         let food = Food {
             id: old.id,
             creator: creator.clone(),
             title: old.title.clone(),
             description: old.description.clone(),
-            image: old.key(&image),
+            image,
             upload: None,
-            variants: Variants::default(),
             created_at: old.created_at,
             updated_at: old.updated_at,
             version: 1,
         };
-        if let Err(error) = self.images.put(&food.image, &image).await {
-            return error.into();
-        }
         match self.foods.create(&food).await {
             Ok(()) => Outcome::Imported,
             // Nothing here is an upload.
@@ -206,7 +214,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore> Stores<U, F, I> {
                     Ok(Some(_)) => Outcome::AlreadyThere,
                     Ok(None) => {
                         // A picture left behind harms nobody.
-                        let _ = self.images.delete(&food.image).await;
+                        let _ = self.images.delete(&food.rendition_keys()).await;
                         not_taken("title: another food has it")
                     }
                     Err(error) => error.into(),

@@ -9,6 +9,7 @@ use clap::Parser;
 use functions::settings::Settings;
 use functions::setup::Setup;
 use import::{Exports, Pictures, Stores, Summary};
+use infrastructure::media::MediaRenderer;
 
 /// Moves users and foods from the old service's database into the stores of this one.
 ///
@@ -71,6 +72,7 @@ async fn run(args: Args) -> Result<Summary, Box<dyn Error>> {
         users: setup.users()?,
         foods: setup.foods()?,
         images: setup.images()?,
+        renderer: MediaRenderer,
         pictures: match args.pictures {
             Some(dir) => Pictures::in_dir(dir, max_bytes),
             None => Pictures::on_the_web(args.picture_base_url, max_bytes),

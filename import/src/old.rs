@@ -4,8 +4,7 @@ use std::fmt::Display;
 
 use domain::clock::Timestamp;
 use domain::food::{Description, Title};
-use domain::id::{FoodId, UserId};
-use domain::image::{Image, ImageKey};
+use domain::id::{FoodId, ImageId, UserId};
 use domain::password::PasswordHash;
 use domain::user::{Email, PublicUser, User, UserName};
 use ring::digest::{Context, SHA256};
@@ -36,12 +35,9 @@ pub(crate) struct OldFood {
 }
 
 impl OldFood {
-    /// The same for the same picture, so that an upload cut short is done again in its place.
-    pub(crate) fn key(&self, image: &Image) -> ImageKey {
-        let upload = FoodId::from_bytes(stable_id(self.created_at, &[b"picture:", image.bytes()]));
-        let (food, extension) = (self.id, image.kind().extension());
-        ImageKey::parse(&format!("foods/{food}/{upload}.{extension}"))
-            .expect("a key as `new` makes it")
+    /// The id of the image with these bytes: stable, so that an interrupted import overwrites its own objects.
+    pub(crate) fn image_id(&self, bytes: &[u8]) -> ImageId {
+        ImageId::from_bytes(stable_id(self.created_at, &[b"picture:", bytes]))
     }
 }
 

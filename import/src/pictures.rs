@@ -11,7 +11,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use bytes::Bytes;
-use domain::image::{Image, InvalidImage};
+use domain::image::InvalidImage;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use thiserror::Error;
 
@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Pictures {
     place: Place,
-    max_bytes: usize,
+    pub(crate) max_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -80,16 +80,15 @@ impl Pictures {
         }
     }
 
-    pub(crate) async fn load(&self, picture: &str) -> Result<Image, PictureError> {
-        let bytes = match &self.place {
-            Place::Dir(dir) => self.read(dir, picture)?,
+    pub(crate) async fn load(&self, picture: &str) -> Result<Bytes, PictureError> {
+        match &self.place {
+            Place::Dir(dir) => self.read(dir, picture),
             Place::Web { http, base } => {
                 let url = url(base.as_deref(), picture).ok_or(PictureError::NoUrl)?;
                 let fetched = tokio::time::timeout(TIMEOUT, self.fetch(http, &url)).await;
-                fetched.map_err(|_| PictureError::TimedOut)??
+                fetched.map_err(|_| PictureError::TimedOut)?
             }
-        };
-        Ok(Image::parse(bytes, self.max_bytes)?)
+        }
     }
 
     fn too_large(&self) -> PictureError {

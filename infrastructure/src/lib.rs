@@ -15,11 +15,11 @@ mod https;
 pub mod idempotency;
 /// Tokens as JWT, signed with HS256.
 pub mod jwt;
+/// Renditions of images.
+pub mod media;
 /// Sessions on a Redis-compatible server.
 pub mod redis;
-/// Pictures on S3.
+/// Images and uploads on S3.
 pub mod s3;
 /// The token table on whichever technology the settings choose.
 pub mod sessions;
-/// Smaller ones of pictures.
-pub mod variants;

@@ -1,4 +1,4 @@
-//! The contract of the pictures, on the real engine.
+//! The contract of images on S3.
 
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use domain::image::ImageStore;
@@ -7,13 +7,13 @@ use engines::Engines;
 use infrastructure::s3::S3Images;
 
 #[tokio::test]
-async fn pictures_on_s3_meet_the_contract() {
+async fn s3_images_meet_the_contract() {
     let engines = Engines::shared();
     let (aws, bucket) = (engines.aws(), engines.bucket().await);
     let (client, images) = (aws.s3(), S3Images::new(&aws, bucket.clone()));
-    let is_there = async |key: &str| {
-        let asked = client.head_object().bucket(&bucket).key(key);
-        match asked.send().await {
+    let exists = async |key: &str| {
+        let head = client.head_object().bucket(&bucket).key(key);
+        match head.send().await {
             Ok(_) => true,
             Err(error) => match error.as_service_error() {
                 Some(HeadObjectError::NotFound(_)) => false,
@@ -21,27 +21,29 @@ async fn pictures_on_s3_meet_the_contract() {
             },
         }
     };
-    contracts::image_store(&images, is_there).await;
+    contracts::image_store(&images, exists).await;
 }
 
 #[tokio::test]
-async fn a_picture_comes_back_with_its_type_and_may_be_kept_forever() {
+async fn rendition_has_its_type_and_is_cached_for_ever() {
     let engines = Engines::shared();
     let (aws, bucket) = (engines.aws(), engines.bucket().await);
-    let client = aws.s3();
     let food = sample::food(&sample::public_user(sample::moment()));
-    S3Images::new(&aws, bucket.clone())
-        .put(&food.image, &sample::image())
-        .await
-        .unwrap();
-
-    let asked = client.get_object().bucket(bucket).key(food.image.as_str());
-    let object = asked.send().await.unwrap();
-    assert_eq!(object.content_type(), Some("image/gif"));
-    assert_eq!(
-        object.cache_control(),
-        Some("public, max-age=31536000, immutable")
-    );
-    let bytes = object.body.collect().await.unwrap().into_bytes();
-    assert_eq!(bytes, sample::GIF);
+    let images = S3Images::new(&aws, bucket.clone());
+    for (key, media_type) in food
+        .rendition_keys()
+        .into_iter()
+        .zip(["image/jpeg", "image/webp"])
+    {
+        images.put(key, sample::IMAGE).await.unwrap();
+        let get = aws.s3().get_object().bucket(&bucket).key(key.to_string());
+        let object = get.send().await.unwrap();
+        assert_eq!(object.content_type(), Some(media_type));
+        assert_eq!(
+            object.cache_control(),
+            Some("public, max-age=31536000, immutable")
+        );
+        let bytes = object.body.collect().await.unwrap().into_bytes();
+        assert_eq!(bytes, sample::IMAGE);
+    }
 }

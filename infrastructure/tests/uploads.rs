@@ -12,20 +12,20 @@ use bytes::Bytes;
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::{ImageId, UserId};
 use domain::image::{
-    ImageKind, NewUpload, SignedUpload, UploadKey, UploadSigner as _, UploadStore as _,
+    ImageKind, NewUpload, PresignedPost, UploadKey, UploadSigner as _, UploadStore as _,
 };
-use domain::testing::sample;
 use engines::{Engines, REGION, pip};
-use infrastructure::s3::S3Images;
+use infrastructure::s3::S3Uploads;
 use serde_json::{Value, json};
 use test_support::Client;
 
+const FILE: &[u8] = b"GIF89a, and what follows";
 const LIFETIME: Duration = Duration::from_mins(15);
 
 struct Bucket {
     engines: std::sync::Arc<Engines>,
     name: String,
-    images: S3Images,
+    uploads: S3Uploads,
     key: UploadKey,
 }
 
@@ -35,24 +35,26 @@ impl Bucket {
         let (aws, name) = (engines.aws(), engines.bucket().await);
         let now = SystemClock.now();
         Self {
-            images: S3Images::new(&aws, name.clone()),
-            key: UploadKey::new(UserId::new(now), ImageId::new(now)),
+            uploads: S3Uploads::new(&aws, name.clone()),
+            key: UploadKey {
+                owner: UserId::new(now),
+                id: ImageId::new(now),
+            },
             engines,
             name,
         }
     }
 
-    fn sign(&self, bytes: usize) -> SignedUpload {
+    fn sign(&self, bytes: usize) -> PresignedPost {
         let kind = ImageKind::Gif;
         let new = NewUpload { kind, bytes };
-        self.images
-            .sign(&self.key, &new, SystemClock.now(), LIFETIME)
+        self.uploads
+            .presign_post(self.key, &new, SystemClock.now(), LIFETIME)
     }
 
-    async fn found(&self, max_bytes: usize) -> Option<(Option<ImageKind>, Bytes)> {
-        let found = self.images.find_upload(&self.key, max_bytes).await;
-        let found = found.expect("asked");
-        found.map(|upload| (upload.declared, upload.bytes))
+    async fn found(&self, max_bytes: usize) -> Option<Bytes> {
+        let found = self.uploads.find(self.key, max_bytes).await;
+        found.expect("found or missing")
     }
 }
 
@@ -67,27 +69,25 @@ async fn post(url: &str, fields: &[(String, String)], file: &[u8]) -> u16 {
 }
 
 #[tokio::test]
-async fn what_was_signed_is_taken_and_found_and_goes() {
+async fn signed_upload_is_stored_found_and_deleted() {
     let bucket = Bucket::new().await;
     assert_eq!(bucket.found(1_000).await, None);
-    let signed = bucket.sign(sample::GIF.len());
-    let status = post(&signed.url, &signed.fields, sample::GIF).await;
+    let signed = bucket.sign(FILE.len());
+    let status = post(&signed.url, &signed.fields, FILE).await;
     assert_eq!(status, 204);
-    let expected = Some((Some(ImageKind::Gif), Bytes::from_static(sample::GIF)));
-    assert_eq!(bucket.found(1_000).await, expected);
-    // Of what is too large, no more than tells so.
-    let (_, begun) = bucket.found(10).await.unwrap();
-    assert_eq!(begun, sample::GIF[..11]);
+    assert_eq!(bucket.found(1_000).await.as_deref(), Some(FILE));
+    // One byte more than the limit, to report that it is too large.
+    assert_eq!(bucket.found(10).await.unwrap(), FILE[..11]);
     for _ in 0..2 {
-        bucket.images.delete_upload(&bucket.key).await.unwrap();
+        bucket.uploads.delete(bucket.key).await.unwrap();
         assert_eq!(bucket.found(1_000).await, None);
     }
 }
 
 #[tokio::test]
-async fn nothing_but_what_was_signed_is_taken() {
+async fn upload_that_was_not_signed_is_rejected() {
     let bucket = Bucket::new().await;
-    let size = sample::GIF.len();
+    let size = FILE.len();
     let signed = bucket.sign(size);
     let changed = |name: &str, value: &str| {
         let mut fields = signed.fields.clone();
@@ -98,68 +98,69 @@ async fn nothing_but_what_was_signed_is_taken() {
         }
         fields
     };
-    let policy_of = |signed: &SignedUpload| {
+    let policy_of = |signed: &PresignedPost| {
         let policy = signed.fields.iter().find(|(name, _)| name == "policy");
         policy.unwrap().1.clone()
     };
-    let other = UploadKey::new(UserId::from_bytes([7; 16]), bucket.key.id());
+    let other = UploadKey {
+        owner: UserId::from_bytes([7; 16]),
+        ..bucket.key
+    };
     let mut refused = vec![
         (
             "another key",
-            changed("key", other.as_str()),
-            sample::GIF.to_vec(),
+            changed("key", &other.to_string()),
+            FILE.to_vec(),
         ),
         (
             "a key of foods",
             changed("key", "foods/x.gif"),
-            sample::GIF.to_vec(),
+            FILE.to_vec(),
         ),
         (
             "another type",
             changed("Content-Type", "text/html"),
-            sample::GIF.to_vec(),
+            FILE.to_vec(),
         ),
         (
             "another signature",
             changed("x-amz-signature", &"0".repeat(64)),
-            sample::GIF.to_vec(),
+            FILE.to_vec(),
         ),
         (
             "another policy",
             changed("policy", &policy_of(&bucket.sign(8_000_000))),
-            sample::GIF.to_vec(),
+            FILE.to_vec(),
         ),
-        ("less", signed.fields.clone(), sample::GIF[1..].to_vec()),
-        ("more", signed.fields.clone(), [sample::GIF, b"!"].concat()),
+        ("less", signed.fields.clone(), FILE[1..].to_vec()),
+        ("more", signed.fields.clone(), [FILE, b"!"].concat()),
         ("nothing", signed.fields.clone(), Vec::new()),
     ];
     let unsigned = signed.fields.iter();
     let unsigned = unsigned.filter(|(name, _)| name != "x-amz-signature");
-    refused.push((
-        "no signature",
-        unsigned.cloned().collect(),
-        sample::GIF.to_vec(),
-    ));
+    refused.push(("no signature", unsigned.cloned().collect(), FILE.to_vec()));
     let long_ago = domain::clock::Timestamp::from_unix_seconds(1_790_000_000).unwrap();
     let new = NewUpload {
         kind: ImageKind::Gif,
         bytes: size,
     };
-    let late = bucket.images.sign(&bucket.key, &new, long_ago, LIFETIME);
-    refused.push(("too late", late.fields, sample::GIF.to_vec()));
+    let late = bucket
+        .uploads
+        .presign_post(bucket.key, &new, long_ago, LIFETIME);
+    refused.push(("too late", late.fields, FILE.to_vec()));
     for (what, fields, file) in refused {
         let status = post(&signed.url, &fields, &file).await;
         assert!((400..500).contains(&status), "{what}: {status}");
         assert_eq!(bucket.found(1_000).await, None, "{what}");
     }
-    assert_eq!(post(&signed.url, &signed.fields, sample::GIF).await, 204);
+    assert_eq!(post(&signed.url, &signed.fields, FILE).await, 204);
 }
 
 #[tokio::test]
-async fn an_independent_client_signs_the_same() {
+async fn boto3_signs_the_same_form() {
     let bucket = Bucket::new().await;
     let settings = bucket.engines.settings();
-    let signed = bucket.sign(sample::GIF.len());
+    let signed = bucket.sign(FILE.len());
     let asked = json!({
         "endpoint": settings.s3_endpoint,
         "region": REGION,
@@ -168,9 +169,9 @@ async fn an_independent_client_signs_the_same() {
         "bucket": bucket.name,
         "url": signed.url,
         "fields": signed.fields,
-        "bytes": sample::GIF.len(),
+        "bytes": FILE.len(),
         "lifetime": LIFETIME.as_secs(),
-        "picture": STANDARD.encode(sample::GIF),
+        "picture": STANDARD.encode(FILE),
     });
     let told = tokio::task::spawn_blocking(move || {
         let mut python = Command::new("python3")

@@ -64,8 +64,8 @@ Settings come from the environment; what is missing is filled in for this machin
   ACCESS_SECRET_PREVIOUS, REFRESH_SECRET_PREVIOUS
                              secrets that are going out of use [none]
   IMAGE_BASE_URL             where browsers find pictures [/images on this server]
-  USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET
-                             names of tables and bucket [users, foods, sessions, images]
+  USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET, UPLOADS_BUCKET
+                             names of tables and buckets [users, foods, sessions, images, uploads]
   NO_COLOR                   anything: lines without colours, which only a terminal gets [empty]
 Variables that begin with AWS_ are ignored: no AWS account is ever used.
 With --events, ACCESS_SECRET and REFRESH_SECRET are always those of the events.

@@ -200,7 +200,7 @@ impl Engines {
         }
     }
 
-    /// Creates the tables and the bucket that the settings name.
+    /// Creates the tables and the buckets that the settings name.
     async fn create(&self, settings: &EffectiveSettings) -> Result<Aws, StartError> {
         let aws = Aws::new(engines::settings(&self.dynamodb, &self.s3))?;
         let tables = TableNames {
@@ -209,7 +209,9 @@ impl Engines {
             sessions: settings.get("SESSIONS_TABLE").to_owned(),
         };
         engines::create_tables(&aws.dynamodb(), &tables).await?;
-        engines::create_bucket(&aws.s3(), settings.get("IMAGES_BUCKET")).await?;
+        for bucket in ["IMAGES_BUCKET", "UPLOADS_BUCKET"] {
+            engines::create_bucket(&aws.s3(), settings.get(bucket)).await?;
+        }
         Ok(aws)
     }
 }

@@ -4,10 +4,11 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use domain::application::store_image;
 use domain::clock::{Clock, Timestamp};
 use domain::food::{Description, Food, FoodRepository, InsertFoodError, ReplaceFoodError, Title};
 use domain::id::{FoodId, ImageId, SessionId, TokenId, UserId};
-use domain::image::{Image, ImageKey, ImageKind, ImageStore, UploadKey, Variants};
+use domain::image::{Format, Image, ImageKind, ImageStore, Rendition, Size, Sizes, UploadKey};
 use domain::password::{Password, PasswordHash, PasswordHasher};
 use domain::session::{RefreshGrant, Session, SessionStore, UserAgent};
 use domain::storage::StorageError;
@@ -47,6 +48,10 @@ pub const PASSWORD: &str = "analytical";
 const REFRESH_TOKEN: &str = "01990000-0000-7000-8000-00000000b001";
 const UNTIL_2100: i64 = 4_102_444_800;
 const PICTURE: &[u8] = include_bytes!("../../events/jollof.jpg");
+const SIZE: Size = Size {
+    width: 320,
+    height: 240,
+};
 
 /// Of the password; the same for everybody, and made once, because it takes a while.
 static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
@@ -61,7 +66,7 @@ struct Person {
     session: &'static str,
     food: &'static str,
     title: &'static str,
-    picture: &'static str,
+    image: &'static str,
 }
 
 const PEOPLE: [Person; 2] = [
@@ -72,7 +77,7 @@ const PEOPLE: [Person; 2] = [
         session: ADAS_SESSION,
         food: JOLLOF,
         title: "Jollof rice",
-        picture: "foods/01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-00000000c001.jpg",
+        image: "01990000-0000-7000-8000-00000000c001",
     },
     Person {
         id: EVE,
@@ -81,7 +86,7 @@ const PEOPLE: [Person; 2] = [
         session: "01990000-0000-7000-8000-00000000a002",
         food: FUFU,
         title: "Fufu and egusi",
-        picture: "foods/01990000-0000-7000-8000-00000000f002/01990000-0000-7000-8000-00000000c002.jpg",
+        image: "01990000-0000-7000-8000-00000000c002",
     },
 ];
 
@@ -106,7 +111,11 @@ pub enum SceneError {
 }
 
 /// The settings of functions that play it, by name.
-pub fn settings(aws: &AwsSettings, tables: TableNames, bucket: String) -> Vec<(String, String)> {
+pub fn settings(
+    aws: &AwsSettings,
+    tables: TableNames,
+    [images, uploads]: [String; 2],
+) -> Vec<(String, String)> {
     let endpoint = |url: &Option<String>| url.clone().unwrap_or_default();
     [
         ("AWS_REGION", aws.region.clone()),
@@ -120,7 +129,8 @@ pub fn settings(aws: &AwsSettings, tables: TableNames, bucket: String) -> Vec<(S
         ("USERS_TABLE", tables.users),
         ("FOODS_TABLE", tables.foods),
         ("SESSIONS_TABLE", tables.sessions),
-        ("IMAGES_BUCKET", bucket),
+        ("IMAGES_BUCKET", images),
+        ("UPLOADS_BUCKET", uploads),
         ("IMAGE_BASE_URL", "https://images.food.example".to_owned()),
         ("ACCESS_SECRET", ACCESS_SECRET.to_owned()),
         ("REFRESH_SECRET", REFRESH_SECRET.to_owned()),
@@ -134,20 +144,20 @@ pub fn settings(aws: &AwsSettings, tables: TableNames, bucket: String) -> Vec<(S
 /// and the sessions are open. What else is there stays.
 pub async fn fill(setup: &Setup) -> Result<(), SceneError> {
     let (users, foods) = (setup.users()?, setup.foods()?);
-    let (sessions, images) = (setup.sessions()?, setup.images()?);
+    let (sessions, images, uploads) = (setup.sessions()?, setup.images()?, setup.uploads()?);
     let now = setup.clock().now();
     for person in &PEOPLE {
         let user = person.user(now);
         person.join(&users, &user).await?;
         let owner = user.public.id;
         let food = person.food(user.public, now);
-        images.put(&food.image, &picture()).await?;
+        store_image(&images, food.id, food.image.id, renditions()).await?;
         person.share(&foods, &images, food).await?;
         if person.id == ADA {
             let id = ImageId::parse(ADAS_UPLOAD).expect("an id");
-            let upload = UploadKey::new(owner, id);
-            let (kind, bytes) = (ImageKind::Jpeg, Bytes::from_static(PICTURE));
-            images.put_upload(&upload, kind, bytes).await?;
+            let bytes = Bytes::from_static(PICTURE);
+            let upload = uploads.put(UploadKey { owner, id }, ImageKind::Jpeg, bytes);
+            upload.await?;
             // A second login of hers, to be seen and ended.
             let session = Session {
                 id: SessionId::parse(ADAS_LAPTOP).expect("an id"),
@@ -210,7 +220,7 @@ impl Person {
             ReplaceFoodError::Repository(error) => error.into(),
         })?;
         if current.image != food.image {
-            images.delete(&current.image).await?;
+            images.delete(&current.rendition_keys()).await?;
         }
         Ok(())
     }
@@ -248,9 +258,11 @@ impl Person {
             creator,
             title: Title::parse(self.title).expect("a title"),
             description: Description::sanitize("<p>Smoky</p>").expect("a description"),
-            image: ImageKey::parse(self.picture).expect("a key"),
+            image: Image {
+                id: ImageId::parse(self.image).expect("an id"),
+                sizes: Sizes::new(vec![SIZE]).expect("sizes"),
+            },
             upload: None,
-            variants: Variants::default(),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -258,11 +270,14 @@ impl Person {
     }
 }
 
-fn picture() -> Image {
-    let picture = Image::parse(Bytes::from_static(PICTURE), PICTURE.len());
-    let picture = picture.expect("a picture");
-    debug_assert_eq!(picture.kind(), ImageKind::Jpeg, "the keys end in .jpg");
-    picture
+/// The same file for both formats: what the fixture shows does not matter.
+fn renditions() -> Vec<Rendition> {
+    let rendition = |format| Rendition {
+        size: SIZE,
+        format,
+        bytes: Bytes::from_static(PICTURE),
+    };
+    Format::ALL.map(rendition).into()
 }
 
 #[cfg(test)]
@@ -297,10 +312,7 @@ mod tests {
         let now = Timestamp::from_unix_seconds(1_790_000_000).unwrap();
         for person in &PEOPLE {
             let food = person.food(person.user(now).public, now);
-            let folder = format!("foods/{}/", person.food);
-            assert!(food.image.as_str().starts_with(&folder));
             assert_eq!(person.session(now).user, food.creator.id);
         }
-        assert_eq!(picture().bytes().len(), PICTURE.len());
     }
 }

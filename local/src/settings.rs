@@ -21,7 +21,7 @@ pub const JSON_FILE: &str = "env.json";
 /// environment have no effect.
 ///
 /// Except `AWS_CA_BUNDLE`: nothing here uses TLS, and other AWS tools take an empty one for "check no certificate".
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 29] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -32,6 +32,7 @@ const NAMES: [&str; 28] = [
     "FOODS_TABLE",
     "SESSIONS_TABLE",
     "IMAGES_BUCKET",
+    "UPLOADS_BUCKET",
     "IMAGE_BASE_URL",
     "TOKEN_STORE_URL",
     "ACCESS_SECRET",
@@ -76,6 +77,7 @@ impl EffectiveSettings {
             ("FOODS_TABLE", "foods"),
             ("SESSIONS_TABLE", "sessions"),
             ("IMAGES_BUCKET", "images"),
+            ("UPLOADS_BUCKET", "uploads"),
             ("IMAGE_BASE_URL", defaults.image_base_url),
             ("ACCESS_SECRET", &defaults.secrets.access_secret),
             ("REFRESH_SECRET", &defaults.secrets.refresh_secret),

@@ -1,7 +1,8 @@
 //! Renders an image and reports its cost, or decodes it.
 //!
-//! `render FILE [FOLDER]` prints one line of JSON: time, CPU time, peak memory and the error or the sizes of renditions, which it writes to
-//! FOLDER. `render --decode FILE OUTPUT` writes width and height as little-endian `u32`, then RGBA.
+//! `render FILE [FOLDER]` prints one line of JSON: time, CPU time, peak memory, and the error or the
+//! sizes of renditions, which it writes to FOLDER. `render --decode FILE OUTPUT` writes width and
+//! height as little-endian `u32`, then RGBA.
 
 use std::error::Error;
 use std::path::Path;
@@ -31,6 +32,15 @@ fn decode(file: &str, output: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Peak memory of this process. The one that `getrusage` reports may be that of the parent.
+fn peak_kb() -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let peak = status
+        .split_once("VmHWM:")
+        .and_then(|(_, rest)| rest.split_whitespace().next());
+    Ok(peak.ok_or("no peak in /proc/self/status")?.parse()?)
+}
+
 fn render(file: &str, folder: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let result = media::render(&fs::read(file)?);
@@ -38,7 +48,7 @@ fn render(file: &str, folder: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     let cpu = (usage.user_time() + usage.system_time()).num_milliseconds();
     let mut report = serde_json::json!({
-        "wall_ms": milliseconds, "cpu_ms": cpu, "peak_kb": usage.max_rss(), "sizes": {},
+        "wall_ms": milliseconds, "cpu_ms": cpu, "peak_kb": peak_kb()?, "sizes": {},
     });
     match result {
         Err(error) => report["error"] = format!("{error:?}").into(),

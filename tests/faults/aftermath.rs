@@ -14,11 +14,8 @@ use serde_json::Value;
 use crate::recorded::{EVES_PASSWORD, Recorded};
 use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
-/// The picture that Jollof has in the scene.
-const JOLLOFS_PICTURE: &str =
-    "foods/01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-00000000c001.jpg";
-/// The picture of the scene, and of all events.
-const PICTURE: &[u8] = include_bytes!("../../events/jollof.jpg");
+/// The id of the image that Jollof has in the fixture.
+const JOLLOFS_IMAGE: &str = "01990000-0000-7000-8000-00000000c001";
 
 /// All that is stored, and which sessions live.
 pub(super) struct Aftermath {
@@ -49,8 +46,8 @@ impl Aftermath {
         Self { stored, sessions }
     }
 
-    /// Every user has exactly its claim, every food exactly its claim and a picture. Gives how many
-    /// pictures no food shows.
+    /// Every user has exactly its claim, every food exactly its claim and its renditions. Returns how
+    /// many renditions no food shows.
     pub(super) fn check(&self, case: &str) -> usize {
         assert_eq!(self.stored.contradictions(), Vec::<String>::new(), "{case}");
         self.stored.orphans()
@@ -69,46 +66,33 @@ impl Aftermath {
 
     /// What was acknowledged is so: now, by an answer of this body, or before, where who asked again was
     /// told that there is nothing left to do.
-    pub(super) async fn holds(
-        &self,
-        recorded: &Recorded,
-        event: &str,
-        now: Option<&Value>,
-        case: &str,
-    ) {
+    pub(super) fn holds(&self, event: &str, now: Option<&Value>, case: &str) {
         let lives = |session: &str| self.sessions.contains_key(session);
         let is_so = match event {
             "create_user" | "create_user.once" => self.has_grace(now),
             "create_food"
             | "create_food.once"
             | "create_food.upload"
-            | "create_food.upload_once" => self.has_suya(recorded, now).await,
+            | "create_food.upload_once" => self.has_suya(now),
             "update_food.upload" => {
-                self.is_jollof(recorded, "Suya", "<p>With <b>yaji</b></p>")
-                    .await
-                    && self.picture_of(JOLLOF) != Some(JOLLOFS_PICTURE)
+                self.is_jollof("Suya", "<p>With <b>yaji</b></p>")
+                    && self.image_of(JOLLOF) != Some(JOLLOFS_IMAGE)
                     && now.is_some_and(|food| self.is_shown(JOLLOF, food))
             }
-            // `Stored` has looked whether they are there.
-            "process_image" => self
-                .food(JOLLOF)
-                .is_some_and(|food| food.contains_key("variants")),
             "create_food.unique_title" => {
                 let foods = self.stored.foods.keys();
-                self.is_jollof(recorded, "Jollof rice", "<p>Smoky</p>")
-                    .await
-                    && self.picture_of(JOLLOF) == Some(JOLLOFS_PICTURE)
+                self.is_jollof("Jollof rice", "<p>Smoky</p>")
+                    && self.image_of(JOLLOF) == Some(JOLLOFS_IMAGE)
                     && foods.filter(|key| key.starts_with("FOOD#")).count() == 2
             }
             "update_food" => {
-                self.is_jollof(recorded, "Party jollof", "<p>With <b>yaji</b></p>")
-                    .await
-                    && self.picture_of(JOLLOF) != Some(JOLLOFS_PICTURE)
+                self.is_jollof("Party jollof", "<p>With <b>yaji</b></p>")
+                    && self.image_of(JOLLOF) != Some(JOLLOFS_IMAGE)
                     && now.is_some_and(|food| self.is_shown(JOLLOF, food))
             }
             "update_food.keeps_picture" => {
-                self.is_jollof(recorded, "Jollof rice", "Smoky").await
-                    && self.picture_of(JOLLOF) == Some(JOLLOFS_PICTURE)
+                self.is_jollof("Jollof rice", "Smoky")
+                    && self.image_of(JOLLOF) == Some(JOLLOFS_IMAGE)
                     && now.is_some_and(|food| self.is_shown(JOLLOF, food))
             }
             "delete_food" => self.food(JOLLOF).is_none() && self.food(FUFU).is_some(),
@@ -141,10 +125,9 @@ impl Aftermath {
                     self.stored.users.contains_key(key) || self.stored.foods.contains_key(key)
                 };
                 !eves.iter().any(is_left)
-                    && self
-                        .is_jollof(recorded, "Jollof rice", "<p>Smoky</p>")
-                        .await
-                    && self.stored.pictures.iter().eq([JOLLOFS_PICTURE])
+                    && self.is_jollof("Jollof rice", "<p>Smoky</p>")
+                    && self.stored.orphans() == 0
+                    && self.stored.renditions.len() == 2
             }
             // The answer is all there is.
             "list_users"
@@ -162,8 +145,8 @@ impl Aftermath {
         self.stored.foods.get(&format!("FOOD#{id}"))
     }
 
-    fn picture_of(&self, id: &str) -> Option<&str> {
-        self.food(id).map(|food| text(food, "image_key"))
+    fn image_of(&self, id: &str) -> Option<&str> {
+        self.food(id).map(|food| text(food, "image_id"))
     }
 
     fn is_password(&self, user: &str, password: &str) -> bool {
@@ -192,7 +175,7 @@ impl Aftermath {
     }
 
     /// One food has the title, that which was told of.
-    async fn has_suya(&self, recorded: &Recorded, now: Option<&Value>) -> bool {
+    fn has_suya(&self, now: Option<&Value>) -> bool {
         let foods = self.stored.foods.keys();
         let Some(claim) = self.stored.foods.get("TITLE#suya") else {
             return false;
@@ -200,24 +183,21 @@ impl Aftermath {
         let id = text(claim, "food_id");
         foods.filter(|key| key.starts_with("FOOD#")).count() == 3
             && now.is_none_or(|food| food["id"] == id && self.is_shown(id, food))
-            && self
-                .is_adas(recorded, id, "Suya", "<p>With <b>yaji</b></p>")
-                .await
+            && self.is_adas(id, "Suya", "<p>With <b>yaji</b></p>")
     }
 
-    async fn is_jollof(&self, recorded: &Recorded, title: &str, description: &str) -> bool {
-        self.is_adas(recorded, JOLLOF, title, description).await
+    fn is_jollof(&self, title: &str, description: &str) -> bool {
+        self.is_adas(JOLLOF, title, description)
     }
 
-    /// The food is Ada's, says this, and has the picture of all events and of the scene.
-    async fn is_adas(&self, recorded: &Recorded, id: &str, title: &str, description: &str) -> bool {
+    /// The food is Ada's and has these texts.
+    fn is_adas(&self, id: &str, title: &str, description: &str) -> bool {
         let Some(food) = self.food(id) else {
             return false;
         };
         text(food, "user_id") == ADA
             && text(food, "title") == title
             && text(food, "description") == description
-            && picture(recorded, text(food, "image_key")).await == PICTURE
     }
 
     /// The answer shows what is stored.
@@ -226,7 +206,7 @@ impl Aftermath {
             return false;
         };
         let url = answer["food_image"].as_str().unwrap_or_default();
-        url.ends_with(text(food, "image_key"))
+        url.contains(text(food, "image_id"))
             && answer["title"] == text(food, "title")
             && answer["description"] == text(food, "description")
     }
@@ -239,13 +219,6 @@ impl Aftermath {
         let current = self.sessions.get(session).map(String::as_str);
         refresh["sid"] == session && current == refresh["jti"].as_str() && current.is_some()
     }
-}
-
-async fn picture(recorded: &Recorded, key: &str) -> Vec<u8> {
-    let bucket = recorded.setting("IMAGES_BUCKET");
-    let get = recorded.s3_engine().get_object().bucket(bucket).key(key);
-    let body = get.send().await.expect("a picture").body;
-    body.collect().await.expect("all of it").to_vec()
 }
 
 /// What a token says.

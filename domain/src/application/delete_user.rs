@@ -118,8 +118,7 @@ mod tests {
             self.users.create(&user, &hash).await.unwrap();
             for _ in 0..foods {
                 let food = sample::food(&user.public);
-                let put = self.images.put(&food.image, &sample::image()).await;
-                put.unwrap();
+                self.images.put_image_of(&food);
                 self.foods.create(&food).await.unwrap();
             }
             let who = signed_in(user.public.id);
@@ -153,7 +152,7 @@ mod tests {
         }
         assert!(fixture.users.account(ada.user).is_none());
         assert!(fixture.users.account(eve.user).is_some());
-        assert_eq!(fixture.images.count(), 2);
+        assert_eq!(fixture.images.count(), 8);
         assert_eq!(fixture.sessions.count(), 2);
         let all = PageRequest {
             after: None,

@@ -1,12 +1,10 @@
-//! Tidying up: pictures that no food refers to, uploads that no food was given, and what somebody
-//! shared in the moment of leaving.
+//! Garbage collection: renditions that no food shows, uploads that no food was given, and foods that were
+//! created while their owner deleted the account.
 //!
-//! A picture has a key of its own (docs/decisions/0002-one-key-per-upload.md), and only the request that
-//! uploaded it ever makes a food refer to it. So a picture that is older than any request lives, and
-//! that no food refers to then, never will be: nothing that happens meanwhile can make it wrong
-//! to remove it.
+//! Every image has an id of its own, and only the request that stored it ever makes a food show it. So an
+//! image that is older than any request and that no food shows is never shown: deleting it cannot race
+//! with anything.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,118 +12,128 @@ use futures_util::future::join_all;
 use super::delete_user::{DeleteUserError, delete_foods};
 use crate::clock::{Clock, Timestamp};
 use crate::food::FoodRepository;
-use crate::id::UserId;
-use crate::image::{ImageKey, ImageStore, StoredImage, StoredKey, UploadKey, UploadStore};
+use crate::id::{FoodId, UserId};
+use crate::image::{ImageStore, RenditionKey, StoredObject, UploadKey, UploadStore};
 use crate::page::{PageRequest, PageSize};
 use crate::storage::StorageError;
 use crate::user::UserRepository;
 
-/// How many foods are read, and how many pictures removed, at once.
-const AT_ONCE: usize = 100;
-/// How long it is remembered who left. A request that was under way then is long over.
+/// How many foods are read, and how many uploads deleted, at once.
+const BATCH: usize = 100;
+/// How long a deleted account is remembered. A request that was running then has ended.
 const REMEMBERED: Duration = Duration::from_hours(24);
 
 /// What a sweep found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Pictures, variants and uploads there were.
+pub struct GcReport {
+    /// Objects in both buckets.
     pub listed: u64,
-    /// Those of them too young to be looked at.
-    pub young: u64,
-    /// Objects that are nothing of ours. They stay.
-    pub foreign: u64,
-    /// Pictures that no food refers to, removed with their variants.
+    /// Objects that are too recent to be checked.
+    pub skipped_recent: u64,
+    /// Objects whose key we did not make. They stay.
+    pub unknown_keys: u64,
+    /// Renditions that no food shows, deleted.
     pub removed: u64,
-    /// Uploads that no food was given, removed.
-    pub expired: u64,
-    /// What was to be removed and could not be.
+    /// Uploads that no food was given, deleted.
+    pub expired_uploads: u64,
+    /// Objects that could not be deleted.
     pub failed: u64,
-    /// Users who left, of whom it was looked whether anything is left.
-    pub left: u64,
+    /// Deleted accounts whose foods were looked for.
+    pub tombstones: u64,
 }
 
-/// Looks at everything that is older than `min_age`, and removes pictures that no food refers to, with
-/// their variants, and uploads.
-/// Stopped at any point, it has done nothing by halves.
+/// Why a sweep stopped early; see [`DeleteUserError`].
+pub type SweepError = DeleteUserError;
+
+/// Checks every object that is older than `min_age`: deletes the renditions that no food shows, and the
+/// uploads. Can be interrupted at any point and run again.
 pub async fn sweep_images(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
-    images: &(impl ImageStore + UploadStore),
+    images: &impl ImageStore,
+    uploads: &impl UploadStore,
     clock: &impl Clock,
     min_age: Duration,
-) -> Result<Swept, SweepError> {
-    let began_at = clock.now();
-    let mut swept = Swept {
-        left: Box::pin(sweep_left(users, foods, images, began_at)).await?,
-        ..Swept::default()
+) -> Result<GcReport, SweepError> {
+    let now = clock.now();
+    let mut report = GcReport {
+        tombstones: Box::pin(sweep_left(users, foods, images, now)).await?,
+        ..GcReport::default()
     };
     let mut after = None;
     loop {
-        let listed = images.list(after.as_deref()).await?;
-        let Some(last) = listed.last() else {
-            return Ok(swept);
-        };
+        let objects = images.list(after.as_deref()).await?;
+        let Some(last) = objects.last() else { break };
         after = Some(last.key.clone());
-        let (mut pictures, mut uploads) = (BTreeSet::new(), Vec::new());
-        for StoredImage { key, stored_at } in listed {
-            swept.listed += 1;
-            match StoredKey::parse(&key) {
-                Err(_) => swept.foreign += 1,
-                Ok(_) if stored_at.plus(min_age) > began_at => swept.young += 1,
-                Ok(StoredKey::Image(key)) => drop(pictures.insert(key)),
-                Ok(StoredKey::Variant(key)) => drop(pictures.insert(key.image().clone())),
-                Ok(StoredKey::Upload(key)) => uploads.push(key),
-            }
-        }
-        let pictures: Vec<_> = pictures.into_iter().collect();
-        for some in pictures.chunks(AT_ONCE) {
-            let removed = Box::pin(remove_unused(foods, images, some)).await?;
-            swept.count(&removed, |swept| &mut swept.removed);
-        }
-        for some in uploads.chunks(AT_ONCE) {
-            let removed = Box::pin(remove_uploads(images, some)).await;
-            swept.count(&removed, |swept| &mut swept.expired);
+        let keys = report.select(objects, now, min_age, RenditionKey::parse);
+        // Keys are listed in order, so the renditions of a food follow one another.
+        for some in keys.chunks(BATCH) {
+            Box::pin(delete_unused(foods, images, some, &mut report)).await?;
         }
     }
+    let mut after = None;
+    loop {
+        let objects = uploads.list(after.as_deref()).await?;
+        let Some(last) = objects.last() else { break };
+        after = Some(last.key.clone());
+        let keys = report.select(objects, now, min_age, UploadKey::parse);
+        for some in keys.chunks(BATCH) {
+            let deleted = some.iter().map(|key| Box::pin(uploads.delete(*key)));
+            let deleted = join_all(deleted).await;
+            let failed = deleted.iter().filter(|deleted| deleted.is_err()).count();
+            report.failed += count(failed);
+            report.expired_uploads += count(some.len() - failed);
+        }
+    }
+    Ok(report)
 }
 
-impl Swept {
-    fn count(
+impl GcReport {
+    /// The keys of the objects that are old enough, and counts all.
+    fn select<K, E>(
         &mut self,
-        removed: &[Result<(), StorageError>],
-        done: impl Fn(&mut Self) -> &mut u64,
-    ) {
-        for removed in removed {
-            match removed {
-                Ok(()) => *done(self) += 1,
-                Err(_) => self.failed += 1,
+        objects: Vec<StoredObject>,
+        now: Timestamp,
+        min_age: Duration,
+        parse: impl Fn(&str) -> Result<K, E>,
+    ) -> Vec<K> {
+        let mut keys = Vec::new();
+        for StoredObject { key, stored_at } in objects {
+            self.listed += 1;
+            match parse(&key) {
+                Err(_) => self.unknown_keys += 1,
+                Ok(_) if stored_at.plus(min_age) > now => self.skipped_recent += 1,
+                Ok(key) => keys.push(key),
             }
         }
+        keys
     }
 }
 
-/// Why a sweep ended before its end; see [`DeleteUserError`].
-pub type SweepError = DeleteUserError;
-
-/// Removes those of the pictures that no food refers to, and tells of each what became of it.
-async fn remove_unused(
+/// Deletes those of the renditions whose food is gone or shows another image.
+async fn delete_unused(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
-    keys: &[ImageKey],
-) -> Result<Vec<Result<(), StorageError>>, StorageError> {
-    let mut ids: Vec<_> = keys.iter().map(ImageKey::food).collect();
-    ids.sort_unstable();
+    keys: &[RenditionKey],
+    report: &mut GcReport,
+) -> Result<(), StorageError> {
+    let mut ids: Vec<FoodId> = keys.iter().map(|key| key.food).collect();
     ids.dedup();
-    let referenced = foods.find_images(&ids).await?;
-    let unused = keys.iter().filter(|key| !referenced.contains(key));
-    Ok(join_all(unused.map(|key| Box::pin(images.delete(key)))).await)
+    let shown = foods.find_images(&ids).await?;
+    let unused = keys.iter().copied();
+    let unused: Vec<_> = unused.filter(|key| !shown.contains(&key.image)).collect();
+    if unused.is_empty() {
+        return Ok(());
+    }
+    match images.delete(&unused).await {
+        Ok(()) => report.removed += count(unused.len()),
+        Err(_) => report.failed += count(unused.len()),
+    }
+    Ok(())
 }
 
-async fn remove_uploads(
-    uploads: &impl UploadStore,
-    keys: &[UploadKey],
-) -> Vec<Result<(), StorageError>> {
-    join_all(keys.iter().map(|key| Box::pin(uploads.delete_upload(key)))).await
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Deletes the foods of those who left, which were shared while they did, and forgets who left long
@@ -159,15 +167,13 @@ async fn sweep_left(
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::food::Food;
     use crate::id::ImageId;
-    use crate::image::{Upload, VariantStore as _};
     use crate::password::PasswordHash;
     use crate::testing::{
-        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, MemoryUsers, sample, unavailable,
+        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, MemoryUploads, MemoryUsers, sample,
+        unavailable,
     };
 
     const A_DAY: Duration = Duration::from_hours(24);
@@ -177,190 +183,153 @@ mod tests {
         users: MemoryUsers,
         foods: MemoryFoods,
         images: MemoryImages,
+        uploads: MemoryUploads,
         clock: FixedClock,
     }
 
     impl Stores {
-        async fn share(&self) -> Food {
-            let food = sample::food(&sample::public_user(sample::moment()));
-            self.images
-                .put(&food.image, &sample::image())
-                .await
-                .unwrap();
+        async fn add_food(&self) -> Food {
+            let food = self.add_orphan();
             self.foods.create(&food).await.unwrap();
             food
         }
 
-        /// A picture without a food.
-        async fn orphan(&self) -> ImageKey {
-            let key = sample::food(&sample::public_user(sample::moment())).image;
-            self.images.put(&key, &sample::image()).await.unwrap();
-            key
+        /// A food that is not saved, whose image is.
+        fn add_orphan(&self) -> Food {
+            let food = sample::food(&sample::public_user(sample::moment()));
+            self.images.put_image_of(&food);
+            food
         }
 
-        async fn sweep(&self) -> Swept {
+        async fn sweep_with(&self, foods: &impl FoodRepository) -> Result<GcReport, SweepError> {
             let Self {
                 users,
-                foods,
                 images,
+                uploads,
                 clock,
+                ..
             } = self;
-            sweep_images(users, foods, images, clock, A_DAY)
-                .await
-                .unwrap()
+            sweep_images(users, foods, images, uploads, clock, A_DAY).await
+        }
+
+        async fn sweep(&self) -> GcReport {
+            self.sweep_with(&self.foods).await.unwrap()
         }
     }
 
     #[tokio::test]
-    async fn orphans_go_when_they_are_old_and_what_is_shown_stays() {
+    async fn old_orphans_are_deleted_and_shown_images_stay() {
         let stores = Stores::default();
-        let (food, orphan) = (stores.share().await, stores.orphan().await);
-        // Another picture of a food that has one: replaced, and left behind.
-        let replaced = ImageKey::new(food.id, sample::image().kind(), sample::moment());
-        stores
-            .images
-            .put(&replaced, &sample::image())
-            .await
-            .unwrap();
-        let young = stores.sweep().await;
-        assert_eq!((young.listed, young.young, young.removed), (3, 3, 0));
+        let (food, orphan) = (stores.add_food().await, stores.add_orphan());
+        let replaced = Food {
+            image: sample::image(),
+            ..food.clone()
+        };
+        stores.images.put_image_of(&replaced);
+        stores.images.put_object("foods/notes.txt");
+        let recent = stores.sweep().await;
+        let counts = (recent.listed, recent.skipped_recent, recent.removed);
+        assert_eq!(counts, (13, 12, 0));
         stores.clock.advance(A_DAY * 2);
-        let expected = Swept {
-            listed: 3,
-            removed: 2,
-            ..Swept::default()
+        let expected = GcReport {
+            listed: 13,
+            removed: 8,
+            unknown_keys: 1,
+            ..GcReport::default()
         };
         assert_eq!(stores.sweep().await, expected);
-        assert!(stores.images.get(&food.image).is_some());
-        for gone in [orphan, replaced] {
-            assert_eq!(stores.images.get(&gone), None);
-        }
-        let nothing = stores.sweep().await;
-        assert_eq!((nothing.listed, nothing.removed), (1, 0));
+        assert!(stores.images.has_image_of(&food));
+        assert!(!stores.images.has_image_of(&orphan));
+        assert!(!stores.images.has_image_of(&replaced));
+        let again = stores.sweep().await;
+        assert_eq!((again.listed, again.removed), (5, 0));
     }
 
     #[tokio::test]
-    async fn variants_go_and_stay_with_their_picture() {
+    async fn uploads_are_deleted_after_a_day() {
         let stores = Stores::default();
-        let (food, orphan) = (stores.share().await, stores.orphan().await);
-        let left_behind = stores.orphan().await;
-        for key in [&food.image, &orphan, &left_behind] {
-            for variant in key.variants() {
-                let bytes = Bytes::from_static(sample::GIF);
-                stores.images.put_variant(&variant, bytes).await.unwrap();
-            }
-        }
-        // A variant that was made while its picture was removed.
-        let variant = left_behind.variants().nth(5).unwrap();
-        stores.images.delete(&left_behind).await.unwrap();
-        let bytes = Bytes::from_static(sample::GIF);
-        stores.images.put_variant(&variant, bytes).await.unwrap();
+        let key = UploadKey {
+            owner: UserId::new(sample::moment()),
+            id: ImageId::new(sample::moment()),
+        };
+        stores.uploads.put(key, sample::IMAGE);
+        let recent = stores.sweep().await;
+        assert_eq!((recent.skipped_recent, recent.expired_uploads), (1, 0));
         stores.clock.advance(A_DAY * 2);
-        let swept = stores.sweep().await;
-        assert_eq!((swept.listed, swept.removed), (9 + 9 + 1, 2));
-        assert_eq!(stores.images.count(), 9);
-        assert!(stores.images.get(&food.image).is_some());
+        assert_eq!(stores.sweep().await.expired_uploads, 1);
+        assert_eq!(stores.uploads.count(), 0);
     }
 
     #[tokio::test]
-    async fn an_upload_that_no_food_was_given_goes_after_a_day() {
-        let stores = Stores::default();
-        let key = UploadKey::new(
-            UserId::new(sample::moment()),
-            ImageId::new(sample::moment()),
-        );
-        stores.images.upload(Upload {
-            key: key.clone(),
-            declared: None,
-            bytes: Bytes::from_static(b"anything"),
-        });
-        let young = stores.sweep().await;
-        assert_eq!((young.young, young.expired), (1, 0));
-        stores.clock.advance(A_DAY * 2);
-        assert_eq!(stores.sweep().await.expired, 1);
-        assert_eq!(stores.images.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn all_of_many_are_looked_at() {
+    async fn sweeps_more_objects_than_one_list_returns() {
         let stores = Stores::default();
         let mut shown = Vec::new();
-        for nth in 0..2_400 {
+        for nth in 0..600 {
             if nth % 12 == 0 {
-                shown.push(stores.share().await.image);
+                shown.push(stores.add_food().await);
             } else {
-                stores.orphan().await;
+                stores.add_orphan();
             }
         }
         stores.clock.advance(A_DAY * 2);
-        let swept = stores.sweep().await;
-        assert_eq!((swept.listed, swept.removed), (2_400, 2_200));
-        assert!(shown.iter().all(|key| stores.images.get(key).is_some()));
+        let report = stores.sweep().await;
+        assert_eq!((report.listed, report.removed), (2_400, 2_200));
+        assert!(shown.iter().all(|food| stores.images.has_image_of(food)));
     }
 
     #[tokio::test]
-    async fn a_food_that_changes_its_picture_meanwhile_keeps_the_new_one() {
+    async fn image_that_is_attached_meanwhile_stays() {
         let stores = Stores::default();
-        let food = stores.share().await;
+        let food = stores.add_food().await;
         stores.clock.advance(A_DAY * 2);
-        let (foods, images) = (&stores.foods, &stores.images);
-        let repainted = Food {
-            image: ImageKey::new(food.id, sample::image().kind(), sample::moment()),
+        let changed = Food {
+            image: sample::image(),
             version: 2,
             ..food.clone()
         };
-        let contended = Faulty::new(foods, async |call| {
-            // Before and after the food is read: the one is young, the other was shown.
-            if call == "find_images" && images.get(&repainted.image).is_none() {
-                let put = images.put(&repainted.image, &sample::image()).await;
-                put.unwrap();
-                foods.update(&food, &repainted).await.unwrap();
+        let contended = Faulty::new(&stores.foods, async |method| {
+            if method == "find_images" && !stores.images.has_image_of(&changed) {
+                stores.images.put_image_of(&changed);
+                stores.foods.update(&food, &changed).await.unwrap();
             }
             Fault::None
         });
-        let swept = sweep_images(&stores.users, &contended, images, &stores.clock, A_DAY).await;
-        assert_eq!(swept.unwrap().removed, 1);
-        assert!(images.get(&repainted.image).is_some());
+        let report = stores.sweep_with(&contended).await.unwrap();
+        assert_eq!(report.removed, 4);
+        assert!(stores.images.has_image_of(&changed));
     }
 
     #[tokio::test]
-    async fn what_was_shared_in_the_moment_of_leaving_goes_and_is_looked_for_a_day_long() {
+    async fn food_created_while_owner_left_is_deleted_for_a_day() {
         let stores = Stores::default();
         let user = sample::user();
         let hash = PasswordHash::new("a hash".to_owned());
         stores.users.create(&user, &hash).await.unwrap();
-        let others = stores.share().await;
+        let other = stores.add_food().await;
         let now = stores.clock.now();
         stores.users.delete(user.public.id, now).await.unwrap();
         for _ in 0..2 {
             let late = sample::food(&user.public);
-            stores
-                .images
-                .put(&late.image, &sample::image())
-                .await
-                .unwrap();
+            stores.images.put_image_of(&late);
             stores.foods.create(&late).await.unwrap();
-            assert_eq!(stores.sweep().await.left, 1);
+            assert_eq!(stores.sweep().await.tombstones, 1);
             assert_eq!(stores.foods.find_latest(late.id).await.unwrap(), None);
-            assert_eq!(stores.images.get(&late.image), None);
+            assert!(!stores.images.has_image_of(&late));
         }
         stores.clock.advance(REMEMBERED);
-        assert_eq!(stores.sweep().await.left, 1);
-        assert_eq!(stores.sweep().await.left, 0);
-        assert_eq!(
-            stores.foods.find_latest(others.id).await.unwrap(),
-            Some(others)
-        );
+        assert_eq!(stores.sweep().await.tombstones, 1);
+        assert_eq!(stores.sweep().await.tombstones, 0);
+        let found = stores.foods.find_latest(other.id).await.unwrap();
+        assert_eq!(found, Some(other));
     }
 
     #[tokio::test]
-    async fn where_foods_cannot_be_read_nothing_is_removed() {
+    async fn nothing_is_deleted_when_foods_are_unavailable() {
         let stores = Stores::default();
-        stores.orphan().await;
+        stores.add_orphan();
         stores.clock.advance(A_DAY * 2);
-        let (users, images, clock) = (&stores.users, &stores.images, &stores.clock);
-        let failed = sweep_images(users, &unavailable(&stores.foods), images, clock, A_DAY).await;
+        let failed = stores.sweep_with(&unavailable(&stores.foods)).await;
         assert!(matches!(failed, Err(SweepError::Repository(_))));
-        assert_eq!(images.count(), 1);
+        assert_eq!(stores.images.count(), 4);
     }
 }

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Admitted, AuthenticateError, RefreshError, SignedIn, authenticate, identify, refresh};
+use super::{
+    Admitted, AuthenticateError, ImagePipeline, RefreshError, SignedIn, authenticate, identify,
+    refresh,
+};
 use crate::attempt::{Attempted, Counter, Limits};
 use crate::clock::Clock;
 use crate::id::{SessionId, UserId};
 use crate::session::{Session, SessionStore};
-use crate::testing::{FixedClock, MemorySessions, PlainSigner, sample};
+use crate::testing::{
+    FakeRenderer, FixedClock, MemoryImages, MemorySessions, MemoryUploads, PlainSigner, sample,
+};
 use crate::token::{Lifetimes, TokenIssuer, TokenPair};
 
 /// Tokens of 15 minutes and sessions of 7 days.
@@ -19,6 +24,19 @@ pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
             access: Duration::from_mins(15),
             refresh: Duration::from_hours(7 * 24),
         },
+    }
+}
+
+/// An image pipeline in memory.
+pub(super) type ImageStores = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
+
+/// An empty image pipeline that accepts 1,000 bytes.
+pub(super) fn image_pipeline() -> ImageStores {
+    ImagePipeline {
+        store: MemoryImages::default(),
+        uploads: MemoryUploads::default(),
+        renderer: FakeRenderer,
+        max_bytes: 1_000,
     }
 }
 

@@ -1,54 +1,27 @@
-//! Changing a food.
+//! Updating a food.
 
+use futures_util::future::join;
 use thiserror::Error;
 
 use super::SignedIn;
-use super::create_food::{InvalidFood, OpenedImage, open_image, parse_description, parse_title};
+use super::attach_image::ImagePipeline;
+use super::food_input::{FoodInput, InvalidFood, ValidateError, validate};
 use crate::clock::Clock;
-use crate::food::{Description, Expected, Food, FoodRepository, ReplaceFoodError, Title};
-use crate::image::{GivenImage, ImageKey, ImageStore, Variants};
+use crate::food::{Expected, Food, FoodRepository, ReplaceFoodError};
+use crate::image::{ImageRenderer, ImageSource, ImageStore, UploadStore};
 use crate::storage::StorageError;
 
-/// What somebody who changes a food says, once it is right.
-#[derive(Debug, Clone)]
-pub struct FoodChange {
-    title: Title,
-    description: Description,
-    image: Option<OpenedImage>,
-}
-
-impl FoodChange {
-    /// Checks everything and tells all that is wrong at once. Without a picture the old one stays.
-    pub fn parse(
-        title: &str,
-        description: &str,
-        image: GivenImage,
-        max_image_bytes: usize,
-    ) -> Result<Self, InvalidFood> {
-        let image = open_image(image, max_image_bytes);
-        match (parse_title(title), parse_description(description), image) {
-            (Ok(title), Ok(description), Ok(image)) => Ok(Self {
-                title,
-                description,
-                image,
-            }),
-            (title, description, image) => Err(InvalidFood::of([
-                title.err(),
-                description.err(),
-                image.err(),
-            ])),
-        }
-    }
-}
-
-/// Why the food is as it was.
+/// Why the update was not applied.
 #[derive(Debug, Error)]
 pub enum UpdateFoodError {
+    /// See [`InvalidFood`].
+    #[error(transparent)]
+    Invalid(InvalidFood),
     /// No food has this id.
     #[error("no such food")]
     NotFound,
-    /// It is somebody else's.
-    #[error("the food is somebody else's")]
+    /// Another user created the food.
+    #[error("the food belongs to another user")]
     NotOwner,
     /// Another food has the title.
     #[error("the title is taken")]
@@ -56,58 +29,67 @@ pub enum UpdateFoodError {
     /// Another food has the upload.
     #[error("the upload is taken")]
     UploadTaken,
-    /// It is none of the versions that the client expected.
+    /// The food has none of the versions in `If-Match`.
     #[error("the food has another version")]
     Stale,
-    /// It was changed between being read and being written.
-    #[error("the food was changed meanwhile")]
+    /// The food was modified between read and write.
+    #[error("the food was modified concurrently")]
     Conflict,
     /// See [`StorageError`].
     #[error(transparent)]
     Repository(#[from] StorageError),
 }
 
-/// Makes the whole change or none of it, and removes the picture that is no longer shown. `found`
-/// is the food, as [`FoodRepository::find_latest`] found it. A change that somebody else made since
-/// is never overwritten.
+/// Applies the whole update or nothing, and deletes the image that was replaced. Never overwrites another
+/// update. `found` is the food as [`FoodRepository::find_latest`] returned it; without an image in the input
+/// its image stays.
 pub async fn update_food(
     foods: &impl FoodRepository,
-    images: &impl ImageStore,
+    images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
     clock: &impl Clock,
     who: SignedIn,
     found: Option<Food>,
     expected: &Expected,
-    change: FoodChange,
+    mut input: FoodInput,
 ) -> Result<Food, UpdateFoodError> {
+    // Before the image is decoded: whoever may not update causes no work.
     let current = own(found, who)?;
     if !expected.includes(current.version) {
         return Err(UpdateFoodError::Stale);
     }
+    let attached = current.upload.map(|id| ImageSource::Upload(id.to_string()));
+    if attached.is_some_and(|attached| attached == input.image) {
+        // A retry after a lost response: the food has this image already.
+        input.image = ImageSource::None;
+    }
+    let valid = validate(images, who.user, input, false).await;
+    let valid = valid.map_err(|error| match error {
+        ValidateError::Invalid(invalid) => UpdateFoodError::Invalid(invalid),
+        ValidateError::Repository(error) => error.into(),
+    })?;
     let mut changed = Food {
-        title: change.title,
-        description: change.description,
+        title: valid.title,
+        description: valid.description,
         updated_at: clock.now().max(current.updated_at),
         version: current.version + 1,
         ..current.clone()
     };
-    let has_new_image = change.image.is_some();
-    if let Some(OpenedImage { image, upload }) = change.image {
-        changed.image = ImageKey::new(current.id, image.kind(), clock.now());
-        changed.upload = upload;
-        changed.variants = Variants::default();
-        images.put(&changed.image, &image).await?;
+    let has_new_image = valid.image.is_some();
+    if let Some(image) = valid.image {
+        changed.upload = image.upload;
+        changed.image = images.store(current.id, image, clock.now()).await?;
     }
     let saved = save(foods, who, &current, &changed, expected).await;
-    let unused = match &saved {
-        Ok(()) => has_new_image.then_some(&current.image),
-        // Nobody can tell, or the write lands later: an orphan can be swept, a food without its
-        // picture cannot be mended.
-        Err(UpdateFoodError::Repository(_)) => None,
-        Err(_) => has_new_image.then_some(&changed.image),
-    };
-    if let Some(key) = unused {
-        // The answer is about the food; a picture left behind harms nobody.
-        let _ = images.delete(key).await;
+    if has_new_image {
+        match &saved {
+            Ok(()) => {
+                let upload = images.delete_upload(who.user, changed.upload);
+                join(images.delete_image(&current), upload).await;
+            }
+            // The write may still land: the sweep can delete an orphan, nothing can restore an image.
+            Err(UpdateFoodError::Repository(_)) => {}
+            Err(_) => images.delete_image(&changed).await,
+        }
     }
     saved.map(|()| changed)
 }
@@ -121,7 +103,7 @@ fn own(found: Option<Food>, who: SignedIn) -> Result<Food, UpdateFoodError> {
     }
 }
 
-/// Puts `changed` in the place of `current`, and of no other version.
+/// Replaces `current` by `changed`, and no other version.
 async fn save(
     foods: &impl FoodRepository,
     who: SignedIn,
@@ -133,17 +115,17 @@ async fn save(
         Ok(()) => Ok(()),
         Err(ReplaceFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
         Err(ReplaceFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
-        // In both cases perhaps only the answer was lost: then what is there is what we wrote.
+        // In both cases perhaps only the response was lost: then the stored food is the new one.
         Err(ReplaceFoodError::Changed) => {
             let stored = own(foods.find_latest(current.id).await?, who)?;
             match expected {
-                _ if stored.is_same_save(changed) => Ok(()),
+                _ if stored == *changed => Ok(()),
                 Expected::Any => Err(UpdateFoodError::Conflict),
                 Expected::OneOf(_) => Err(UpdateFoodError::Stale),
             }
         }
         Err(ReplaceFoodError::Repository(error)) => match foods.find_latest(current.id).await {
-            Ok(Some(stored)) if stored.is_same_save(changed) => Ok(()),
+            Ok(Some(stored)) if stored == *changed => Ok(()),
             _ => Err(error.into()),
         },
     }
@@ -154,349 +136,325 @@ mod tests {
     use std::cell::Cell;
     use std::time::Duration;
 
-    use bytes::Bytes;
-
     use super::*;
     use crate::application::InvalidFoodField;
-    use crate::application::test_support::signed_in;
-    use crate::id::{FoodId, UserId};
-    use crate::image::InvalidImage;
-    use crate::testing::{
-        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, faulty, sample, unavailable,
-    };
+    use crate::application::test_support::{ImageStores, image_pipeline, signed_in};
+    use crate::food::{Description, Title};
+    use crate::id::{ImageId, UserId};
+    use crate::image::UploadKey;
+    use crate::testing::{Fault, Faulty, FixedClock, MemoryFoods, faulty, sample, unavailable};
 
-    const MAX_BYTES: usize = 1_000;
-
-    fn given(image: Option<&'static [u8]>) -> GivenImage {
-        image.map_or(GivenImage::None, |bytes| {
-            GivenImage::File(Bytes::from_static(bytes))
-        })
+    struct Stores {
+        foods: MemoryFoods,
+        images: ImageStores,
+        clock: FixedClock,
     }
 
-    fn change(title: &str, image: Option<&'static [u8]>) -> FoodChange {
-        FoodChange::parse(title, "<p>Now with egg</p>", given(image), MAX_BYTES).unwrap()
-    }
-
-    /// A food with its picture, and a clock that stands a minute later.
-    async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> (Food, FixedClock) {
-        let food = sample::food(&sample::public_user(sample::moment()));
-        foods.create(&food).await.unwrap();
-        images.put(&food.image, &sample::image()).await.unwrap();
-        let clock = FixedClock::at(food.updated_at);
-        clock.advance(Duration::from_mins(1));
-        (food, clock)
-    }
-
-    /// Reads the food, then changes it.
-    async fn update(
-        foods: &impl FoodRepository,
-        images: &impl ImageStore,
-        clock: &FixedClock,
-        id: FoodId,
-        user: UserId,
-        change: FoodChange,
-    ) -> Result<Food, UpdateFoodError> {
-        let found = foods.find_latest(id).await?;
-        let any = &Expected::Any;
-        update_food(foods, images, clock, signed_in(user), found, any, change).await
-    }
-
-    /// What somebody else makes of the food.
-    async fn touch(foods: &MemoryFoods, id: FoodId) {
-        let current = foods.find_latest(id).await.unwrap().unwrap();
-        let changed = Food {
-            version: current.version + 1,
-            ..current.clone()
+    /// Stores with a food and its image, a minute later.
+    async fn stores() -> (Stores, Food) {
+        let stores = Stores {
+            foods: MemoryFoods::default(),
+            images: image_pipeline(),
+            clock: FixedClock::default(),
         };
-        foods.update(&current, &changed).await.unwrap();
+        let food = stores.add().await;
+        stores.clock.advance(Duration::from_mins(1));
+        (stores, food)
     }
 
-    #[test]
-    fn all_that_is_wrong_is_told_at_once_and_in_order() {
-        let parse = |title, description, image: Option<&'static [u8]>| {
-            FoodChange::parse(title, description, given(image), 4)
-                .unwrap_err()
-                .0
+    impl Stores {
+        async fn add(&self) -> Food {
+            let food = sample::food(&sample::public_user(sample::moment()));
+            self.foods.create(&food).await.unwrap();
+            self.images.store.put_image_of(&food);
+            food
+        }
+
+        async fn update_in(
+            &self,
+            foods: &impl FoodRepository,
+            food: &Food,
+            input: FoodInput,
+        ) -> Result<Food, UpdateFoodError> {
+            let (who, any) = (signed_in(food.creator.id), &Expected::Any);
+            let found = Some(food.clone());
+            update_food(foods, &self.images, &self.clock, who, found, any, input).await
+        }
+
+        async fn update(&self, food: &Food, input: FoodInput) -> Result<Food, UpdateFoodError> {
+            self.update_in(&self.foods, food, input).await
+        }
+
+        fn has_image_of(&self, food: &Food) -> bool {
+            self.images.store.has_image_of(&food)
+        }
+
+        async fn stored(&self, food: &Food) -> Option<Food> {
+            self.foods.find_latest(food.id).await.unwrap()
+        }
+
+        /// Another update of the food.
+        async fn touch(&self, food: &Food) {
+            let current = self.stored(food).await.unwrap();
+            let changed = Food {
+                version: current.version + 1,
+                ..current.clone()
+            };
+            self.foods.update(&current, &changed).await.unwrap();
+        }
+    }
+
+    fn input(title: &str, image: ImageSource) -> FoodInput {
+        FoodInput {
+            title: title.to_owned(),
+            description: "<p>Now with egg</p>".to_owned(),
+            image,
+        }
+    }
+
+    fn with_image(title: &str) -> FoodInput {
+        input(title, ImageSource::Inline(sample::IMAGE))
+    }
+
+    #[tokio::test]
+    async fn reports_all_field_errors_in_order() {
+        let (stores, food) = stores().await;
+        let all_wrong = FoodInput {
+            title: " ".to_owned(),
+            description: String::new(),
+            image: ImageSource::Upload("unknown".to_owned()),
         };
-        assert_eq!(
-            parse("", "<script></script>", Some(b"text")),
-            [
-                InvalidFoodField::TitleRequired,
-                InvalidFoodField::DescriptionRequired,
-                InvalidFoodField::InvalidImage(InvalidImage::Unrecognised),
-            ]
-        );
-        let (title, description) = ("x".repeat(101), "x".repeat(20_001));
-        assert_eq!(
-            parse(&title, &description, Some(b"large")),
-            [
-                InvalidFoodField::TitleTooLong,
-                InvalidFoodField::DescriptionTooLong,
-                InvalidFoodField::InvalidImage(InvalidImage::TooLarge { max_bytes: 4 }),
-            ]
-        );
-        assert_eq!(parse("", "Good", None), [InvalidFoodField::TitleRequired]);
-    }
-
-    #[tokio::test]
-    async fn without_a_new_picture_the_old_one_stays() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let change = change("Fried rice", None);
-        let changed = update(&foods, &images, &clock, food.id, food.creator.id, change)
-            .await
-            .unwrap();
-        let expected = Food {
-            title: Title::parse("Fried rice").unwrap(),
-            description: Description::sanitize("<p>Now with egg</p>").unwrap(),
-            updated_at: clock.now(),
-            version: 2,
-            ..food.clone()
-        };
-        assert_eq!(changed, expected);
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(changed));
-        assert!(images.get(&food.image).is_some());
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_new_picture_takes_the_place_of_the_old_one() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let change = change(food.title.as_str(), Some(sample::GIF));
-        let changed = update(&foods, &images, &clock, food.id, food.creator.id, change)
-            .await
-            .unwrap();
-        assert_ne!(changed.image, food.image);
-        assert!(images.get(&changed.image).is_some());
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn time_does_not_run_backwards() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, _) = shared(&foods, &images).await;
-        let slow = FixedClock::default();
-        assert!(slow.now() < food.updated_at);
-        let change = change("Fried rice", None);
-        let changed = update(&foods, &images, &slow, food.id, food.creator.id, change).await;
-        assert_eq!(changed.unwrap().updated_at, food.updated_at);
-    }
-
-    #[tokio::test]
-    async fn an_unknown_food_is_not_found() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let unknown = FoodId::new(sample::moment());
-        let change = change("Fried rice", Some(sample::GIF));
-        let refused = update(&foods, &images, &clock, unknown, food.creator.id, change).await;
-        assert!(matches!(refused, Err(UpdateFoodError::NotFound)));
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn only_the_owner_changes_a_food() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let eve = UserId::new(sample::moment());
-        let change = change("Mine", Some(sample::GIF));
-        let refused = update(&foods, &images, &clock, food.id, eve, change).await;
-        assert!(matches!(refused, Err(UpdateFoodError::NotOwner)));
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
-        assert_eq!(images.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_taken_title_leaves_food_and_picture_as_they_were() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let (other, _) = shared(&foods, &images).await;
-        let shouted = other.title.as_str().to_uppercase();
-        let change = change(&shouted, Some(sample::GIF));
-        let refused = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
-        assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
-        assert!(images.get(&food.image).is_some());
-        assert_eq!(images.count(), 2);
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
-    }
-
-    #[tokio::test]
-    async fn a_food_may_keep_its_title_or_spell_it_otherwise() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let shouted = food.title.as_str().to_uppercase();
-        for title in [food.title.as_str(), &shouted] {
-            let change = change(title, None);
-            let changed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
-            assert_eq!(changed.unwrap().title.as_str(), title);
+        match stores.update(&food, all_wrong).await {
+            Err(UpdateFoodError::Invalid(invalid)) => assert_eq!(
+                invalid.0,
+                [
+                    InvalidFoodField::TitleRequired,
+                    InvalidFoodField::DescriptionRequired,
+                    InvalidFoodField::UploadNotFound,
+                ]
+            ),
+            other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn a_failed_change_leaves_the_old_picture_and_the_new_one_to_be_swept() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let failing = faulty(&foods, "update", Fault::Unavailable);
-        let change = change("Fried rice", Some(sample::GIF));
-        let failed = update(&failing, &images, &clock, food.id, food.creator.id, change).await;
-        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
-        assert!(images.get(&food.image).is_some());
-        // What was sent may still land, and needs its picture then.
-        assert_eq!(images.count(), 2);
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    async fn update_without_image_keeps_image() {
+        let (stores, food) = stores().await;
+        let updated = stores.update(&food, input("Fried rice", ImageSource::None));
+        let updated = updated.await.unwrap();
+        let expected = Food {
+            title: Title::parse("Fried rice").unwrap(),
+            description: Description::sanitize("<p>Now with egg</p>").unwrap(),
+            updated_at: stores.clock.now(),
+            version: 2,
+            ..food.clone()
+        };
+        assert_eq!(updated, expected);
+        assert_eq!(stores.stored(&food).await, Some(updated));
+        assert!(stores.has_image_of(&food));
     }
 
     #[tokio::test]
-    async fn a_lost_answer_loses_neither_change_nor_picture() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let lossy = faulty(&foods, "update", Fault::ResponseLost);
-        let change = change("Fried rice", Some(sample::GIF));
-        let changed = update(&lossy, &images, &clock, food.id, food.creator.id, change)
-            .await
-            .unwrap();
-        assert!(images.get(&changed.image).is_some());
-        assert_eq!(images.count(), 1);
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(changed));
+    async fn new_image_replaces_the_old_one() {
+        let (stores, food) = stores().await;
+        let updated = stores.update(&food, with_image(food.title.as_str())).await;
+        let updated = updated.unwrap();
+        assert_ne!(updated.image.id, food.image.id);
+        assert!(stores.has_image_of(&updated));
+        assert_eq!(stores.images.store.count(), 4);
     }
 
     #[tokio::test]
-    async fn where_nobody_can_tell_whether_the_change_is_saved_both_pictures_stay() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let saved = Cell::new(false);
-        let foods = Faulty::new(&foods, async |call| match call {
-            "update" => {
-                saved.set(true);
-                Fault::ResponseLost
-            }
-            _ if saved.get() => Fault::Unavailable,
-            _ => Fault::None,
+    async fn retry_with_attached_upload_keeps_image() {
+        let (stores, food) = stores().await;
+        let id = ImageId::new(sample::moment());
+        let owner = food.creator.id;
+        stores
+            .images
+            .uploads
+            .put(UploadKey { owner, id }, sample::IMAGE);
+        let rice = || input("Rice", ImageSource::Upload(id.to_string()));
+        let first = stores.update(&food, rice()).await.unwrap();
+        assert_eq!(first.upload, Some(id));
+        assert_eq!(stores.images.uploads.count(), 0);
+        let retried = stores.update(&first, rice()).await.unwrap();
+        assert_eq!(retried.image, first.image);
+        assert!(stores.has_image_of(&first));
+    }
+
+    #[tokio::test]
+    async fn updated_at_never_decreases() {
+        let (stores, food) = stores().await;
+        let future = Food {
+            updated_at: stores.clock.now().plus(Duration::from_hours(1)),
+            version: 2,
+            ..food.clone()
+        };
+        stores.foods.update(&food, &future).await.unwrap();
+        let updated = stores
+            .update(&future, input("Rice", ImageSource::None))
+            .await;
+        assert_eq!(updated.unwrap().updated_at, future.updated_at);
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_updates_a_food() {
+        let (stores, food) = stores().await;
+        let Stores {
+            foods,
+            images,
+            clock,
+        } = &stores;
+        let (eve, any) = (signed_in(UserId::new(sample::moment())), &Expected::Any);
+        let (theirs, input) = (Some(food.clone()), with_image("Mine"));
+        let refused = update_food(foods, images, clock, eve, theirs, any, input).await;
+        assert!(matches!(refused, Err(UpdateFoodError::NotOwner)));
+        let missing = update_food(foods, images, clock, eve, None, any, with_image("Mine"));
+        assert!(matches!(missing.await, Err(UpdateFoodError::NotFound)));
+        assert_eq!(stores.stored(&food).await, Some(food));
+        assert_eq!(stores.images.store.count(), 4);
+    }
+
+    #[tokio::test]
+    async fn taken_title_changes_nothing() {
+        let (stores, food) = stores().await;
+        let other = stores.add().await;
+        let shouted = other.title.as_str().to_uppercase();
+        let refused = stores.update(&food, with_image(&shouted)).await;
+        assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
+        assert!(stores.has_image_of(&food));
+        assert_eq!(stores.images.store.count(), 8);
+        assert_eq!(stores.stored(&food).await, Some(food));
+    }
+
+    #[tokio::test]
+    async fn food_may_keep_its_title_in_another_case() {
+        let (stores, mut food) = stores().await;
+        let shouted = food.title.as_str().to_uppercase();
+        for title in [food.title.as_str().to_owned(), shouted] {
+            let updated = stores.update(&food, input(&title, ImageSource::None)).await;
+            food = updated.unwrap();
+            assert_eq!(food.title.as_str(), title);
+        }
+    }
+
+    #[tokio::test]
+    async fn failed_save_keeps_both_images() {
+        let (stores, food) = stores().await;
+        let failing = faulty(&stores.foods, "update", Fault::Unavailable);
+        let failed = stores.update_in(&failing, &food, with_image("Fried rice"));
+        assert!(matches!(failed.await, Err(UpdateFoodError::Repository(_))));
+        assert!(stores.has_image_of(&food));
+        // The write may still land, and needs its image then.
+        assert_eq!(stores.images.store.count(), 8);
+        assert_eq!(stores.stored(&food).await, Some(food));
+    }
+
+    #[tokio::test]
+    async fn keeps_both_images_when_save_outcome_is_unknown() {
+        let (stores, food) = stores().await;
+        let foods = Faulty::new(&stores.foods, async |method| match method {
+            "update" => Fault::ResponseLost,
+            _ => Fault::Unavailable,
         });
-        let change = change("Fried rice", Some(sample::GIF));
-        let failed = update(&foods, &images, &clock, food.id, food.creator.id, change).await;
-        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
-        assert_eq!(images.count(), 2);
+        let failed = stores.update_in(&foods, &food, with_image("Fried rice"));
+        assert!(matches!(failed.await, Err(UpdateFoodError::Repository(_))));
+        assert_eq!(stores.images.store.count(), 8);
     }
 
     #[tokio::test]
-    async fn a_change_that_was_saved_and_sent_again_is_a_success() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        // As when the first answer is lost, and what is sent again meets what is saved.
-        let repeating = faulty(&foods, "update", Fault::DeliveredTwice);
-        let change = change("Fried rice", Some(sample::GIF));
-        let saved = update(
-            &repeating,
-            &images,
-            &clock,
-            food.id,
-            food.creator.id,
-            change,
-        )
-        .await;
-        let saved = saved.unwrap();
-        assert_eq!(saved.version, 2);
-        assert!(images.get(&saved.image).is_some());
-        assert_eq!(images.count(), 1);
+    async fn lost_response_and_repeated_delivery_are_a_success() {
+        for fault in [Fault::ResponseLost, Fault::DeliveredTwice] {
+            let (stores, food) = stores().await;
+            let foods = faulty(&stores.foods, "update", fault);
+            let updated = stores.update_in(&foods, &food, with_image("Fried rice"));
+            let updated = updated.await.unwrap();
+            assert_eq!(updated.version, 2);
+            assert!(stores.has_image_of(&updated));
+            assert_eq!(stores.images.store.count(), 4);
+            assert_eq!(stores.stored(&food).await, Some(updated));
+        }
     }
 
     #[tokio::test]
-    async fn a_change_that_meets_another_is_refused_and_leaves_no_picture() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let contended = Faulty::new(&foods, async |call| {
-            if call == "update" {
-                touch(&foods, food.id).await;
-            }
-            Fault::None
-        });
-        for expected in [Expected::Any, Expected::OneOf(vec![1, 2])] {
-            let found = foods.find_latest(food.id).await.unwrap();
-            let change = change("Fried rice", Some(sample::GIF));
-            let who = signed_in(food.creator.id);
+    async fn concurrent_update_is_a_conflict_and_leaves_no_image() {
+        for expected in [Expected::Any, Expected::OneOf(vec![1])] {
+            let (stores, food) = stores().await;
+            let contended = Faulty::new(&stores.foods, async |method| {
+                if method == "update" {
+                    stores.touch(&food).await;
+                }
+                Fault::None
+            });
+            let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
+            let (images, clock) = (&stores.images, &stores.clock);
+            let input = with_image("Fried rice");
             let refused =
-                update_food(&contended, &images, &clock, who, found, &expected, change).await;
+                update_food(&contended, images, clock, who, found, &expected, input).await;
             match (refused, expected) {
                 (Err(UpdateFoodError::Conflict), Expected::Any)
                 | (Err(UpdateFoodError::Stale), Expected::OneOf(_)) => {}
                 other => panic!("{other:?}"),
             }
+            let stored = stores.stored(&food).await.unwrap();
+            assert_eq!((stored.title, stored.version), (food.title, 2));
+            assert_eq!(stores.images.store.count(), 4);
         }
-        let stored = foods.find_latest(food.id).await.unwrap().unwrap();
-        assert_eq!((stored.title, stored.version), (food.title, 3));
-        assert_eq!(images.count(), 1);
     }
 
     #[tokio::test]
-    async fn a_change_to_a_version_that_was_not_expected_is_refused_before_anything_is_written() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let change = || change("Fried rice", Some(sample::GIF));
+    async fn unexpected_version_is_stale_before_any_call() {
+        let (stores, food) = stores().await;
+        let called = Cell::new(false);
+        let foods = Faulty::new(&stores.foods, async |_| {
+            called.set(true);
+            Fault::None
+        });
+        let Stores { images, clock, .. } = &stores;
         let who = signed_in(food.creator.id);
-        let (unreachable, away) = (unavailable(&foods), unavailable(&images));
         for expected in [Expected::OneOf(vec![]), Expected::OneOf(vec![2, 3])] {
-            let found = Some(food.clone());
-            let refused =
-                update_food(&unreachable, &away, &clock, who, found, &expected, change()).await;
+            let (found, input) = (Some(food.clone()), with_image("Fried rice"));
+            let refused = update_food(&foods, images, clock, who, found, &expected, input).await;
             assert!(matches!(refused, Err(UpdateFoodError::Stale)));
         }
-        let (found, expected) = (Some(food), Expected::OneOf(vec![3, 1]));
-        let changed = update_food(&foods, &images, &clock, who, found, &expected, change()).await;
-        assert_eq!(changed.unwrap().version, 2);
+        assert!(!called.get());
+        assert_eq!(stores.images.store.count(), 4);
+        let (found, expected) = (Some(food.clone()), Expected::OneOf(vec![3, 1]));
+        let input = with_image("Fried rice");
+        let updated = update_food(&foods, images, clock, who, found, &expected, input).await;
+        assert_eq!(updated.unwrap().version, 2);
     }
 
     #[tokio::test]
-    async fn a_food_deleted_meanwhile_is_not_found_and_leaves_no_picture() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let contended = Faulty::new(&foods, async |call| {
-            if call == "update" {
-                foods.delete(&food).await.unwrap();
-                images.delete(&food.image).await.unwrap();
+    async fn food_deleted_meanwhile_is_not_found() {
+        let (stores, food) = stores().await;
+        let contended = Faulty::new(&stores.foods, async |method| {
+            if method == "update" {
+                stores.foods.delete(&food).await.unwrap();
             }
             Fault::None
         });
-        let change = change("Fried rice", Some(sample::GIF));
-        let refused = update(
-            &contended,
-            &images,
-            &clock,
-            food.id,
-            food.creator.id,
-            change,
-        )
-        .await;
-        assert!(matches!(refused, Err(UpdateFoodError::NotFound)));
-        assert_eq!(images.count(), 0);
+        let refused = stores.update_in(&contended, &food, with_image("Fried rice"));
+        assert!(matches!(refused.await, Err(UpdateFoodError::NotFound)));
+        assert_eq!(stores.images.store.count(), 4);
     }
 
     #[tokio::test]
-    async fn a_store_that_is_down_changes_nothing() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let (food, clock) = shared(&foods, &images).await;
-        let change = || change("Fried rice", Some(sample::GIF));
-        let failed = update(
-            &unavailable(&foods),
-            &images,
-            &clock,
-            food.id,
-            food.creator.id,
-            change(),
-        )
-        .await;
-        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
-        assert_eq!(images.count(), 1);
-        let failed = update(
-            &foods,
-            &unavailable(&images),
-            &clock,
-            food.id,
-            food.creator.id,
-            change(),
-        )
-        .await;
-        assert!(matches!(failed, Err(UpdateFoodError::Repository(_))));
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    async fn failed_cleanup_does_not_fail_the_update() {
+        let (stores, food) = stores().await;
+        let store = Faulty::new(&stores.images.store, async |method| match method {
+            "delete" => Fault::Unavailable,
+            _ => Fault::None,
+        });
+        let images = ImagePipeline {
+            store,
+            uploads: unavailable(&stores.images.uploads),
+            renderer: stores.images.renderer,
+            max_bytes: stores.images.max_bytes,
+        };
+        let (who, any, found) = (signed_in(food.creator.id), &Expected::Any, Some(food));
+        let (foods, clock, input) = (&stores.foods, &stores.clock, with_image("Rice"));
+        let updated = update_food(foods, &images, clock, who, found, any, input).await;
+        assert!(stores.has_image_of(&updated.unwrap()));
     }
 }

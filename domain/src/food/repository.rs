@@ -5,8 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::Food;
-use crate::id::{FoodId, UserId};
-use crate::image::{ImageKey, Variants};
+use crate::id::{FoodId, ImageId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
 
@@ -71,9 +70,8 @@ pub trait FoodRepository {
     /// All foods, newest first.
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;
 
-    /// The pictures of those of these foods that there are, in any order. Sees every save made
-    /// before: for deciding.
-    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError>;
+    /// The images of those of these foods that exist, in any order. Strongly consistent.
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError>;
 
     /// The foods of one user, oldest first. May lag behind by moments.
     async fn list_by_owner(
@@ -85,17 +83,8 @@ pub trait FoodRepository {
     /// Puts `changed` in the place of `current`; MUST return `Changed` when the stored version or
     /// owner is not that of `current`, `TitleTaken` when another food has the new title, and
     /// `UploadTaken` when another food was given the new upload.
-    /// The old title is free from then on. Variants stay as they are stored where the picture stays, and
-    /// there are none where it is another one.
+    /// The old title is free from then on.
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError>;
-
-    /// Says which variants of the picture there are, and tells whether it did: where the food is gone,
-    /// or shows another picture, it does nothing. The version stays.
-    async fn set_variants(
-        &self,
-        image: &ImageKey,
-        variants: &Variants,
-    ) -> Result<bool, StorageError>;
 
     /// Deletes this version of the food; its title is free from then on.
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError>;

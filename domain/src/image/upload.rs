@@ -1,58 +1,84 @@
-//! Pictures that are uploaded first and belong to a food later.
+//! Uploads: images that clients send to the bucket first and attach to a food later.
 
-use bytes::Bytes;
 use thiserror::Error;
 
-use super::{Image, ImageKind, InvalidImage, UploadKey};
+/// The image formats that we accept: those that browsers show and that carry no script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageKind {
+    /// `image/jpeg`
+    Jpeg,
+    /// `image/png`
+    Png,
+    /// `image/webp`
+    WebP,
+    /// `image/gif`
+    Gif,
+}
 
-/// What somebody wants to upload, once it is right.
+impl ImageKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
+
+    /// The media type (IANA).
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+            Self::Gif => "image/gif",
+        }
+    }
+}
+
+/// A valid request for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewUpload {
-    /// What it is said to be.
+    /// The format that the client declares. The upload is decoded by its bytes.
     pub kind: ImageKind,
-    /// How many bytes it has.
+    /// The exact number of bytes.
     pub bytes: usize,
 }
 
-/// What is wrong with a field of an upload.
+/// One invalid field of a request for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidUploadField {
-    /// Nobody says what it is.
+    /// No content type.
     #[error("a content type is required")]
     KindRequired,
-    /// It is said to be nothing that we take.
-    #[error("not a type of picture we take")]
+    /// A content type that [`ImageKind`] does not have.
+    #[error("not a type of image we accept")]
     UnknownKind,
-    /// Nobody says how large it is, or it is nothing.
+    /// No size, or zero.
     #[error("a size is required")]
     SizeRequired,
-    /// It has more bytes than we take.
-    #[error("the picture is larger than {max_bytes} bytes")]
+    /// More bytes than the setting `MAX_IMAGE_BYTES`.
+    #[error("the image is larger than {max_bytes} bytes")]
     TooLarge {
-        /// How many we take.
+        /// The limit.
         max_bytes: usize,
     },
 }
 
-/// Everything wrong with an upload; never empty.
+/// All invalid fields of a request for an upload; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the upload is not valid: {0:?}")]
 pub struct InvalidUpload(pub Vec<InvalidUploadField>);
 
 impl NewUpload {
-    /// Checks everything and tells all that is wrong at once. What is missing is `None`.
+    /// Reports all invalid fields at once. A missing field is `None`.
     pub fn parse(
         media_type: Option<&str>,
         bytes: Option<u64>,
         max_bytes: usize,
     ) -> Result<Self, InvalidUpload> {
-        let kind = media_type
-            .filter(|media_type| !media_type.trim().is_empty())
-            .ok_or(InvalidUploadField::KindRequired)
-            .and_then(|media_type| {
-                let kind = ImageKind::of_media_type(media_type.trim());
+        let kind = match media_type.map(str::trim) {
+            None | Some("") => Err(InvalidUploadField::KindRequired),
+            Some(media_type) => {
+                let is_it = |kind: &ImageKind| kind.media_type().eq_ignore_ascii_case(media_type);
+                let kind = ImageKind::ALL.into_iter().find(is_it);
                 kind.ok_or(InvalidUploadField::UnknownKind)
-            });
+            }
+        };
         let bytes = match bytes {
             None | Some(0) => Err(InvalidUploadField::SizeRequired),
             Some(bytes) => usize::try_from(bytes)
@@ -63,63 +89,23 @@ impl NewUpload {
         match (kind, bytes) {
             (Ok(kind), Ok(bytes)) => Ok(Self { kind, bytes }),
             (kind, bytes) => {
-                let wrong = [kind.err(), bytes.err()];
-                Err(InvalidUpload(wrong.into_iter().flatten().collect()))
+                let invalid = [kind.err(), bytes.err()];
+                Err(InvalidUpload(invalid.into_iter().flatten().collect()))
             }
         }
     }
 }
 
-/// Bytes that somebody uploaded. What they are, nobody has looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
-    /// Where they are.
-    pub key: UploadKey,
-    /// What they were said to be.
-    pub declared: Option<ImageKind>,
-    /// The bytes themselves.
-    pub bytes: Bytes,
-}
-
-impl Upload {
-    /// The picture, where it is one, and of the kind that it was said to be.
-    pub fn open(&self, max_bytes: usize) -> Result<Image, InvalidImage> {
-        let image = Image::parse(self.bytes.clone(), max_bytes)?;
-        if self.declared == Some(image.kind()) {
-            Ok(image)
-        } else {
-            Err(InvalidImage::OtherKind { kind: image.kind() })
-        }
-    }
-}
-
-/// The picture that a request gives, as it came.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum GivenImage {
-    /// None.
-    #[default]
-    None,
-    /// A file in the request itself.
-    File(Bytes),
-    /// What was uploaded before.
-    Upload(Upload),
-    /// An upload that is not there, or is somebody else's.
-    NoSuchUpload,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock as _;
-    use crate::id::{ImageId, UserId};
-    use crate::testing::{FixedClock, sample};
 
-    fn wrong(media_type: Option<&str>, bytes: Option<u64>) -> Vec<InvalidUploadField> {
+    fn invalid(media_type: Option<&str>, bytes: Option<u64>) -> Vec<InvalidUploadField> {
         NewUpload::parse(media_type, bytes, 1_000).unwrap_err().0
     }
 
     #[test]
-    fn an_upload_has_a_kind_and_a_size_that_we_take() {
+    fn upload_has_an_accepted_type_and_size() {
         for kind in ImageKind::ALL {
             let new = NewUpload::parse(Some(kind.media_type()), Some(1_000), 1_000);
             assert_eq!(new, Ok(NewUpload { kind, bytes: 1_000 }));
@@ -129,40 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn reports_all_invalid_upload_fields_at_once() {
         use InvalidUploadField::{KindRequired, SizeRequired, TooLarge, UnknownKind};
-        assert_eq!(wrong(None, None), [KindRequired, SizeRequired]);
-        assert_eq!(wrong(Some(" "), Some(0)), [KindRequired, SizeRequired]);
+        assert_eq!(invalid(None, None), [KindRequired, SizeRequired]);
+        assert_eq!(invalid(Some(" "), Some(0)), [KindRequired, SizeRequired]);
         let too_large = TooLarge { max_bytes: 1_000 };
-        for media_type in ["image/svg+xml", "text/html", "image/jpeg; q=1", "jpeg"] {
-            let found = wrong(Some(media_type), Some(1_001));
+        for media_type in ["image/svg+xml", "image/avif", "image/jpeg; q=1", "jpeg"] {
+            let found = invalid(Some(media_type), Some(1_001));
             assert_eq!(found, [UnknownKind, too_large], "{media_type}");
         }
-        assert_eq!(wrong(Some("image/png"), Some(u64::MAX)), [too_large]);
-    }
-
-    #[test]
-    fn an_upload_is_opened_as_what_it_was_said_to_be_and_as_nothing_else() {
-        let owner = UserId::new(sample::moment());
-        let upload = |declared| Upload {
-            key: UploadKey::new(owner, ImageId::new(FixedClock::default().now())),
-            declared,
-            bytes: Bytes::from_static(sample::GIF),
-        };
-        let opened = upload(Some(ImageKind::Gif)).open(1_000);
-        assert_eq!(opened, Ok(sample::image()));
-        let other = InvalidImage::OtherKind {
-            kind: ImageKind::Gif,
-        };
-        for declared in [None, Some(ImageKind::Png)] {
-            assert_eq!(upload(declared).open(1_000), Err(other));
-        }
-        let too_large = upload(Some(ImageKind::Gif)).open(10);
-        assert_eq!(too_large, Err(InvalidImage::TooLarge { max_bytes: 10 }));
-        let html = Upload {
-            bytes: Bytes::from_static(b"<script>"),
-            ..upload(Some(ImageKind::Gif))
-        };
-        assert_eq!(html.open(1_000), Err(InvalidImage::Unrecognised));
+        assert_eq!(invalid(Some("image/png"), Some(u64::MAX)), [too_large]);
     }
 }

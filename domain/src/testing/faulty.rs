@@ -1,10 +1,12 @@
 //! Fault injection for tests of use cases.
 
+use bytes::Bytes;
+
 use crate::attempt::{AttemptStore, Counter};
 use crate::clock::Timestamp;
 use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
-use crate::id::{FoodId, SessionId, TokenId, UserId};
-use crate::image::{Image, ImageKey, ImageStore, StoredImage, Variants};
+use crate::id::{FoodId, ImageId, SessionId, TokenId, UserId};
+use crate::image::{ImageStore, RenditionKey, StoredObject, UploadKey, UploadStore};
 use crate::page::{Page, PageRequest};
 use crate::password::PasswordHash;
 use crate::session::{RefreshGrant, Rotation, Session, SessionStore};
@@ -108,10 +110,9 @@ faulty_port! { FoodRepository:
     find(id: FoodId) -> Result<Option<Food>, StorageError>;
     find_latest(id: FoodId) -> Result<Option<Food>, StorageError>;
     list(page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;
-    find_images(ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError>;
+    find_images(ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError>;
     list_by_owner(owner: UserId, page: PageRequest<FoodId>) -> Result<Page<FoodId>, StorageError>;
     update(current: &Food, changed: &Food) -> Result<(), ReplaceFoodError>;
-    set_variants(image: &ImageKey, variants: &Variants) -> Result<bool, StorageError>;
     delete(food: &Food) -> Result<(), RemoveFoodError>;
 }
 
@@ -130,8 +131,26 @@ faulty_port! { AttemptStore:
     give_back(counter: &Counter) -> Result<(), StorageError>;
 }
 
-faulty_port! { ImageStore:
-    put(key: &ImageKey, image: &Image) -> Result<(), StorageError>;
-    delete(key: &ImageKey) -> Result<(), StorageError>;
-    list(after: Option<&str>) -> Result<Vec<StoredImage>, StorageError>;
+faulty_port! { UploadStore:
+    find(key: UploadKey, max_bytes: usize) -> Result<Option<Bytes>, StorageError>;
+    delete(key: UploadKey) -> Result<(), StorageError>;
+    list(after: Option<&str>) -> Result<Vec<StoredObject>, StorageError>;
+}
+
+// Not by the macro: the bytes are moved into the call.
+impl<S: ImageStore, P: AsyncFn(&'static str) -> Fault> ImageStore for Faulty<'_, S, P> {
+    async fn put(&self, key: RenditionKey, bytes: Bytes) -> Result<(), StorageError> {
+        let run = async || self.inner.put(key, bytes.clone()).await;
+        self.call("put", run).await
+    }
+
+    async fn delete(&self, keys: &[RenditionKey]) -> Result<(), StorageError> {
+        self.call("delete", async || self.inner.delete(keys).await)
+            .await
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError> {
+        self.call("list", async || self.inner.list(after).await)
+            .await
+    }
 }

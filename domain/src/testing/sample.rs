@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::FixedClock;
 use crate::clock::{Clock, Timestamp};
 use crate::food::{Description, Food, Title};
-use crate::id::{FoodId, UserId};
-use crate::image::{Image, ImageKey, ImageKind, Variants};
+use crate::id::{FoodId, ImageId, UserId};
+use crate::image::{Image, Sizes};
 use crate::user::{Email, PublicUser, User, UserName};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -50,20 +50,29 @@ pub fn food(creator: &PublicUser) -> Food {
         creator: creator.clone(),
         title: Title::parse(&format!("Jollof rice {}", now.unix_millis())).expect("a title"),
         description: Description::sanitize("<p>With <b>plantain</b></p>").expect("a description"),
-        image: ImageKey::new(id, ImageKind::Gif, now),
+        image: image(),
         upload: None,
-        variants: Variants::default(),
         created_at: now,
         updated_at: now,
         version: 1,
     }
 }
 
-/// The smallest picture: a GIF of one pixel.
+/// An image with an id of its own, of the sizes that [`FakeRenderer`] renders.
+///
+/// [`FakeRenderer`]: super::FakeRenderer
+pub fn image() -> Image {
+    Image {
+        id: ImageId::new(moment()),
+        sizes: Sizes::parse("320x240 400x300").expect("sizes"),
+    }
+}
+
+/// Bytes that [`FakeRenderer`] accepts.
+///
+/// [`FakeRenderer`]: super::FakeRenderer
+pub const IMAGE: Bytes = Bytes::from_static(b"image");
+
+/// A GIF of one pixel, for tests with real codecs.
 pub const GIF: &[u8] =
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
-
-/// The smallest picture, recognised.
-pub fn image() -> Image {
-    Image::parse(Bytes::from_static(GIF), GIF.len()).expect("a picture")
-}

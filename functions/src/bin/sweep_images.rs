@@ -1,4 +1,4 @@
-//! Every day: removes the pictures that no food refers to.
+//! Daily: deletes renditions and uploads that no food shows.
 
 use functions::handlers::SweepImages;
 use functions::{Error, serve_scheduled};

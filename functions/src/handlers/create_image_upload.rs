@@ -1,9 +1,9 @@
-//! `POST /food/images`: leave to upload a picture straight into the bucket.
+//! `POST /food/images`: presigns the upload of an image straight into the bucket.
 
 use domain::application::{ImageUpload, UPLOAD_LIFETIME, create_image_upload};
 use domain::clock::SystemClock;
 use domain::image::NewUpload;
-use infrastructure::s3::S3Images;
+use infrastructure::s3::S3Uploads;
 use lambda_http::Request;
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{SerializeMap as _, Serializer};
@@ -18,7 +18,7 @@ use crate::{ApiError, Handler, Reply, request, response};
 /// See the file.
 pub struct CreateImageUpload {
     auth: Auth,
-    images: S3Images,
+    uploads: S3Uploads,
     clock: SystemClock,
     max_image_bytes: usize,
 }
@@ -27,7 +27,7 @@ impl Handler for CreateImageUpload {
     fn new(setup: &Setup) -> Result<Self, SettingsError> {
         Ok(Self {
             auth: setup.auth()?,
-            images: setup.images()?,
+            uploads: setup.uploads()?,
             clock: setup.clock(),
             max_image_bytes: setup.max_image_bytes()?,
         })
@@ -37,7 +37,7 @@ impl Handler for CreateImageUpload {
         let user = self.auth.signed_in(&request).await?;
         let Body { content_type, size } = request::json(&request)?;
         let new = NewUpload::parse(content_type.as_deref(), size, self.max_image_bytes)?;
-        let upload = create_image_upload(&self.images, &self.clock, user, &new);
+        let upload = create_image_upload(&self.uploads, &self.clock, user, &new);
         let body = UploadBody::new(&upload, self.max_image_bytes);
         Ok(response::created(&body).no_store())
     }
@@ -46,8 +46,8 @@ impl Handler for CreateImageUpload {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewImageUpload))]
 struct Body {
-    /// `image/jpeg`, `image/png`, `image/webp`, `image/gif` or `image/avif`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpeg|png|webp|gif|avif)$"))]
+    /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpeg|png|webp|gif)$"))]
     content_type: Option<String>,
     /// In bytes.
     #[cfg_attr(feature = "openapi", schema(value_type = u64, required = true, minimum = 1, maximum = 8_192_000))]
@@ -108,8 +108,8 @@ impl<'a> UploadBody<'a> {
         Self {
             image_id: upload.id.to_string(),
             upload: FormBody {
-                url: &upload.signed.url,
-                fields: &upload.signed.fields,
+                url: &upload.post.url,
+                fields: &upload.post.fields,
             },
             max_bytes,
             expires_in: UPLOAD_LIFETIME.as_secs(),
@@ -123,11 +123,11 @@ impl crate::openapi::Described for CreateImageUpload {
         use crate::openapi::Operation;
         use domain::image::{InvalidUpload, InvalidUploadField as Field};
 
-        let about = "Post all `fields` to `url` as `multipart/form-data`, and then the picture as the last field, `file`: S3 answers 204 for \
-             exactly this type and size. Then give `image_id` to a food. What no food was given is gone after a day.";
-        Operation::new("Leave to upload a picture directly", about)
+        let about = "Post all `fields` to `url` as `multipart/form-data`, and then the image as the last field, `file`: S3 responds with 204 \
+             to exactly this type and size. Then attach the upload with `image_id`. An upload that is not attached is deleted after a day.";
+        Operation::new("Create a presigned image upload", about)
             .json::<Body>(&serde_json::json!({"content_type": "image/jpeg", "size": 5_351_704}))
-            .answers::<UploadBody<'_>>(201, "A form that S3 takes for 15 minutes.")
+            .answers::<UploadBody<'_>>(201, "A form that S3 accepts for 15 minutes.")
             .unkept(201)
             .fails([
                 InvalidUpload(vec![Field::KindRequired, Field::SizeRequired]).into(),
@@ -144,7 +144,7 @@ impl crate::openapi::Described for CreateImageUpload {
 static EXAMPLE_FIELDS: std::sync::LazyLock<[(String, String); 7]> =
     std::sync::LazyLock::new(|| {
         use crate::openapi::example::{IMAGE_ID, USER_ID};
-        let key = format!("uploads/{USER_ID}/{IMAGE_ID}");
+        let key = format!("{USER_ID}/{IMAGE_ID}");
         [
             ("key", key.as_str()),
             ("Content-Type", "image/jpeg"),
@@ -169,7 +169,7 @@ impl crate::openapi::Example for UploadBody<'_> {
         Self {
             image_id: crate::openapi::example::IMAGE_ID.to_owned(),
             upload: FormBody {
-                url: "https://pictures.s3.eu-central-1.amazonaws.com",
+                url: "https://uploads.s3.eu-central-1.amazonaws.com",
                 fields: &*EXAMPLE_FIELDS,
             },
             max_bytes: 8_192_000,

@@ -1,11 +1,11 @@
-//! Every day: removes the pictures that no food refers to.
+//! Daily: deletes renditions that no food shows, and uploads that no food was given.
 
 use std::time::Duration;
 
-use domain::application::{Swept, sweep_images};
+use domain::application::{GcReport, sweep_images};
 use domain::clock::SystemClock;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
-use infrastructure::s3::S3Images;
+use infrastructure::s3::{S3Images, S3Uploads};
 use serde::Serialize;
 
 use crate::Error;
@@ -13,65 +13,66 @@ use crate::scheduled::Scheduled;
 use crate::settings::SettingsError;
 use crate::setup::Setup;
 
-/// See the file.
+/// The function `sweep_images`.
 pub struct SweepImages {
     users: DynamoDbUsers,
     foods: DynamoDbFoods,
     images: S3Images,
+    uploads: S3Uploads,
     clock: SystemClock,
     min_age: Duration,
 }
 
 impl Scheduled for SweepImages {
-    type Report = SweptBody;
+    type Report = ReportBody;
 
     fn new(setup: &Setup) -> Result<Self, SettingsError> {
         Ok(Self {
             users: setup.users()?,
             foods: setup.foods()?,
             images: setup.images()?,
+            uploads: setup.uploads()?,
             clock: setup.clock(),
             min_age: setup.orphan_min_age()?,
         })
     }
 
-    async fn run(&self) -> Result<SweptBody, Error> {
-        let (users, foods, images) = (&self.users, &self.foods, &self.images);
+    async fn run(&self) -> Result<ReportBody, Error> {
         // Boxed: the types of nested futures grow beyond what the compiler follows.
-        let swept = Box::pin(sweep_images(
-            users,
-            foods,
-            images,
+        let report = Box::pin(sweep_images(
+            &self.users,
+            &self.foods,
+            &self.images,
+            &self.uploads,
             &self.clock,
             self.min_age,
-        ))
-        .await?;
-        Ok(SweptBody::from(swept))
+        ));
+        Ok(ReportBody::from(report.await?))
     }
 }
 
-/// What was done, for the log.
+/// Summary written to the log.
 #[derive(Debug, Serialize)]
-pub struct SweptBody {
+pub struct ReportBody {
     listed: u64,
-    young: u64,
-    foreign: u64,
+    skipped_recent: u64,
+    unknown_keys: u64,
     removed: u64,
-    expired: u64,
+    expired_uploads: u64,
     failed: u64,
-    left: u64,
+    tombstones: u64,
 }
 
-impl From<Swept> for SweptBody {
-    fn from(swept: Swept) -> Self {
+impl From<GcReport> for ReportBody {
+    fn from(report: GcReport) -> Self {
         Self {
-            listed: swept.listed,
-            young: swept.young,
-            foreign: swept.foreign,
-            removed: swept.removed,
-            expired: swept.expired,
-            failed: swept.failed,
-            left: swept.left,
+            listed: report.listed,
+            skipped_recent: report.skipped_recent,
+            unknown_keys: report.unknown_keys,
+            removed: report.removed,
+            expired_uploads: report.expired_uploads,
+            failed: report.failed,
+            tombstones: report.tombstones,
         }
     }
 }

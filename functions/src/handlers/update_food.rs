@@ -1,31 +1,26 @@
-//! `PUT /food/{food_id}`: changes a food of the caller's.
+//! `PUT /food/{food_id}`: updates a food of the caller.
 
-use domain::application::{FoodChange, find_upload, update_food};
+use domain::application::update_food;
 use domain::clock::SystemClock;
-use domain::food::{Food, FoodRepository as _};
-use domain::id::{FoodId, UserId};
-use domain::image::{GivenImage, UploadKey, UploadStore as _};
-use futures_util::future::try_join;
+use domain::food::FoodRepository as _;
+use domain::id::FoodId;
 use infrastructure::dynamodb::DynamoDbFoods;
-use infrastructure::s3::S3Images;
 use lambda_http::Request;
 
 use super::food_body::FoodBody;
 use crate::auth::Auth;
 use crate::etag::{etag, if_match};
-use crate::food_request::{FoodRequest, RequestImage};
 use crate::settings::SettingsError;
-use crate::setup::{ImageUrls, Setup};
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::setup::{ImageUrls, Images, Setup};
+use crate::{ApiError, Handler, Reply, food_request, request, response};
 
-/// See the file.
+/// The function `update_food`.
 pub struct UpdateFood {
     auth: Auth,
     foods: DynamoDbFoods,
-    images: S3Images,
+    images: Images,
     clock: SystemClock,
     urls: ImageUrls,
-    max_image_bytes: usize,
 }
 
 impl Handler for UpdateFood {
@@ -33,85 +28,26 @@ impl Handler for UpdateFood {
         Ok(Self {
             auth: setup.auth()?,
             foods: setup.foods()?,
-            images: setup.images()?,
+            images: setup.image_pipeline()?,
             clock: setup.clock(),
             urls: setup.image_urls()?,
-            max_image_bytes: setup.max_image_bytes()?,
         })
     }
 
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
-        let expected = if_match(&request);
-        // Boxed: with an upload it is a large future.
-        let read = Box::pin(self.read(&mut request, caller.user));
-        let (user, asked) = self.auth.user_while(caller, read).await?;
-        let Asked {
-            found,
-            change,
-            upload,
-        } = asked;
-        let (foods, images, clock) = (&self.foods, &self.images, &self.clock);
-        let food = update_food(foods, images, clock, user, found, &expected?, change).await?;
-        if let Some(upload) = upload {
-            // The food has a picture of its own. What stays here is gone after a day.
-            let _ = self.images.delete_upload(&upload).await;
-        }
-        let answer = response::ok(&FoodBody::new(&food, &self.urls));
-        Ok(answer.tagged(etag(&food)))
-    }
-}
-
-/// What a request asks for, and of which food.
-struct Asked {
-    found: Option<Food>,
-    change: FoodChange,
-    upload: Option<UploadKey>,
-}
-
-impl UpdateFood {
-    async fn read(&self, request: &mut Request, user: UserId) -> Result<Asked, ApiError> {
-        let id = FoodId::parse(&request::path(request, "food_id"))?;
-        let asked = FoodRequest::parse(request).await?;
-        let max_bytes = self.max_image_bytes;
-        let parse = |given| FoodChange::parse(&asked.title, &asked.description, given, max_bytes);
-        let found = self.foods.find_latest(id);
-        let upload_id = match asked.image {
-            RequestImage::Upload(id) => id,
-            image => {
-                let change = parse(match image {
-                    RequestImage::File(bytes) => {
-                        self.images.connect();
-                        GivenImage::File(bytes)
-                    }
-                    _ => GivenImage::None,
-                })?;
-                return Ok(Asked {
-                    found: found.await?,
-                    change,
-                    upload: None,
-                });
-            }
+        let read = async {
+            let id = FoodId::parse(&request::path(&request, "food_id"))?;
+            let expected = if_match(&request)?;
+            let input = food_request::parse(&mut request).await?;
+            Ok((expected, input, self.foods.find_latest(id).await?))
         };
-        let given = find_upload(&self.images, user, &upload_id, max_bytes);
-        let (found, given) = try_join(found, given).await?;
-        let has_it = |food: &Food| food.upload.is_some_and(|id| id.to_string() == upload_id);
-        let (given, upload) = match given {
-            // Asked for again, after an answer was lost: the food has this picture.
-            GivenImage::NoSuchUpload if found.as_ref().is_some_and(has_it) => {
-                (GivenImage::None, None)
-            }
-            GivenImage::Upload(upload) => {
-                let key = upload.key.clone();
-                (GivenImage::Upload(upload), Some(key))
-            }
-            given => (given, None),
-        };
-        Ok(Asked {
-            found,
-            change: parse(given)?,
-            upload,
-        })
+        let (user, (expected, input, found)) = self.auth.user_while(caller, read).await?;
+        let (foods, images) = (&self.foods, &self.images);
+        let food = update_food(foods, images, &self.clock, user, found, &expected, input);
+        let food = Box::pin(food).await?;
+        let response = response::ok(&FoodBody::new(&food, &self.urls));
+        Ok(response.tagged(etag(&food)))
     }
 }
 
@@ -124,7 +60,7 @@ impl crate::openapi::Described for UpdateFood {
 
         Operation::new(
             "Change a food",
-            "For who shared it. Without a picture the old one stays.",
+            "For the owner. Without an image the old one stays.",
         )
         .food_id()
         .if_match()

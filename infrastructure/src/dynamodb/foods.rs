@@ -3,7 +3,7 @@
 //!
 //! | `pk` | attributes |
 //! |---|---|
-//! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_key` `upload_id`? `variants`? `created_at` `updated_at` (ms) `version` `feed` |
+//! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_id` `image_sizes` `upload_id`? `created_at` `updated_at` (ms) `version` `feed` |
 //! | `TITLE#<folded title>` | `food_id` |
 //! | `UPLOAD#<id>` | `food_id` `expires_at` (s) |
 
@@ -17,7 +17,7 @@ use domain::food::{
     Title,
 };
 use domain::id::{FoodId, ImageId, UserId};
-use domain::image::{ImageKey, Variants};
+use domain::image::{Image, Sizes};
 use domain::page::{Page, PageRequest};
 use domain::storage::StorageError;
 use domain::user::{PublicUser, UserName};
@@ -181,22 +181,14 @@ fn upload_key(upload: ImageId) -> String {
     format!("UPLOAD#{upload}")
 }
 
-/// What is not said stays as it is stored: variants may have come since the food was read.
 fn change(current: &Food, changed: &Food) -> String {
-    let mut change = "SET title = :title, description = :description, image_key = :image_key, \
-                      updated_at = :updated_at, version = :version"
+    let mut change = "SET title = :title, description = :description, image_id = :image_id, \
+                      image_sizes = :image_sizes, updated_at = :updated_at, version = :version"
         .to_owned();
-    let mut removed = Vec::new();
     match changed.upload {
         Some(_) => change.push_str(", upload_id = :upload_id"),
-        None if current.upload.is_some() => removed.push("upload_id"),
+        None if current.upload.is_some() => change.push_str(" REMOVE upload_id"),
         None => {}
-    }
-    if changed.image != current.image {
-        removed.push("variants");
-    }
-    if !removed.is_empty() {
-        change.extend([" REMOVE ", &removed.join(", ")]);
     }
     change
 }
@@ -210,7 +202,8 @@ fn change_values(current: &Food, changed: &Food) -> Item {
         (":owner", text(current.creator.id.to_string())),
         (":title", text(changed.title.as_str())),
         (":description", text(changed.description.as_str())),
-        (":image_key", text(changed.image.as_str())),
+        (":image_id", text(changed.image.id.to_string())),
+        (":image_sizes", text(changed.image.sizes.to_string())),
         (":updated_at", millis(changed.updated_at)),
         (":version", number(changed.version)),
     ]
@@ -230,9 +223,11 @@ fn food(item: &Item) -> Result<Food, StorageError> {
         },
         title: read(item, "title", Title::parse)?,
         description: read(item, "description", Description::stored)?,
-        image: read(item, "image_key", ImageKey::parse)?,
+        image: Image {
+            id: read(item, "image_id", ImageId::parse)?,
+            sizes: read(item, "image_sizes", Sizes::parse)?,
+        },
         upload: read_optional(item, "upload_id", ImageId::parse)?,
-        variants: read_optional(item, "variants", Variants::parse)?.unwrap_or_default(),
         created_at: read_millis(item, "created_at")?,
         updated_at: read_millis(item, "updated_at")?,
         version: read_number(item, "version")?,
@@ -251,7 +246,8 @@ impl FoodRepository for DynamoDbFoods {
             .item("creator_last_name", text(food.creator.last_name.as_str()))
             .item("title", text(food.title.as_str()))
             .item("description", text(food.description.as_str()))
-            .item("image_key", text(food.image.as_str()))
+            .item("image_id", text(food.image.id.to_string()))
+            .item("image_sizes", text(food.image.sizes.to_string()))
             .item("created_at", millis(food.created_at))
             .item("updated_at", millis(food.updated_at))
             .item("version", number(food.version))
@@ -288,7 +284,7 @@ impl FoodRepository for DynamoDbFoods {
         list(&self.client, &feed, request, food).await
     }
 
-    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError> {
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError> {
         let mut found = Vec::with_capacity(ids.len());
         for some in ids.chunks(AT_ONCE) {
             let keys = some.iter().map(|id| {
@@ -297,7 +293,7 @@ impl FoodRepository for DynamoDbFoods {
             });
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(keys.collect()))
-                .projection_expression("image_key")
+                .projection_expression("image_id")
                 .consistent_read(true);
             let wanted = wanted.build().expect("keys");
             let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
@@ -307,7 +303,7 @@ impl FoodRepository for DynamoDbFoods {
                 let answer = request.set_request_items(Some(batch)).send().await;
                 let answer = answer.map_err(failed)?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    found.push(read(&item, "image_key", ImageKey::parse)?);
+                    found.push(read(&item, "image_id", ImageId::parse)?);
                 }
                 wanted = answer.unprocessed_keys;
                 if wanted.as_ref().is_some_and(|rest| !rest.is_empty()) {
@@ -357,21 +353,6 @@ impl FoodRepository for DynamoDbFoods {
         let id = current.id;
         let is_done = self.update_item(id, &change, UNCHANGED, &values).await?;
         is_done.then_some(()).ok_or(ReplaceFoodError::Changed)
-    }
-
-    async fn set_variants(
-        &self,
-        image: &ImageKey,
-        variants: &Variants,
-    ) -> Result<bool, StorageError> {
-        let values = Item::from([
-            (":image_key".to_owned(), text(image.as_str())),
-            (":variants".to_owned(), text(variants.to_string())),
-        ]);
-        let shows_it = "image_key = :image_key";
-        let change = "SET variants = :variants";
-        self.update_item(image.food(), change, shows_it, &values)
-            .await
     }
 
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {

@@ -1,16 +1,21 @@
-//! Uploads straight into the bucket: a form that S3 takes where its policy was signed by us (AWS, "Browser-based
-//! uploads using POST", Signature Version 4). The SDK has no presigner for it.
+//! Uploads in a bucket, and the forms that clients upload with: S3 accepts a form whose policy we signed (AWS,
+//! "Browser-based uploads using POST", Signature Version 4). The SDK has no presigner for forms.
 
 use std::time::Duration;
 
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use domain::clock::Timestamp;
-use domain::image::{NewUpload, SignedUpload, UploadKey, UploadSigner};
+use domain::image::{
+    ImageKind, NewUpload, PresignedPost, StoredObject, UploadKey, UploadSigner, UploadStore,
+};
+use domain::storage::StorageError;
 use serde_json::{Value, json};
 
-use super::S3Images;
+use super::bucket::{Bucket, map_sdk_error};
+use crate::aws::Aws;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -23,25 +28,67 @@ struct Scope<'a> {
     bucket: &'a str,
 }
 
-impl UploadSigner for S3Images {
-    fn sign(
+/// Uploads in a bucket of S3.
+#[derive(Debug, Clone)]
+pub struct S3Uploads(Bucket);
+
+impl S3Uploads {
+    /// Uploads in this bucket.
+    pub fn new(aws: &Aws, bucket: String) -> Self {
+        Self(Bucket::new(aws, bucket))
+    }
+
+    /// Stores an upload as a client would, for fixtures.
+    pub async fn put(
         &self,
-        key: &UploadKey,
+        key: UploadKey,
+        declared: ImageKind,
+        bytes: Bytes,
+    ) -> Result<(), StorageError> {
+        let put = self
+            .0
+            .put(key.to_string(), declared.media_type(), None, bytes);
+        put.await
+    }
+}
+
+impl UploadStore for S3Uploads {
+    async fn find(&self, key: UploadKey, max_bytes: usize) -> Result<Option<Bytes>, StorageError> {
+        let at_most = max_bytes.saturating_add(1);
+        self.0.get(key.to_string(), at_most).await
+    }
+
+    async fn delete(&self, key: UploadKey) -> Result<(), StorageError> {
+        let delete = self.0.aws.s3().delete_object().bucket(&self.0.name);
+        let deleted = delete.key(key.to_string()).send().await;
+        deleted.map(|_| ()).map_err(map_sdk_error)
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError> {
+        self.0.list(after).await
+    }
+}
+
+impl UploadSigner for S3Uploads {
+    fn presign_post(
+        &self,
+        key: UploadKey,
         upload: &NewUpload,
         now: Timestamp,
         lifetime: Duration,
-    ) -> SignedUpload {
-        let now = now.whole_seconds(); // as the form says it
-        let settings = self.aws.settings();
+    ) -> PresignedPost {
+        let now = now.whole_seconds(); // the precision of the form
+        let Bucket { aws, name } = &self.0;
+        let settings = aws.settings();
         let scope = Scope {
             access_key_id: &settings.access_key_id,
             secret_access_key: &settings.secret_access_key,
             session_token: settings.session_token.as_deref(),
             region: &settings.region,
-            bucket: &self.bucket,
+            bucket: name,
         };
-        SignedUpload {
-            url: self.aws.bucket_url(&self.bucket),
+        PresignedPost {
+            url: aws.bucket_url(name),
             fields: scope.fields(key, upload, now, now.plus(lifetime)),
         }
     }
@@ -51,7 +98,7 @@ impl Scope<'_> {
     /// The form that uploads exactly this. What the policy does not name, S3 refuses.
     fn fields(
         &self,
-        key: &UploadKey,
+        key: UploadKey,
         upload: &NewUpload,
         now: Timestamp,
         ends_at: Timestamp,
@@ -64,7 +111,7 @@ impl Scope<'_> {
             self.region
         );
         let mut fields = vec![
-            ("key", key.as_str().to_owned()),
+            ("key", key.to_string()),
             ("Content-Type", upload.kind.media_type().to_owned()),
             ("x-amz-algorithm", ALGORITHM.to_owned()),
             ("x-amz-credential", credential),
@@ -114,7 +161,6 @@ fn date(moment: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use domain::id::{ImageId, UserId};
-    use domain::image::ImageKind;
 
     use super::*;
 
@@ -168,9 +214,10 @@ mod tests {
     #[test]
     fn the_policy_pins_everything_that_the_form_says_and_the_size() {
         let owner = UserId::from_bytes([1; 16]);
-        let key = UploadKey::new(owner, ImageId::from_bytes([2; 16]));
+        let id = ImageId::from_bytes([2; 16]);
+        let key = UploadKey { owner, id };
         let new = NewUpload {
-            kind: ImageKind::Webp,
+            kind: ImageKind::WebP,
             bytes: 4_711,
         };
         for session_token in [None, Some("IQoJb3JpZ2luX2Vj\"//+=")] {
@@ -179,7 +226,7 @@ mod tests {
                 ..EXAMPLE
             };
             let ends_at = midnight().plus(Duration::from_mins(15));
-            let fields = scope.fields(&key, &new, midnight(), ends_at);
+            let fields = scope.fields(key, &new, midnight(), ends_at);
             let field = |name: &str| {
                 let found = fields.iter().find(|(other, _)| other == name);
                 found.map(|(_, value)| value.as_str())
@@ -202,7 +249,7 @@ mod tests {
                 expected.extend(field(name).map(|value| json!({name: value})));
             }
             assert_eq!(signed["conditions"], json!(expected));
-            assert_eq!(field("key"), Some(key.as_str()));
+            assert_eq!(field("key"), Some(key.to_string().as_str()));
             assert_eq!(field("Content-Type"), Some("image/webp"));
             assert_eq!(field("x-amz-security-token"), session_token);
             let signature = scope.signature(field("policy").unwrap(), midnight());

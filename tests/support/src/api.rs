@@ -1,5 +1,6 @@
 //! The API on one machine, in the process of the test.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -49,7 +50,6 @@ impl Api {
         Self::on(Local::start(options).await.expect("the API starts"))
     }
 
-
     pub fn on(local: Local) -> Self {
         let client = Client::of(&local);
         Self { local, client }
@@ -62,23 +62,25 @@ impl Api {
         put.send().await.expect("stored");
     }
 
-    /// The keys with this prefix in the bucket of images.
-    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+    /// The keys in a bucket.
+    pub async fn keys(&self, bucket: &str) -> Vec<String> {
         let client = self.local.aws().s3();
-        let list = client.list_objects_v2().bucket("images").prefix(prefix);
+        let list = client.list_objects_v2().bucket(bucket);
         let listed = list.send().await.expect("listed");
         let keys = listed.contents().iter().filter_map(|object| object.key());
         keys.map(str::to_owned).collect()
     }
 
-    /// The keys of the images of foods.
-    pub async fn stored_pictures(&self) -> Vec<String> {
-        self.keys("foods/").await
+    /// The images that have renditions, each as `foods/<food id>/<image id>`.
+    pub async fn stored_images(&self) -> BTreeSet<String> {
+        let keys = self.keys("images").await;
+        let image = |key: &String| key.rsplit_once('/').map(|(image, _)| image.to_owned());
+        keys.iter().filter_map(image).collect()
     }
 
     /// The number of uploads without a food.
     pub async fn uploads(&self) -> usize {
-        self.keys("uploads/").await.len()
+        self.keys("uploads").await.len()
     }
 
     /// Whether a table has no item with this key.

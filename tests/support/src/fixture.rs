@@ -27,8 +27,8 @@ impl Fixture {
     pub async fn with(more: &[(&str, &str)]) -> Self {
         let engines = Engines::shared();
         let tables = engines.tables().await;
-        let bucket = engines.bucket().await;
-        let mut settings = local::scene::settings(&engines.settings(), tables, bucket);
+        let buckets = engines.buckets().await;
+        let mut settings = local::scene::settings(&engines.settings(), tables, buckets);
         let more = more.iter();
         settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let setup = Setup::new(Settings::new(settings.clone())).expect("the settings are right");

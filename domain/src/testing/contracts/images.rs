@@ -2,43 +2,46 @@
 
 use bytes::Bytes;
 
-use crate::image::{ImageKey, ImageStore, VariantStore};
+use crate::image::{Format, ImageStore, RenditionKey};
 use crate::testing::sample;
 
-/// Pictures and their variants; `is_there` asks the store behind the port whether it holds the key. Wants
-/// an empty store.
-pub async fn image_store(
-    images: &(impl ImageStore + VariantStore),
-    is_there: impl AsyncFn(&str) -> bool,
-) {
+async fn put(images: &impl ImageStore, keys: &[RenditionKey]) {
+    for key in keys {
+        let bytes = Bytes::from(key.to_string());
+        images.put(*key, bytes).await.expect("stored");
+    }
+}
+
+/// Renditions; `exists` asks the store behind the port for a key. Wants an empty store.
+pub async fn image_store(images: &impl ImageStore, exists: impl AsyncFn(&str) -> bool) {
     let food = sample::food(&sample::public_user(sample::moment()));
-    let other = ImageKey::new(food.id, sample::image().kind(), sample::moment());
-    let (some, others) = (food.image.variants().nth(3), other.variants().nth(3));
-    let (some, others) = (some.expect("a variant"), others.expect("a variant"));
-    for (key, variant) in [(&food.image, &some), (&other, &others)] {
-        assert!(!is_there(key.as_str()).await);
-        assert_eq!(images.find_image(key).await.expect("asked"), None);
-        images.put(key, &sample::image()).await.expect("kept");
-        let found = images.find_image(key).await.expect("asked");
-        assert_eq!(found.as_deref(), Some(sample::GIF));
-        let bytes = Bytes::from_static(b"a variant");
-        images.put_variant(variant, bytes).await.expect("kept");
-        assert!(is_there(key.as_str()).await && is_there(variant.as_str()).await);
+    let keys = food.rendition_keys();
+    let other = RenditionKey {
+        image: sample::image().id,
+        width: 320,
+        format: Format::Jpeg,
+        ..keys[0]
+    };
+    put(images, &keys).await;
+    put(images, &[other]).await;
+    for key in &keys {
+        assert!(exists(&key.to_string()).await);
     }
     for _ in 0..2 {
-        images.delete(&food.image).await.expect("removed");
-        for key in [food.image.as_str(), some.as_str()] {
-            assert!(!is_there(key).await);
+        images.delete(&keys).await.expect("deleted");
+        for key in &keys {
+            assert!(!exists(&key.to_string()).await);
         }
     }
-    assert!(is_there(other.as_str()).await && is_there(others.as_str()).await);
+    assert!(exists(&other.to_string()).await);
 
-    // What is kept is listed once, in the order of keys, however much there is.
-    let mut keys = vec![other.as_str().to_owned(), others.as_str().to_owned()];
+    // Every object is listed once, in the order of keys.
+    let mut keys = vec![other.to_string()];
     for _ in 0..20 {
-        let key = sample::food(&sample::public_user(sample::moment())).image;
-        images.put(&key, &sample::image()).await.expect("kept");
-        keys.push(key.as_str().to_owned());
+        let food = sample::food(&sample::public_user(sample::moment()));
+        let key = food.rendition_keys()[0];
+        put(images, &[key]).await;
+        keys.push(key.to_string());
     }
     keys.sort_unstable();
     let mut listed: Vec<String> = Vec::new();
@@ -48,7 +51,7 @@ pub async fn image_store(
         if some.is_empty() {
             break;
         }
-        listed.extend(some.into_iter().map(|stored| stored.key));
+        listed.extend(some.into_iter().map(|object| object.key));
     }
     assert_eq!(listed, keys);
     let middle = images.list(Some(&keys[10])).await.expect("listed");

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use super::{lock, page};
 use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
 use crate::id::{FoodId, ImageId, UserId};
-use crate::image::{ImageKey, Variants};
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
 
@@ -67,10 +66,10 @@ impl FoodRepository for MemoryFoods {
         Ok(page(entries, request, |id, after| id < after))
     }
 
-    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageKey>, StorageError> {
+    async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError> {
         let foods = lock(&self.foods);
         let found = ids.iter().filter_map(|id| foods.get(id));
-        Ok(found.map(|food| food.image.clone()).collect())
+        Ok(found.map(|food| food.image.id).collect())
     }
 
     async fn list_by_owner(
@@ -95,30 +94,8 @@ impl FoodRepository for MemoryFoods {
         if changed.upload != current.upload && !self.claim(changed) {
             return Err(ReplaceFoodError::UploadTaken);
         }
-        let stored = foods
-            .get(&changed.id)
-            .filter(|food| food.image == changed.image);
-        let variants = stored.map(|food| food.variants.clone()).unwrap_or_default();
-        let changed = Food {
-            variants,
-            ..changed.clone()
-        };
-        foods.insert(changed.id, changed);
+        foods.insert(changed.id, changed.clone());
         Ok(())
-    }
-
-    async fn set_variants(
-        &self,
-        image: &ImageKey,
-        variants: &Variants,
-    ) -> Result<bool, StorageError> {
-        let mut foods = lock(&self.foods);
-        let shown = foods.get_mut(&image.food());
-        let Some(food) = shown.filter(|food| food.image == *image) else {
-            return Ok(false);
-        };
-        food.variants = variants.clone();
-        Ok(true)
     }
 
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {

@@ -1,6 +1,6 @@
-//! Images, their variants and uploads in memory.
+//! Renditions and uploads in memory, and a renderer without codecs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -8,129 +8,156 @@ use bytes::Bytes;
 
 use super::lock;
 use crate::clock::Timestamp;
+use crate::food::Food;
 use crate::image::{
-    Image, ImageKey, ImageStore, NewUpload, SignedUpload, StoredImage, Upload, UploadKey,
-    UploadSigner, UploadStore, VariantKey, VariantStore,
+    Format, ImageRenderer, ImageStore, InvalidImage, NewUpload, PresignedPost, Rendition,
+    RenditionKey, Size, StoredObject, UploadKey, UploadSigner, UploadStore,
 };
 use crate::storage::StorageError;
 use crate::testing::sample;
 
-/// Pictures, their variants and uploads in memory, kept since the moment of a sample.
-#[derive(Debug, Default)]
-pub struct MemoryImages {
-    objects: Mutex<BTreeMap<String, (Bytes, Timestamp)>>,
-    uploads: Mutex<HashMap<String, Upload>>,
+type Objects = Mutex<BTreeMap<String, (Bytes, Timestamp)>>;
+
+fn insert(objects: &Objects, key: String, bytes: Bytes) {
+    lock(objects).insert(key, (bytes, sample::moment()));
 }
+
+fn list(objects: &Objects, after: Option<&str>) -> Vec<StoredObject> {
+    let objects = lock(objects);
+    let following = objects
+        .iter()
+        .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
+    let stored = following.map(|(key, (_, stored_at))| StoredObject {
+        key: key.clone(),
+        stored_at: *stored_at,
+    });
+    stored.take(1_000).collect()
+}
+
+/// Renditions in memory, stored at the time of a sample.
+#[derive(Debug, Default)]
+pub struct MemoryImages(Objects);
 
 impl MemoryImages {
-    /// The picture under the key.
-    pub fn get(&self, key: &ImageKey) -> Option<Image> {
-        let bytes = self.object(key.as_str())?;
-        let max_bytes = bytes.len();
-        Some(Image::parse(bytes, max_bytes).expect("a picture"))
-    }
-
-    /// What is under any key.
+    /// The object with this key.
     pub fn object(&self, key: &str) -> Option<Bytes> {
-        let objects = lock(&self.objects);
-        objects.get(key).map(|(bytes, _)| bytes.clone())
+        lock(&self.0).get(key).map(|(bytes, _)| bytes.clone())
     }
 
-    /// How many objects there are.
+    /// Stores the renditions that the food shows.
+    pub fn put_image_of(&self, food: &Food) {
+        for key in food.rendition_keys() {
+            insert(&self.0, key.to_string(), sample::IMAGE);
+        }
+    }
+
+    /// Whether all renditions that the food shows exist.
+    pub fn has_image_of(&self, food: &Food) -> bool {
+        let mut keys = food.rendition_keys().into_iter();
+        keys.all(|key| self.object(&key.to_string()).is_some())
+    }
+
+    /// The number of objects.
     pub fn count(&self) -> usize {
-        lock(&self.objects).len()
+        lock(&self.0).len()
     }
 
-    /// Uploads it, as its owner would.
-    pub fn upload(&self, upload: Upload) {
-        self.keep(upload.key.as_str(), upload.bytes.clone());
-        let mut uploads = lock(&self.uploads);
-        uploads.insert(upload.key.as_str().to_owned(), upload);
-    }
-
-    fn keep(&self, key: &str, bytes: Bytes) {
-        let kept = (bytes, sample::moment());
-        lock(&self.objects).insert(key.to_owned(), kept);
+    /// Stores an object under any key.
+    pub fn put_object(&self, key: &str) {
+        insert(&self.0, key.to_owned(), Bytes::new());
     }
 }
 
-impl UploadStore for MemoryImages {
-    async fn find_upload(
-        &self,
-        key: &UploadKey,
-        max_bytes: usize,
-    ) -> Result<Option<Upload>, StorageError> {
-        let found = lock(&self.uploads).get(key.as_str()).cloned();
-        Ok(found.map(|mut upload| {
-            upload.bytes.truncate(max_bytes + 1);
-            upload
-        }))
-    }
-
-    async fn delete_upload(&self, key: &UploadKey) -> Result<(), StorageError> {
-        lock(&self.objects).remove(key.as_str());
-        lock(&self.uploads).remove(key.as_str());
+impl ImageStore for MemoryImages {
+    async fn put(&self, key: RenditionKey, bytes: Bytes) -> Result<(), StorageError> {
+        insert(&self.0, key.to_string(), bytes);
         Ok(())
     }
+
+    async fn delete(&self, keys: &[RenditionKey]) -> Result<(), StorageError> {
+        let mut objects = lock(&self.0);
+        for key in keys {
+            objects.remove(&key.to_string());
+        }
+        Ok(())
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError> {
+        Ok(list(&self.0, after))
+    }
 }
 
-impl UploadSigner for MemoryImages {
-    fn sign(
+/// Uploads in memory, stored at the time of a sample.
+#[derive(Debug, Default)]
+pub struct MemoryUploads(Objects);
+
+impl MemoryUploads {
+    /// Uploads an object, as its owner would.
+    pub fn put(&self, key: UploadKey, bytes: Bytes) {
+        insert(&self.0, key.to_string(), bytes);
+    }
+
+    /// The number of uploads.
+    pub fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+impl UploadStore for MemoryUploads {
+    async fn find(&self, key: UploadKey, max_bytes: usize) -> Result<Option<Bytes>, StorageError> {
+        let found = lock(&self.0).get(&key.to_string()).cloned();
+        Ok(found.map(|(bytes, _)| bytes.slice(..bytes.len().min(max_bytes + 1))))
+    }
+
+    async fn delete(&self, key: UploadKey) -> Result<(), StorageError> {
+        lock(&self.0).remove(&key.to_string());
+        Ok(())
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError> {
+        Ok(list(&self.0, after))
+    }
+}
+
+impl UploadSigner for MemoryUploads {
+    fn presign_post(
         &self,
-        key: &UploadKey,
+        key: UploadKey,
         upload: &NewUpload,
         now: Timestamp,
         lifetime: Duration,
-    ) -> SignedUpload {
+    ) -> PresignedPost {
         let fields = [
-            ("key", key.as_str().to_owned()),
+            ("key", key.to_string()),
             ("Content-Type", upload.kind.media_type().to_owned()),
             ("bytes", upload.bytes.to_string()),
             ("until", now.plus(lifetime).to_string()),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value));
-        SignedUpload {
+        PresignedPost {
             url: "memory:".to_owned(),
             fields: fields.into(),
         }
     }
 }
 
-impl VariantStore for MemoryImages {
-    async fn find_image(&self, key: &ImageKey) -> Result<Option<Bytes>, StorageError> {
-        Ok(self.object(key.as_str()))
-    }
+/// Accepts bytes that begin with `image`, and renders them as two sizes in both formats.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FakeRenderer;
 
-    async fn put_variant(&self, key: &VariantKey, bytes: Bytes) -> Result<(), StorageError> {
-        self.keep(key.as_str(), bytes);
-        Ok(())
-    }
-}
-
-impl ImageStore for MemoryImages {
-    async fn put(&self, key: &ImageKey, image: &Image) -> Result<(), StorageError> {
-        self.keep(key.as_str(), image.bytes().clone());
-        Ok(())
-    }
-
-    async fn delete(&self, key: &ImageKey) -> Result<(), StorageError> {
-        let mut objects = lock(&self.objects);
-        objects.remove(key.as_str());
-        for variant in key.variants() {
-            objects.remove(variant.as_str());
+impl ImageRenderer for FakeRenderer {
+    async fn render(&self, image: Bytes) -> Result<Vec<Rendition>, InvalidImage> {
+        if !image.starts_with(b"image") {
+            return Err(InvalidImage::UnsupportedFormat);
         }
-        Ok(())
-    }
-
-    async fn list(&self, after: Option<&str>) -> Result<Vec<StoredImage>, StorageError> {
-        let objects = lock(&self.objects);
-        let following = objects
-            .iter()
-            .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
-        let stored = following.map(|(key, (_, stored_at))| StoredImage {
-            key: key.clone(),
-            stored_at: *stored_at,
+        let sizes = [(320, 240), (400, 300)];
+        let renditions = sizes.into_iter().flat_map(|(width, height)| {
+            Format::ALL.map(|format| Rendition {
+                size: Size { width, height },
+                format,
+                bytes: image.clone(),
+            })
         });
-        Ok(stored.take(1_000).collect())
+        Ok(renditions.collect())
     }
 }

@@ -1,5 +1,0 @@
-//! Fuzzes `fuzz::variants`: see there.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::variants(input));
