@@ -120,28 +120,6 @@ async fn edits_at_once_never_mix_and_none_is_lost_unheard() {
 }
 
 #[tokio::test]
-async fn of_edits_to_one_version_at_once_one_is_made() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let food = api.share(&ada, "Soup").await;
-    let path = format!("/food/{}", text(&food["id"]));
-    let answers = join_all((0..20).map(|nth| {
-        let form = Form::food(&format!("Title {nth}")).file("a.jpg", &images::jpeg());
-        let call = api.put(&path).bearer(&ada).form(form);
-        call.header("if-match", "\"1\"").send()
-    }))
-    .await;
-    let (made, stale): (Vec<_>, Vec<_>) =
-        answers.into_iter().partition(|answer| answer.status == 200);
-    assert_eq!((made.len(), stale.len()), (1, 19));
-    for answer in stale {
-        answer.has_code(412, "precondition_failed");
-    }
-    assert_eq!(api.get(&path).send().await.json()["food"], made[0].json());
-    assert_eq!(api.stored_images().await.len(), 1);
-}
-
-#[tokio::test]
 async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
     let api = Api::start().await;
     let ada = api.member("ada").await;

@@ -1,9 +1,8 @@
-//! The functions of the API: one binary per route, and what they share.
+//! The functions of the API: one binary for each, and what they share.
 //!
-//! How a request flows: API Gateway makes an event of it; [`serve`] hands each event to
-//! [`event::answer`], which reads it, calls the [`Handler`] of the route and writes the reply. A
-//! handler always does the same: parse, act, answer. What goes wrong becomes an [`ApiError`], and
-//! `error` alone decides which status and codes that means.
+//! API Gateway makes an event of a request; [`serve`] passes it to [`event::answer`], which parses it,
+//! calls the [`Handler`] of the route and writes the response. A handler parses, acts and responds. Its
+//! errors become an [`ApiError`], and `error` alone knows the status and the codes of each.
 
 /// All functions in one process, for the laptop and for tests.
 pub mod api;
@@ -52,8 +51,8 @@ pub use telemetry::Outcome;
 macro_rules! main {
     ($handler:ident) => {
         #[tokio::main(flavor = "current_thread")]
-        async fn main() -> Result<(), functions::Error> {
-            functions::serve::<functions::handlers::$handler>().await
+        async fn main() -> Result<(), $crate::Error> {
+            $crate::serve::<$crate::handlers::$handler>().await
         }
     };
 }

@@ -150,7 +150,7 @@ fn damaged_file_is_a_one_line_error() {
         let end = whole.len().min(4096);
         overwritten[100..end].fill(0x5A);
         let cut = &whole[..(whole.len() / 2).min(5000)];
-        for damaged in [b"no such format", &overwritten[..], cut] {
+        for damaged in [&b"no such format"[..], &overwritten, cut] {
             fs::write(&path, damaged).unwrap();
             let output = output(command(&["--data-dir"]).arg(folder.path()));
             assert_fails(&output, &[file, says]);

@@ -165,7 +165,7 @@ impl Operation {
 
     /// Adds `If-Match`.
     pub(crate) fn if_match(self) -> Self {
-        let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}v?"(, ?"[0-9]{1,18}v?")*)$"#});
+        let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#});
         let about = "The `ETag` of the version that is meant. Where the food has another one, nothing is done.";
         self.header("If-Match", about, &schema, "\"1\"").fails([
             ApiError::invalid_request(crate::etag::INVALID_IF_MATCH),
@@ -289,7 +289,7 @@ impl Operation {
 
     /// Adds `ETag` to a response.
     pub(crate) fn tagged(self, status: u16) -> Self {
-        let about = "The food's version; with a `v` once it has variants of its picture.";
+        let about = "The food's version.";
         self.sends(status, "ETag", about, "\"1\"", true)
     }
 

@@ -138,7 +138,6 @@ impl Client {
         self.get(&food_path(food)).send().await
     }
 
-    /// The foods of `GET /food`.
     /// All pages of a list.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
@@ -151,6 +150,7 @@ impl Client {
         all
     }
 
+    /// The foods of `GET /food`.
     pub async fn foods(&self) -> Value {
         self.get("/food").send().await.json()
     }
