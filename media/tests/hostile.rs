@@ -4,12 +4,14 @@
 
 mod support;
 
-use std::io;
+use std::io::{self, Read};
 
+use flate2::Compression;
+use flate2::read::ZlibEncoder;
 use media::{ImageError, decode, render};
 use proptest::prelude::*;
 
-use support::{deflate, gif, gradient, jpeg, png, png_of, transparent, webp, with_chunk};
+use support::{chunk, gif, gradient, jpeg, png, transparent, webp, with_chunk};
 
 /// Asserts that this process has never had more memory than an image may take.
 #[track_caller]
@@ -21,7 +23,27 @@ fn assert_memory_is_bounded() {
 }
 
 fn zeros(length: u64) -> impl io::Read {
-    io::Read::take(io::repeat(0), length)
+    io::repeat(0).take(length)
+}
+
+/// A PNG of 8-bit RGBA that declares a size and has any compressed data.
+fn png_of(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
+    let header = [width.to_be_bytes(), height.to_be_bytes(), [8, 6, 0, 0]].concat();
+    [
+        &b"\x89PNG\r\n\x1A\n"[..],
+        &chunk(b"IHDR", &[&header[..], &[0]].concat()),
+        &chunk(b"IDAT", data),
+        &chunk(b"IEND", &[]),
+    ]
+    .concat()
+}
+
+fn deflate(bytes: impl Read) -> Vec<u8> {
+    let mut deflated = Vec::new();
+    ZlibEncoder::new(bytes, Compression::fast())
+        .read_to_end(&mut deflated)
+        .unwrap();
+    deflated
 }
 
 fn segment(marker: u8, content: &[u8]) -> Vec<u8> {

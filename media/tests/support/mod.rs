@@ -1,9 +1,5 @@
 //! Generates images of every format.
 
-use std::io::Read;
-
-use flate2::Compression;
-use flate2::read::ZlibEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
@@ -76,26 +72,6 @@ pub(crate) fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let checked = [kind, content].concat();
     let checksum = crc32fast::hash(&checked).to_be_bytes();
     [&length[..], &checked, &checksum].concat()
-}
-
-/// A PNG of 8-bit RGBA that declares a size and has any compressed data.
-pub(crate) fn png_of(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
-    let header = [width.to_be_bytes(), height.to_be_bytes(), [8, 6, 0, 0]].concat();
-    [
-        &b"\x89PNG\r\n\x1A\n"[..],
-        &chunk(b"IHDR", &[&header[..], &[0]].concat()),
-        &chunk(b"IDAT", data),
-        &chunk(b"IEND", &[]),
-    ]
-    .concat()
-}
-
-pub(crate) fn deflate(bytes: impl Read) -> Vec<u8> {
-    let mut deflated = Vec::new();
-    ZlibEncoder::new(bytes, Compression::fast())
-        .read_to_end(&mut deflated)
-        .unwrap();
-    deflated
 }
 
 /// A GIF of frames with their offsets.
