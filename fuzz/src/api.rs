@@ -139,24 +139,21 @@ fn read(input: &[u8]) -> Option<(&'static Route, Value)> {
 }
 
 fn matches(pattern: &str, path: &str) -> Option<Map<String, Value>> {
-    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    let parts: Vec<_> = pattern.split('/').collect();
+    let values: Vec<_> = path.split('/').collect();
+    if parts.len() != values.len() {
+        return None;
+    }
     let mut parameters = Map::new();
-    loop {
-        match (pattern.next(), path.next()) {
-            (None, None) => return Some(parameters),
-            (Some(part), Some(value)) => {
-                let name = part
-                    .strip_prefix('{')
-                    .and_then(|part| part.strip_suffix('}'));
-                match name {
-                    Some(name) => {
-                        parameters.insert(name.to_owned(), value.into());
-                    }
-                    None if part == value => {}
-                    None => return None,
-                }
+    for (part, value) in parts.into_iter().zip(values) {
+        let name = part.strip_prefix('{');
+        match name.and_then(|name| name.strip_suffix('}')) {
+            Some(name) => {
+                parameters.insert(name.to_owned(), value.into());
             }
-            _ => return None,
+            None if part == value => {}
+            None => return None,
         }
     }
+    Some(parameters)
 }

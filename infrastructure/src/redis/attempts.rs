@@ -36,7 +36,7 @@ fn key(counter: &Counter) -> String {
     format!("attempts:{}", digest::of(&counter.name))
 }
 
-// When a reply is lost, an attempt is counted or given back twice: see `Connection::run`.
+// When a reply is lost, an attempt is counted or given back twice: see `Connection::execute`.
 impl AttemptStore for RedisSessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         let window = u64::try_from(counter.window.as_millis()).unwrap_or(u64::MAX);
