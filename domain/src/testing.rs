@@ -38,9 +38,7 @@ mod tests {
         crate::idempotency_store_contract!((crate::testing::MemoryOperations::default(), ()));
     }
 
-    #[tokio::test]
-    async fn images_in_memory_meet_the_contract() {
-        let images = super::MemoryImages::default();
-        super::contracts::image_store(&images, async |key| images.object(key).is_some()).await;
+    mod images {
+        crate::image_store_contract!((crate::testing::MemoryImages::default(), ()));
     }
 }

@@ -1,28 +1,19 @@
 //! The contract of images on S3.
 
-use aws_sdk_s3::operation::head_object::HeadObjectError;
+use std::sync::Arc;
+
 use domain::image::ImageStore;
-use domain::testing::{contracts, sample};
+use domain::testing::sample;
 use engines::Engines;
 use infrastructure::s3::S3Images;
 
-#[tokio::test]
-async fn s3_images_meet_the_contract() {
+async fn on_s3() -> (S3Images, Arc<Engines>) {
     let engines = Engines::shared();
-    let (aws, bucket) = (engines.aws(), engines.bucket().await);
-    let (client, images) = (aws.s3(), S3Images::new(&aws, bucket.clone()));
-    let exists = async |key: &str| {
-        let head = client.head_object().bucket(&bucket).key(key);
-        match head.send().await {
-            Ok(_) => true,
-            Err(error) => match error.as_service_error() {
-                Some(HeadObjectError::NotFound(_)) => false,
-                _ => panic!("{error:?}"),
-            },
-        }
-    };
-    contracts::image_store(&images, exists).await;
+    let bucket = engines.bucket().await;
+    (S3Images::new(&engines.aws(), bucket), engines)
 }
+
+domain::image_store_contract!(on_s3().await);
 
 #[tokio::test]
 async fn rendition_has_its_type_and_is_cached_for_ever() {

@@ -1,59 +1,68 @@
-//! Contract of [`ImageStore`].
-
 use bytes::Bytes;
 
-use crate::image::{Format, ImageStore, RenditionKey};
+use crate::image::{ImageStore, RenditionKey};
 use crate::testing::sample;
 
-async fn put(images: &impl ImageStore, keys: &[RenditionKey]) {
-    for key in keys {
+/// Makes the tests of an `ImageStore`.
+#[macro_export]
+macro_rules! image_store_contract {
+    ($adapter:expr) => {
+        $crate::contract_tests!(
+            images,
+            $adapter,
+            [
+                deletion_removes_the_given_renditions_only,
+                objects_are_listed_once_in_the_order_of_their_keys,
+            ]
+        );
+    };
+}
+
+/// The renditions of a new food.
+async fn stored(images: &impl ImageStore) -> Vec<RenditionKey> {
+    let food = sample::food(&sample::public_user(sample::moment()));
+    let keys = food.rendition_keys();
+    for key in &keys {
         let bytes = Bytes::from(key.to_string());
         images.put(*key, bytes).await.expect("stored");
     }
+    keys
 }
 
-/// Renditions; `exists` asks the store behind the port for a key. Wants an empty store.
-pub async fn image_store(images: &impl ImageStore, exists: impl AsyncFn(&str) -> bool) {
-    let food = sample::food(&sample::public_user(sample::moment()));
-    let keys = food.rendition_keys();
-    let other = RenditionKey {
-        image: sample::image().id,
-        width: 320,
-        format: Format::Jpeg,
-        ..keys[0]
-    };
-    put(images, &keys).await;
-    put(images, &[other]).await;
-    for key in &keys {
-        assert!(exists(&key.to_string()).await);
-    }
-    for _ in 0..2 {
-        images.delete(&keys).await.expect("deleted");
-        for key in &keys {
-            assert!(!exists(&key.to_string()).await);
-        }
-    }
-    assert!(exists(&other.to_string()).await);
-
-    // Every object is listed once, in the order of keys.
-    let mut keys = vec![other.to_string()];
-    for _ in 0..20 {
-        let food = sample::food(&sample::public_user(sample::moment()));
-        let key = food.rendition_keys()[0];
-        put(images, &[key]).await;
-        keys.push(key.to_string());
-    }
-    keys.sort_unstable();
-    let mut listed: Vec<String> = Vec::new();
+async fn list_all(images: &impl ImageStore) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
     loop {
-        let after = listed.last().map(String::as_str);
+        let after = all.last().map(String::as_str);
         let some = images.list(after).await.expect("listed");
         if some.is_empty() {
-            break;
+            return all;
         }
-        listed.extend(some.into_iter().map(|object| object.key));
+        all.extend(some.into_iter().map(|object| object.key));
     }
-    assert_eq!(listed, keys);
+}
+
+fn texts(keys: &[RenditionKey]) -> Vec<String> {
+    let mut texts: Vec<_> = keys.iter().map(ToString::to_string).collect();
+    texts.sort_unstable();
+    texts
+}
+
+pub async fn deletion_removes_the_given_renditions_only(images: &impl ImageStore) {
+    let keys = stored(images).await;
+    let (gone, kept) = keys.split_at(1);
+    for _ in 0..2 {
+        images.delete(gone).await.expect("deleted");
+        assert_eq!(list_all(images).await, texts(kept));
+    }
+}
+
+pub async fn objects_are_listed_once_in_the_order_of_their_keys(images: &impl ImageStore) {
+    let mut keys = Vec::new();
+    for _ in 0..10 {
+        keys.extend(stored(images).await);
+    }
+    let keys = texts(&keys);
+    assert_eq!(list_all(images).await, keys);
     let middle = images.list(Some(&keys[10])).await.expect("listed");
     assert_eq!(middle[0].key, keys[11]);
 }
