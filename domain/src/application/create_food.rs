@@ -243,8 +243,8 @@ mod tests {
         assert_eq!(food.image.sizes, sample::image().sizes);
         assert!(stores.images.store.has_image_of(&food));
         assert_eq!(stores.images.store.count(), 4);
-        let stored = stores.foods.find_latest(food.id).await.unwrap();
-        assert_eq!(stored, Some(food));
+        let saved = stores.foods.find_latest(food.id).await.unwrap();
+        assert_eq!(saved, Some(food));
     }
 
     #[tokio::test]

@@ -186,7 +186,7 @@ mod tests {
         }
 
         fn has_image_of(&self, food: &Food) -> bool {
-            self.images.store.has_image_of(&food)
+            self.images.store.has_image_of(food)
         }
 
         async fn stored(&self, food: &Food) -> Option<Food> {
@@ -396,8 +396,8 @@ mod tests {
                 | (Err(UpdateFoodError::Stale), Expected::OneOf(_)) => {}
                 other => panic!("{other:?}"),
             }
-            let stored = stores.stored(&food).await.unwrap();
-            assert_eq!((stored.title, stored.version), (food.title, 2));
+            let saved = stores.stored(&food).await.unwrap();
+            assert_eq!((saved.title, saved.version), (food.title, 2));
             assert_eq!(stores.images.store.count(), 4);
         }
     }

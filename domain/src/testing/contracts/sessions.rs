@@ -180,7 +180,7 @@ pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl S
         revoked.expect("revoked");
     };
     revoke_all(Some(one.id)).await;
-    assert_eq!(list(sessions, ada, now).await, [one.clone()]);
+    assert_eq!(list(sessions, ada, now).await, std::slice::from_ref(&one));
     let (_, rotation) = rotate(sessions, &two, two.refresh.token, now).await;
     assert_eq!(rotation, Rotation::Ended);
     for _ in 0..2 {
@@ -198,7 +198,7 @@ pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore)
     assert_eq!(list(sessions, ada, now).await.len(), 60);
     let revoked = sessions.revoke_all(ada, Some(all[7].id)).await;
     revoked.expect("revoked");
-    assert_eq!(list(sessions, ada, now).await, [all[7].clone()]);
+    assert_eq!(list(sessions, ada, now).await, all[7..8]);
 }
 
 pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore) {
