@@ -62,12 +62,12 @@ fn write(image: &DynamicImage, exif: &[u8], icc: &[u8], mut encoder: impl ImageE
 }
 
 /// Inserts a chunk after the header of a PNG.
-pub(crate) fn with_chunk(png: &[u8], kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+pub(crate) fn with_chunk(png: &[u8], kind: &[u8], content: &[u8]) -> Vec<u8> {
     let (header, rest) = png.split_at(33);
     [header, &chunk(kind, content), rest].concat()
 }
 
-pub(crate) fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(kind: &[u8], content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).unwrap().to_be_bytes();
     let checked = [kind, content].concat();
     let checksum = crc32fast::hash(&checked).to_be_bytes();
