@@ -36,7 +36,7 @@ domain::food_repository_contract!(on_dynamodb().await);
 async fn listing_costs_the_same_with_100_foods_and_with_20_000() {
     // An engine of its own: the import blocks it for longer than the other tests wait.
     let dynamodb = DynamoDb::memory().unwrap();
-    let s3 = S3::temporary("test", "test-secret", None).unwrap();
+    let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("listing-");
     create_tables(&client, &names).await.unwrap();
