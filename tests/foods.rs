@@ -84,7 +84,10 @@ async fn reports_all_field_errors_of_a_food_at_once() {
             "desc_too_long",
             "description should be at most 20000 characters",
         ),
-        ("upload_err", "please upload a valid image"),
+        (
+            "upload_err",
+            "please upload a valid image: JPEG, PNG, WebP or GIF",
+        ),
     ];
     let refused = api.post_food(&ada, wrong.clone()).await;
     refused.is_problem(422, &problem);

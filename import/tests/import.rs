@@ -185,7 +185,7 @@ async fn taken_email_or_title_is_reported() {
     ];
     assert_report(&ran, &rows, [0, 1, 0, 1], [0, 0, 0, 1]);
     assert_eq!(scene.foods().await, before);
-    assert_eq!(scene.keys().await.len(), 2, "no picture is left behind");
+    assert_eq!(scene.keys().await.len(), 4, "no image is left behind");
 }
 
 #[tokio::test]
@@ -262,8 +262,8 @@ async fn pictures_come_from_their_urls() {
     let rows = [
         "foods.csv:4: id 2: food_image: the answer is 404",
         "foods.csv:5: id 3: food_image: not a JPEG, PNG, WebP or GIF image",
-        "foods.csv:6: id 4: food_image: the picture is larger than 100000 bytes",
-        "foods.csv:7: id 5: food_image: not a JPEG, PNG, WebP or GIF image",
+        "foods.csv:6: id 4: food_image: the image is larger than 100000 bytes",
+        "foods.csv:7: id 5: food_image: the image is damaged or incomplete",
         "foods.csv:8: id 6: food_image: the answer broke off",
         "foods.csv:9: id 7: food_image: no answer",
         "foods.csv:10: id 8: food_image: not a URL: --pictures or --picture-base-url says where the file is",
@@ -291,7 +291,7 @@ async fn picture_name_cannot_leave_the_folder() {
         "foods.csv:3: id 1: food_image: not the name of a file",
         "foods.csv:4: id 2: food_image: not the name of a file",
         "foods.csv:5: id 3: food_image: not the name of a file",
-        "foods.csv:6: id 4: food_image: the picture is larger than 100000 bytes",
+        "foods.csv:6: id 4: food_image: the image is larger than 100000 bytes",
     ];
     assert_report(&ran, &rows, [2, 0, 0, 0], [0, 0, 0, 5]);
 }

@@ -73,7 +73,8 @@ async fn body_over_10_mb_is_the_413_of_api_gateway() {
 #[tokio::test]
 async fn image_is_served_with_its_stored_headers() {
     let (local, client) = start().await;
-    let key = "foods/01990000-0000-7000-8000-00000000f001/image.jpg";
+    let key =
+        "foods/01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-00000000c001/320.jpg";
     let put = local.aws().s3().put_object().bucket("images").key(key);
     let put = put.content_type("image/jpeg").cache_control("max-age=7");
     put.body(IMAGE.to_vec().into()).send().await.unwrap();
