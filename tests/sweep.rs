@@ -1,4 +1,4 @@
-//! The scheduled function that removes pictures without a food.
+//! The scheduled function that deletes images without a food.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,12 +18,19 @@ use test_support::{Api, Form, images};
 
 const SOON: (&str, &str) = ("ORPHAN_MIN_AGE_SECONDS", "2");
 
-/// Runs the function as it is, as a process, once.
+/// Runs the function once, as a process. Lambda retries a failure: the S3 engine fails to list objects while others
+/// are deleted.
 async fn sweep(api: &Api, min_age: &str) -> Value {
     let mut settings = api.local.environment().variables();
     settings.push(("ORPHAN_MIN_AGE_SECONDS".to_owned(), min_age.to_owned()));
     let mut running = Function::start(binary("sweep_images"), &settings).await;
-    running.invoke(&event("sweep_images")).await
+    for _ in 0..10 {
+        match running.attempt(&event("sweep_images")).await {
+            Ok(report) => return report,
+            Err(error) => assert_eq!(error["errorMessage"], "the store is unavailable"),
+        }
+    }
+    panic!("every attempt failed");
 }
 
 fn orphan() -> String {
@@ -32,7 +39,7 @@ fn orphan() -> String {
 }
 
 #[tokio::test]
-async fn orphans_are_removed_when_they_are_old_and_all_else_stays() {
+async fn only_old_orphans_are_deleted() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Jollof").await;
@@ -65,7 +72,7 @@ async fn orphans_are_removed_when_they_are_old_and_all_else_stays() {
 }
 
 #[tokio::test]
-async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_nothing_else() {
+async fn sweeps_beside_traffic_delete_only_orphans() {
     let api = Api::with(&[SOON]).await;
     let ada = api.member("ada").await;
     for _ in 0..20 {
@@ -137,7 +144,7 @@ async fn sweeps_beside_uploads_edits_and_deletions_remove_what_nobody_shows_and_
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_a_failure_that_lambda_hears_of() {
+async fn unavailable_store_is_reported_to_lambda() {
     let api = Api::start().await;
     let mut settings = api.local.environment().variables();
     settings.retain(|(name, _)| name != "AWS_ENDPOINT_URL_S3");
@@ -157,7 +164,7 @@ async fn a_store_that_is_away_is_a_failure_that_lambda_hears_of() {
 }
 
 #[tokio::test]
-async fn the_youngest_age_is_a_setting_with_a_bound() {
+async fn minimum_age_is_validated() {
     for wrong in ["0", "-1", "soon"] {
         let settings = [("ORPHAN_MIN_AGE_SECONDS", wrong), ("AWS_REGION", "x")];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
