@@ -1,6 +1,8 @@
 //! Transactions that meet another one on the same claim. The engine of the other tests never reports a
 //! conflict, so a script responds here.
 
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
 use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
@@ -109,8 +111,8 @@ impl HttpConnector for Script {
 }
 
 /// The claim on an e-mail address or a title.
-fn claim(key: String, attribute: &str, owner: impl ToString) -> Option<(String, Value)> {
-    Some((key, json!({ attribute: {"S": owner.to_string()} })))
+fn claim(key: String, attribute: &str, owner: &impl ToString) -> (String, Value) {
+    (key, json!({ attribute: {"S": owner.to_string()} }))
 }
 
 async fn sign_up(script: &Script) -> Result<(), InsertUserError> {
@@ -136,8 +138,8 @@ fn foods(script: &Script) -> DynamoDbFoods {
 async fn conflict_on_taken_email_is_email_taken_at_once() {
     for error in [CONFLICT, IN_PROGRESS] {
         let other = UserId::new(sample::moment());
-        let taken = claim("EMAIL#ada@example.com".to_owned(), "user_id", other);
-        let script = Script::new(error, usize::MAX, taken);
+        let taken = claim("EMAIL#ada@example.com".to_owned(), "user_id", &other);
+        let script = Script::new(error, usize::MAX, Some(taken));
         let created = sign_up(&script).await;
         assert!(
             matches!(created, Err(InsertUserError::EmailTaken)),
@@ -181,7 +183,7 @@ async fn conflict_on_taken_title_or_upload_is_reported_at_once() {
         title: Title::parse("Stew").unwrap(),
         ..new.clone()
     };
-    let taken = |key| Script::new(CONFLICT, usize::MAX, claim(key, "food_id", other));
+    let taken = |key| Script::new(CONFLICT, usize::MAX, Some(claim(key, "food_id", &other)));
 
     let script = taken("TITLE#rice".to_owned());
     let created = foods(&script).create(&new).await;
@@ -214,7 +216,7 @@ async fn conflict_on_taken_title_or_upload_is_reported_at_once() {
 #[tokio::test(start_paused = true)]
 async fn conflict_on_own_claim_is_retried() {
     let food = rice();
-    let own = claim("TITLE#rice".to_owned(), "food_id", food.id);
-    let script = Script::new(CONFLICT, 1, own);
+    let own = claim("TITLE#rice".to_owned(), "food_id", &food.id);
+    let script = Script::new(CONFLICT, 1, Some(own));
     foods(&script).create(&food).await.unwrap();
 }

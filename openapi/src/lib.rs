@@ -1,4 +1,4 @@
-//! The OpenAPI document of the API as `openapi.json` has it, which the function `get_openapi` returns.
+//! The `OpenAPI` document of the API as `openapi.json` has it, which the function `get_openapi` returns.
 
 /// Makes the text of `openapi.json`.
 pub fn openapi_json() -> String {
