@@ -13,6 +13,7 @@ use test_support::client::Call;
 use test_support::{Client as Api, Form, PASSWORD, Response, text};
 use tokio::sync::Semaphore;
 
+use crate::number;
 use crate::server::{Server, kill, spawn};
 
 const CLIENTS: usize = 6;
@@ -156,7 +157,7 @@ impl Client {
     }
 
     /// The foods are those of the acknowledged writes; an interrupted write is wholly done or not at all.
-    fn check_foods(&mut self, stored: BTreeMap<String, Value>) {
+    fn check_foods(&mut self, stored: &BTreeMap<String, Value>) {
         let interrupted = self.interrupted.take();
         match &interrupted {
             Some(Write::CreateFood(title) | Write::UpdateFood(_, title)) => {
@@ -170,7 +171,7 @@ impl Client {
             }
             _ => {}
         }
-        assert_eq!(stored, self.foods);
+        assert_eq!(*stored, self.foods);
     }
 
     async fn check_session(&self, api: &Api) {
@@ -195,7 +196,7 @@ fn body(api: &Api, response: &Response) -> Value {
 
 #[tokio::test]
 async fn kill_loses_no_acknowledged_write() {
-    let kills = std::env::var("CRASH_KILLS").map_or(20, |kills| kills.parse().unwrap());
+    let kills = number("CRASH_KILLS", 20);
     let folder = tempdir().unwrap();
     let folder = folder.path();
     let begun = Instant::now();
@@ -270,7 +271,7 @@ async fn check(clients: &mut [Client], api: &Api) {
         of_user.insert(text(&food["id"]), food);
     }
     for client in clients {
-        client.check_foods(foods.remove(&client.user_id).unwrap_or_default());
+        client.check_foods(&foods.remove(&client.user_id).unwrap_or_default());
         client.check_session(api).await;
     }
     assert_eq!(foods, BTreeMap::new(), "foods of nobody");

@@ -10,6 +10,7 @@ use tempfile::tempdir;
 use test_support::client::Call;
 use test_support::{Client as Api, Form, PASSWORD, Response, text};
 
+use crate::number;
 use crate::server::Server;
 
 /// The run ends after so many rounds at the latest.
@@ -134,7 +135,7 @@ impl Load {
             let before = self.server.usage().cpu;
             let responses = join_all(calls).await;
             let measured = self.routes.entry(name).or_default();
-            measured.cpu += self.server.usage().cpu - before;
+            measured.cpu += self.server.usage().cpu.saturating_sub(before);
             for (client, (response, latency)) in self.clients.iter_mut().zip(responses) {
                 measured.latencies.push(latency);
                 match response {
@@ -168,8 +169,6 @@ impl Load {
 
 #[tokio::test]
 async fn load_meets_no_unexpected_status() {
-    let number =
-        |name: &str, default| std::env::var(name).map_or(default, |number| number.parse().unwrap());
     let time = Duration::from_secs(number("LOAD_SECONDS", 10));
     let clients = usize::try_from(number("LOAD_CLIENTS", 8)).unwrap();
     let folder = tempdir().unwrap();

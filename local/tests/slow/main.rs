@@ -6,3 +6,9 @@ mod crash;
 #[cfg(target_os = "linux")] // `/proc`
 mod load;
 mod server;
+
+/// A number of the environment.
+#[allow(clippy::disallowed_methods, reason = "no setting of the API")]
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |number| number.parse().unwrap())
+}
