@@ -8,10 +8,13 @@ use super::{
 };
 use crate::attempt::{Attempted, Counter, Limits};
 use crate::clock::Clock;
-use crate::id::{SessionId, UserId};
+use crate::food::{Food, FoodRepository};
+use crate::id::{ImageId, SessionId, UserId};
+use crate::image::UploadKey;
 use crate::session::{Session, SessionStore};
 use crate::testing::{
-    FakeRenderer, FixedClock, MemoryImages, MemorySessions, MemoryUploads, PlainSigner, sample,
+    FakeRenderer, FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUploads,
+    PlainSigner, sample,
 };
 use crate::token::{Lifetimes, TokenIssuer, TokenPair};
 
@@ -37,6 +40,57 @@ pub(super) fn image_pipeline() -> ImageStores {
         uploads: MemoryUploads::default(),
         renderer: FakeRenderer,
         max_bytes: 1_000,
+    }
+}
+
+/// Foods with their images.
+pub(super) struct FoodFixture {
+    pub(super) foods: MemoryFoods,
+    pub(super) images: ImageStores,
+    pub(super) clock: FixedClock,
+}
+
+impl FoodFixture {
+    pub(super) fn new() -> Self {
+        Self {
+            foods: MemoryFoods::default(),
+            images: image_pipeline(),
+            clock: FixedClock::default(),
+        }
+    }
+
+    /// A new food with its image.
+    pub(super) async fn add(&self) -> Food {
+        let food = sample::food(&sample::public_user(sample::moment()));
+        self.foods.create(&food).await.unwrap();
+        self.images.store.put_image_of(&food);
+        food
+    }
+
+    /// An upload of the user.
+    pub(super) fn upload(&self, owner: UserId) -> ImageId {
+        let id = ImageId::new(sample::moment());
+        let key = UploadKey { owner, id };
+        self.images.uploads.put(key, sample::IMAGE);
+        id
+    }
+
+    /// A concurrent update of the food.
+    pub(super) async fn touch(&self, food: &Food) {
+        let current = self.stored(food).await.unwrap();
+        let changed = Food {
+            version: current.version + 1,
+            ..current.clone()
+        };
+        self.foods.update(&current, &changed).await.unwrap();
+    }
+
+    pub(super) async fn stored(&self, food: &Food) -> Option<Food> {
+        self.foods.find_latest(food.id).await.unwrap()
+    }
+
+    pub(super) fn has_image_of(&self, food: &Food) -> bool {
+        self.images.store.has_image_of(food)
     }
 }
 
