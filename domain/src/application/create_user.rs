@@ -230,19 +230,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn new_user_is_saved_with_a_hash() {
-        let fixture = Fixture::default();
-        let public = fixture
-            .sign_up(new_id(), " Ada@Example.com ")
-            .await
-            .unwrap();
+    async fn new_user_is_saved_with_a_hash_once_per_id() {
+        let (fixture, id) = (Fixture::default(), new_id());
+        let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
+        let email = " Ada@Example.com ";
+        let public = fixture.sign_up_on(&lossy, id, email).await.unwrap();
+        assert_eq!(public.id, id);
         assert_eq!(public.first_name.as_str(), "Ada");
         assert_eq!(public.last_name.as_str(), "Lovelace");
-        let account = fixture.users.account(public.id).unwrap();
+        assert_eq!(fixture.sign_up(id, email).await.unwrap(), public);
+        let account = fixture.users.account(id).unwrap();
         assert_eq!(account.public, public);
         assert_eq!(account.email.as_typed(), "Ada@Example.com");
         assert_eq!(account.created_at, fixture.clock.now());
-        let hash = fixture.users.password_of(public.id).unwrap();
+        let hash = fixture.users.password_of(id).unwrap();
         assert_eq!(hash.as_str(), "new:correct horse");
     }
 
@@ -255,14 +256,5 @@ mod tests {
         let refused = fixture.sign_up(new_id(), "ADA@example.com").await;
         assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
         assert_eq!(fixture.hasher.asked(), asked * 2);
-    }
-
-    #[tokio::test]
-    async fn retry_with_the_same_id_returns_the_existing_user() {
-        let (fixture, id) = (Fixture::default(), new_id());
-        let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
-        let first = fixture.sign_up_on(&lossy, id, "ada@example.com").await;
-        let again = fixture.sign_up(id, "ada@example.com").await;
-        assert_eq!(again.unwrap(), first.unwrap());
     }
 }
