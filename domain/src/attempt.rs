@@ -35,11 +35,7 @@ impl SourceAddress {
     }
 }
 
-impl fmt::Debug for SourceAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SourceAddress(…)")
-    }
-}
+redacted_debug!(SourceAddress);
 
 /// What somebody attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

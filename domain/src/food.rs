@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::clock::Timestamp;
 use crate::id::{FoodId, ImageId};
 use crate::image::{Format, Image, RenditionKey, Size};
+use crate::text::{InvalidText, trim};
 use crate::user::PublicUser;
 
 pub use repository::{CLAIMED, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
@@ -21,29 +22,13 @@ pub use repository::{CLAIMED, FoodRepository, InsertFoodError, RemoveFoodError, 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Title(String);
 
-/// Why a text is no title.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidTitle {
-    /// Nothing but space.
-    #[error("the title is empty")]
-    Empty,
-    /// More than [`Title::MAX_CHARS`] characters.
-    #[error("the title is longer than {max} characters", max = Title::MAX_CHARS)]
-    TooLong,
-}
-
 impl Title {
     /// The longest title, in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
     /// The only way in.
-    pub fn parse(raw: &str) -> Result<Self, InvalidTitle> {
-        let title = raw.trim();
-        match title.chars().count() {
-            0 => Err(InvalidTitle::Empty),
-            1..=Self::MAX_CHARS => Ok(Self(title.to_owned())),
-            _ => Err(InvalidTitle::TooLong),
-        }
+    pub fn parse(raw: &str) -> Result<Self, InvalidText> {
+        trim(raw, Self::MAX_CHARS).map(Self)
     }
 
     /// The title as typed, without outer space.
@@ -295,9 +280,9 @@ mod tests {
     #[test]
     fn a_title_is_trimmed_and_counted_in_characters() {
         assert_eq!(Title::parse(" Soup\n").unwrap().as_str(), "Soup");
-        assert_eq!(Title::parse("  "), Err(InvalidTitle::Empty));
+        assert_eq!(Title::parse("  "), Err(InvalidText::Empty));
         assert!(Title::parse(&"🍲".repeat(100)).is_ok());
-        assert_eq!(Title::parse(&"🍲".repeat(101)), Err(InvalidTitle::TooLong));
+        assert_eq!(Title::parse(&"🍲".repeat(101)), Err(InvalidText::TooLong));
     }
 
     #[test]

@@ -77,11 +77,7 @@ pub struct TokenPair {
     pub access_lifetime: Duration,
 }
 
-impl std::fmt::Debug for TokenPair {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenPair(…)")
-    }
-}
+redacted_debug!(TokenPair);
 
 /// Makes token pairs: two signers and how long their tokens last.
 #[derive(Debug, Clone)]

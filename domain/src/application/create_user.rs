@@ -7,9 +7,8 @@ use crate::clock::Clock;
 use crate::id::UserId;
 use crate::password::{HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy};
 use crate::storage::StorageError;
-use crate::user::{
-    Email, InsertUserError, InvalidUserName, PublicUser, User, UserName, UserRepository,
-};
+use crate::text::InvalidText;
+use crate::user::{Email, InsertUserError, PublicUser, User, UserName, UserRepository};
 
 /// What somebody who signs up says, once it is right.
 #[derive(Debug, Clone)]
@@ -67,8 +66,8 @@ impl NewUser {
     ) -> Result<Self, InvalidUser> {
         let name = |raw, required| {
             UserName::parse(raw).map_err(|error| match error {
-                InvalidUserName::Empty => required,
-                InvalidUserName::TooLong => InvalidUserField::NameTooLong,
+                InvalidText::Empty => required,
+                InvalidText::TooLong => InvalidUserField::NameTooLong,
             })
         };
         let email = match email.trim() {
@@ -93,17 +92,10 @@ impl NewUser {
                 email,
                 password,
             }),
-            (first_name, last_name, email, password) => Err(InvalidUser(
-                [
-                    first_name.err(),
-                    last_name.err(),
-                    email.err(),
-                    password.err(),
-                ]
-                .into_iter()
-                .flatten()
-                .collect(),
-            )),
+            (first, last, email, password) => {
+                let invalid = [first.err(), last.err(), email.err(), password.err()];
+                Err(InvalidUser(invalid.into_iter().flatten().collect()))
+            }
         }
     }
 }

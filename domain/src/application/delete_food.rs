@@ -126,20 +126,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_owner_deletes_a_food() {
-        let fixture = FoodFixture::new();
-        let food = fixture.add().await;
-        let (foods, images) = (&fixture.foods, &fixture.images.store);
-        let (eve, any) = (signed_in(UserId::new(sample::moment())), &Expected::Any);
-        let refused = delete_food(foods, images, eve, Some(food.clone()), any).await;
-        assert!(matches!(refused, Err(DeleteFoodError::NotOwner)));
-        let missing = delete_food(foods, images, eve, None, any).await;
-        assert!(matches!(missing, Err(DeleteFoodError::NotFound)));
-        assert!(fixture.has_image_of(&food));
-        assert_eq!(fixture.stored(&food).await, Some(food));
-    }
-
-    #[tokio::test]
     async fn image_stays_when_deletion_fails_or_its_outcome_is_unknown() {
         for (on_delete, on_find) in [
             (Fault::Unavailable, Fault::None),

@@ -63,12 +63,10 @@ impl LoginAttempt {
                 user_agent: user_agent.and_then(UserAgent::parse),
                 source,
             }),
-            (email, password) => Err(InvalidLogin(
-                [email.err(), password.err()]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
-            )),
+            (email, password) => {
+                let invalid = [email.err(), password.err()];
+                Err(InvalidLogin(invalid.into_iter().flatten().collect()))
+            }
         }
     }
 }

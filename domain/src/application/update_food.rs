@@ -137,10 +137,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::InvalidFoodField;
     use crate::application::test_support::{FoodFixture, signed_in};
     use crate::food::{Description, Title};
-    use crate::id::UserId;
     use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
 
     /// A food with its image, a minute later.
@@ -188,27 +186,6 @@ mod tests {
 
     fn with_image(title: &str) -> FoodInput {
         input(title, ImageSource::Inline(sample::IMAGE))
-    }
-
-    #[tokio::test]
-    async fn reports_all_field_errors_in_order() {
-        let (fixture, food) = fixture().await;
-        let all_wrong = FoodInput {
-            title: " ".to_owned(),
-            description: String::new(),
-            image: ImageSource::Upload("unknown".to_owned()),
-        };
-        match fixture.update(&food, all_wrong).await {
-            Err(UpdateFoodError::Invalid(invalid)) => assert_eq!(
-                invalid.0,
-                [
-                    InvalidFoodField::TitleRequired,
-                    InvalidFoodField::DescriptionRequired,
-                    InvalidFoodField::UploadNotFound,
-                ]
-            ),
-            other => panic!("{other:?}"),
-        }
     }
 
     #[tokio::test]
@@ -267,24 +244,6 @@ mod tests {
         fixture.foods.update(&food, &future).await.unwrap();
         let updated = fixture.update(&future, input("Rice", ImageSource::None));
         assert_eq!(updated.await.unwrap().updated_at, future.updated_at);
-    }
-
-    #[tokio::test]
-    async fn only_the_owner_updates_a_food() {
-        let (fixture, food) = fixture().await;
-        let FoodFixture {
-            foods,
-            images,
-            clock,
-        } = &fixture;
-        let (eve, any) = (signed_in(UserId::new(sample::moment())), &Expected::Any);
-        let (theirs, input) = (Some(food.clone()), with_image("Mine"));
-        let refused = update_food(foods, images, clock, eve, theirs, any, input).await;
-        assert!(matches!(refused, Err(UpdateFoodError::NotOwner)));
-        let missing = update_food(foods, images, clock, eve, None, any, with_image("Mine"));
-        assert!(matches!(missing.await, Err(UpdateFoodError::NotFound)));
-        assert_eq!(fixture.stored(&food).await, Some(food));
-        assert_eq!(fixture.images.store.count(), 4);
     }
 
     #[tokio::test]
