@@ -87,9 +87,8 @@ impl Counter {
         limits: &Limits,
         now: Timestamp,
     ) -> Self {
-        let address = address
-            .0
-            .map_or_else(String::new, |address| address.to_string());
+        let address = address.0.map(|address| address.to_string());
+        let address = address.unwrap_or_default();
         Self::new(attempted, "address", &address, limits.window, now)
     }
 

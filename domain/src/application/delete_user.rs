@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::food::{Expected, FoodRepository};
 use crate::id::{FoodId, UserId};
 use crate::image::ImageStore;
-use crate::page::{PageRequest, PageSize};
+use crate::page::PageRequest;
 use crate::session::SessionStore;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
@@ -55,11 +55,9 @@ pub(super) async fn delete_foods(
 ) -> Result<(), DeleteUserError> {
     let mut after = None;
     loop {
-        let request = PageRequest {
-            after,
-            size: PageSize::default(),
-        };
-        let page = foods.list_by_owner(owner, request).await?;
+        let page = foods
+            .list_by_owner(owner, PageRequest::largest(after))
+            .await?;
         for some in page.items.chunks(AT_ONCE) {
             let deleted = some
                 .iter()
@@ -154,18 +152,20 @@ mod tests {
         assert!(fixture.users.account(eve.user).is_some());
         assert_eq!(fixture.images.count(), 8);
         assert_eq!(fixture.sessions.count(), 2);
-        let all = PageRequest {
-            after: None,
-            size: PageSize::default(),
-        };
-        let foods = fixture.foods.list(all).await.unwrap().items;
+        let foods = fixture
+            .foods
+            .list(PageRequest::largest(None))
+            .await
+            .unwrap()
+            .items;
         let owners: Vec<_> = foods.iter().map(|food| food.creator.id).collect();
         assert_eq!(owners, [eve.user, eve.user]);
-        let all = PageRequest {
-            after: None,
-            size: PageSize::default(),
-        };
-        let tombstones = fixture.users.list_left(all).await.unwrap().items;
+        let tombstones = fixture
+            .users
+            .list_left(PageRequest::largest(None))
+            .await
+            .unwrap()
+            .items;
         let users: Vec<_> = tombstones.iter().map(|tombstone| tombstone.user).collect();
         assert_eq!(users, [ada.user]);
     }

@@ -1,23 +1,10 @@
 //! Signing out elsewhere: of one login, or of many.
 
-use thiserror::Error;
-
-use super::SignedIn;
+use super::{LookupError, SignedIn};
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::session::SessionStore;
 use crate::storage::StorageError;
-
-/// Why the session was not ended.
-#[derive(Debug, Error)]
-pub enum EndSessionError {
-    /// The user has no such session, or no longer.
-    #[error("no such session")]
-    NotFound,
-    /// See [`StorageError`].
-    #[error(transparent)]
-    Repository(#[from] StorageError),
-}
 
 /// Ends one session of the user's, which may be the one that asks.
 pub async fn end_session(
@@ -25,9 +12,9 @@ pub async fn end_session(
     clock: &impl Clock,
     who: SignedIn,
     session: SessionId,
-) -> Result<(), EndSessionError> {
+) -> Result<(), LookupError> {
     let found = sessions.find(who.user, session, clock.now()).await?;
-    let session = found.ok_or(EndSessionError::NotFound)?;
+    let session = found.ok_or(LookupError::NotFound)?;
     Ok(sessions.revoke(who.user, session.id).await?)
 }
 
