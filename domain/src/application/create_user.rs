@@ -157,19 +157,12 @@ pub async fn create_user(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::test_support::admitted;
-    use crate::testing::{Fault, FixedClock, MemoryUsers, PlainHasher, faulty, sample};
+    use crate::application::test_support::{AuthFixture, admitted};
+    use crate::testing::{Fault, faulty, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
-    #[derive(Default)]
-    struct Fixture {
-        users: MemoryUsers,
-        hasher: PlainHasher,
-        clock: FixedClock,
-    }
-
-    impl Fixture {
+    impl AuthFixture {
         async fn sign_up(&self, id: UserId, email: &str) -> Result<PublicUser, CreateUserError> {
             self.sign_up_on(&self.users, id, email).await
         }
@@ -223,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn new_user_is_saved_with_a_hash_once_per_id() {
-        let (fixture, id) = (Fixture::default(), new_id());
+        let (fixture, id) = (AuthFixture::new(), new_id());
         let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
         let email = " Ada@Example.com ";
         let public = fixture.sign_up_on(&lossy, id, email).await.unwrap();
@@ -235,13 +228,12 @@ mod tests {
         assert_eq!(account.public, public);
         assert_eq!(account.email.as_typed(), "Ada@Example.com");
         assert_eq!(account.created_at, fixture.clock.now());
-        let hash = fixture.users.password_of(id).unwrap();
-        assert_eq!(hash.as_str(), "new:correct horse");
+        assert_eq!(fixture.hash_of(id), "new:correct horse");
     }
 
     #[tokio::test]
     async fn taken_email_is_refused_after_as_much_hashing() {
-        let fixture = Fixture::default();
+        let fixture = AuthFixture::new();
         let first = fixture.sign_up(new_id(), "ada@example.com").await;
         assert!(first.is_ok());
         let asked = fixture.hasher.asked();

@@ -173,12 +173,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::test_support::issuer;
+    use crate::application::test_support::AuthFixture;
     use crate::password::PasswordHash;
-    use crate::testing::{
-        Fault, Faulty, FixedClock, MemorySessions, MemoryUsers, PlainHasher, PlainSigner, faulty,
-        sample,
-    };
+    use crate::testing::{Fault, Faulty, faulty};
     use crate::user::User;
 
     const LIMITS: Limits = Limits {
@@ -187,38 +184,18 @@ mod tests {
         window: Duration::from_mins(15),
     };
 
-    struct Fixture {
-        users: MemoryUsers,
-        sessions: MemorySessions,
-        hasher: PlainHasher,
-        tokens: TokenIssuer<PlainSigner>,
-        clock: FixedClock,
-    }
-
     fn client_ip() -> SourceAddress {
         SourceAddress::parse("203.0.113.7")
     }
 
-    fn hash(text: &str) -> PasswordHash {
-        PasswordHash::new(text.to_owned())
+    /// A user with this hash.
+    async fn fixture(hash: &str) -> (AuthFixture, User) {
+        let fixture = AuthFixture::new();
+        let ada = fixture.add_user(hash).await;
+        (fixture, ada)
     }
 
-    impl Fixture {
-        /// Ada has this hash.
-        async fn new(hash_of_ada: &str) -> (Self, User) {
-            let fixture = Self {
-                users: MemoryUsers::default(),
-                sessions: MemorySessions::default(),
-                hasher: PlainHasher::default(),
-                tokens: issuer(),
-                clock: FixedClock::default(),
-            };
-            let ada = sample::user();
-            let created = fixture.users.create(&ada, &hash(hash_of_ada)).await;
-            created.unwrap();
-            (fixture, ada)
-        }
-
+    impl AuthFixture {
         async fn login(&self, email: &str, password: &str) -> Result<LoggedIn, LoginError> {
             self.login_on(&self.users, email, password).await
         }
@@ -233,11 +210,6 @@ mod tests {
             let (sessions, hasher) = (&self.sessions, &self.hasher);
             let (tokens, clock, attempt) = (&self.tokens, &self.clock, attempt.unwrap());
             login(users, sessions, hasher, tokens, clock, &LIMITS, attempt).await
-        }
-
-        fn hash_of(&self, user: &User) -> String {
-            let hash = self.users.password_of(user.public.id).unwrap();
-            hash.as_str().to_owned()
         }
     }
 
@@ -260,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn right_password_creates_a_session() {
-        let (fixture, ada) = Fixture::new("new:correct horse").await;
+        let (fixture, ada) = fixture("new:correct horse").await;
         let email = ada.email.as_typed().to_uppercase();
         let signed_in = fixture.login(&email, "correct horse").await.unwrap();
         assert_eq!(signed_in.user, ada.public);
@@ -293,7 +265,7 @@ mod tests {
     #[tokio::test]
     async fn wrong_password_and_unknown_email_take_the_same_work() {
         for hash in ["new:correct horse", "old:correct horse", "unreadable"] {
-            let (fixture, ada) = Fixture::new(hash).await;
+            let (fixture, ada) = fixture(hash).await;
             for (email, password) in [
                 (ada.email.as_typed(), "battery staple"),
                 ("nobody@example.com", "correct horse"),
@@ -305,33 +277,34 @@ mod tests {
                 assert_eq!(fixture.hasher.asked(), asked + 1);
             }
             assert_eq!(fixture.sessions.count(), 0);
-            assert_eq!(fixture.hash_of(&ada), hash);
+            assert_eq!(fixture.hash_of(ada.public.id), hash);
         }
     }
 
     #[tokio::test]
     async fn outdated_hash_is_replaced_once() {
-        let (fixture, ada) = Fixture::new("old:correct horse").await;
+        let (fixture, ada) = fixture("old:correct horse").await;
         let failing = faulty(&fixture.users, "replace_password", Fault::Unavailable);
         let email = ada.email.as_typed();
         let logged_in = fixture.login_on(&failing, email, "correct horse").await;
         assert_eq!(logged_in.unwrap().user, ada.public);
-        assert_eq!(fixture.hash_of(&ada), "old:correct horse");
+        assert_eq!(fixture.hash_of(ada.public.id), "old:correct horse");
         // Compared and hashed again, then only compared.
         for asked in [4, 5] {
             let logged_in = fixture.login(email, "correct horse").await;
             assert_eq!(logged_in.unwrap().user, ada.public);
-            assert_eq!(fixture.hash_of(&ada), "new:correct horse");
+            assert_eq!(fixture.hash_of(ada.public.id), "new:correct horse");
             assert_eq!(fixture.hasher.asked(), asked);
         }
     }
 
     #[tokio::test]
     async fn password_change_during_login_revokes_the_session() {
-        let (fixture, ada) = Fixture::new("new:correct horse").await;
+        let (fixture, ada) = fixture("new:correct horse").await;
         let contended = Faulty::new(&fixture.users, async |call| {
             if call == "find_password" {
-                let (old, new) = (hash("new:correct horse"), hash("new:better horse"));
+                let [old, new] = ["new:correct horse", "new:better horse"]
+                    .map(|hash| PasswordHash::new(hash.to_owned()));
                 let replaced = fixture.users.replace_password(ada.public.id, &old, &new);
                 assert!(replaced.await.unwrap());
             }
@@ -345,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn failures_are_limited_and_successes_are_not() {
-        let (fixture, ada) = Fixture::new("new:correct horse").await;
+        let (fixture, ada) = fixture("new:correct horse").await;
         let known = ada.email.as_typed();
         for email in [known, "nobody@example.com"] {
             let asked = fixture.hasher.asked();

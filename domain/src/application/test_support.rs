@@ -11,24 +11,14 @@ use crate::clock::Clock;
 use crate::food::{Food, FoodRepository};
 use crate::id::{ImageId, SessionId, UserId};
 use crate::image::UploadKey;
+use crate::password::PasswordHash;
 use crate::session::{Session, SessionStore};
 use crate::testing::{
     FakeRenderer, FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUploads,
-    PlainSigner, sample,
+    MemoryUsers, PlainHasher, PlainSigner, sample,
 };
 use crate::token::{Lifetimes, TokenIssuer, TokenPair};
-
-/// Tokens of 15 minutes and sessions of 7 days.
-pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
-    TokenIssuer {
-        access: PlainSigner("access"),
-        refresh: PlainSigner("refresh"),
-        lifetimes: Lifetimes {
-            access: Duration::from_mins(15),
-            refresh: Duration::from_hours(7 * 24),
-        },
-    }
-}
+use crate::user::{User, UserRepository};
 
 /// An image pipeline in memory.
 pub(super) type ImageStores = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
@@ -118,20 +108,44 @@ pub(super) fn admitted() -> Admitted {
     }
 }
 
-/// Sessions and their tokens.
+/// Users, and sessions with their tokens.
 pub(super) struct AuthFixture {
+    pub(super) users: MemoryUsers,
+    pub(super) hasher: PlainHasher,
     pub(super) sessions: MemorySessions,
     pub(super) clock: FixedClock,
     pub(super) tokens: TokenIssuer<PlainSigner>,
 }
 
 impl AuthFixture {
+    /// Tokens of 15 minutes and sessions of 7 days.
     pub(super) fn new() -> Self {
         Self {
+            users: MemoryUsers::default(),
+            hasher: PlainHasher::default(),
             sessions: MemorySessions::default(),
             clock: FixedClock::default(),
-            tokens: issuer(),
+            tokens: TokenIssuer {
+                access: PlainSigner("access"),
+                refresh: PlainSigner("refresh"),
+                lifetimes: Lifetimes {
+                    access: Duration::from_mins(15),
+                    refresh: Duration::from_hours(7 * 24),
+                },
+            },
         }
+    }
+
+    /// A user whose password has this hash.
+    pub(super) async fn add_user(&self, hash: &str) -> User {
+        let (user, hash) = (sample::user(), PasswordHash::new(hash.to_owned()));
+        self.users.create(&user, &hash).await.unwrap();
+        user
+    }
+
+    pub(super) fn hash_of(&self, user: UserId) -> String {
+        let hash = self.users.password_of(user).unwrap();
+        hash.as_str().to_owned()
     }
 
     pub(super) async fn log_in(&self, user: UserId) -> (Session, TokenPair) {
