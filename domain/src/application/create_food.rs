@@ -245,9 +245,12 @@ mod tests {
             for with_upload in [false, true] {
                 let fixture = Fixture::new();
                 let upload = fixture.food.upload(fixture.ada.id).to_string();
-                let input = || match with_upload {
-                    true => input("Rice", ImageSource::Upload(upload.clone())),
-                    false => rice(),
+                let input = || {
+                    if with_upload {
+                        input("Rice", ImageSource::Upload(upload.clone()))
+                    } else {
+                        rice()
+                    }
                 };
                 let foods = faulty(&fixture.food.foods, "create", fault);
                 let first = fixture.create_in(&foods, input()).await.unwrap();
