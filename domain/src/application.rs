@@ -1,4 +1,5 @@
-//! The use cases, one per file: what each function of the API does.
+//! The use cases, one per file: what each function of the API does. Lists have no rules of their own, so
+//! their functions call the ports.
 //!
 //! A use case takes the ports it calls and no others, so its argument list reads as the function's
 //! list of permissions.
@@ -17,13 +18,10 @@ mod delete_food;
 mod delete_user;
 mod end_session;
 mod food_input;
-mod get_food;
-mod get_user;
-mod list_food;
 mod list_sessions;
-mod list_users;
 mod login;
 mod logout;
+mod lookup;
 mod refresh;
 mod sweep_images;
 mod throttle;
@@ -43,15 +41,12 @@ pub use create_image_upload::{ImageUpload, UPLOAD_LIFETIME, create_image_upload}
 pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
 pub use delete_food::{DeleteFoodError, delete_food};
 pub use delete_user::{DeleteUserError, delete_user};
-pub use end_session::{EndSessionError, Ended, end_session, end_sessions};
+pub use end_session::{Ended, end_session, end_sessions};
 pub use food_input::{FoodInput, InvalidFood, InvalidFoodField};
-pub use get_food::{GetFoodError, get_food};
-pub use get_user::{GetUserError, get_user};
-pub use list_food::list_food;
 pub use list_sessions::{ListedSession, list_sessions};
-pub use list_users::list_users;
 pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
 pub use logout::logout;
+pub use lookup::{LookupError, get_food, get_user};
 pub use refresh::{RefreshError, refresh};
 pub use sweep_images::{GcReport, SweepError, sweep_images};
 pub use throttle::{Admitted, ThrottleError, admit};

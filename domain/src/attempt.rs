@@ -35,11 +35,7 @@ impl SourceAddress {
     }
 }
 
-impl fmt::Debug for SourceAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SourceAddress(…)")
-    }
-}
+redacted_debug!(SourceAddress);
 
 /// What somebody attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,9 +87,8 @@ impl Counter {
         limits: &Limits,
         now: Timestamp,
     ) -> Self {
-        let address = address
-            .0
-            .map_or_else(String::new, |address| address.to_string());
+        let address = address.0.map(|address| address.to_string());
+        let address = address.unwrap_or_default();
         Self::new(attempted, "address", &address, limits.window, now)
     }
 

@@ -6,7 +6,6 @@
 //! there already is not made again: so it does not matter at which point the first one ended, or
 //! whether something that it sent lands later.
 
-use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -56,11 +55,7 @@ impl IdempotencyKey {
     }
 }
 
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IdempotencyKey(…)")
-    }
-}
+redacted_debug!(IdempotencyKey);
 
 /// One thing that a client wants done once, as it is kept: neither its key nor the request can be
 /// read from it.

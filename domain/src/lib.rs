@@ -3,6 +3,17 @@
 //! Values are made by `parse` and are right from then on; entities are made of values; ports say
 //! what the outside must be able to do; `application` holds one use case per file.
 
+/// Implements `Debug` for types whose content must not get into a log.
+macro_rules! redacted_debug {
+    ($($name:ident),+) => {
+        $(impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        })+
+    };
+}
+
 pub mod application;
 pub mod attempt;
 pub mod clock;
@@ -14,6 +25,7 @@ pub mod page;
 pub mod password;
 pub mod session;
 pub mod storage;
+pub mod text;
 pub mod token;
 pub mod user;
 

@@ -49,6 +49,14 @@ pub struct PageRequest<Id> {
     pub size: PageSize,
 }
 
+impl<Id> PageRequest<Id> {
+    /// As many entries as there may be, after this one.
+    pub fn largest(after: Option<Id>) -> Self {
+        let size = PageSize::default();
+        Self { after, size }
+    }
+}
+
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {

@@ -1,7 +1,5 @@
 //! Passwords, their hashes, and the port that turns one into the other.
 
-use std::fmt;
-
 use thiserror::Error;
 
 /// A password. It has no `Display`, and its `Debug` shows nothing.
@@ -99,12 +97,6 @@ impl Password {
     }
 }
 
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
 /// A stored hash: a PHC string, or bcrypt's own format from a migration. `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
@@ -121,11 +113,7 @@ impl PasswordHash {
     }
 }
 
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(…)")
-    }
-}
+redacted_debug!(Password, PasswordHash);
 
 /// What comparing a password with a hash says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

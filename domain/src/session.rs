@@ -194,18 +194,6 @@ mod tests {
     }
 
     #[test]
-    fn previous_token_is_accepted_for_ten_seconds() {
-        let session = Session::begin(UserId::new(at(0)), at(0), Duration::from_mins(1), None);
-        let first = session.refresh.token;
-        assert!(!session.is_in_grace(first, at(0)));
-        let next = RefreshGrant::new(at(1), Duration::from_mins(1));
-        let rotated = session.rotated(next.clone(), at(1));
-        assert!(rotated.is_in_grace(first, at(10_001)));
-        assert!(!rotated.is_in_grace(first, at(10_002)));
-        assert!(!rotated.is_in_grace(next.token, at(1)));
-    }
-
-    #[test]
     fn user_agent_is_trimmed_and_cut_to_256_characters() {
         let parse = |raw: &str| UserAgent::parse(raw).map(|agent| agent.0);
         assert_eq!(parse("  "), None);

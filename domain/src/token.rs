@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
-use crate::session::Session;
+use crate::session::{RefreshGrant, Session};
 
 /// What a token says, beside what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,11 +77,7 @@ pub struct TokenPair {
     pub access_lifetime: Duration,
 }
 
-impl std::fmt::Debug for TokenPair {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenPair(…)")
-    }
-}
+redacted_debug!(TokenPair);
 
 /// Makes token pairs: two signers and how long their tokens last.
 #[derive(Debug, Clone)]
@@ -98,20 +94,15 @@ impl<S: TokenSigner> TokenIssuer<S> {
     /// A new access token, and the session's current refresh token written out once more: callers
     /// that see the same session hold the same refresh token.
     pub fn issue(&self, session: &Session, now: Timestamp) -> Result<TokenPair, SignError> {
-        let access = Claims {
+        let claims = |grant: &RefreshGrant| Claims {
             user: session.user,
             session: session.id,
-            token: TokenId::new(now),
-            issued_at: now.whole_seconds(),
-            expires_at: now.whole_seconds().plus(self.lifetimes.access),
+            token: grant.token,
+            issued_at: grant.issued_at,
+            expires_at: grant.expires_at,
         };
-        let refresh = Claims {
-            user: session.user,
-            session: session.id,
-            token: session.refresh.token,
-            issued_at: session.refresh.issued_at,
-            expires_at: session.refresh.expires_at,
-        };
+        let access = claims(&RefreshGrant::new(now, self.lifetimes.access));
+        let refresh = claims(&session.refresh);
         Ok(TokenPair {
             user: session.user,
             access: self.access.sign(&access)?,

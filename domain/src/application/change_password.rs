@@ -116,52 +116,35 @@ pub async fn change_password(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::application::admit;
-    use crate::application::test_support::{admitted, signed_in};
+    use crate::application::test_support::{AuthFixture, admitted, signed_in};
     use crate::attempt::{Attempted, SourceAddress};
-    use crate::id::{SessionId, UserId};
-    use crate::password::PasswordHash;
-    use crate::session::Session;
-    use crate::testing::{
-        Fault, FixedClock, MemorySessions, MemoryUsers, PlainHasher, faulty, sample,
-    };
+    use crate::id::UserId;
+    use crate::testing::{Fault, faulty, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
     /// A user with two sessions, who makes the request from the first.
     struct Fixture {
-        users: MemoryUsers,
-        sessions: MemorySessions,
-        hasher: PlainHasher,
+        auth: AuthFixture,
         who: SignedIn,
     }
 
     impl Fixture {
         async fn new(hash: &str) -> Self {
-            let (users, sessions) = (MemoryUsers::default(), MemorySessions::default());
-            let user = sample::user();
-            let hash = PasswordHash::new(hash.to_owned());
-            users.create(&user, &hash).await.unwrap();
-            let who = signed_in(user.public.id);
-            for id in [who.session, SessionId::new(sample::moment())] {
-                let now = sample::moment();
-                let begun = Session::begin(who.user, now, Duration::from_hours(1), None);
-                let created = sessions.create(&Session { id, ..begun }, now).await;
-                created.unwrap();
-            }
-            Self {
-                users,
-                sessions,
-                hasher: PlainHasher::default(),
-                who,
-            }
+            let auth = AuthFixture::new();
+            let user = auth.add_user(hash).await.public.id;
+            let (session, _) = auth.log_in(user).await;
+            auth.log_in(user).await;
+            let session = session.id;
+            let who = SignedIn { user, session };
+            Self { auth, who }
         }
 
         async fn change(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
-            self.change_with(&self.sessions, admitted(), old, new).await
+            self.change_with(&self.auth.sessions, admitted(), old, new)
+                .await
         }
 
         async fn change_with(
@@ -172,21 +155,22 @@ mod tests {
             new: &str,
         ) -> Result<(), ChangePasswordError> {
             let change = PasswordChange::parse(old, new, POLICY).unwrap();
-            let (users, hasher) = (&self.users, &self.hasher);
+            let (users, hasher) = (&self.auth.users, &self.auth.hasher);
             change_password(users, sessions, hasher, self.who, admitted, change).await
         }
 
         /// With the limits counted.
         async fn attempt(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
             let (limits, source) = (admitted().limits, SourceAddress::parse("203.0.113.7"));
-            let (clock, action) = (FixedClock::default(), Attempted::ChangePassword);
-            let admitted = admit(&self.sessions, &clock, &limits, action, "ada", &source).await?;
-            self.change_with(&self.sessions, admitted, old, new).await
+            let (clock, action) = (&self.auth.clock, Attempted::ChangePassword);
+            let admitted =
+                admit(&self.auth.sessions, clock, &limits, action, "ada", &source).await?;
+            self.change_with(&self.auth.sessions, admitted, old, new)
+                .await
         }
 
         fn hash(&self) -> String {
-            let hash = self.users.password_of(self.who.user).unwrap();
-            hash.as_str().to_owned()
+            self.auth.hash_of(self.who.user)
         }
     }
 
@@ -208,38 +192,43 @@ mod tests {
 
     #[tokio::test]
     async fn change_revokes_all_other_sessions_also_when_retried() {
+        let (old, new) = ("correct horse", "better horse");
         for hash in ["new:correct horse", "old:correct horse"] {
             let fixture = Fixture::new(hash).await;
+            let failing = faulty(&fixture.auth.sessions, "revoke_all", Fault::Unavailable);
+            let failed = fixture.change_with(&failing, admitted(), old, new).await;
+            assert!(matches!(failed, Err(ChangePasswordError::Repository(_))));
             for _ in 0..2 {
-                let changed = fixture.change("correct horse", "better horse").await;
-                changed.unwrap();
+                fixture.change(old, new).await.unwrap();
                 assert_eq!(fixture.hash(), "new:better horse");
-                let live = fixture.sessions.list(fixture.who.user, sample::moment());
-                let live: Vec<_> = live
-                    .await
-                    .unwrap()
-                    .into_iter()
-                    .map(|live| live.id)
-                    .collect();
-                assert_eq!(live, [fixture.who.session]);
+                let live = fixture
+                    .auth
+                    .sessions
+                    .list(fixture.who.user, sample::moment());
+                let live = live.await.unwrap();
+                assert_eq!(live.len(), 1);
+                assert_eq!(live[0].id, fixture.who.session);
             }
         }
     }
 
     #[tokio::test]
     async fn wrong_old_password_changes_nothing_after_as_much_hashing() {
-        let fixture = Fixture::new("new:correct horse").await;
+        let mut fixture = Fixture::new("new:correct horse").await;
         let refused = fixture.change("battery staple", "better horse").await;
-        assert!(matches!(
-            refused,
-            Err(ChangePasswordError::IncorrectPassword)
-        ));
+        let is_incorrect = |outcome| matches!(outcome, Err(ChangePasswordError::IncorrectPassword));
+        assert!(is_incorrect(refused));
         assert_eq!(fixture.hash(), "new:correct horse");
-        assert_eq!(fixture.sessions.count(), 2);
-        let asked = fixture.hasher.asked();
+        assert_eq!(fixture.auth.sessions.count(), 2);
+        let asked = fixture.auth.hasher.asked();
         let changed = fixture.change("correct horse", "better horse").await;
         changed.unwrap();
-        assert_eq!(fixture.hasher.asked(), asked * 2);
+        assert_eq!(fixture.auth.hasher.asked(), asked * 2);
+        // A deleted user has no password.
+        fixture.who = signed_in(UserId::new(sample::moment()));
+        assert!(is_incorrect(
+            fixture.change("better horse", "best horse").await
+        ));
     }
 
     #[tokio::test]
@@ -249,7 +238,7 @@ mod tests {
             let retried = fixture.attempt("x y z w", "correct horse").await;
             retried.unwrap();
         }
-        let asked = fixture.hasher.asked();
+        let asked = fixture.auth.hasher.asked();
         let wrong = fixture.attempt("battery staple", "better horse").await;
         assert!(matches!(wrong, Err(ChangePasswordError::IncorrectPassword)));
         // Three passwords may be compared; the new one would be the fourth.
@@ -259,28 +248,6 @@ mod tests {
                 Err(ChangePasswordError::Throttle(ThrottleError::TooMany { .. }))
             ));
         }
-        assert_eq!(fixture.hasher.asked(), asked + 3);
-    }
-
-    #[tokio::test]
-    async fn deleted_user_has_no_password() {
-        let mut fixture = Fixture::new("new:correct horse").await;
-        fixture.who = signed_in(UserId::new(sample::moment()));
-        let refused = fixture.change("correct horse", "better horse").await;
-        assert!(matches!(
-            refused,
-            Err(ChangePasswordError::IncorrectPassword)
-        ));
-    }
-
-    #[tokio::test]
-    async fn retry_revokes_sessions_that_could_not_be_revoked() {
-        let fixture = Fixture::new("new:correct horse").await;
-        let failing = faulty(&fixture.sessions, "revoke_all", Fault::Unavailable);
-        let (old, new) = ("correct horse", "better horse");
-        let failed = fixture.change_with(&failing, admitted(), old, new).await;
-        assert!(matches!(failed, Err(ChangePasswordError::Repository(_))));
-        fixture.change(old, new).await.unwrap();
-        assert_eq!(fixture.sessions.count(), 1);
+        assert_eq!(fixture.auth.hasher.asked(), asked + 3);
     }
 }

@@ -112,50 +112,44 @@ pub async fn create_food(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::test_support::{ImageStores, image_pipeline, signed_in};
+    use crate::application::test_support::{FoodFixture, image_pipeline, signed_in};
     use crate::id::{ImageId, UserId};
     use crate::image::{ImageSource, InvalidImage, UploadKey};
-    use crate::testing::{Fault, Faulty, FixedClock, MemoryFoods, faulty, sample, unavailable};
+    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
 
-    struct Stores {
+    /// A user, and no food yet.
+    struct Fixture {
         ada: PublicUser,
-        foods: MemoryFoods,
-        images: ImageStores,
-        clock: FixedClock,
+        id: FoodId,
+        food: FoodFixture,
     }
 
-    impl Stores {
+    impl Fixture {
         fn new() -> Self {
             Self {
                 ada: sample::public_user(sample::moment()),
-                foods: MemoryFoods::default(),
-                images: image_pipeline(),
-                clock: FixedClock::default(),
+                id: FoodId::new(sample::moment()),
+                food: FoodFixture::new(),
             }
         }
 
         async fn create_in(
             &self,
             foods: &impl FoodRepository,
-            id: FoodId,
             input: FoodInput,
         ) -> Result<Food, CreateFoodError> {
             let (who, creator) = (signed_in(self.ada.id), Some(self.ada.clone()));
-            create_food(foods, &self.images, &self.clock, who, creator, id, input).await
+            let (images, clock) = (&self.food.images, &self.food.clock);
+            create_food(foods, images, clock, who, creator, self.id, input).await
         }
 
         async fn create(&self, input: FoodInput) -> Result<Food, CreateFoodError> {
-            let id = FoodId::new(self.clock.now());
-            self.create_in(&self.foods, id, input).await
+            self.create_in(&self.food.foods, input).await
         }
 
-        fn upload(&self) -> ImageId {
-            let id = ImageId::new(sample::moment());
-            let owner = self.ada.id;
-            self.images
-                .uploads
-                .put(UploadKey { owner, id }, sample::IMAGE);
-            id
+        /// Whether the image of the food exists, and no other.
+        fn has_only_image_of(&self, food: &Food) -> bool {
+            self.food.has_image_of(food) && self.food.images.store.count() == 4
         }
     }
 
@@ -172,7 +166,7 @@ mod tests {
     }
 
     async fn invalid(input: FoodInput) -> Vec<InvalidFoodField> {
-        match Stores::new().create(input).await {
+        match Fixture::new().create(input).await {
             Err(CreateFoodError::Invalid(invalid)) => invalid.0,
             other => panic!("{other:?}"),
         }
@@ -219,7 +213,7 @@ mod tests {
         let mut bytes = sample::IMAGE.to_vec();
         bytes.resize(max_bytes, 0);
         let at_limit = rice_with(bytes.clone());
-        Stores::new().create(at_limit).await.unwrap();
+        Fixture::new().create(at_limit).await.unwrap();
         bytes.push(0);
         let too_large = InvalidImage::TooLarge { max_bytes };
         let expected = [InvalidFoodField::InvalidImage(too_large)];
@@ -232,144 +226,116 @@ mod tests {
 
     #[tokio::test]
     async fn created_food_has_creator_and_renditions() {
-        let stores = Stores::new();
-        let food = stores.create(rice()).await.unwrap();
-        let now = stores.clock.now();
-        assert_eq!(food.creator, stores.ada);
+        let fixture = Fixture::new();
+        let food = fixture.create(rice()).await.unwrap();
+        let now = fixture.food.clock.now();
+        assert_eq!(food.creator, fixture.ada);
         assert_eq!(food.title.as_str(), "Jollof rice");
         assert_eq!(food.description.as_str(), "<p>With plantain</p>");
         assert_eq!((food.created_at, food.updated_at), (now, now));
         assert_eq!((food.version, food.upload), (1, None));
         assert_eq!(food.image.sizes, sample::image().sizes);
-        assert!(stores.images.store.has_image_of(&food));
-        assert_eq!(stores.images.store.count(), 4);
-        let saved = stores.foods.find_latest(food.id).await.unwrap();
-        assert_eq!(saved, Some(food));
+        assert!(fixture.has_only_image_of(&food));
+        assert_eq!(fixture.food.stored(&food).await, Some(food));
     }
 
     #[tokio::test]
     async fn retry_with_same_id_returns_existing_food() {
-        let stores = Stores::new();
-        let id = FoodId::new(stores.clock.now());
-        let first = stores.create_in(&stores.foods, id, rice()).await.unwrap();
-        let retried = stores.create_in(&stores.foods, id, rice()).await.unwrap();
-        assert_eq!(first, retried);
-        assert!(stores.images.store.has_image_of(&first));
-        assert_eq!(stores.images.store.count(), 4);
+        for fault in [Fault::None, Fault::ResponseLost] {
+            for with_upload in [false, true] {
+                let fixture = Fixture::new();
+                let upload = fixture.food.upload(fixture.ada.id).to_string();
+                let input = || {
+                    if with_upload {
+                        input("Rice", ImageSource::Upload(upload.clone()))
+                    } else {
+                        rice()
+                    }
+                };
+                let foods = faulty(&fixture.food.foods, "create", fault);
+                let first = fixture.create_in(&foods, input()).await.unwrap();
+                // The first attempt has used the upload up.
+                let uploads = fixture.food.images.uploads.count();
+                assert_eq!(uploads, usize::from(!with_upload));
+                let retried = fixture.create(input()).await.unwrap();
+                assert_eq!(first, retried);
+                assert!(fixture.has_only_image_of(&first));
+            }
+        }
     }
 
     #[tokio::test]
-    async fn retry_after_upload_was_used_returns_existing_food() {
-        let stores = Stores::new();
-        let id = FoodId::new(stores.clock.now());
-        let upload = stores.upload();
-        let rice = || input("Rice", ImageSource::Upload(upload.to_string()));
-        let first = stores.create_in(&stores.foods, id, rice()).await.unwrap();
-        assert_eq!(stores.images.uploads.count(), 0);
-        let retried = stores.create_in(&stores.foods, id, rice()).await.unwrap();
-        assert_eq!(first, retried);
-    }
-
-    #[tokio::test]
-    async fn taken_title_leaves_no_food_and_no_image() {
-        let stores = Stores::new();
-        let first = stores.create(rice()).await.unwrap();
-        let same = input("JOLLOF RICE", ImageSource::Inline(sample::IMAGE));
-        let refused = stores.create(same).await;
-        assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
-        assert_eq!(stores.images.store.count(), 4);
-        assert!(stores.images.store.has_image_of(&first));
-    }
-
-    #[tokio::test]
-    async fn upload_belongs_to_one_food() {
-        let stores = Stores::new();
-        let upload = stores.upload();
+    async fn taken_title_or_upload_leaves_no_food_and_no_image() {
+        let mut fixture = Fixture::new();
+        let upload = fixture.food.upload(fixture.ada.id);
         let with_upload = |title| input(title, ImageSource::Upload(upload.to_string()));
-        let food = stores.create(with_upload("Rice")).await.unwrap();
+        let food = fixture.create(with_upload("Jollof rice")).await.unwrap();
         assert_eq!(food.upload, Some(upload));
         // As if the upload had not been deleted yet.
-        let owner = stores.ada.id;
-        let key = UploadKey { owner, id: upload };
-        stores.images.uploads.put(key, sample::IMAGE);
-        let refused = stores.create(with_upload("Other rice")).await;
+        let (owner, id) = (fixture.ada.id, upload);
+        let key = UploadKey { owner, id };
+        fixture.food.images.uploads.put(key, sample::IMAGE);
+        fixture.id = FoodId::new(sample::moment());
+        let refused = fixture.create(with_upload("Other rice")).await;
         assert!(matches!(refused, Err(CreateFoodError::UploadTaken)));
-        assert_eq!(stores.images.store.count(), 4);
-        assert!(stores.images.store.has_image_of(&food));
+        let shouted = input("JOLLOF RICE", ImageSource::Inline(sample::IMAGE));
+        let refused = fixture.create(shouted).await;
+        assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
+        assert!(fixture.has_only_image_of(&food));
     }
 
     #[tokio::test]
     async fn upload_of_another_user_is_not_found() {
-        let stores = Stores::new();
-        let key = UploadKey {
-            owner: UserId::new(sample::moment()),
-            id: ImageId::new(sample::moment()),
-        };
-        stores.images.uploads.put(key, sample::IMAGE);
-        for raw in [key.id.to_string(), String::new(), format!("../{}", key.id)] {
-            let refused = stores.create(input("Rice", ImageSource::Upload(raw))).await;
+        let fixture = Fixture::new();
+        let id = fixture.food.upload(UserId::new(sample::moment()));
+        for raw in [id.to_string(), String::new(), format!("../{id}")] {
+            let refused = fixture
+                .create(input("Rice", ImageSource::Upload(raw)))
+                .await;
             let expected = InvalidFood(vec![InvalidFoodField::UploadNotFound]);
             match refused {
                 Err(CreateFoodError::Invalid(invalid)) => assert_eq!(invalid, expected),
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(stores.images.uploads.count(), 1);
+        assert_eq!(fixture.food.images.uploads.count(), 1);
     }
 
     #[tokio::test]
     async fn deleted_user_cannot_create_food() {
-        let stores = Stores::new();
-        let (who, id) = (signed_in(stores.ada.id), FoodId::new(stores.clock.now()));
-        let Stores {
-            foods,
-            images,
-            clock,
-            ..
-        } = &stores;
-        let refused = create_food(foods, images, clock, who, None, id, rice()).await;
+        let Fixture { ada, id, food } = Fixture::new();
+        let (who, foods, clock) = (signed_in(ada.id), &food.foods, &food.clock);
+        let refused = create_food(foods, &food.images, clock, who, None, id, rice()).await;
         assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
-        assert_eq!(stores.images.store.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn lost_response_loses_neither_food_nor_image() {
-        let stores = Stores::new();
-        let lossy = faulty(&stores.foods, "create", Fault::ResponseLost);
-        let id = FoodId::new(stores.clock.now());
-        let food = stores.create_in(&lossy, id, rice()).await.unwrap();
-        assert!(stores.images.store.has_image_of(&food));
-        assert_eq!(stores.foods.find_latest(id).await.unwrap(), Some(food));
+        assert_eq!(food.images.store.count(), 0);
     }
 
     #[tokio::test]
     async fn keeps_image_when_save_outcome_is_unknown() {
         for fault in [Fault::Unavailable, Fault::ResponseLost] {
-            let stores = Stores::new();
-            let foods = Faulty::new(&stores.foods, async |method| match method {
+            let fixture = Fixture::new();
+            let foods = Faulty::new(&fixture.food.foods, async |method| match method {
                 "create" => fault,
                 _ => Fault::Unavailable,
             });
-            let id = FoodId::new(stores.clock.now());
-            let failed = stores.create_in(&foods, id, rice()).await;
+            let failed = fixture.create_in(&foods, rice()).await;
             assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-            assert_eq!(stores.images.store.count(), 4);
+            assert_eq!(fixture.food.images.store.count(), 4);
         }
     }
 
     #[tokio::test]
     async fn failed_image_store_creates_no_food() {
-        let stores = Stores::new();
+        let Fixture { ada, id, food } = Fixture::new();
         let images = ImagePipeline {
-            store: unavailable(&stores.images.store),
-            uploads: unavailable(&stores.images.uploads),
-            renderer: stores.images.renderer,
-            max_bytes: stores.images.max_bytes,
+            store: unavailable(&food.images.store),
+            uploads: unavailable(&food.images.uploads),
+            renderer: food.images.renderer,
+            max_bytes: food.images.max_bytes,
         };
-        let (who, id) = (signed_in(stores.ada.id), FoodId::new(stores.clock.now()));
-        let (foods, clock, ada) = (&stores.foods, &stores.clock, stores.ada.clone());
+        let (who, foods, clock) = (signed_in(ada.id), &food.foods, &food.clock);
         let failed = create_food(foods, &images, clock, who, Some(ada), id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Repository(_))));
-        assert_eq!(stores.foods.find_latest(id).await.unwrap(), None);
+        assert_eq!(foods.find_latest(id).await.unwrap(), None);
     }
 }

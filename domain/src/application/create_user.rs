@@ -7,9 +7,8 @@ use crate::clock::Clock;
 use crate::id::UserId;
 use crate::password::{HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy};
 use crate::storage::StorageError;
-use crate::user::{
-    Email, InsertUserError, InvalidUserName, PublicUser, User, UserName, UserRepository,
-};
+use crate::text::InvalidText;
+use crate::user::{Email, InsertUserError, PublicUser, User, UserName, UserRepository};
 
 /// What somebody who signs up says, once it is right.
 #[derive(Debug, Clone)]
@@ -67,8 +66,8 @@ impl NewUser {
     ) -> Result<Self, InvalidUser> {
         let name = |raw, required| {
             UserName::parse(raw).map_err(|error| match error {
-                InvalidUserName::Empty => required,
-                InvalidUserName::TooLong => InvalidUserField::NameTooLong,
+                InvalidText::Empty => required,
+                InvalidText::TooLong => InvalidUserField::NameTooLong,
             })
         };
         let email = match email.trim() {
@@ -93,17 +92,10 @@ impl NewUser {
                 email,
                 password,
             }),
-            (first_name, last_name, email, password) => Err(InvalidUser(
-                [
-                    first_name.err(),
-                    last_name.err(),
-                    email.err(),
-                    password.err(),
-                ]
-                .into_iter()
-                .flatten()
-                .collect(),
-            )),
+            (first, last, email, password) => {
+                let invalid = [first.err(), last.err(), email.err(), password.err()];
+                Err(InvalidUser(invalid.into_iter().flatten().collect()))
+            }
         }
     }
 }
@@ -165,19 +157,12 @@ pub async fn create_user(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::test_support::admitted;
-    use crate::testing::{Fault, FixedClock, MemoryUsers, PlainHasher, faulty, sample};
+    use crate::application::test_support::{AuthFixture, admitted};
+    use crate::testing::{Fault, faulty, sample};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
-    #[derive(Default)]
-    struct Fixture {
-        users: MemoryUsers,
-        hasher: PlainHasher,
-        clock: FixedClock,
-    }
-
-    impl Fixture {
+    impl AuthFixture {
         async fn sign_up(&self, id: UserId, email: &str) -> Result<PublicUser, CreateUserError> {
             self.sign_up_on(&self.users, id, email).await
         }
@@ -230,39 +215,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn new_user_is_saved_with_a_hash() {
-        let fixture = Fixture::default();
-        let public = fixture
-            .sign_up(new_id(), " Ada@Example.com ")
-            .await
-            .unwrap();
+    async fn new_user_is_saved_with_a_hash_once_per_id() {
+        let (fixture, id) = (AuthFixture::new(), new_id());
+        let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
+        let email = " Ada@Example.com ";
+        let public = fixture.sign_up_on(&lossy, id, email).await.unwrap();
+        assert_eq!(public.id, id);
         assert_eq!(public.first_name.as_str(), "Ada");
         assert_eq!(public.last_name.as_str(), "Lovelace");
-        let account = fixture.users.account(public.id).unwrap();
+        assert_eq!(fixture.sign_up(id, email).await.unwrap(), public);
+        let account = fixture.users.account(id).unwrap();
         assert_eq!(account.public, public);
         assert_eq!(account.email.as_typed(), "Ada@Example.com");
         assert_eq!(account.created_at, fixture.clock.now());
-        let hash = fixture.users.password_of(public.id).unwrap();
-        assert_eq!(hash.as_str(), "new:correct horse");
+        assert_eq!(fixture.hash_of(id), "new:correct horse");
     }
 
     #[tokio::test]
     async fn taken_email_is_refused_after_as_much_hashing() {
-        let fixture = Fixture::default();
+        let fixture = AuthFixture::new();
         let first = fixture.sign_up(new_id(), "ada@example.com").await;
         assert!(first.is_ok());
         let asked = fixture.hasher.asked();
         let refused = fixture.sign_up(new_id(), "ADA@example.com").await;
         assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
         assert_eq!(fixture.hasher.asked(), asked * 2);
-    }
-
-    #[tokio::test]
-    async fn retry_with_the_same_id_returns_the_existing_user() {
-        let (fixture, id) = (Fixture::default(), new_id());
-        let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
-        let first = fixture.sign_up_on(&lossy, id, "ada@example.com").await;
-        let again = fixture.sign_up(id, "ada@example.com").await;
-        assert_eq!(again.unwrap(), first.unwrap());
     }
 }

@@ -97,192 +97,115 @@ fn own(found: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::test_support::signed_in;
-    use crate::id::FoodId;
-    use crate::testing::{Fault, Faulty, MemoryFoods, MemoryImages, faulty, sample, unavailable};
+    use crate::application::test_support::{FoodFixture, signed_in};
+    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
 
-    async fn shared(foods: &MemoryFoods, images: &MemoryImages) -> Food {
-        let food = sample::food(&sample::public_user(sample::moment()));
-        foods.create(&food).await.unwrap();
-        images.put_image_of(&food);
-        food
-    }
-
-    /// Reads the food, then deletes it.
-    async fn take_back(
+    async fn delete_as_owner(
+        fixture: &FoodFixture,
         foods: &impl FoodRepository,
-        images: &impl ImageStore,
-        id: FoodId,
-        user: UserId,
+        food: &Food,
+        expected: &Expected,
     ) -> Result<(), DeleteFoodError> {
-        let found = foods.find_latest(id).await?;
-        delete_food(foods, images, signed_in(user), found, &Expected::Any).await
-    }
-
-    /// What somebody else makes of the food.
-    async fn touch(foods: &MemoryFoods, id: FoodId) {
-        let current = foods.find_latest(id).await.unwrap().unwrap();
-        let changed = Food {
-            version: current.version + 1,
-            ..current.clone()
-        };
-        foods.update(&current, &changed).await.unwrap();
+        let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
+        delete_food(foods, &fixture.images.store, who, found, expected).await
     }
 
     #[tokio::test]
-    async fn a_deleted_food_is_gone_with_its_picture_and_frees_its_title() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let other = shared(&foods, &images).await;
-        let deleted = take_back(&foods, &images, food.id, food.creator.id).await;
-        deleted.unwrap();
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
-        assert!(!images.has_image_of(&food));
-        assert!(images.has_image_of(&other));
-
-        let heir = Food {
-            title: food.title,
-            ..sample::food(&other.creator)
-        };
-        foods.create(&heir).await.unwrap();
+    async fn food_is_deleted_with_its_image_and_no_other() {
+        // Also when the response is lost.
+        for fault in [Fault::None, Fault::ResponseLost] {
+            let fixture = FoodFixture::new();
+            let (food, other) = (fixture.add().await, fixture.add().await);
+            let foods = faulty(&fixture.foods, "delete", fault);
+            let deleted = delete_as_owner(&fixture, &foods, &food, &Expected::Any).await;
+            deleted.unwrap();
+            assert_eq!(fixture.stored(&food).await, None);
+            assert_eq!(fixture.images.store.count(), 4);
+            assert!(fixture.has_image_of(&other));
+        }
     }
 
     #[tokio::test]
-    async fn only_the_owner_deletes_a_food() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let eve = UserId::new(sample::moment());
-        let refused = take_back(&foods, &images, food.id, eve).await;
-        assert!(matches!(refused, Err(DeleteFoodError::NotOwner)));
-        assert!(images.has_image_of(&food));
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
+    async fn image_stays_when_deletion_fails_or_its_outcome_is_unknown() {
+        for (on_delete, on_find) in [
+            (Fault::Unavailable, Fault::None),
+            (Fault::ResponseLost, Fault::Unavailable),
+        ] {
+            let fixture = FoodFixture::new();
+            let food = fixture.add().await;
+            let foods = Faulty::new(&fixture.foods, async |method| match method {
+                "delete" => on_delete,
+                _ => on_find,
+            });
+            let failed = delete_as_owner(&fixture, &foods, &food, &Expected::Any).await;
+            assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
+            assert!(fixture.has_image_of(&food));
+        }
     }
 
     #[tokio::test]
-    async fn a_food_that_is_gone_is_not_found() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let deleted = take_back(&foods, &images, food.id, food.creator.id).await;
-        deleted.unwrap();
-        let again = take_back(&foods, &images, food.id, food.creator.id).await;
-        assert!(matches!(again, Err(DeleteFoodError::NotFound)));
-    }
-
-    #[tokio::test]
-    async fn a_failed_deletion_leaves_food_and_picture() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let failing = faulty(&foods, "delete", Fault::Unavailable);
-        let failed = take_back(&failing, &images, food.id, food.creator.id).await;
-        assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
-        assert!(images.has_image_of(&food));
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), Some(food));
-    }
-
-    #[tokio::test]
-    async fn a_lost_answer_leaves_no_picture() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let lossy = faulty(&foods, "delete", Fault::ResponseLost);
-        let deleted = take_back(&lossy, &images, food.id, food.creator.id).await;
-        deleted.unwrap();
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
-        assert_eq!(images.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn where_nobody_can_tell_whether_the_food_is_gone_the_picture_stays() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let saved = std::cell::Cell::new(false);
-        let unreachable = Faulty::new(&foods, async |call| {
-            saved.set(saved.get() || call == "delete");
-            if saved.get() {
-                Fault::Unavailable
-            } else {
-                Fault::None
-            }
-        });
-        let failed = take_back(&unreachable, &images, food.id, food.creator.id).await;
-        assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
-        assert!(images.has_image_of(&food));
-    }
-
-    #[tokio::test]
-    async fn the_picture_that_the_food_has_in_the_end_is_the_one_removed() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let first = std::cell::Cell::new(true);
-        let contended = Faulty::new(&foods, async |call| {
-            if call == "delete" && first.replace(false) {
-                let repainted = Food {
+    async fn image_that_was_attached_meanwhile_is_deleted() {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        let images = &fixture.images.store;
+        let contended = Faulty::new(&fixture.foods, async |method| {
+            if method == "delete" && fixture.has_image_of(&food) {
+                let changed = Food {
                     image: sample::image(),
                     version: 2,
                     ..food.clone()
                 };
-                images.put_image_of(&repainted);
-                foods.update(&food, &repainted).await.unwrap();
+                images.put_image_of(&changed);
+                fixture.foods.update(&food, &changed).await.unwrap();
                 images.delete(&food.rendition_keys()).await.unwrap();
             }
             Fault::None
         });
-        let deleted = take_back(&contended, &images, food.id, food.creator.id).await;
+        let deleted = delete_as_owner(&fixture, &contended, &food, &Expected::Any).await;
         deleted.unwrap();
-        assert_eq!(foods.find_latest(food.id).await.unwrap(), None);
+        assert_eq!(fixture.stored(&food).await, None);
         assert_eq!(images.count(), 0);
     }
 
     #[tokio::test]
-    async fn only_a_version_that_was_expected_is_deleted() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let contended = Faulty::new(&foods, async |call| {
-            if call == "delete" {
-                touch(&foods, food.id).await;
+    async fn only_an_expected_version_is_deleted() {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        let contended = Faulty::new(&fixture.foods, async |method| {
+            if method == "delete" {
+                fixture.touch(&food).await;
             }
             Fault::None
         });
-        let who = signed_in(food.creator.id);
-        // Another one from the beginning, and another one by the time it is deleted.
-        for expected in [Expected::OneOf(vec![2]), Expected::OneOf(vec![1])] {
-            let found = Some(food.clone());
-            let refused = delete_food(&contended, &images, who, found, &expected).await;
-            assert!(matches!(refused, Err(DeleteFoodError::Stale)));
+        // Another version at first, another by the time of the deletion, and ever another.
+        for (expected, is_stale) in [
+            (Expected::OneOf(vec![2]), true),
+            (Expected::OneOf(vec![1]), true),
+            (Expected::Any, false),
+        ] {
+            let refused = delete_as_owner(&fixture, &contended, &food, &expected).await;
+            match refused {
+                Err(DeleteFoodError::Stale) => assert!(is_stale),
+                Err(DeleteFoodError::Busy) => assert!(!is_stale),
+                other => panic!("{other:?}"),
+            }
         }
-        assert_eq!(images.count(), 4);
-        let (found, expected) = (
-            foods.find_latest(food.id).await.unwrap(),
-            &Expected::OneOf(vec![2]),
-        );
-        delete_food(&foods, &images, who, found, expected)
-            .await
-            .unwrap();
-        assert_eq!(images.count(), 0);
+        assert!(fixture.has_image_of(&food));
+        let latest = fixture.stored(&food).await.unwrap();
+        let expected = Expected::OneOf(vec![latest.version]);
+        let deleted = delete_as_owner(&fixture, &fixture.foods, &latest, &expected).await;
+        deleted.unwrap();
+        assert_eq!(fixture.images.store.count(), 0);
     }
 
     #[tokio::test]
-    async fn a_deletion_gives_up_when_others_never_do() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let contended = Faulty::new(&foods, async |call| {
-            if call == "delete" {
-                touch(&foods, food.id).await;
-            }
-            Fault::None
-        });
-        let refused = take_back(&contended, &images, food.id, food.creator.id).await;
-        assert!(matches!(refused, Err(DeleteFoodError::Busy)));
-        assert!(images.has_image_of(&food));
-    }
-
-    #[tokio::test]
-    async fn a_store_that_is_down_is_told_as_such() {
-        let (foods, images) = (MemoryFoods::default(), MemoryImages::default());
-        let food = shared(&foods, &images).await;
-        let failed = take_back(&unavailable(&foods), &images, food.id, food.creator.id).await;
-        assert!(matches!(failed, Err(DeleteFoodError::Repository(_))));
-        // The food is gone, whatever becomes of its picture.
-        let deleted = take_back(&foods, &unavailable(&images), food.id, food.creator.id).await;
-        assert!(deleted.is_ok());
+    async fn failed_deletion_of_an_image_does_not_fail_the_deletion() {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        let (foods, images) = (&fixture.foods, unavailable(&fixture.images.store));
+        let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
+        let deleted = delete_food(foods, &images, who, found, &Expected::Any).await;
+        deleted.unwrap();
+        assert_eq!(fixture.stored(&food).await, None);
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::food::{Expected, FoodRepository};
 use crate::id::{FoodId, UserId};
 use crate::image::ImageStore;
-use crate::page::{PageRequest, PageSize};
+use crate::page::PageRequest;
 use crate::session::SessionStore;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
@@ -55,11 +55,9 @@ pub(super) async fn delete_foods(
 ) -> Result<(), DeleteUserError> {
     let mut after = None;
     loop {
-        let request = PageRequest {
-            after,
-            size: PageSize::default(),
-        };
-        let page = foods.list_by_owner(owner, request).await?;
+        let page = foods
+            .list_by_owner(owner, PageRequest::largest(after))
+            .await?;
         for some in page.items.chunks(AT_ONCE) {
             let deleted = some
                 .iter()
@@ -91,44 +89,37 @@ async fn take_back(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::application::test_support::signed_in;
-    use crate::password::PasswordHash;
-    use crate::session::Session;
-    use crate::testing::{
-        FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUsers, sample, unavailable,
-    };
+    use crate::application::test_support::{AuthFixture, FoodFixture};
+    use crate::testing::{sample, unavailable};
 
-    #[derive(Default)]
     struct Fixture {
-        users: MemoryUsers,
-        foods: MemoryFoods,
-        images: MemoryImages,
-        sessions: MemorySessions,
-        clock: FixedClock,
+        auth: AuthFixture,
+        food: FoodFixture,
     }
 
     impl Fixture {
+        fn new() -> Self {
+            Self {
+                auth: AuthFixture::new(),
+                food: FoodFixture::new(),
+            }
+        }
+
         /// A user with so many foods and two sessions.
         async fn user(&self, foods: usize) -> SignedIn {
-            let user = sample::user();
-            let hash = PasswordHash::new("a hash".to_owned());
-            self.users.create(&user, &hash).await.unwrap();
+            let public = self.auth.add_user("a hash").await.public;
             for _ in 0..foods {
-                let food = sample::food(&user.public);
-                self.images.put_image_of(&food);
-                self.foods.create(&food).await.unwrap();
+                let food = sample::food(&public);
+                self.food.images.store.put_image_of(&food);
+                self.food.foods.create(&food).await.unwrap();
             }
-            let who = signed_in(user.public.id);
-            for id in [who.session, signed_in(who.user).session] {
-                let now = self.clock.now();
-                let begun = Session::begin(who.user, now, Duration::from_hours(1), None);
-                let session = Session { id, ..begun };
-                self.sessions.create(&session, now).await.unwrap();
+            let (session, _) = self.auth.log_in(public.id).await;
+            self.auth.log_in(public.id).await;
+            SignedIn {
+                user: public.id,
+                session: session.id,
             }
-            who
         }
 
         async fn delete(
@@ -137,55 +128,48 @@ mod tests {
             foods: &impl FoodRepository,
             who: SignedIn,
         ) -> Result<(), DeleteUserError> {
-            delete_user(users, foods, &self.images, &self.sessions, &self.clock, who).await
+            let (images, clock) = (&self.food.images.store, &self.food.clock);
+            delete_user(users, foods, images, &self.auth.sessions, clock, who).await
         }
     }
 
     #[tokio::test]
     async fn deletion_removes_all_of_the_user_and_nothing_of_others() {
-        let fixture = Fixture::default();
+        let fixture = Fixture::new();
         let (ada, eve) = (fixture.user(250).await, fixture.user(2).await);
         // Also when retried.
         for _ in 0..2 {
-            let deleted = fixture.delete(&fixture.users, &fixture.foods, ada).await;
+            let deleted = fixture
+                .delete(&fixture.auth.users, &fixture.food.foods, ada)
+                .await;
             deleted.unwrap();
         }
-        assert!(fixture.users.account(ada.user).is_none());
-        assert!(fixture.users.account(eve.user).is_some());
-        assert_eq!(fixture.images.count(), 8);
-        assert_eq!(fixture.sessions.count(), 2);
-        let all = PageRequest {
-            after: None,
-            size: PageSize::default(),
-        };
-        let foods = fixture.foods.list(all).await.unwrap().items;
+        assert!(fixture.auth.users.account(ada.user).is_none());
+        assert!(fixture.auth.users.account(eve.user).is_some());
+        assert_eq!(fixture.food.images.store.count(), 8);
+        assert_eq!(fixture.auth.sessions.count(), 2);
+        let all = fixture.food.foods.list(PageRequest::largest(None));
+        let foods = all.await.unwrap().items;
         let owners: Vec<_> = foods.iter().map(|food| food.creator.id).collect();
         assert_eq!(owners, [eve.user, eve.user]);
-        let all = PageRequest {
-            after: None,
-            size: PageSize::default(),
-        };
-        let tombstones = fixture.users.list_left(all).await.unwrap().items;
+        let all = fixture.auth.users.list_left(PageRequest::largest(None));
+        let tombstones = all.await.unwrap().items;
         let users: Vec<_> = tombstones.iter().map(|tombstone| tombstone.user).collect();
         assert_eq!(users, [ada.user]);
     }
 
     #[tokio::test]
     async fn failed_deletion_keeps_the_session_for_a_retry() {
-        let fixture = Fixture::default();
+        let fixture = Fixture::new();
         let who = fixture.user(3).await;
-        let Fixture {
-            users,
-            foods,
-            sessions,
-            ..
-        } = &fixture;
+        let (users, foods) = (&fixture.auth.users, &fixture.food.foods);
+        let sessions = &fixture.auth.sessions;
         for failed in [
             fixture.delete(&unavailable(users), foods, who).await,
             fixture.delete(users, &unavailable(foods), who).await,
         ] {
             assert!(matches!(failed, Err(DeleteUserError::Repository(_))));
-            let session = sessions.find(who.user, who.session, fixture.clock.now());
+            let session = sessions.find(who.user, who.session, fixture.food.clock.now());
             assert!(session.await.unwrap().is_some());
         }
         fixture.delete(users, foods, who).await.unwrap();

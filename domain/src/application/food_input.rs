@@ -3,10 +3,11 @@
 use thiserror::Error;
 
 use super::attach_image::{ImagePipeline, RenderError, RenderedImage};
-use crate::food::{Description, InvalidDescription, InvalidTitle, Title};
+use crate::food::{Description, InvalidDescription, Title};
 use crate::id::UserId;
 use crate::image::{ImageRenderer, ImageSource, ImageStore, InvalidImage, UploadStore};
 use crate::storage::StorageError;
+use crate::text::InvalidText;
 
 /// What a request says about a food, not yet checked. A missing text is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,8 +78,8 @@ pub(super) async fn validate(
     needs_image: bool,
 ) -> Result<ValidFood, ValidateError> {
     let title = Title::parse(&input.title).map_err(|error| match error {
-        InvalidTitle::Empty => InvalidFoodField::TitleRequired,
-        InvalidTitle::TooLong => InvalidFoodField::TitleTooLong,
+        InvalidText::Empty => InvalidFoodField::TitleRequired,
+        InvalidText::TooLong => InvalidFoodField::TitleTooLong,
     });
     let description = Description::sanitize(&input.description).map_err(|error| match error {
         InvalidDescription::Empty => InvalidFoodField::DescriptionRequired,

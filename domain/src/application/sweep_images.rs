@@ -14,7 +14,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::food::FoodRepository;
 use crate::id::{FoodId, UserId};
 use crate::image::{ImageStore, RenditionKey, StoredObject, UploadKey, UploadStore};
-use crate::page::{PageRequest, PageSize};
+use crate::page::PageRequest;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
 
@@ -146,11 +146,7 @@ async fn sweep_left(
 ) -> Result<u64, SweepError> {
     let (mut after, mut count): (Option<UserId>, u64) = (None, 0);
     loop {
-        let request = PageRequest {
-            after,
-            size: PageSize::default(),
-        };
-        let page = users.list_left(request).await?;
+        let page = users.list_left(PageRequest::largest(after)).await?;
         for left in &page.items {
             Box::pin(delete_foods(foods, images, left.user)).await?;
             if left.at.plus(REMEMBERED) <= now {
@@ -168,168 +164,153 @@ async fn sweep_left(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::ImagePipeline;
+    use crate::application::test_support::FoodFixture;
     use crate::food::Food;
-    use crate::id::ImageId;
     use crate::password::PasswordHash;
-    use crate::testing::{
-        Fault, Faulty, FixedClock, MemoryFoods, MemoryImages, MemoryUploads, MemoryUsers, sample,
-        unavailable,
-    };
+    use crate::testing::{Fault, Faulty, MemoryUsers, sample, unavailable};
 
     const A_DAY: Duration = Duration::from_hours(24);
 
-    #[derive(Default)]
-    struct Stores {
-        users: MemoryUsers,
-        foods: MemoryFoods,
-        images: MemoryImages,
-        uploads: MemoryUploads,
-        clock: FixedClock,
-    }
-
-    impl Stores {
-        async fn add_food(&self) -> Food {
-            let food = self.add_orphan();
-            self.foods.create(&food).await.unwrap();
-            food
-        }
-
+    impl FoodFixture {
         /// A food that is not saved, whose image is.
         fn add_orphan(&self) -> Food {
             let food = sample::food(&sample::public_user(sample::moment()));
-            self.images.put_image_of(&food);
+            self.images.store.put_image_of(&food);
             food
         }
 
-        async fn sweep_with(&self, foods: &impl FoodRepository) -> Result<GcReport, SweepError> {
-            let Self {
-                users,
-                images,
-                uploads,
-                clock,
-                ..
-            } = self;
-            sweep_images(users, foods, images, uploads, clock, A_DAY).await
+        async fn sweep_with(
+            &self,
+            users: &impl UserRepository,
+            foods: &impl FoodRepository,
+        ) -> Result<GcReport, SweepError> {
+            let ImagePipeline { store, uploads, .. } = &self.images;
+            sweep_images(users, foods, store, uploads, &self.clock, A_DAY).await
         }
 
         async fn sweep(&self) -> GcReport {
-            self.sweep_with(&self.foods).await.unwrap()
+            let users = MemoryUsers::default();
+            self.sweep_with(&users, &self.foods).await.unwrap()
         }
     }
 
     #[tokio::test]
     async fn old_orphans_are_deleted_and_shown_images_stay() {
-        let stores = Stores::default();
-        let (food, orphan) = (stores.add_food().await, stores.add_orphan());
+        let fixture = FoodFixture::new();
+        let (food, orphan) = (fixture.add().await, fixture.add_orphan());
         let replaced = Food {
             image: sample::image(),
             ..food.clone()
         };
-        stores.images.put_image_of(&replaced);
-        stores.images.put_object("foods/notes.txt");
-        let recent = stores.sweep().await;
+        fixture.images.store.put_image_of(&replaced);
+        fixture.images.store.put_object("foods/notes.txt");
+        let recent = fixture.sweep().await;
         let counts = (recent.listed, recent.skipped_recent, recent.removed);
         assert_eq!(counts, (13, 12, 0));
-        stores.clock.advance(A_DAY * 2);
+        fixture.clock.advance(A_DAY * 2);
         let expected = GcReport {
             listed: 13,
             removed: 8,
             unknown_keys: 1,
             ..GcReport::default()
         };
-        assert_eq!(stores.sweep().await, expected);
-        assert!(stores.images.has_image_of(&food));
-        assert!(!stores.images.has_image_of(&orphan));
-        assert!(!stores.images.has_image_of(&replaced));
-        let again = stores.sweep().await;
+        assert_eq!(fixture.sweep().await, expected);
+        assert!(fixture.has_image_of(&food));
+        assert!(!fixture.has_image_of(&orphan));
+        assert!(!fixture.has_image_of(&replaced));
+        let again = fixture.sweep().await;
         assert_eq!((again.listed, again.removed), (5, 0));
     }
 
     #[tokio::test]
     async fn uploads_are_deleted_after_a_day() {
-        let stores = Stores::default();
-        let key = UploadKey {
-            owner: UserId::new(sample::moment()),
-            id: ImageId::new(sample::moment()),
-        };
-        stores.uploads.put(key, sample::IMAGE);
-        let recent = stores.sweep().await;
+        let fixture = FoodFixture::new();
+        fixture.upload(UserId::new(sample::moment()));
+        let recent = fixture.sweep().await;
         assert_eq!((recent.skipped_recent, recent.expired_uploads), (1, 0));
-        stores.clock.advance(A_DAY * 2);
-        assert_eq!(stores.sweep().await.expired_uploads, 1);
-        assert_eq!(stores.uploads.count(), 0);
+        fixture.clock.advance(A_DAY * 2);
+        assert_eq!(fixture.sweep().await.expired_uploads, 1);
+        assert_eq!(fixture.images.uploads.count(), 0);
     }
 
     #[tokio::test]
     async fn sweeps_more_objects_than_one_list_returns() {
-        let stores = Stores::default();
+        let fixture = FoodFixture::new();
         let mut shown = Vec::new();
         for nth in 0..600 {
             if nth % 12 == 0 {
-                shown.push(stores.add_food().await);
+                shown.push(fixture.add().await);
             } else {
-                stores.add_orphan();
+                fixture.add_orphan();
             }
         }
-        stores.clock.advance(A_DAY * 2);
-        let report = stores.sweep().await;
+        fixture.clock.advance(A_DAY * 2);
+        let report = fixture.sweep().await;
         assert_eq!((report.listed, report.removed), (2_400, 2_200));
-        assert!(shown.iter().all(|food| stores.images.has_image_of(food)));
+        assert!(shown.iter().all(|food| fixture.has_image_of(food)));
     }
 
     #[tokio::test]
     async fn image_that_is_attached_meanwhile_stays() {
-        let stores = Stores::default();
-        let food = stores.add_food().await;
-        stores.clock.advance(A_DAY * 2);
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        fixture.clock.advance(A_DAY * 2);
         let changed = Food {
             image: sample::image(),
             version: 2,
             ..food.clone()
         };
-        let contended = Faulty::new(&stores.foods, async |method| {
-            if method == "find_images" && !stores.images.has_image_of(&changed) {
-                stores.images.put_image_of(&changed);
-                stores.foods.update(&food, &changed).await.unwrap();
+        let contended = Faulty::new(&fixture.foods, async |method| {
+            if method == "find_images" && !fixture.has_image_of(&changed) {
+                fixture.images.store.put_image_of(&changed);
+                fixture.foods.update(&food, &changed).await.unwrap();
             }
             Fault::None
         });
-        let report = stores.sweep_with(&contended).await.unwrap();
+        let report = fixture
+            .sweep_with(&MemoryUsers::default(), &contended)
+            .await
+            .unwrap();
         assert_eq!(report.removed, 4);
-        assert!(stores.images.has_image_of(&changed));
+        assert!(fixture.has_image_of(&changed));
     }
 
     #[tokio::test]
     async fn food_created_while_owner_left_is_deleted_for_a_day() {
-        let stores = Stores::default();
-        let user = sample::user();
+        let (fixture, users, user) = (FoodFixture::new(), MemoryUsers::default(), sample::user());
         let hash = PasswordHash::new("a hash".to_owned());
-        stores.users.create(&user, &hash).await.unwrap();
-        let other = stores.add_food().await;
-        let now = stores.clock.now();
-        stores.users.delete(user.public.id, now).await.unwrap();
+        users.create(&user, &hash).await.unwrap();
+        let other = fixture.add().await;
+        let now = fixture.clock.now();
+        users.delete(user.public.id, now).await.unwrap();
+        let tombstones = async || {
+            let report = fixture.sweep_with(&users, &fixture.foods).await;
+            report.unwrap().tombstones
+        };
         for _ in 0..2 {
             let late = sample::food(&user.public);
-            stores.images.put_image_of(&late);
-            stores.foods.create(&late).await.unwrap();
-            assert_eq!(stores.sweep().await.tombstones, 1);
-            assert_eq!(stores.foods.find_latest(late.id).await.unwrap(), None);
-            assert!(!stores.images.has_image_of(&late));
+            fixture.images.store.put_image_of(&late);
+            fixture.foods.create(&late).await.unwrap();
+            assert_eq!(tombstones().await, 1);
+            assert_eq!(fixture.stored(&late).await, None);
+            assert!(!fixture.has_image_of(&late));
         }
-        stores.clock.advance(REMEMBERED);
-        assert_eq!(stores.sweep().await.tombstones, 1);
-        assert_eq!(stores.sweep().await.tombstones, 0);
-        let found = stores.foods.find_latest(other.id).await.unwrap();
-        assert_eq!(found, Some(other));
+        fixture.clock.advance(REMEMBERED);
+        assert_eq!(tombstones().await, 1);
+        assert_eq!(tombstones().await, 0);
+        assert_eq!(fixture.stored(&other).await, Some(other));
     }
 
     #[tokio::test]
     async fn nothing_is_deleted_when_foods_are_unavailable() {
-        let stores = Stores::default();
-        stores.add_orphan();
-        stores.clock.advance(A_DAY * 2);
-        let failed = stores.sweep_with(&unavailable(&stores.foods)).await;
+        let fixture = FoodFixture::new();
+        fixture.add_orphan();
+        fixture.clock.advance(A_DAY * 2);
+        let failed = fixture
+            .sweep_with(&MemoryUsers::default(), &unavailable(&fixture.foods))
+            .await;
         assert!(matches!(failed, Err(SweepError::Repository(_))));
-        assert_eq!(stores.images.count(), 4);
+        assert_eq!(fixture.images.store.count(), 4);
     }
 }

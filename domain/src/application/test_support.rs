@@ -8,24 +8,17 @@ use super::{
 };
 use crate::attempt::{Attempted, Counter, Limits};
 use crate::clock::Clock;
-use crate::id::{SessionId, UserId};
+use crate::food::{Food, FoodRepository};
+use crate::id::{ImageId, SessionId, UserId};
+use crate::image::UploadKey;
+use crate::password::PasswordHash;
 use crate::session::{Session, SessionStore};
 use crate::testing::{
-    FakeRenderer, FixedClock, MemoryImages, MemorySessions, MemoryUploads, PlainSigner, sample,
+    FakeRenderer, FixedClock, MemoryFoods, MemoryImages, MemorySessions, MemoryUploads,
+    MemoryUsers, PlainHasher, PlainSigner, sample,
 };
 use crate::token::{Lifetimes, TokenIssuer, TokenPair};
-
-/// Tokens of 15 minutes and sessions of 7 days.
-pub(super) fn issuer() -> TokenIssuer<PlainSigner> {
-    TokenIssuer {
-        access: PlainSigner("access"),
-        refresh: PlainSigner("refresh"),
-        lifetimes: Lifetimes {
-            access: Duration::from_mins(15),
-            refresh: Duration::from_hours(7 * 24),
-        },
-    }
-}
+use crate::user::{User, UserRepository};
 
 /// An image pipeline in memory.
 pub(super) type ImageStores = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
@@ -37,6 +30,57 @@ pub(super) fn image_pipeline() -> ImageStores {
         uploads: MemoryUploads::default(),
         renderer: FakeRenderer,
         max_bytes: 1_000,
+    }
+}
+
+/// Foods with their images.
+pub(super) struct FoodFixture {
+    pub(super) foods: MemoryFoods,
+    pub(super) images: ImageStores,
+    pub(super) clock: FixedClock,
+}
+
+impl FoodFixture {
+    pub(super) fn new() -> Self {
+        Self {
+            foods: MemoryFoods::default(),
+            images: image_pipeline(),
+            clock: FixedClock::default(),
+        }
+    }
+
+    /// A new food with its image.
+    pub(super) async fn add(&self) -> Food {
+        let food = sample::food(&sample::public_user(sample::moment()));
+        self.foods.create(&food).await.unwrap();
+        self.images.store.put_image_of(&food);
+        food
+    }
+
+    /// An upload of the user.
+    pub(super) fn upload(&self, owner: UserId) -> ImageId {
+        let id = ImageId::new(sample::moment());
+        let key = UploadKey { owner, id };
+        self.images.uploads.put(key, sample::IMAGE);
+        id
+    }
+
+    /// A concurrent update of the food.
+    pub(super) async fn touch(&self, food: &Food) {
+        let current = self.stored(food).await.unwrap();
+        let changed = Food {
+            version: current.version + 1,
+            ..current.clone()
+        };
+        self.foods.update(&current, &changed).await.unwrap();
+    }
+
+    pub(super) async fn stored(&self, food: &Food) -> Option<Food> {
+        self.foods.find_latest(food.id).await.unwrap()
+    }
+
+    pub(super) fn has_image_of(&self, food: &Food) -> bool {
+        self.images.store.has_image_of(food)
     }
 }
 
@@ -64,20 +108,44 @@ pub(super) fn admitted() -> Admitted {
     }
 }
 
-/// Sessions and their tokens.
+/// Users, and sessions with their tokens.
 pub(super) struct AuthFixture {
+    pub(super) users: MemoryUsers,
+    pub(super) hasher: PlainHasher,
     pub(super) sessions: MemorySessions,
     pub(super) clock: FixedClock,
     pub(super) tokens: TokenIssuer<PlainSigner>,
 }
 
 impl AuthFixture {
+    /// Tokens of 15 minutes and sessions of 7 days.
     pub(super) fn new() -> Self {
         Self {
+            users: MemoryUsers::default(),
+            hasher: PlainHasher::default(),
             sessions: MemorySessions::default(),
             clock: FixedClock::default(),
-            tokens: issuer(),
+            tokens: TokenIssuer {
+                access: PlainSigner("access"),
+                refresh: PlainSigner("refresh"),
+                lifetimes: Lifetimes {
+                    access: Duration::from_mins(15),
+                    refresh: Duration::from_hours(7 * 24),
+                },
+            },
         }
+    }
+
+    /// A user whose password has this hash.
+    pub(super) async fn add_user(&self, hash: &str) -> User {
+        let (user, hash) = (sample::user(), PasswordHash::new(hash.to_owned()));
+        self.users.create(&user, &hash).await.unwrap();
+        user
+    }
+
+    pub(super) fn hash_of(&self, user: UserId) -> String {
+        let hash = self.users.password_of(user).unwrap();
+        hash.as_str().to_owned()
     }
 
     pub(super) async fn log_in(&self, user: UserId) -> (Session, TokenPair) {

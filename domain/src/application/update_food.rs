@@ -137,70 +137,42 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::application::InvalidFoodField;
-    use crate::application::test_support::{ImageStores, image_pipeline, signed_in};
+    use crate::application::test_support::{FoodFixture, signed_in};
     use crate::food::{Description, Title};
-    use crate::id::{ImageId, UserId};
-    use crate::image::UploadKey;
-    use crate::testing::{Fault, Faulty, FixedClock, MemoryFoods, faulty, sample, unavailable};
+    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
 
-    struct Stores {
-        foods: MemoryFoods,
-        images: ImageStores,
-        clock: FixedClock,
+    /// A food with its image, a minute later.
+    async fn fixture() -> (FoodFixture, Food) {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        fixture.clock.advance(Duration::from_mins(1));
+        (fixture, food)
     }
 
-    /// Stores with a food and its image, a minute later.
-    async fn stores() -> (Stores, Food) {
-        let stores = Stores {
-            foods: MemoryFoods::default(),
-            images: image_pipeline(),
-            clock: FixedClock::default(),
-        };
-        let food = stores.add().await;
-        stores.clock.advance(Duration::from_mins(1));
-        (stores, food)
-    }
-
-    impl Stores {
-        async fn add(&self) -> Food {
-            let food = sample::food(&sample::public_user(sample::moment()));
-            self.foods.create(&food).await.unwrap();
-            self.images.store.put_image_of(&food);
-            food
-        }
-
+    impl FoodFixture {
         async fn update_in(
             &self,
             foods: &impl FoodRepository,
             food: &Food,
+            expected: &Expected,
             input: FoodInput,
         ) -> Result<Food, UpdateFoodError> {
-            let (who, any) = (signed_in(food.creator.id), &Expected::Any);
-            let found = Some(food.clone());
-            update_food(foods, &self.images, &self.clock, who, found, any, input).await
+            let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
+            update_food(
+                foods,
+                &self.images,
+                &self.clock,
+                who,
+                found,
+                expected,
+                input,
+            )
+            .await
         }
 
         async fn update(&self, food: &Food, input: FoodInput) -> Result<Food, UpdateFoodError> {
-            self.update_in(&self.foods, food, input).await
-        }
-
-        fn has_image_of(&self, food: &Food) -> bool {
-            self.images.store.has_image_of(food)
-        }
-
-        async fn stored(&self, food: &Food) -> Option<Food> {
-            self.foods.find_latest(food.id).await.unwrap()
-        }
-
-        /// Another update of the food.
-        async fn touch(&self, food: &Food) {
-            let current = self.stored(food).await.unwrap();
-            let changed = Food {
-                version: current.version + 1,
-                ..current.clone()
-            };
-            self.foods.update(&current, &changed).await.unwrap();
+            self.update_in(&self.foods, food, &Expected::Any, input)
+                .await
         }
     }
 
@@ -217,244 +189,161 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reports_all_field_errors_in_order() {
-        let (stores, food) = stores().await;
-        let all_wrong = FoodInput {
-            title: " ".to_owned(),
-            description: String::new(),
-            image: ImageSource::Upload("unknown".to_owned()),
-        };
-        match stores.update(&food, all_wrong).await {
-            Err(UpdateFoodError::Invalid(invalid)) => assert_eq!(
-                invalid.0,
-                [
-                    InvalidFoodField::TitleRequired,
-                    InvalidFoodField::DescriptionRequired,
-                    InvalidFoodField::UploadNotFound,
-                ]
-            ),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test]
     async fn update_without_image_keeps_image() {
-        let (stores, food) = stores().await;
-        let updated = stores.update(&food, input("Fried rice", ImageSource::None));
+        let (fixture, food) = fixture().await;
+        let updated = fixture.update(&food, input("Fried rice", ImageSource::None));
         let updated = updated.await.unwrap();
         let expected = Food {
             title: Title::parse("Fried rice").unwrap(),
             description: Description::sanitize("<p>Now with egg</p>").unwrap(),
-            updated_at: stores.clock.now(),
+            updated_at: fixture.clock.now(),
             version: 2,
             ..food.clone()
         };
         assert_eq!(updated, expected);
-        assert_eq!(stores.stored(&food).await, Some(updated));
-        assert!(stores.has_image_of(&food));
+        assert_eq!(fixture.stored(&food).await, Some(updated));
+        assert!(fixture.has_image_of(&food));
     }
 
     #[tokio::test]
-    async fn new_image_replaces_the_old_one() {
-        let (stores, food) = stores().await;
-        let updated = stores.update(&food, with_image(food.title.as_str())).await;
-        let updated = updated.unwrap();
-        assert_ne!(updated.image.id, food.image.id);
-        assert!(stores.has_image_of(&updated));
-        assert_eq!(stores.images.store.count(), 4);
-    }
-
-    #[tokio::test]
-    async fn retry_with_attached_upload_keeps_image() {
-        let (stores, food) = stores().await;
-        let id = ImageId::new(sample::moment());
-        let owner = food.creator.id;
-        stores
-            .images
-            .uploads
-            .put(UploadKey { owner, id }, sample::IMAGE);
-        let rice = || input("Rice", ImageSource::Upload(id.to_string()));
-        let first = stores.update(&food, rice()).await.unwrap();
-        assert_eq!(first.upload, Some(id));
-        assert_eq!(stores.images.uploads.count(), 0);
-        let retried = stores.update(&first, rice()).await.unwrap();
-        assert_eq!(retried.image, first.image);
-        assert!(stores.has_image_of(&first));
-    }
-
-    #[tokio::test]
-    async fn updated_at_never_decreases() {
-        let (stores, food) = stores().await;
-        let future = Food {
-            updated_at: stores.clock.now().plus(Duration::from_hours(1)),
-            version: 2,
-            ..food.clone()
-        };
-        stores.foods.update(&food, &future).await.unwrap();
-        let updated = stores
-            .update(&future, input("Rice", ImageSource::None))
-            .await;
-        assert_eq!(updated.unwrap().updated_at, future.updated_at);
-    }
-
-    #[tokio::test]
-    async fn only_the_owner_updates_a_food() {
-        let (stores, food) = stores().await;
-        let Stores {
-            foods,
-            images,
-            clock,
-        } = &stores;
-        let (eve, any) = (signed_in(UserId::new(sample::moment())), &Expected::Any);
-        let (theirs, input) = (Some(food.clone()), with_image("Mine"));
-        let refused = update_food(foods, images, clock, eve, theirs, any, input).await;
-        assert!(matches!(refused, Err(UpdateFoodError::NotOwner)));
-        let missing = update_food(foods, images, clock, eve, None, any, with_image("Mine"));
-        assert!(matches!(missing.await, Err(UpdateFoodError::NotFound)));
-        assert_eq!(stores.stored(&food).await, Some(food));
-        assert_eq!(stores.images.store.count(), 4);
-    }
-
-    #[tokio::test]
-    async fn taken_title_changes_nothing() {
-        let (stores, food) = stores().await;
-        let other = stores.add().await;
-        let shouted = other.title.as_str().to_uppercase();
-        let refused = stores.update(&food, with_image(&shouted)).await;
-        assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
-        assert!(stores.has_image_of(&food));
-        assert_eq!(stores.images.store.count(), 8);
-        assert_eq!(stores.stored(&food).await, Some(food));
-    }
-
-    #[tokio::test]
-    async fn food_may_keep_its_title_in_another_case() {
-        let (stores, mut food) = stores().await;
-        let shouted = food.title.as_str().to_uppercase();
-        for title in [food.title.as_str().to_owned(), shouted] {
-            let updated = stores.update(&food, input(&title, ImageSource::None)).await;
-            food = updated.unwrap();
-            assert_eq!(food.title.as_str(), title);
+    async fn new_image_replaces_the_old_one_also_when_response_is_lost() {
+        for fault in [Fault::None, Fault::ResponseLost, Fault::DeliveredTwice] {
+            let (fixture, food) = fixture().await;
+            let foods = faulty(&fixture.foods, "update", fault);
+            let updated = fixture.update_in(&foods, &food, &Expected::Any, with_image("Rice"));
+            let updated = updated.await.unwrap();
+            assert_ne!(updated.image.id, food.image.id);
+            assert_eq!(updated.version, 2);
+            assert!(fixture.has_image_of(&updated));
+            assert_eq!(fixture.images.store.count(), 4);
+            assert_eq!(fixture.stored(&food).await, Some(updated));
         }
     }
 
     #[tokio::test]
-    async fn failed_save_keeps_both_images() {
-        let (stores, food) = stores().await;
-        let failing = faulty(&stores.foods, "update", Fault::Unavailable);
-        let failed = stores.update_in(&failing, &food, with_image("Fried rice"));
-        assert!(matches!(failed.await, Err(UpdateFoodError::Repository(_))));
-        assert!(stores.has_image_of(&food));
-        // The write may still land, and needs its image then.
-        assert_eq!(stores.images.store.count(), 8);
-        assert_eq!(stores.stored(&food).await, Some(food));
+    async fn retry_with_attached_upload_keeps_image() {
+        let (fixture, food) = fixture().await;
+        let id = fixture.upload(food.creator.id);
+        let rice = || input("Rice", ImageSource::Upload(id.to_string()));
+        let first = fixture.update(&food, rice()).await.unwrap();
+        assert_eq!(first.upload, Some(id));
+        assert_eq!(fixture.images.uploads.count(), 0);
+        let retried = fixture.update(&first, rice()).await.unwrap();
+        assert_eq!(retried.image, first.image);
+        assert!(fixture.has_image_of(&first));
     }
 
     #[tokio::test]
-    async fn keeps_both_images_when_save_outcome_is_unknown() {
-        let (stores, food) = stores().await;
-        let foods = Faulty::new(&stores.foods, async |method| match method {
-            "update" => Fault::ResponseLost,
-            _ => Fault::Unavailable,
-        });
-        let failed = stores.update_in(&foods, &food, with_image("Fried rice"));
-        assert!(matches!(failed.await, Err(UpdateFoodError::Repository(_))));
-        assert_eq!(stores.images.store.count(), 8);
+    async fn updated_at_never_decreases() {
+        let (fixture, food) = fixture().await;
+        let future = Food {
+            updated_at: fixture.clock.now().plus(Duration::from_hours(1)),
+            version: 2,
+            ..food.clone()
+        };
+        fixture.foods.update(&food, &future).await.unwrap();
+        let updated = fixture.update(&future, input("Rice", ImageSource::None));
+        assert_eq!(updated.await.unwrap().updated_at, future.updated_at);
     }
 
     #[tokio::test]
-    async fn lost_response_and_repeated_delivery_are_a_success() {
-        for fault in [Fault::ResponseLost, Fault::DeliveredTwice] {
-            let (stores, food) = stores().await;
-            let foods = faulty(&stores.foods, "update", fault);
-            let updated = stores.update_in(&foods, &food, with_image("Fried rice"));
-            let updated = updated.await.unwrap();
-            assert_eq!(updated.version, 2);
-            assert!(stores.has_image_of(&updated));
-            assert_eq!(stores.images.store.count(), 4);
-            assert_eq!(stores.stored(&food).await, Some(updated));
+    async fn taken_title_changes_nothing() {
+        let (fixture, food) = fixture().await;
+        let other = fixture.add().await;
+        let shouted = other.title.as_str().to_uppercase();
+        let refused = fixture.update(&food, with_image(&shouted)).await;
+        assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
+        assert!(fixture.has_image_of(&food));
+        assert_eq!(fixture.images.store.count(), 8);
+        assert_eq!(fixture.stored(&food).await, Some(food));
+    }
+
+    #[tokio::test]
+    async fn keeps_both_images_when_save_fails_or_its_outcome_is_unknown() {
+        for (on_update, on_find) in [
+            (Fault::Unavailable, Fault::None),
+            (Fault::ResponseLost, Fault::Unavailable),
+        ] {
+            let (fixture, food) = fixture().await;
+            let foods = Faulty::new(&fixture.foods, async |method| match method {
+                "update" => on_update,
+                _ => on_find,
+            });
+            let failed = fixture.update_in(&foods, &food, &Expected::Any, with_image("Rice"));
+            assert!(matches!(failed.await, Err(UpdateFoodError::Repository(_))));
+            assert!(fixture.has_image_of(&food));
+            // The write may still land, and needs its image then.
+            assert_eq!(fixture.images.store.count(), 8);
         }
     }
 
     #[tokio::test]
     async fn concurrent_update_is_a_conflict_and_leaves_no_image() {
         for expected in [Expected::Any, Expected::OneOf(vec![1])] {
-            let (stores, food) = stores().await;
-            let contended = Faulty::new(&stores.foods, async |method| {
+            let (fixture, food) = fixture().await;
+            let contended = Faulty::new(&fixture.foods, async |method| {
                 if method == "update" {
-                    stores.touch(&food).await;
+                    fixture.touch(&food).await;
                 }
                 Fault::None
             });
-            let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
-            let (images, clock) = (&stores.images, &stores.clock);
-            let input = with_image("Fried rice");
-            let refused =
-                update_food(&contended, images, clock, who, found, &expected, input).await;
-            match (refused, expected) {
+            let refused = fixture.update_in(&contended, &food, &expected, with_image("Rice"));
+            match (refused.await, &expected) {
                 (Err(UpdateFoodError::Conflict), Expected::Any)
                 | (Err(UpdateFoodError::Stale), Expected::OneOf(_)) => {}
                 other => panic!("{other:?}"),
             }
-            let saved = stores.stored(&food).await.unwrap();
+            let saved = fixture.stored(&food).await.unwrap();
             assert_eq!((saved.title, saved.version), (food.title, 2));
-            assert_eq!(stores.images.store.count(), 4);
+            assert_eq!(fixture.images.store.count(), 4);
         }
     }
 
     #[tokio::test]
     async fn unexpected_version_is_stale_before_any_call() {
-        let (stores, food) = stores().await;
+        let (fixture, food) = fixture().await;
         let called = Cell::new(false);
-        let foods = Faulty::new(&stores.foods, async |_| {
+        let foods = Faulty::new(&fixture.foods, async |_| {
             called.set(true);
             Fault::None
         });
-        let Stores { images, clock, .. } = &stores;
-        let who = signed_in(food.creator.id);
         for expected in [Expected::OneOf(vec![]), Expected::OneOf(vec![2, 3])] {
-            let (found, input) = (Some(food.clone()), with_image("Fried rice"));
-            let refused = update_food(&foods, images, clock, who, found, &expected, input).await;
-            assert!(matches!(refused, Err(UpdateFoodError::Stale)));
+            let refused = fixture.update_in(&foods, &food, &expected, with_image("Rice"));
+            assert!(matches!(refused.await, Err(UpdateFoodError::Stale)));
         }
         assert!(!called.get());
-        assert_eq!(stores.images.store.count(), 4);
-        let (found, expected) = (Some(food.clone()), Expected::OneOf(vec![3, 1]));
-        let input = with_image("Fried rice");
-        let updated = update_food(&foods, images, clock, who, found, &expected, input).await;
-        assert_eq!(updated.unwrap().version, 2);
+        assert_eq!(fixture.images.store.count(), 4);
+        let expected = Expected::OneOf(vec![3, 1]);
+        let updated = fixture.update_in(&foods, &food, &expected, with_image("Rice"));
+        assert_eq!(updated.await.unwrap().version, 2);
     }
 
     #[tokio::test]
     async fn food_deleted_meanwhile_is_not_found() {
-        let (stores, food) = stores().await;
-        let contended = Faulty::new(&stores.foods, async |method| {
+        let (fixture, food) = fixture().await;
+        let contended = Faulty::new(&fixture.foods, async |method| {
             if method == "update" {
-                stores.foods.delete(&food).await.unwrap();
+                fixture.foods.delete(&food).await.unwrap();
             }
             Fault::None
         });
-        let refused = stores.update_in(&contended, &food, with_image("Fried rice"));
+        let refused = fixture.update_in(&contended, &food, &Expected::Any, with_image("Rice"));
         assert!(matches!(refused.await, Err(UpdateFoodError::NotFound)));
-        assert_eq!(stores.images.store.count(), 4);
+        assert_eq!(fixture.images.store.count(), 4);
     }
 
     #[tokio::test]
     async fn failed_cleanup_does_not_fail_the_update() {
-        let (stores, food) = stores().await;
-        let store = Faulty::new(&stores.images.store, async |method| match method {
-            "delete" => Fault::Unavailable,
-            _ => Fault::None,
-        });
+        let (fixture, food) = fixture().await;
         let images = ImagePipeline {
-            store,
-            uploads: unavailable(&stores.images.uploads),
-            renderer: stores.images.renderer,
-            max_bytes: stores.images.max_bytes,
+            store: faulty(&fixture.images.store, "delete", Fault::Unavailable),
+            uploads: unavailable(&fixture.images.uploads),
+            renderer: fixture.images.renderer,
+            max_bytes: fixture.images.max_bytes,
         };
         let (who, any, found) = (signed_in(food.creator.id), &Expected::Any, Some(food));
-        let (foods, clock, input) = (&stores.foods, &stores.clock, with_image("Rice"));
+        let (foods, clock, input) = (&fixture.foods, &fixture.clock, with_image("Rice"));
         let updated = update_food(foods, &images, clock, who, found, any, input).await;
-        assert!(stores.has_image_of(&updated.unwrap()));
+        assert!(fixture.has_image_of(&updated.unwrap()));
     }
 }

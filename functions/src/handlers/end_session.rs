@@ -33,11 +33,11 @@ impl Handler for EndSession {
 impl crate::openapi::Described for EndSession {
     fn describe() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        use domain::application::EndSessionError;
+        use domain::application::LookupError;
 
         Operation::new("Sign out elsewhere", "Its tokens are refused at once.")
             .id("session_id", "session", crate::openapi::example::SESSION_ID)
             .answers_nothing(204, "It is over.")
-            .fails([EndSessionError::NotFound.into()])
+            .fails([LookupError::NotFound.into()])
     }
 }

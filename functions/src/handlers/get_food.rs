@@ -51,7 +51,7 @@ struct Body<'a> {
 impl crate::openapi::Described for GetFood {
     fn describe() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        use domain::application::GetFoodError;
+        use domain::application::LookupError;
 
         let tags = serde_json::json!({"type": "string"});
         let about = "An `ETag` that is known: while it is the same, the answer is 304.";
@@ -62,7 +62,7 @@ impl crate::openapi::Described for GetFood {
             .tagged(200)
             .answers_nothing(304, "It is as it was.")
             .tagged(304)
-            .fails([GetFoodError::NotFound.into()])
+            .fails([LookupError::NotFound.into()])
     }
 }
 

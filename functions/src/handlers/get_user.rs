@@ -30,11 +30,11 @@ impl Handler for GetUser {
 impl crate::openapi::Described for GetUser {
     fn describe() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        use domain::application::GetUserError;
+        use domain::application::LookupError;
 
         Operation::new("One user", "")
             .id("user_id", "user", crate::openapi::example::USER_ID)
             .answers::<UserBody<'_>>(200, "The user.")
-            .fails([GetUserError::NotFound.into()])
+            .fails([LookupError::NotFound.into()])
     }
 }

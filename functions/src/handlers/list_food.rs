@@ -1,6 +1,6 @@
 //! `GET /food`: all foods, newest first.
 
-use domain::application::list_food;
+use domain::food::FoodRepository as _;
 use infrastructure::dynamodb::DynamoDbFoods;
 
 use super::food_body::FoodBody;
@@ -23,7 +23,7 @@ impl Handler for ListFood {
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let asked = page::parse(&request)?;
-        let foods = list_food(&self.foods, asked).await?;
+        let foods = self.foods.list(asked).await?;
         Ok(page::reply(
             &request,
             asked,

@@ -1,6 +1,6 @@
 //! `GET /users`: everybody, oldest first.
 
-use domain::application::list_users;
+use domain::user::UserRepository as _;
 use infrastructure::dynamodb::DynamoDbUsers;
 
 use super::user_body::UserBody;
@@ -20,7 +20,7 @@ impl Handler for ListUsers {
 
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let asked = page::parse(&request)?;
-        let users = list_users(&self.users, asked).await?;
+        let users = self.users.list(asked).await?;
         Ok(page::reply(
             &request,
             asked,
