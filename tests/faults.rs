@@ -221,8 +221,12 @@ impl Case {
             self.times == 1 && (outcome == Outcome::Success) != besides(name).is_none();
         let told = status(&answer);
         if outcome == Outcome::Retried && told == 409 && WITH_KEYS.contains(&name) {
-            let waits = answer.expect("an answer").to_string();
-            assert!(waits.contains("request_in_progress"), "{case}: {waits}");
+            let waits = answer.expect("an answer");
+            assert_eq!(waits["headers"]["retry-after"], "1", "{case}");
+            assert!(
+                waits.to_string().contains("request_in_progress"),
+                "{case}: {waits}"
+            );
             end_leases(&recorded).await;
             answer = running.attempt(&payload(name)).await;
             outcome = Outcome::Replayed;
