@@ -1,5 +1,6 @@
 //! A user's own sessions, password and account, on both session stores.
 
+use futures_util::future::{join_all, join3};
 use serde_json::{Value, json};
 
 use crate::sessions::{OnStore, on_both_stores, on_dynamodb, on_redis};
@@ -9,10 +10,9 @@ const ANOTHER: &str = "another horse battery";
 
 on_both_stores!(
     sessions_are_listed_newest_first,
-    session_is_revoked_by_its_user_alone,
     changed_password_revokes_all_other_sessions,
-    wrong_or_missing_old_password_changes_nothing,
     deleted_account_takes_everything_along,
+    login_or_food_during_account_deletion_does_not_survive,
 );
 
 async fn sessions(api: &Api, access: &str) -> Vec<Value> {
@@ -75,24 +75,6 @@ async fn sessions_are_listed_newest_first(on: OnStore) {
     assert_eq!(listed.len(), 1);
 }
 
-async fn session_is_revoked_by_its_user_alone(on: OnStore) {
-    let api = &on.api;
-    let phone = api.member("ada").await;
-    let laptop = api.log_in("ada").await;
-    let eve = api.member("eve").await;
-    let id = text(&sessions(api, &laptop.access).await[0]["id"]);
-    let path = format!("/sessions/{id}");
-    let theirs = api.delete(&path).bearer(&eve).send().await;
-    theirs.is_problem(404, &[("not_found", "there is no such thing")]);
-    assert!(is_signed_in(api, &laptop).await);
-    is_empty(&api.delete(&path).bearer(&phone).send().await);
-    assert!(!is_signed_in(api, &laptop).await);
-    assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
-    assert!(is_signed_in(api, &phone).await);
-    let again = api.delete(&path).bearer(&phone).send().await;
-    again.has_code(404, "not_found");
-}
-
 async fn changed_password_revokes_all_other_sessions(on: OnStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
@@ -107,24 +89,6 @@ async fn changed_password_revokes_all_other_sessions(on: OnStore) {
     let old = log_in(api, &phone, PASSWORD).await;
     old.has_code(401, "incorrect_password");
     assert_eq!(log_in(api, &phone, ANOTHER).await.status, 200);
-}
-
-async fn wrong_or_missing_old_password_changes_nothing(on: OnStore) {
-    let api = &on.api;
-    let phone = api.member("ada").await;
-    let laptop = api.log_in("ada").await;
-    let wrong = change(api, &phone, "battery staple", ANOTHER).await;
-    wrong.is_problem(403, &[("incorrect_password", "incorrect old password")]);
-    let empty = change(api, &phone, "", "").await;
-    empty.is_problem(
-        422,
-        &[
-            ("old_password_required", "old password is required"),
-            ("password_required", "password is required"),
-        ],
-    );
-    assert!(is_signed_in(api, &laptop).await);
-    assert_eq!(log_in(api, &phone, PASSWORD).await.status, 200);
 }
 
 async fn deleted_account_takes_everything_along(on: OnStore) {
@@ -156,4 +120,32 @@ async fn deleted_account_takes_everything_along(on: OnStore) {
     assert_ne!(again.id, ada.id);
     api.share(&again, "Jollof 3").await;
     assert!(is_signed_in(api, &eve).await);
+}
+
+async fn login_or_food_during_account_deletion_does_not_survive(on: OnStore) {
+    let api = &on.api;
+    let ada = api.member("ada").await;
+    let logins = join_all((0..6).map(|_| log_in(api, &ada, PASSWORD)));
+    let shares = join_all((0..6).map(|nth| {
+        let form = Form::food_with_image(&format!("Jollof {nth}"));
+        api.post_food(&ada, form)
+    }));
+    let deletion = api.delete("/users/me").bearer(&ada).send();
+    let (logins, shares, deleted) = join3(logins, shares, deletion).await;
+    is_empty(&deleted);
+    for login in logins {
+        if login.status == 200 {
+            let access = text(&login.json()["access_token"]);
+            let listed = api.get("/sessions").token(&access).send().await;
+            assert_eq!(listed.status, 401);
+        } else {
+            login.has_code(401, "incorrect_password");
+        }
+    }
+    for share in shares {
+        assert!(matches!(share.status, 201 | 401), "{}", share.text());
+    }
+    assert!(!is_signed_in(api, &ada).await);
+    // The sweep deletes the foods created meanwhile.
+    assert!(!api.is_free("users", &format!("LEFT#{}", ada.id)).await);
 }
