@@ -3,7 +3,6 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use functions::api::Api as Functions;
 use functions::settings::Settings;
-use http::Method;
 use serde_json::Value;
 
 use test_support::fixture::{Fixture, event};
@@ -31,32 +30,6 @@ async fn errors_carry_the_cors_headers_that_successes_do() {
         for header in ["link", "etag", "retry-after"] {
             assert!(exposed.contains(header), "{exposed}");
         }
-    }
-}
-
-#[tokio::test]
-async fn a_preflight_is_answered_without_a_function() {
-    let api = Api::start().await;
-    for path in ["/food", "/food/1", "/users"] {
-        let answer = api
-            .request(Method::OPTIONS, path)
-            .header("origin", "https://app.example.com")
-            .header("access-control-request-method", "PUT")
-            .header(
-                "access-control-request-headers",
-                "authorization, content-type",
-            )
-            .send()
-            .await;
-        assert_eq!(answer.status, 204);
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert!(
-            answer
-                .header("access-control-allow-methods")
-                .contains("PUT")
-        );
-        let allowed = answer.header("access-control-allow-headers").to_lowercase();
-        assert!(allowed.contains("authorization") && allowed.contains("content-type"));
     }
 }
 

@@ -4,8 +4,6 @@ use serde_json::json;
 
 use test_support::{Api, Form, images};
 
-const FORM: &str = "multipart/form-data; boundary=x";
-
 #[tokio::test]
 async fn bodies_that_are_no_json_objects_are_invalid_json() {
     let api = Api::start().await;
@@ -73,33 +71,6 @@ async fn the_content_type_of_json_does_not_matter_and_binary_is_no_json() {
             .send()
             .await;
         answer.has_code(401, "incorrect_password");
-    }
-}
-
-#[tokio::test]
-async fn forms_that_cannot_be_read_are_a_400() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let part = "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nSoup\r\n";
-    let many = part.repeat(20_000);
-    for (content_type, body) in [
-        ("application/x-www-form-urlencoded", "title=Soup".to_owned()),
-        ("text/plain", part.to_owned() + "--x--"),
-        (FORM, part[..40].to_owned()),
-        (FORM, many),
-        (FORM, "--x\r\n\r\n".to_owned()),
-        (
-            FORM,
-            "--x\r\nContent-Disposition: ".to_owned() + &"a".repeat(100_000),
-        ),
-    ] {
-        let answer = api
-            .post("/food")
-            .bearer(&ada)
-            .body(content_type, body)
-            .send()
-            .await;
-        answer.has_code(400, "invalid_request");
     }
 }
 

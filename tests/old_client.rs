@@ -1,7 +1,7 @@
 //! Habits of the old web client that must go on working.
 
 use serde_json::json;
-use test_support::{Api, Form, images, text};
+use test_support::{Api, Form, text};
 
 #[tokio::test]
 async fn undefined_file_keeps_the_image_on_put() {
@@ -29,25 +29,6 @@ async fn undefined_file_keeps_the_image_on_put() {
     assert_eq!(shown.status, 200);
 }
 
-#[tokio::test]
-async fn the_word_null_counts_as_missing() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let form = Form::new()
-        .text("title", "null")
-        .text("description", "null")
-        .file("a.jpg", &images::jpeg());
-    let problem = [
-        ("title_required", "title is required"),
-        ("desc_required", "description is required"),
-    ];
-    let refused = api.post_food(&ada, form.clone()).await;
-    refused.is_problem(422, &problem);
-    let food = api.share(&ada, "Nullable").await;
-    let refused = api.put_food(&ada, &food, form).await;
-    refused.is_problem(422, &problem);
-}
-
 /// As its `authorization.js` does: a request, the refresh that its 401 asks for, the request again.
 #[tokio::test]
 async fn expired_token_is_refreshed_and_the_request_repeated() {
@@ -70,21 +51,4 @@ async fn expired_token_is_refreshed_and_the_request_repeated() {
         (response.status, response.json()),
         (200, json!("Successfully logged out"))
     );
-}
-
-#[tokio::test]
-async fn missing_token_asks_for_a_refresh() {
-    let api = Api::start().await;
-    for response in [
-        api.post("/logout").send().await,
-        api.post("/logout").token("undefined").send().await,
-        api.post("/food")
-            .token("null")
-            .form(Form::new())
-            .send()
-            .await,
-    ] {
-        let message = "token contains an invalid number of segments";
-        response.is_problem(401, &[("error", message)]);
-    }
 }

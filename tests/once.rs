@@ -1,14 +1,6 @@
 //! Requests with an `Idempotency-Key`, on both session stores.
 
-use domain::clock::{Clock as _, SystemClock};
-use domain::id::FoodId;
-use domain::idempotency::{Begun, IdempotencyKey, IdempotencyStore as _, Operation};
 use domain::testing::sample;
-use futures_util::future::join_all;
-use infrastructure::dynamodb::DynamoDbSessions;
-use infrastructure::idempotency::operation;
-use infrastructure::redis::RedisSessions;
-use infrastructure::sessions::Sessions;
 use serde_json::{Value, json};
 
 use crate::sessions::{OnStore, on_both_stores, on_dynamodb, on_redis};
@@ -47,9 +39,6 @@ on_both_stores!(
     account_is_created_once_per_key,
     refusal_is_returned_again,
     key_of_another_request_is_refused,
-    concurrent_requests_with_one_key_create_one_food,
-    running_request_is_reported_and_taken_over_when_released,
-    resource_of_an_interrupted_attempt_is_returned,
     invalid_request_leaves_its_key_free,
 );
 
@@ -120,62 +109,6 @@ async fn key_of_another_request_is_refused(on: OnStore) {
     assert_eq!(api.foods().await, json!([first.json()]));
 }
 
-async fn concurrent_requests_with_one_key_create_one_food(on: OnStore) {
-    let api = &on.api;
-    let ada = api.member("ada").await;
-    let answers = join_all((0..20).map(|_| share(api, &ada, KEY, "Jollof"))).await;
-    let again = share(api, &ada, KEY, "Jollof").await;
-    for answer in answers {
-        if answer.status == 201 {
-            same(&again, &answer);
-        } else {
-            answer.has_code(409, "request_in_progress");
-        }
-    }
-    assert_eq!(api.foods().await, json!([again.json()]));
-}
-
-/// The operation of sharing Jollof, as the function names it.
-fn jollof(member: &Member) -> Operation {
-    let key = IdempotencyKey::parse(KEY).unwrap();
-    let scope = format!("create_food {}", member.id);
-    let description = b"<p>With <b>plantain</b></p>";
-    operation(&scope, &key, &[b"Jollof", description, sample::GIF])
-}
-
-async fn running_request_is_reported_and_taken_over_when_released(on: OnStore) {
-    let api = &on.api;
-    let ada = api.member("ada").await;
-    let store = on.store();
-    let resource = FoodId::new(SystemClock.now()).to_string();
-    let (jollof, now) = (jollof(&ada), SystemClock.now());
-    let begun = store.begin(&jollof, &resource, now).await.unwrap();
-    assert_eq!(begun, Begun::Yours(resource.clone()));
-    let running = share(api, &ada, KEY, "Jollof").await;
-    let sentence = "the same request is still being answered";
-    running.is_problem(409, &[("request_in_progress", sentence)]);
-    assert_eq!(running.header("retry-after"), "1");
-    assert_eq!(api.stored_images().await.len(), 0);
-    store.release(&jollof).await.unwrap();
-    let shared = share(api, &ada, KEY, "Jollof").await;
-    assert_eq!(shared.status, 201, "{}", shared.text());
-    assert_eq!(shared.json()["id"], resource);
-}
-
-async fn resource_of_an_interrupted_attempt_is_returned(on: OnStore) {
-    let api = &on.api;
-    let ada = api.member("ada").await;
-    let store = on.store();
-    let made = api.share(&ada, "Jollof").await;
-    let (jollof, id) = (jollof(&ada), text(&made["id"]));
-    store.begin(&jollof, &id, SystemClock.now()).await.unwrap();
-    store.release(&jollof).await.unwrap();
-    let again = share(api, &ada, KEY, "Jollof").await;
-    assert_eq!(again.status, 201, "{}", again.text());
-    assert_eq!(again.json(), made);
-    assert_eq!(api.stored_images().await.len(), 1);
-}
-
 async fn invalid_request_leaves_its_key_free(on: OnStore) {
     let api = &on.api;
     let short = sign_up(api, KEY, &user("ada", "short")).send().await;
@@ -190,17 +123,5 @@ async fn invalid_request_leaves_its_key_free(on: OnStore) {
     ] {
         let refused = sign_up(api, key, &user("eve", PASSWORD)).send().await;
         refused.has_code(400, "invalid_request");
-    }
-}
-
-impl OnStore {
-    fn store(&self) -> Sessions {
-        if let Some(valkey) = &self.valkey {
-            let sessions = RedisSessions::new(&valkey.url()).unwrap();
-            Sessions::Redis(Box::new(sessions))
-        } else {
-            let client = self.api.local.aws().dynamodb();
-            Sessions::DynamoDb(DynamoDbSessions::new(client, "sessions".to_owned()))
-        }
     }
 }

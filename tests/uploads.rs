@@ -112,41 +112,6 @@ async fn upload_request_is_validated() {
 }
 
 #[tokio::test]
-async fn only_the_signed_upload_is_accepted() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let photo = jpeg();
-    let asked = json!({"content_type": "image/jpeg", "size": photo.len()});
-    let body = api.ask_to_upload(&ada, &asked).await.json();
-    let upload = &body["upload"];
-    let with = |name: &str, value: &str| {
-        let mut changed = upload.clone();
-        changed["fields"][name] = value.into();
-        changed
-    };
-    let food = api.share(&ada, "Soup").await;
-    let picture = text(&food["food_image"]);
-    let (_, theirs) = picture.split_once("/images/").unwrap();
-    for (what, upload, file) in [
-        ("another's picture", with("key", theirs), &photo[..]),
-        (
-            "another type",
-            with("Content-Type", "text/html"),
-            &photo[..],
-        ),
-        ("less", upload.clone(), &photo[1..]),
-        ("nothing", upload.clone(), &[]),
-        ("more", upload.clone(), &[&photo[..], b"!"].concat()),
-    ] {
-        let status = api.post_file(&upload, file).await;
-        assert!((400..500).contains(&status), "{what}: {status}");
-    }
-    assert_eq!(api.uploads().await, 0);
-    assert_eq!(api.post_file(upload, &photo).await, 204);
-    assert_eq!(api.uploads().await, 1);
-}
-
-#[tokio::test]
 async fn upload_belongs_to_its_owner_and_one_food() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
@@ -175,85 +140,6 @@ async fn upload_belongs_to_its_owner_and_one_food() {
     stolen.is_problem(422, &[NO_SUCH_UPLOAD]);
     let shown = api.get(&path).send().await.json();
     assert_eq!(shown["food"], soup);
-}
-
-#[tokio::test]
-async fn one_of_12_concurrent_foods_gets_the_upload() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
-    let titles: Vec<_> = (0..12).map(|nth| format!("Suya {nth}")).collect();
-    let shared = titles
-        .iter()
-        .map(|title| api.share_upload(&ada, title, &id));
-    let answers = futures_util::future::join_all(shared).await;
-    let won = answers.iter().filter(|answer| answer.status == 201);
-    assert_eq!(won.count(), 1);
-    for answer in answers.iter().filter(|answer| answer.status != 201) {
-        answer.is_problem(422, &[NO_SUCH_UPLOAD]);
-    }
-    assert_eq!(
-        api.get("/food")
-            .send()
-            .await
-            .json()
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
-    assert_eq!(api.stored_images().await.len(), 1);
-}
-
-#[tokio::test]
-async fn upload_is_decoded_by_its_bytes() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let html = b"<!DOCTYPE html><script>steal()</script>";
-    for bytes in [&html[..], &jpeg()[..200]] {
-        let id = api.upload(&ada, "image/jpeg", bytes).await;
-        let refused = api.share_upload(&ada, "Suya", &id).await;
-        refused.has_code(422, "upload_err");
-    }
-    assert!(api.stored_images().await.is_empty());
-    let png = picture(ImageFormat::Png);
-    let id = api.upload(&ada, "image/jpeg", &png).await;
-    assert_eq!(api.share_upload(&ada, "Suya", &id).await.status, 201);
-}
-
-#[tokio::test]
-async fn retry_with_idempotency_key_attaches_upload_once() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
-    let food = json!({"title": "Suya", "description": "Hot", "image_id": id});
-    let share = || {
-        let share = api.post("/food").bearer(&ada).json(&food);
-        share.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324")
-    };
-    let first = share().send().await;
-    assert_eq!(first.status, 201, "{}", first.text());
-    // The upload is gone by now.
-    assert_eq!(api.uploads().await, 0);
-    let again = share().send().await;
-    assert_eq!((again.status, again.json()), (201, first.json()));
-    assert_eq!(api.stored_images().await.len(), 1);
-    let other = json!({"title": "Suya", "description": "Hot", "image_id": "another"});
-    let other = api.post("/food").bearer(&ada).json(&other);
-    let other = other.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
-    other.send().await.has_code(422, "idempotency_key_reused");
-}
-
-#[tokio::test]
-async fn upload_stays_when_the_title_is_taken() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
-    api.share(&ada, "Suya").await;
-    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
-    let taken = api.share_upload(&ada, "suya", &id).await;
-    taken.has_code(409, "unique_title");
-    assert_eq!(api.stored_images().await.len(), 1);
-    assert_eq!(api.share_upload(&ada, "Other suya", &id).await.status, 201);
 }
 
 #[tokio::test]

@@ -117,17 +117,3 @@ async fn unknown_members_of_a_user_bind_to_nothing() {
     assert_eq!(api.get(&format!("/users/{id}")).send().await.status, 404);
     assert_eq!(api.log_in("ada").await.id, text(&user["id"]));
 }
-
-#[tokio::test]
-async fn id_that_is_no_uuid_is_an_invalid_request() {
-    let api = Api::start().await;
-    for id in [
-        "1",
-        "01990000-0000-7000-8000-00000000000g",
-        "%00",
-        "%F0%9F%8D%B2",
-    ] {
-        let response = api.get(&format!("/users/{id}")).send().await;
-        response.has_code(400, "invalid_request");
-    }
-}

@@ -17,7 +17,6 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub struct Function {
     process: Child,
     api: RuntimeApi,
-    longest: Duration,
     log: NamedTempFile,
     secrets: Secrets,
 }
@@ -47,7 +46,6 @@ impl Function {
         Self {
             process,
             api,
-            longest: Duration::ZERO,
             log,
             secrets: Secrets::of_settings(settings),
         }
@@ -81,18 +79,11 @@ impl Function {
         let completed = completed.expect("a response in time");
         let body = serde_json::from_slice(&completed.body).unwrap_or_default();
         self.secrets.learn(&body);
-        let took = completed.completed - completed.delivered;
-        self.longest = self.longest.max(took);
         if completed.path.ends_with("/response") {
             Ok(body)
         } else {
             Err(body)
         }
-    }
-
-    /// The longest time from an event to its response.
-    pub fn longest(&self) -> Duration {
-        self.longest
     }
 
     /// The peak memory of the process in bytes: `VmHWM` of proc(5).
