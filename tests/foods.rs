@@ -166,3 +166,48 @@ async fn etag_changes_with_the_food() {
     assert_eq!((shown.status, shown.header("etag")), (200, "\"2\""));
     assert_eq!(shown.json()["food"], changed.json());
 }
+
+#[tokio::test]
+async fn only_the_owner_changes_or_deletes_a_food() {
+    let api = Api::start().await;
+    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
+    let food = api.share(&ada, "Soup").await;
+    let mine = Form::food_with_image("Mine").text("user_id", &eve.id);
+    let keys = api.stored_images().await;
+    for refused in [
+        api.put_food(&eve, &food, mine).await,
+        api.delete_food(&eve, &food).await,
+    ] {
+        refused.has_code(403, "not_owner");
+    }
+    assert_eq!(api.get_food(&food).await.json()["food"], food);
+    assert_eq!(api.stored_images().await, keys);
+}
+
+#[tokio::test]
+async fn failed_precondition_changes_and_deletes_nothing() {
+    let api = Api::start().await;
+    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
+    let food = api.share(&ada, "Jollof").await;
+    let path = food_path(&food);
+    let keys = api.stored_images().await;
+    for (tags, status, code) in [
+        ("\"2\"", 412, "precondition_failed"),
+        ("W/\"1\"", 412, "precondition_failed"),
+        ("1", 400, "invalid_request"),
+    ] {
+        let change = api.put(&path).form(Form::food_with_image("Party jollof"));
+        for call in [change, api.delete(&path)] {
+            let refused = call.bearer(&ada).header("if-match", tags).send().await;
+            refused.has_code(status, code);
+        }
+    }
+    // The owner is checked first.
+    let deletion = api.delete(&path).bearer(&eve).header("if-match", "\"2\"");
+    deletion.send().await.has_code(403, "not_owner");
+    assert_eq!(api.get_food(&food).await.json()["food"], food);
+    assert_eq!(api.stored_images().await, keys);
+
+    let deletion = api.delete(&path).bearer(&ada).header("if-match", "\"1\"");
+    assert_eq!(deletion.send().await.status, 200);
+}

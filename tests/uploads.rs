@@ -152,3 +152,38 @@ async fn upload_is_not_public() {
         assert_eq!(api.get(&path).send().await.status, 404);
     }
 }
+
+#[tokio::test]
+async fn retry_with_idempotency_key_attaches_upload_once() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    let food = json!({"title": "Suya", "description": "Hot", "image_id": id});
+    let share = || {
+        let share = api.post("/food").bearer(&ada).json(&food);
+        share.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324")
+    };
+    let first = share().send().await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    // The upload is gone by now.
+    assert_eq!(api.uploads().await, 0);
+    let again = share().send().await;
+    assert_eq!((again.status, again.json()), (201, first.json()));
+    assert_eq!(api.stored_images().await.len(), 1);
+    let other = json!({"title": "Suya", "description": "Hot", "image_id": "another"});
+    let other = api.post("/food").bearer(&ada).json(&other);
+    let other = other.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    other.send().await.has_code(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn upload_stays_when_the_title_is_taken() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    api.share(&ada, "Suya").await;
+    let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
+    let taken = api.share_upload(&ada, "suya", &id).await;
+    taken.has_code(409, "unique_title");
+    assert_eq!(api.stored_images().await.len(), 1);
+    assert_eq!(api.share_upload(&ada, "Other suya", &id).await.status, 201);
+}
