@@ -58,7 +58,7 @@ pub trait FromSetup: Sized {
 
 /// Defines the struct of a function: its adapters, each with the method of [`Setup`] that makes it.
 macro_rules! function {
-    ($name:ident { $($adapter:ident: $type:ty = $method:ident,)* }) => {
+    ($name:ident { $($adapter:ident: $type:ty = $method:ident),* $(,)? }) => {
         #[doc = concat!("The function `", stringify!($name), "`.")]
         pub struct $name { $($adapter: $type,)* }
 
