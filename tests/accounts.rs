@@ -10,6 +10,8 @@ const ANOTHER: &str = "another horse battery";
 
 on_both_stores!(
     sessions_are_listed_newest_first,
+    session_is_revoked_by_its_user_alone,
+    all_sessions_or_all_others_are_revoked,
     changed_password_revokes_all_other_sessions,
     deleted_account_takes_everything_along,
     login_or_food_during_account_deletion_does_not_survive,
@@ -148,4 +150,44 @@ async fn login_or_food_during_account_deletion_does_not_survive(on: OnStore) {
     assert!(!is_signed_in(api, &ada).await);
     // The sweep deletes the foods created meanwhile.
     assert!(!api.is_free("users", &format!("LEFT#{}", ada.id)).await);
+}
+
+async fn session_is_revoked_by_its_user_alone(on: OnStore) {
+    let api = &on.api;
+    let phone = api.member("ada").await;
+    let laptop = api.log_in("ada").await;
+    let eve = api.member("eve").await;
+    let id = text(&sessions(api, &laptop.access).await[0]["id"]);
+    let path = format!("/sessions/{id}");
+    let theirs = api.delete(&path).bearer(&eve).send().await;
+    theirs.is_problem(404, &[("not_found", "there is no such thing")]);
+    assert!(is_signed_in(api, &laptop).await);
+    is_empty(&api.delete(&path).bearer(&phone).send().await);
+    assert!(!is_signed_in(api, &laptop).await);
+    assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
+    assert!(is_signed_in(api, &phone).await);
+    let again = api.delete(&path).bearer(&phone).send().await;
+    again.has_code(404, "not_found");
+}
+
+async fn all_sessions_or_all_others_are_revoked(on: OnStore) {
+    let api = &on.api;
+    let (phone, eve) = (api.member("ada").await, api.member("eve").await);
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(api.log_in("ada").await);
+    }
+    is_empty(&api.delete("/sessions").bearer(&phone).send().await);
+    for other in &others {
+        assert!(!is_signed_in(api, other).await);
+        assert_eq!(api.refresh(&other.refresh).await.status, 401);
+    }
+    assert!(is_signed_in(api, &phone).await);
+    let laptop = api.log_in("ada").await;
+    let all = api.delete("/sessions?current=true").bearer(&phone);
+    is_empty(&all.send().await);
+    for ended in [&phone, &laptop] {
+        assert!(!is_signed_in(api, ended).await);
+    }
+    assert!(is_signed_in(api, &eve).await);
 }

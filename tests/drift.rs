@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement}
 use engines::shared::Engines;
 use functions::routes::{FUNCTIONS, ROUTES};
 use functions::settings::{Settings, SettingsError};
-use functions::setup::Setup;
-use functions::{Handler as _, Scheduled as _, handlers};
+use functions::setup::{FromSetup as _, Setup};
+use functions::handlers;
 use http::Method;
 use serde_json::{Value, json};
 

@@ -71,6 +71,7 @@ pub(crate) use on_both_stores;
 on_both_stores!(
     session_begins_is_refreshed_and_ends,
     logout_revokes_one_session_at_once,
+    previous_refresh_token_is_valid_until_the_next_refresh,
 );
 
 fn signer(token_use: TokenUse, secret: &str) -> JwtTokens {
@@ -309,4 +310,19 @@ async fn unknown_members_of_login_and_refresh_bind_to_nothing() {
     let food = api.post("/food").token(&access);
     let food = food.form(Form::food_with_image("Fufu")).send().await;
     assert_eq!(food.json()["user_id"], eve.id);
+}
+
+async fn previous_refresh_token_is_valid_until_the_next_refresh(on: OnStore) {
+    let api = &on.api;
+    let ada = api.member("ada").await;
+    let (_, second) = tokens(&api.refresh(&ada.refresh).await);
+    let again = api.refresh(&ada.refresh).await;
+    assert_eq!(again.status, 201);
+    assert_eq!(tokens(&again).1, second, "the same refresh token once more");
+    let (access, third) = tokens(&api.refresh(&second).await);
+    assert!(is_signed_in(api, &access).await);
+    // Somebody has a copy: the whole session is revoked.
+    assert_revoked(api, &ada.refresh).await;
+    assert_revoked(api, &third).await;
+    assert!(!is_signed_in(api, &access).await);
 }

@@ -170,3 +170,26 @@ async fn store_has_no_email_and_no_client_ip() {
         assert!((1..=86_400_000).contains(&left), "{left}");
     }
 }
+
+#[tokio::test]
+async fn client_network_that_tries_many_accounts_is_limited() {
+    let limits = [("LOGIN_ATTEMPTS_PER_ADDRESS", "5")];
+    for throttled in Box::pin(Throttled::both(&limits)).await {
+        for nth in 0..5 {
+            // All of one customer's network are one.
+            let source = format!("2001:db8:1:2::{nth}");
+            let email = format!("nobody.{nth}@example.com");
+            let answer = throttled.log_in(&source, &email, WRONG).await;
+            assert_eq!(answer["statusCode"], 401, "{answer}");
+        }
+        is_refused(
+            &throttled
+                .log_in("2001:db8:1:2::9", "ada@example.com", RIGHT)
+                .await,
+        );
+        let answer = throttled
+            .log_in("2001:db8:1:3::9", "ada@example.com", RIGHT)
+            .await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+    }
+}

@@ -1,10 +1,10 @@
 //! All functions in one process, for the laptop and for tests: the same handlers, made from the same
 //! settings, given the same events.
 
-use crate::event::{Handler as _, answer};
+use crate::event::answer;
 use crate::scheduled::Scheduled as _;
 use crate::settings::{Settings, SettingsError};
-use crate::setup::Setup;
+use crate::setup::{FromSetup as _, Setup};
 use crate::telemetry::Outcome;
 use crate::{for_each_function, handlers};
 

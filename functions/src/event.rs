@@ -19,15 +19,11 @@ use serde_json::value::RawValue;
 
 use crate::error::ApiError;
 use crate::response::Reply;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
+use crate::setup::FromSetup;
 use crate::telemetry::{Outcome, RequestInfo};
 
 /// A function with a route.
-pub trait Handler: Sized + Send + Sync {
-    /// Makes the function from its settings. Connects to nothing.
-    fn new(setup: &Setup) -> Result<Self, SettingsError>;
-
+pub trait Handler: FromSetup + Send + Sync {
     /// Handles a request.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Reply, ApiError>> + Send;
 }

@@ -20,7 +20,6 @@ use crate::response::Reply;
 /// Executes requests once.
 pub(crate) struct IdempotencyGuard {
     pub(crate) store: Sessions,
-    pub(crate) clock: SystemClock,
 }
 
 /// A response as it is stored.
@@ -48,7 +47,7 @@ impl IdempotencyGuard {
         let Some(operation) = operation else {
             return act(id).await;
         };
-        let (own, now) = (id.to_string(), self.clock.now());
+        let (own, now) = (id.to_string(), SystemClock.now());
         let first = match self.store.begin(&operation, &own, now).await? {
             Begun::Yours(first) => first,
             Begun::Running => return Err(ApiError::request_in_progress()),

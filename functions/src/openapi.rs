@@ -5,13 +5,8 @@ mod document;
 mod errors;
 mod operation;
 
-/// Ids for examples, the same wherever the same thing is meant.
-pub(crate) mod example {
-    pub(crate) const FOOD_ID: &str = "01990000-0000-7000-8000-00000000f001";
-    pub(crate) const IMAGE_ID: &str = "01990000-0000-7000-8000-000000001a6e";
-    pub(crate) const SESSION_ID: &str = "01990000-0000-7000-8000-000000005e51";
-    pub(crate) const USER_ID: &str = "01990000-0000-7000-8000-00000000ada0";
-}
+/// Examples of bodies, with the same id wherever the same thing is meant.
+pub(crate) mod example;
 
 pub(crate) use document::document;
-pub(crate) use operation::{Described, Example, Operation};
+pub(crate) use operation::{Described, Operation};

@@ -6,16 +6,12 @@ use std::future::Future;
 use lambda_runtime::Error;
 use serde::Serialize;
 
-use crate::settings::SettingsError;
-use crate::setup::Setup;
+use crate::setup::FromSetup;
 
 /// A function that has something to do from time to time.
-pub trait Scheduled: Sized + Send + Sync {
+pub trait Scheduled: FromSetup + Send + Sync {
     /// What it tells when it is done.
     type Report: Debug + Serialize + Send;
-
-    /// Makes the function from its settings. Connects to nothing.
-    fn new(setup: &Setup) -> Result<Self, SettingsError>;
 
     /// Does it. It may be cut off at any point, and be called again after a failure.
     fn run(&self) -> impl Future<Output = Result<Self::Report, Error>> + Send;

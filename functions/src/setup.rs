@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use domain::application::ImagePipeline;
 use domain::attempt::Limits;
-use domain::clock::SystemClock;
 use domain::image::RenditionKey;
 use domain::password::PasswordPolicy;
 use domain::token::{Lifetimes, TokenIssuer};
@@ -40,9 +39,7 @@ impl ImageUrls {
     pub fn url(&self, key: RenditionKey) -> String {
         format!("{}/{key}", self.0)
     }
-}
 
-impl ImageUrls {
     /// Where pictures come from, as policies of browsers name it (RFC 6454, section 6.1).
     pub(crate) fn origin(&self) -> String {
         let end = self.0.find("://").and_then(|at| {
@@ -52,6 +49,28 @@ impl ImageUrls {
         self.0[..end.unwrap_or(self.0.len())].to_owned()
     }
 }
+
+/// Something made of adapters.
+pub trait FromSetup: Sized {
+    /// Makes it from its settings. Connects to nothing.
+    fn new(setup: &Setup) -> Result<Self, SettingsError>;
+}
+
+/// Defines the struct of a function: its adapters, each with the method of [`Setup`] that makes it.
+macro_rules! function {
+    ($name:ident { $($adapter:ident: $type:ty = $method:ident),* $(,)? }) => {
+        #[doc = concat!("The function `", stringify!($name), "`.")]
+        pub struct $name { $($adapter: $type,)* }
+
+        impl $crate::setup::FromSetup for $name {
+            fn new(setup: &$crate::setup::Setup) -> Result<Self, $crate::settings::SettingsError> {
+                Ok(Self { $($adapter: setup.$method()?,)* })
+            }
+        }
+    };
+}
+
+pub(crate) use function;
 
 /// Makes the adapters that a function asks for, and reads no other settings.
 #[derive(Clone)]
@@ -121,7 +140,6 @@ impl Setup {
     pub(crate) fn idempotency(&self) -> Result<IdempotencyGuard, SettingsError> {
         Ok(IdempotencyGuard {
             store: self.sessions()?,
-            clock: self.clock(),
         })
     }
 
@@ -221,16 +239,10 @@ impl Setup {
     }
 
     /// Needs no setting. In Lambda, where a process is one function, its memory is kept.
-    pub fn hasher(&self) -> Argon2Hasher {
-        match self.settings.optional("AWS_LAMBDA_FUNCTION_NAME") {
-            Some(_) => Argon2Hasher::keeping_memory(),
-            None => Argon2Hasher::default(),
-        }
-    }
-
-    /// Needs no setting.
-    pub fn clock(&self) -> SystemClock {
-        SystemClock
+    pub fn hasher(&self) -> Result<Argon2Hasher, SettingsError> {
+        let is_in_lambda = self.settings.optional("AWS_LAMBDA_FUNCTION_NAME").is_some();
+        let hasher = is_in_lambda.then(Argon2Hasher::keeping_memory);
+        Ok(hasher.unwrap_or_default())
     }
 
     /// What a signed-in route needs to know who calls.
@@ -238,7 +250,6 @@ impl Setup {
         Ok(Auth {
             sessions: self.sessions()?,
             access: self.tokens(TokenUse::Access)?,
-            clock: self.clock(),
         })
     }
 

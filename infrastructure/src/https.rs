@@ -451,27 +451,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn closed_connection_is_replaced() {
-        let bye = b"HTTP/1.1 200 Bye\r\ncontent-length: 2\r\n\r\nok";
-        let server = Server::start(move |_| bye).await;
-        let https = https();
-        for number in 1..4 {
-            assert_eq!(ask(&https, &server.url).await.unwrap(), "ok");
-            assert_eq!(server.connections(), number);
-            while !https.kept(Instant::now()).is_empty() {
-                tokio::task::yield_now().await;
+    async fn connection_is_replaced_when_closed_or_after_a_5xx() {
+        for response in [
+            &b"HTTP/1.1 200 Bye\r\ncontent-length: 2\r\n\r\nok"[..],
+            b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nok",
+        ] {
+            let server = Server::start(move |_| response).await;
+            let https = https();
+            for number in 1..4 {
+                assert_eq!(ask(&https, &server.url).await.unwrap(), "ok");
+                assert_eq!(server.connections(), number);
+                while !https.kept(Instant::now()).is_empty() {
+                    tokio::task::yield_now().await;
+                }
             }
-        }
-    }
-
-    #[tokio::test]
-    async fn server_error_closes_the_connection() {
-        let error = b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nno";
-        let server = Server::start(move |_| error).await;
-        let https = https();
-        for number in 1..4 {
-            assert_eq!(ask(&https, &server.url).await.unwrap(), "no");
-            assert_eq!(server.connections(), number);
         }
     }
 

@@ -141,10 +141,7 @@ async fn conflict_on_taken_email_is_email_taken_at_once() {
         let taken = claim("EMAIL#ada@example.com".to_owned(), "user_id", &other);
         let script = Script::new(error, usize::MAX, Some(taken));
         let created = sign_up(&script).await;
-        assert!(
-            matches!(created, Err(InsertUserError::EmailTaken)),
-            "{created:?}"
-        );
+        assert!(matches!(created, Err(InsertUserError::EmailTaken)));
         assert_eq!(script.operations(), ["TransactWriteItems", "GetItem"]);
     }
 }
@@ -161,14 +158,10 @@ async fn conflict_on_free_email_is_retried() {
 #[tokio::test(start_paused = true)]
 async fn endless_conflicts_are_unavailable() {
     let script = Script::new(CONFLICT, usize::MAX, None);
-    let created = sign_up(&script).await;
-    assert!(
-        matches!(
-            created,
-            Err(InsertUserError::Repository(StorageError::Unavailable(_)))
-        ),
-        "{created:?}"
-    );
+    let Err(InsertUserError::Repository(error)) = sign_up(&script).await else {
+        panic!("it should fail");
+    };
+    assert!(matches!(error, StorageError::Unavailable(_)), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,33 +176,24 @@ async fn conflict_on_taken_title_or_upload_is_reported_at_once() {
         title: Title::parse("Stew").unwrap(),
         ..new.clone()
     };
-    let taken = |key| Script::new(CONFLICT, usize::MAX, Some(claim(key, "food_id", &other)));
+    let taken = |key| {
+        foods(&Script::new(
+            CONFLICT,
+            usize::MAX,
+            Some(claim(key, "food_id", &other)),
+        ))
+    };
+    let (rice, stew) = ("TITLE#rice".to_owned(), "TITLE#stew".to_owned());
+    let claimed = format!("UPLOAD#{upload}");
 
-    let script = taken("TITLE#rice".to_owned());
-    let created = foods(&script).create(&new).await;
-    assert!(
-        matches!(created, Err(InsertFoodError::TitleTaken)),
-        "{created:?}"
-    );
-    let script = taken(format!("UPLOAD#{upload}"));
-    let created = foods(&script).create(&new).await;
-    assert!(
-        matches!(created, Err(InsertFoodError::UploadTaken)),
-        "{created:?}"
-    );
-
-    let script = taken("TITLE#stew".to_owned());
-    let updated = foods(&script).update(&food, &renamed).await;
-    assert!(
-        matches!(updated, Err(ReplaceFoodError::TitleTaken)),
-        "{updated:?}"
-    );
-    let script = taken(format!("UPLOAD#{upload}"));
-    let updated = foods(&script).update(&food, &renamed).await;
-    assert!(
-        matches!(updated, Err(ReplaceFoodError::UploadTaken)),
-        "{updated:?}"
-    );
+    let created = taken(rice).create(&new).await;
+    assert!(matches!(created, Err(InsertFoodError::TitleTaken)));
+    let created = taken(claimed.clone()).create(&new).await;
+    assert!(matches!(created, Err(InsertFoodError::UploadTaken)));
+    let updated = taken(stew).update(&food, &renamed).await;
+    assert!(matches!(updated, Err(ReplaceFoodError::TitleTaken)));
+    let updated = taken(claimed).update(&food, &renamed).await;
+    assert!(matches!(updated, Err(ReplaceFoodError::UploadTaken)));
 }
 
 /// Its response was lost, or another change gave the food this title.

@@ -1,5 +1,5 @@
-//! What is tried against JSON Web Tokens: the attacks that RFC 8725 names and those that testing
-//! tools send. Each token here is made by hand, none by the code that it is shown to.
+//! JSON Web Tokens, and what is tried against them: the attacks that RFC 8725 names and those that testing
+//! tools send. Each token of an attack is made by hand, none by the code that it is shown to.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -98,10 +98,23 @@ fn assert_refused(attacks: impl IntoIterator<Item = (impl AsRef<str>, String)>) 
 }
 
 #[test]
-fn handmade_token_is_valid_before_it_is_changed() {
-    assert!(verify(&signed(&header(), &claims())).is_ok());
-    let bent = claims_with("exp", "1792002006");
-    assert!(verify(&signed(&header(), &bent)).is_ok());
+fn secret_has_at_least_32_bytes_and_is_not_shown() {
+    assert!(Secret::parse(&"x".repeat(31)).is_err());
+    assert!(Secret::parse(&"x".repeat(32)).is_ok());
+    assert!(!format!("{:?}", tokens()).contains("secret of"));
+}
+
+#[test]
+fn signed_token_is_valid_until_its_second() {
+    let token = signed(&header(), &claims());
+    let verified = verify(&token).expect("a token");
+    let ours = tokens().sign(&verified).expect("a token");
+    assert_eq!(verify(&ours), Ok(verified.clone()));
+    let end = verified.expires_at;
+    let last = Timestamp::from_unix_millis(end.unix_millis() - 1).expect("a moment");
+    assert!(tokens().verify(&token, last).is_ok());
+    let expired = tokens().verify(&token, end);
+    assert_eq!(expired, Err(TokenError::Expired));
 }
 
 #[test]
@@ -141,6 +154,10 @@ fn only_our_signature_is_valid() {
             with_key(&SECRET.as_bytes()[..32]),
         ),
     ]);
+    // Nor is it told that it has expired.
+    let (key, expired) = (ANOTHER.as_bytes(), claims_with("exp", "1792002005"));
+    let token = signed_by(hmac::HMAC_SHA256, key, &header(), &expired);
+    assert_eq!(verify(&token), Err(TokenError::Refused));
     // Every bit counts.
     for at in 0..genuine.len() {
         for bit in 0..7 {
@@ -224,6 +241,8 @@ fn key_is_never_taken_from_the_token() {
 
 #[test]
 fn claims_are_exactly_ours() {
+    let bent = claims_with("exp", "1792002006");
+    assert!(verify(&signed(&header(), &bent)).is_ok());
     for (member, value) in [
         ("exp", "1792002005"),
         ("exp", "-1"),

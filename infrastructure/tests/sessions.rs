@@ -260,29 +260,6 @@ async fn concurrent_calls_share_the_wait_for_a_dead_redis() {
 }
 
 #[tokio::test]
-async fn dynamodb_ttl_is_in_seconds() {
-    let engines = Engines::shared();
-    let (client, table) = (engines.aws().dynamodb(), engines.tables().await.sessions);
-    let sessions = DynamoDbSessions::new(client.clone(), table.clone());
-    let now = sample::moment();
-    let session = begin(now);
-    let ttl = async || {
-        let get = client
-            .get_item()
-            .table_name(&table)
-            .key("pk", AttributeValue::S(session.user.to_string()))
-            .key("sk", AttributeValue::S(session.id.to_string()));
-        let item = get.send().await.unwrap().item.unwrap();
-        item["expires_at"].as_n().unwrap().clone()
-    };
-    sessions.create(&session, now).await.unwrap();
-    let expires_at = session.refresh.expires_at;
-    assert_eq!(ttl().await, expires_at.unix_seconds().to_string());
-    let (next, _) = rotate(&sessions, &session, now.plus(LIFETIME / 2)).await;
-    assert_eq!(ttl().await, next.expires_at.unix_seconds().to_string());
-}
-
-#[tokio::test]
 async fn sweep_removes_only_expired_items() {
     let dynamodb = DynamoDb::memory().unwrap();
     let s3 = S3::temporary("test", "test-secret").unwrap();
@@ -293,13 +270,20 @@ async fn sweep_removes_only_expired_items() {
 
     let now = SystemClock.now();
     let long_ago = Timestamp::from_unix_millis(1_000_000_000_000).unwrap();
-    let (alive, over) = (begin(now), begin(long_ago));
+    let (alive, over, refreshed) = (begin(now), begin(long_ago), begin(long_ago));
     sessions.create(&alive, now).await.unwrap();
-    sessions.create(&over, long_ago).await.unwrap();
+    for session in [&over, &refreshed] {
+        sessions.create(session, long_ago).await.unwrap();
+    }
+    let (user, id, presented) = (refreshed.user, refreshed.id, refreshed.refresh.token);
+    let next = RefreshGrant::new(now, LIFETIME);
+    let rotation = sessions.rotate(user, id, presented, &next, long_ago).await;
+    assert!(matches!(rotation, Ok(Rotation::Rotated(_))), "{rotation:?}");
     assert!(find(&sessions, &over, long_ago).await.unwrap().is_some());
     assert_eq!(dynamodb.database().sweep_ttl().unwrap(), 1);
     assert_eq!(find(&sessions, &over, long_ago).await.unwrap(), None);
     assert_eq!(find(&sessions, &alive, now).await.unwrap(), Some(alive));
+    assert!(find(&sessions, &refreshed, now).await.unwrap().is_some());
 }
 
 #[tokio::test]

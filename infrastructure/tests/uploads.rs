@@ -85,6 +85,48 @@ async fn signed_upload_is_stored_found_and_deleted() {
 }
 
 #[tokio::test]
+async fn boto3_signs_the_same_form() {
+    let bucket = Bucket::new().await;
+    let settings = bucket.engines.settings();
+    let signed = bucket.sign(FILE.len());
+    let asked = json!({
+        "endpoint": settings.s3_endpoint,
+        "region": REGION,
+        "access_key_id": settings.access_key_id,
+        "secret_access_key": settings.secret_access_key,
+        "bucket": bucket.name,
+        "url": signed.url,
+        "fields": signed.fields,
+        "bytes": FILE.len(),
+        "lifetime": LIFETIME.as_secs(),
+        "picture": STANDARD.encode(FILE),
+    });
+    let told = tokio::task::spawn_blocking(move || {
+        let mut python = Command::new("python3")
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/presigned_post.py"
+            ))
+            .env("PYTHONPATH", pip::boto3().expect("boto3"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3");
+        let mut stdin = python.stdin.take().expect("a pipe");
+        stdin.write_all(asked.to_string().as_bytes()).unwrap();
+        drop(stdin);
+        python.wait_with_output().unwrap()
+    });
+    let told = told.await.unwrap();
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let expected = json!({
+        "names": true, "url": true, "fields": true, "policy": true, "posted": [204, 204],
+    });
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
 async fn upload_that_was_not_signed_is_rejected() {
     let bucket = Bucket::new().await;
     let size = FILE.len();
@@ -154,46 +196,4 @@ async fn upload_that_was_not_signed_is_rejected() {
         assert_eq!(bucket.found(1_000).await, None, "{what}");
     }
     assert_eq!(post(&signed.url, &signed.fields, FILE).await, 204);
-}
-
-#[tokio::test]
-async fn boto3_signs_the_same_form() {
-    let bucket = Bucket::new().await;
-    let settings = bucket.engines.settings();
-    let signed = bucket.sign(FILE.len());
-    let asked = json!({
-        "endpoint": settings.s3_endpoint,
-        "region": REGION,
-        "access_key_id": settings.access_key_id,
-        "secret_access_key": settings.secret_access_key,
-        "bucket": bucket.name,
-        "url": signed.url,
-        "fields": signed.fields,
-        "bytes": FILE.len(),
-        "lifetime": LIFETIME.as_secs(),
-        "picture": STANDARD.encode(FILE),
-    });
-    let told = tokio::task::spawn_blocking(move || {
-        let mut python = Command::new("python3")
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tests/presigned_post.py"
-            ))
-            .env("PYTHONPATH", pip::boto3().expect("boto3"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3");
-        let mut stdin = python.stdin.take().expect("a pipe");
-        stdin.write_all(asked.to_string().as_bytes()).unwrap();
-        drop(stdin);
-        python.wait_with_output().unwrap()
-    });
-    let told = told.await.unwrap();
-    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
-    let expected = json!({
-        "names": true, "url": true, "fields": true, "policy": true, "posted": [204, 204],
-    });
-    assert_eq!(told, expected);
 }

@@ -133,16 +133,6 @@ mod tests {
     }
 
     #[test]
-    fn flags_become_options() {
-        let memory = options(&["--memory", "--port", "0"]).unwrap();
-        assert!(matches!(memory.storage, Storage::Memory) && memory.port == 0);
-        assert_eq!(options(&["--demo"]).unwrap().fill, Some(Fill::Demo));
-        assert_eq!(options(&["--events"]).unwrap().fill, Some(Fill::Events));
-        let engines = options(&["--engines-only"]).unwrap();
-        assert!(engines.engines_only && engines.log.is_none());
-    }
-
-    #[test]
     fn flags_that_exclude_each_other_are_rejected() {
         for arguments in [
             &["--memory", "--data-dir", "x"][..],

@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use image::{ImageFormat, Rgb, RgbImage};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tower::ServiceExt as _;
@@ -34,72 +35,23 @@ pub struct DemoError {
     body: String,
 }
 
+/// Users and their foods.
+const PEOPLE: &str = include_str!("demo.json");
+
+#[derive(Deserialize)]
 struct Person {
-    email: &'static str,
-    first_name: &'static str,
-    last_name: &'static str,
-    foods: [Dish; 2],
+    email: String,
+    first_name: String,
+    last_name: String,
+    foods: Vec<Dish>,
 }
 
+#[derive(Deserialize)]
 struct Dish {
-    title: &'static str,
-    description: &'static str,
+    title: String,
+    description: String,
     colour: [u8; 3],
 }
-
-const PEOPLE: [Person; 3] = [
-    Person {
-        email: EMAIL,
-        first_name: "Ada",
-        last_name: "Okafor",
-        foods: [
-            Dish {
-                title: "Jollof rice",
-                description: "<p>Smoky, red and <strong>never</strong> without plantain.</p>",
-                colour: [207, 84, 32],
-            },
-            Dish {
-                title: "Egusi soup",
-                description: "<p>Melon seeds and bitter leaf. Eat it with your hands.</p>",
-                colour: [181, 148, 53],
-            },
-        ],
-    },
-    Person {
-        email: "lin@example.com",
-        first_name: "Lin",
-        last_name: "Wei",
-        foods: [
-            Dish {
-                title: "Mapo tofu",
-                description: "<p>It numbs and warms:</p><ul><li>doubanjiang</li><li>Sichuan pepper</li></ul>",
-                colour: [171, 40, 30],
-            },
-            Dish {
-                title: "Scallion pancakes",
-                description: "<p>Flaky layers, best straight from the pan.</p>",
-                colour: [226, 190, 120],
-            },
-        ],
-    },
-    Person {
-        email: "sofia@example.com",
-        first_name: "Sofía",
-        last_name: "Müller",
-        foods: [
-            Dish {
-                title: "Käsespätzle",
-                description: "<p>Egg noodles, mountain cheese, <em>a lot</em> of onions.</p>",
-                colour: [240, 200, 80],
-            },
-            Dish {
-                title: "Gazpacho",
-                description: "<p>Summer in a glass: tomatoes, cucumber, bread, olive oil.</p>",
-                colour: [214, 60, 40],
-            },
-        ],
-    },
-];
 
 /// Signs the users up and shares their foods. Existing ones stay as they are.
 pub(crate) async fn fill(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(), DemoError> {
@@ -122,7 +74,8 @@ pub(crate) async fn fill(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(
         let body = String::from_utf8_lossy(&body).into_owned();
         Err(DemoError { path, status, body })
     };
-    for person in &PEOPLE {
+    let people: Vec<Person> = serde_json::from_str(PEOPLE).expect("a file of our own is valid");
+    for person in &people {
         let user = json!({
             "first_name": person.first_name,
             "last_name": person.last_name,
@@ -143,7 +96,7 @@ pub(crate) async fn fill(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(
 
 impl Dish {
     fn form(&self) -> Vec<u8> {
-        let (title, description) = (self.title, self.description);
+        let (title, description) = (&self.title, &self.description);
         let mut form = format!(
             "--food-app-demo\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n{title}\r\n\
              --food-app-demo\r\nContent-Disposition: form-data; name=\"description\"\r\n\r\n{description}\r\n\

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use domain::application::store_image;
-use domain::clock::{Clock, Timestamp};
+use domain::clock::{Clock as _, SystemClock, Timestamp};
 use domain::food::{Description, Food, FoodRepository, InsertFoodError, ReplaceFoodError, Title};
 use domain::id::{FoodId, ImageId, SessionId, TokenId, UserId};
 use domain::image::{Format, Image, ImageKind, ImageStore, Rendition, Size, Sizes, UploadKey};
@@ -145,7 +145,7 @@ pub fn settings(
 pub async fn fill(setup: &Setup) -> Result<(), SceneError> {
     let (users, foods) = (setup.users()?, setup.foods()?);
     let (sessions, images, uploads) = (setup.sessions()?, setup.images()?, setup.uploads()?);
-    let now = setup.clock().now();
+    let now = SystemClock.now();
     for person in &PEOPLE {
         let user = person.user(now);
         person.join(&users, &user).await?;
@@ -278,41 +278,4 @@ fn renditions() -> Vec<Rendition> {
         bytes: Bytes::from_static(PICTURE),
     };
     Format::ALL.map(rendition).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GENERATOR: &str = include_str!("../../events/generate.py");
-
-    #[test]
-    fn ids_and_secrets_are_those_of_the_events() {
-        let named = [
-            ("ACCESS_SECRET", ACCESS_SECRET),
-            ("REFRESH_SECRET", REFRESH_SECRET),
-            ("ADA", ADA),
-            ("EVE", EVE),
-            ("ADAS_SESSION", PEOPLE[0].session),
-            ("ADAS_LAPTOP", ADAS_LAPTOP),
-            ("EVES_SESSION", PEOPLE[1].session),
-            ("ADAS_REFRESH", REFRESH_TOKEN),
-            ("JOLLOF", JOLLOF),
-            ("FUFU", FUFU),
-            ("ADAS_UPLOAD", ADAS_UPLOAD),
-        ];
-        for (name, value) in named {
-            let line = format!("{name} = \"{value}\"");
-            assert!(GENERATOR.lines().any(|found| found == line), "{line}");
-        }
-    }
-
-    #[test]
-    fn everything_in_the_scene_is_valid() {
-        let now = Timestamp::from_unix_seconds(1_790_000_000).unwrap();
-        for person in &PEOPLE {
-            let food = person.food(person.user(now).public, now);
-            assert_eq!(person.session(now).user, food.creator.id);
-        }
-    }
 }

@@ -215,10 +215,3 @@ async fn conflict_with_the_fixture_is_a_one_line_error() {
         &["ada@example.com", "another", "--data-dir", "--memory"],
     );
 }
-
-#[tokio::test]
-async fn demo_is_behind_functions_of_other_programs() {
-    let program = in_memory(&["--demo"]);
-    let (status, foods) = Functions::of(&program).invoke("list_food").await;
-    assert_eq!((status, foods.as_array().unwrap().len()), (200, 6));
-}

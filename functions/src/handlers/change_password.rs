@@ -9,30 +9,17 @@ use infrastructure::dynamodb::DynamoDbUsers;
 use serde::Deserialize;
 
 use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
+use crate::{ApiError, Handler, Reply, Request, request, response};
 
-/// See the module.
-pub struct ChangePassword {
-    auth: Auth,
-    users: DynamoDbUsers,
-    hasher: Argon2Hasher,
-    clock: SystemClock,
-    limits: Limits,
-    policy: PasswordPolicy,
-}
+crate::setup::function!(ChangePassword {
+    auth: Auth = auth,
+    users: DynamoDbUsers = users,
+    hasher: Argon2Hasher = hasher,
+    limits: Limits = login_limits,
+    policy: PasswordPolicy = password_policy,
+});
 
 impl Handler for ChangePassword {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-            users: setup.users()?,
-            hasher: setup.hasher(),
-            clock: setup.clock(),
-            limits: setup.login_limits()?,
-            policy: setup.password_policy()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
         let user = self.auth.user(caller).await?;
@@ -46,7 +33,7 @@ impl Handler for ChangePassword {
         // Who has a token may not guess the password for ever either.
         let (sessions, source) = (&self.auth.sessions, request::source(&request));
         let account = caller.user.to_string();
-        let (clock, limits) = (&self.clock, &self.limits);
+        let (clock, limits) = (&SystemClock, &self.limits);
         let changing = Attempted::ChangePassword;
         let admitted = admit(sessions, clock, limits, changing, &account, &source).await?;
         let (users, hasher) = (&self.users, &self.hasher);

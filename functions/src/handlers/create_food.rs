@@ -11,34 +11,19 @@ use super::food_body::FoodBody;
 use crate::auth::Auth;
 use crate::etag::etag;
 use crate::idempotency::{IdempotencyGuard, idempotent_operation};
-use crate::settings::SettingsError;
-use crate::setup::{ImageUrls, Images, Setup};
+use crate::setup::{ImageUrls, Images};
 use crate::{ApiError, Handler, Reply, food_request, response};
 
-/// The function `create_food`.
-pub struct CreateFood {
-    auth: Auth,
-    idempotency: IdempotencyGuard,
-    users: DynamoDbUsers,
-    foods: DynamoDbFoods,
-    images: Images,
-    clock: SystemClock,
-    urls: ImageUrls,
-}
+crate::setup::function!(CreateFood {
+    auth: Auth = auth,
+    idempotency: IdempotencyGuard = idempotency,
+    users: DynamoDbUsers = users,
+    foods: DynamoDbFoods = foods,
+    images: Images = image_pipeline,
+    urls: ImageUrls = image_urls,
+});
 
 impl Handler for CreateFood {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-            idempotency: setup.idempotency()?,
-            users: setup.users()?,
-            foods: setup.foods()?,
-            images: setup.image_pipeline()?,
-            clock: setup.clock(),
-            urls: setup.image_urls()?,
-        })
-    }
-
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
         let read = async {
@@ -50,10 +35,10 @@ impl Handler for CreateFood {
             Ok((input, operation, creator))
         };
         let (user, (input, operation, creator)) = self.auth.user_while(caller, read).await?;
-        let id = FoodId::new(self.clock.now());
+        let id = FoodId::new(SystemClock.now());
         let create = |id| async move {
             let (foods, images) = (&self.foods, &self.images);
-            let food = create_food(foods, images, &self.clock, user, creator, id, input);
+            let food = create_food(foods, images, &SystemClock, user, creator, id, input);
             let food = Box::pin(food).await?;
             let response = response::created(&FoodBody::new(&food, &self.urls));
             Ok(response.tagged(etag(&food)))
@@ -86,7 +71,7 @@ impl crate::openapi::Described for CreateFood {
             }))
             .requiring("multipart/form-data", "food_image")
             .requiring("application/json", "image_id")
-            .answers::<FoodBody<'_>>(201, "The food.")
+            .answers::<FoodBody<'_>>(201, "The food.", example::food())
             .tagged(201)
             .leads_to(201, "get_food", &food_id, None)
             .leads_to(201, "update_food", &food_id, None)

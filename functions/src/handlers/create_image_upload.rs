@@ -11,33 +11,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::auth::Auth;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
 use crate::{ApiError, Handler, Reply, request, response};
 
-/// See the file.
-pub struct CreateImageUpload {
-    auth: Auth,
-    uploads: S3Uploads,
-    clock: SystemClock,
-    max_image_bytes: usize,
-}
+crate::setup::function!(CreateImageUpload {
+    auth: Auth = auth,
+    uploads: S3Uploads = uploads,
+    max_image_bytes: usize = max_image_bytes,
+});
 
 impl Handler for CreateImageUpload {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-            uploads: setup.uploads()?,
-            clock: setup.clock(),
-            max_image_bytes: setup.max_image_bytes()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let user = self.auth.signed_in(&request).await?;
         let Body { content_type, size } = request::json(&request)?;
         let new = NewUpload::parse(content_type.as_deref(), size, self.max_image_bytes)?;
-        let upload = create_image_upload(&self.uploads, &self.clock, user, &new);
+        let upload = create_image_upload(&self.uploads, &SystemClock, user, &new);
         let body = UploadBody::new(&upload, self.max_image_bytes);
         Ok(response::created(&body).no_store())
     }
@@ -120,14 +107,18 @@ impl<'a> UploadBody<'a> {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for CreateImageUpload {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         use domain::image::{InvalidUpload, InvalidUploadField as Field};
 
         let about = "Post all `fields` to `url` as `multipart/form-data`, and then the image as the last field, `file`: S3 responds with 204 \
              to exactly this type and size. Then attach the upload with `image_id`. An upload that is not attached is deleted after a day.";
         Operation::new("Create a presigned image upload", about)
             .json::<Body>(&serde_json::json!({"content_type": "image/jpeg", "size": 5_351_704}))
-            .answers::<UploadBody<'_>>(201, "A form that S3 accepts for 15 minutes.")
+            .answers::<UploadBody<'_>>(
+                201,
+                "A form that S3 accepts for 15 minutes.",
+                example::image_upload(),
+            )
             .unkept(201)
             .fails([
                 InvalidUpload(vec![Field::KindRequired, Field::SizeRequired]).into(),
@@ -137,44 +128,6 @@ impl crate::openapi::Described for CreateImageUpload {
                 }])
                 .into(),
             ])
-    }
-}
-
-#[cfg(feature = "openapi")]
-static EXAMPLE_FIELDS: std::sync::LazyLock<[(String, String); 7]> =
-    std::sync::LazyLock::new(|| {
-        use crate::openapi::example::{IMAGE_ID, USER_ID};
-        let key = format!("{USER_ID}/{IMAGE_ID}");
-        [
-            ("key", key.as_str()),
-            ("Content-Type", "image/jpeg"),
-            ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
-            (
-                "x-amz-credential",
-                "AKIAIOSFODNN7EXAMPLE/20261122/eu-central-1/s3/aws4_request",
-            ),
-            ("x-amz-date", "20261122T185326Z"),
-            ("policy", "eyJleHBpcmF0aW9uIjoi…"),
-            (
-                "x-amz-signature",
-                "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e",
-            ),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    });
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Example for UploadBody<'_> {
-    fn example() -> Self {
-        Self {
-            image_id: crate::openapi::example::IMAGE_ID.to_owned(),
-            upload: FormBody {
-                url: "https://uploads.s3.eu-central-1.amazonaws.com",
-                fields: &*EXAMPLE_FIELDS,
-            },
-            max_bytes: 8_192_000,
-            expires_in: UPLOAD_LIFETIME.as_secs(),
-        }
     }
 }
 

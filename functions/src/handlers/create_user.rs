@@ -11,30 +11,17 @@ use serde::Deserialize;
 
 use super::user_body::UserBody;
 use crate::idempotency::{IdempotencyGuard, idempotent_operation};
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
+use crate::{ApiError, Handler, Reply, Request, request, response};
 
-/// See the module.
-pub struct CreateUser {
-    users: DynamoDbUsers,
-    idempotency: IdempotencyGuard,
-    hasher: Argon2Hasher,
-    clock: SystemClock,
-    limits: Limits,
-    policy: PasswordPolicy,
-}
+crate::setup::function!(CreateUser {
+    users: DynamoDbUsers = users,
+    idempotency: IdempotencyGuard = idempotency,
+    hasher: Argon2Hasher = hasher,
+    limits: Limits = sign_up_limits,
+    policy: PasswordPolicy = password_policy,
+});
 
 impl Handler for CreateUser {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            users: setup.users()?,
-            idempotency: setup.idempotency()?,
-            hasher: setup.hasher(),
-            clock: setup.clock(),
-            limits: setup.sign_up_limits()?,
-            policy: setup.password_policy()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let body: Body = request::json(&request)?;
         let [first_name, last_name, email, password] =
@@ -43,10 +30,10 @@ impl Handler for CreateUser {
         let new = NewUser::parse(&first_name, &last_name, &email, &password, self.policy)?;
         let content = [&first_name, &last_name, &email, &password].map(String::as_bytes);
         let operation = idempotent_operation(&request, || "create_user".to_owned(), &content)?;
-        let id = UserId::new(self.clock.now());
+        let id = UserId::new(SystemClock.now());
         let source = request::source(&request);
         let create = |id| async move {
-            let (store, clock, limits) = (&self.idempotency.store, &self.clock, &self.limits);
+            let (store, clock, limits) = (&self.idempotency.store, &SystemClock, &self.limits);
             let account = new.email().folded();
             let signing_up = Attempted::SignUp;
             let admitted = admit(store, clock, limits, signing_up, account, &source).await?;
@@ -78,7 +65,7 @@ struct Body {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for CreateUser {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         use domain::application::{CreateUserError, InvalidUser, InvalidUserField as Field};
         use domain::password::InvalidPassword as Password;
 
@@ -95,7 +82,7 @@ impl crate::openapi::Described for CreateUser {
                 "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com",
                 "password": "correct horse battery",
             }))
-            .answers::<UserBody<'_>>(201, "The user.")
+            .answers::<UserBody<'_>>(201, "The user.", example::user())
             .leads_to(
                 201,
                 "get_user",

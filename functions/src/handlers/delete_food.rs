@@ -9,26 +9,15 @@ use lambda_http::Request;
 
 use crate::auth::Auth;
 use crate::etag::if_match;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
 use crate::{ApiError, Handler, Reply, request, response};
 
-/// See the file.
-pub struct DeleteFood {
-    auth: Auth,
-    foods: DynamoDbFoods,
-    images: S3Images,
-}
+crate::setup::function!(DeleteFood {
+    auth: Auth = auth,
+    foods: DynamoDbFoods = foods,
+    images: S3Images = images,
+});
 
 impl Handler for DeleteFood {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-            foods: setup.foods()?,
-            images: setup.images()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
         let read = async {

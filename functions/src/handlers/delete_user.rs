@@ -6,33 +6,21 @@ use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use infrastructure::s3::S3Images;
 
 use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
+use crate::{ApiError, Handler, Reply, Request, response};
 
-/// See the module.
-pub struct DeleteUser {
-    auth: Auth,
-    users: DynamoDbUsers,
-    foods: DynamoDbFoods,
-    images: S3Images,
-    clock: SystemClock,
-}
+crate::setup::function!(DeleteUser {
+    auth: Auth = auth,
+    users: DynamoDbUsers = users,
+    foods: DynamoDbFoods = foods,
+    images: S3Images = images,
+});
 
 impl Handler for DeleteUser {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-            users: setup.users()?,
-            foods: setup.foods()?,
-            images: setup.images()?,
-            clock: setup.clock(),
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let user = self.auth.signed_in(&request).await?;
         let sessions = &self.auth.sessions;
         let (users, foods, images) = (&self.users, &self.foods, &self.images);
-        delete_user(users, foods, images, sessions, &self.clock, user).await?;
+        delete_user(users, foods, images, sessions, &SystemClock, user).await?;
         Ok(response::no_content())
     }
 }

@@ -3,22 +3,13 @@
 use domain::application::{Ended, end_sessions};
 
 use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
+use crate::{ApiError, Handler, Reply, Request, request, response};
 
 const INVALID_CURRENT: &str = "current should be true or false";
 
-/// See the module.
-pub struct EndSessions {
-    auth: Auth,
-}
+crate::setup::function!(EndSessions { auth: Auth = auth });
 
 impl Handler for EndSessions {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let user = self.auth.signed_in(&request).await?;
         let ended = match request::query(&request, "current").as_deref() {

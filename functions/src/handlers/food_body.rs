@@ -78,34 +78,3 @@ impl<'a> FoodBody<'a> {
         }
     }
 }
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Example for FoodBody<'_> {
-    fn example() -> Self {
-        use crate::openapi::example;
-
-        let image = |format: Format| ImageBody {
-            url: format!(
-                "https://images.example.com/foods/{}/{}/320.{}",
-                example::FOOD_ID,
-                example::IMAGE_ID,
-                format.extension()
-            ),
-            width: 320,
-            height: 240,
-            r#type: format.media_type(),
-        };
-        let images = Format::ALL.map(image).into();
-        Self {
-            id: example::FOOD_ID.to_owned(),
-            user_id: example::USER_ID.to_owned(),
-            title: "Jollof rice",
-            description: "<p>Smoky</p>",
-            food_image: image(Format::Jpeg).url,
-            images,
-            created_at: "2026-11-22T18:53:26.123Z".to_owned(),
-            updated_at: "2026-11-22T18:53:26.123Z".to_owned(),
-            deleted_at: None,
-        }
-    }
-}

@@ -12,6 +12,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 
 use crate::settings::Settings;
+use crate::setup::FromSetup;
 use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
 
 /// See the file.
@@ -19,7 +20,7 @@ pub struct GetDocs {
     policy: HeaderValue,
 }
 
-impl Handler for GetDocs {
+impl FromSetup for GetDocs {
     fn new(setup: &Setup) -> Result<Self, SettingsError> {
         let pictures = setup.image_urls()?.origin();
         let policy = policy(&pictures);
@@ -28,7 +29,9 @@ impl Handler for GetDocs {
             policy: HeaderValue::try_from(policy).map_err(unfit)?,
         })
     }
+}
 
+impl Handler for GetDocs {
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let page = "text/html; charset=utf-8";
         let mut reply = if accepts_gzip(request.headers()) {

@@ -9,22 +9,14 @@ use super::food_body::FoodBody;
 use super::user_body::UserBody;
 use crate::etag::{etag, has_already};
 use crate::setup::ImageUrls;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
+use crate::{ApiError, Handler, Reply, Request, request, response};
 
-/// See the module.
-pub struct GetFood {
-    foods: DynamoDbFoods,
-    urls: ImageUrls,
-}
+crate::setup::function!(GetFood {
+    foods: DynamoDbFoods = foods,
+    urls: ImageUrls = image_urls,
+});
 
 impl Handler for GetFood {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            foods: setup.foods()?,
-            urls: setup.image_urls()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let id = FoodId::parse(&request::path(&request, "food_id"))?;
         let food = get_food(&self.foods, id).await?;
@@ -50,7 +42,7 @@ struct Body<'a> {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for GetFood {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         use domain::application::LookupError;
 
         let tags = serde_json::json!({"type": "string"});
@@ -58,20 +50,10 @@ impl crate::openapi::Described for GetFood {
         Operation::new("One food", "And who shared it.")
             .food_id()
             .header("If-None-Match", about, &tags, "\"1\"")
-            .answers::<Body<'_>>(200, "The food.")
+            .answers::<Body<'_>>(200, "The food.", example::food_and_creator())
             .tagged(200)
             .answers_nothing(304, "It is as it was.")
             .tagged(304)
             .fails([LookupError::NotFound.into()])
-    }
-}
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Example for Body<'_> {
-    fn example() -> Self {
-        Self {
-            food: FoodBody::example(),
-            creator: UserBody::example(),
-        }
     }
 }

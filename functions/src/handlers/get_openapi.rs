@@ -1,5 +1,6 @@
 //! `GET /openapi.json`: the `OpenAPI` document.
 
+use crate::setup::FromSetup;
 use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
 
 /// Written by the crate `openapi`.
@@ -8,11 +9,13 @@ const DOCUMENT: &str = include_str!("../../../openapi.json");
 /// See the module.
 pub struct GetOpenapi;
 
-impl Handler for GetOpenapi {
+impl FromSetup for GetOpenapi {
     fn new(_: &Setup) -> Result<Self, SettingsError> {
         Ok(Self)
     }
+}
 
+impl Handler for GetOpenapi {
     async fn handle(&self, _: Request) -> Result<Reply, ApiError> {
         Ok(response::document("application/json", DOCUMENT.to_owned()))
     }

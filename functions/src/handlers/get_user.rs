@@ -5,20 +5,13 @@ use domain::id::UserId;
 use infrastructure::dynamodb::DynamoDbUsers;
 
 use super::user_body::UserBody;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
+use crate::{ApiError, Handler, Reply, Request, request, response};
 
-/// See the module.
-pub struct GetUser {
-    users: DynamoDbUsers,
-}
+crate::setup::function!(GetUser {
+    users: DynamoDbUsers = users,
+});
 
 impl Handler for GetUser {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            users: setup.users()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let id = UserId::parse(&request::path(&request, "user_id"))?;
         let user = get_user(&self.users, id).await?;
@@ -29,12 +22,12 @@ impl Handler for GetUser {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for GetUser {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         use domain::application::LookupError;
 
         Operation::new("One user", "")
-            .id("user_id", "user", crate::openapi::example::USER_ID)
-            .answers::<UserBody<'_>>(200, "The user.")
+            .id("user_id", "user", example::USER_ID)
+            .answers::<UserBody<'_>>(200, "The user.", example::user())
             .fails([LookupError::NotFound.into()])
     }
 }

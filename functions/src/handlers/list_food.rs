@@ -5,22 +5,14 @@ use infrastructure::dynamodb::DynamoDbFoods;
 
 use super::food_body::FoodBody;
 use crate::setup::ImageUrls;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, page};
+use crate::{ApiError, Handler, Reply, Request, page};
 
-/// See the module.
-pub struct ListFood {
-    foods: DynamoDbFoods,
-    urls: ImageUrls,
-}
+crate::setup::function!(ListFood {
+    foods: DynamoDbFoods = foods,
+    urls: ImageUrls = image_urls,
+});
 
 impl Handler for ListFood {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            foods: setup.foods()?,
-            urls: setup.image_urls()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let asked = page::parse(&request)?;
         let foods = self.foods.list(asked).await?;
@@ -37,10 +29,10 @@ impl Handler for ListFood {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for ListFood {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         Operation::new("All foods", "Newest first.")
             .paged::<domain::id::FoodId>()
-            .answers_array::<FoodBody<'_>>(200, "A part of the list.")
+            .answers_array::<FoodBody<'_>>(200, "A part of the list.", example::food())
             .linked(200)
     }
 }

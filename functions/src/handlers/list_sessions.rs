@@ -6,25 +6,14 @@ use domain::session::UserAgent;
 use serde::Serialize;
 
 use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
+use crate::{ApiError, Handler, Reply, Request, response};
 
-/// See the module.
-pub struct ListSessions {
-    auth: Auth,
-    clock: SystemClock,
-}
+crate::setup::function!(ListSessions { auth: Auth = auth });
 
 impl Handler for ListSessions {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-            clock: setup.clock(),
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let user = self.auth.signed_in(&request).await?;
-        let sessions = list_sessions(&self.auth.sessions, &self.clock, user).await?;
+        let sessions = list_sessions(&self.auth.sessions, &SystemClock, user).await?;
         let body: Vec<_> = sessions.iter().map(SessionBody::from).collect();
         Ok(response::ok(&body).no_store())
     }
@@ -65,9 +54,9 @@ impl<'a> From<&'a ListedSession> for SessionBody<'a> {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for ListSessions {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         Operation::new("Where one is signed in", "Newest first.")
-            .answers_array::<SessionBody<'_>>(200, "The caller's sessions.")
+            .answers_array::<SessionBody<'_>>(200, "The caller's sessions.", example::session())
             .unkept(200)
             .leads_to(
                 200,
@@ -75,19 +64,5 @@ impl crate::openapi::Described for ListSessions {
                 &serde_json::json!({"session_id": "$response.body#/0/id"}),
                 None,
             )
-    }
-}
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Example for SessionBody<'_> {
-    fn example() -> Self {
-        Self {
-            id: crate::openapi::example::SESSION_ID.to_owned(),
-            created_at: "2026-11-22T18:53:26.123Z".to_owned(),
-            refreshed_at: None,
-            expires_at: "2026-11-29T18:53:26.000Z".to_owned(),
-            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0)"),
-            current: true,
-        }
     }
 }

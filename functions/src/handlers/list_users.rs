@@ -4,20 +4,13 @@ use domain::user::UserRepository as _;
 use infrastructure::dynamodb::DynamoDbUsers;
 
 use super::user_body::UserBody;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, page};
+use crate::{ApiError, Handler, Reply, Request, page};
 
-/// See the module.
-pub struct ListUsers {
-    users: DynamoDbUsers,
-}
+crate::setup::function!(ListUsers {
+    users: DynamoDbUsers = users,
+});
 
 impl Handler for ListUsers {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            users: setup.users()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let asked = page::parse(&request)?;
         let users = self.users.list(asked).await?;
@@ -34,10 +27,10 @@ impl Handler for ListUsers {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for ListUsers {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         Operation::new("All users", "Oldest first.")
             .paged::<domain::id::UserId>()
-            .answers_array::<UserBody<'_>>(200, "A part of the list.")
+            .answers_array::<UserBody<'_>>(200, "A part of the list.", example::user())
             .linked(200)
     }
 }

@@ -12,30 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use super::refresh::TokenBody;
 use super::user_body::UserBody;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
+use crate::{ApiError, Handler, Reply, Request, request, response};
 
-/// See the module.
-pub struct Login {
-    users: DynamoDbUsers,
-    sessions: Sessions,
-    hasher: Argon2Hasher,
-    tokens: TokenIssuer<JwtTokens>,
-    clock: SystemClock,
-    limits: Limits,
-}
+crate::setup::function!(Login {
+    users: DynamoDbUsers = users,
+    sessions: Sessions = sessions,
+    hasher: Argon2Hasher = hasher,
+    tokens: TokenIssuer<JwtTokens> = token_issuer,
+    limits: Limits = login_limits,
+});
 
 impl Handler for Login {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            users: setup.users()?,
-            sessions: setup.sessions()?,
-            hasher: setup.hasher(),
-            tokens: setup.token_issuer()?,
-            clock: setup.clock(),
-            limits: setup.login_limits()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let body: Body = request::json(&request)?;
         let attempt = LoginAttempt::parse(
@@ -45,7 +32,7 @@ impl Handler for Login {
             request::source(&request),
         )?;
         self.hasher.prepare();
-        let (users, sessions, clock) = (&self.users, &self.sessions, &self.clock);
+        let (users, sessions, clock) = (&self.users, &self.sessions, &SystemClock);
         let (hasher, tokens, limits) = (&self.hasher, &self.tokens, &self.limits);
         let logged_in = login(users, sessions, hasher, tokens, clock, limits, attempt).await?;
         request::record_user(&request, logged_in.user.id);
@@ -78,12 +65,12 @@ struct LoginBody<'a> {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for Login {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         use domain::application::{InvalidLogin, InvalidLoginField as Field, LoginError};
 
         Operation::new("Sign in", "Nobody is told whether the address or the password was wrong. Wrong passwords are counted.")
             .json::<Body>(&serde_json::json!({"email": "ada@example.com", "password": "correct horse battery"}))
-            .answers::<LoginBody<'_>>(200, "The user, and a pair of tokens.")
+            .answers::<LoginBody<'_>>(200, "The user, and a pair of tokens.", example::login())
             .unkept(200)
             .leads_to(
                 200,
@@ -97,15 +84,5 @@ impl crate::openapi::Described for Login {
                 LoginError::IncorrectPassword.into(),
             ])
             .throttled()
-    }
-}
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Example for LoginBody<'_> {
-    fn example() -> Self {
-        Self {
-            user: UserBody::example(),
-            tokens: TokenBody::example(),
-        }
     }
 }

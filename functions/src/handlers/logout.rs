@@ -3,20 +3,11 @@
 use domain::application::logout;
 
 use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
+use crate::{ApiError, Handler, Reply, Request, response};
 
-/// See the module.
-pub struct Logout {
-    auth: Auth,
-}
+crate::setup::function!(Logout { auth: Auth = auth });
 
 impl Handler for Logout {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let signed_in = self.auth.signed_in(&request).await?;
         logout(&self.auth.sessions, signed_in).await?;

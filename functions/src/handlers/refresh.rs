@@ -7,31 +7,21 @@ use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, request, response};
+use crate::{ApiError, Handler, Reply, Request, request, response};
 
-/// See the module.
-pub struct Refresh {
-    sessions: Sessions,
-    tokens: TokenIssuer<JwtTokens>,
-    clock: SystemClock,
-}
+crate::setup::function!(Refresh {
+    sessions: Sessions = sessions,
+    tokens: TokenIssuer<JwtTokens> = token_issuer,
+});
 
 impl Handler for Refresh {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            sessions: setup.sessions()?,
-            tokens: setup.token_issuer()?,
-            clock: setup.clock(),
-        })
-    }
-
     async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
         let body: Body = request::json(&request)?;
         let presented = body
             .refresh_token
             .filter(|token| !token.trim().is_empty())
             .ok_or_else(ApiError::refresh_token_required)?;
-        let tokens = refresh(&self.sessions, &self.tokens, &self.clock, &presented).await?;
+        let tokens = refresh(&self.sessions, &self.tokens, &SystemClock, &presented).await?;
         request::record_user(&request, tokens.user);
         // Old clients take no other status for a success.
         Ok(response::created(&TokenBody::from(tokens)).no_store())
@@ -70,13 +60,13 @@ impl From<TokenPair> for TokenBody {
 #[cfg(feature = "openapi")]
 impl crate::openapi::Described for Refresh {
     fn describe() -> crate::openapi::Operation {
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         let about = "A refresh token is good for one exchange; for ten seconds after it, the same one is answered with the same pair.";
         Operation::new("The next pair of tokens", about)
             .json::<Body>(
                 &serde_json::json!({"refresh_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
             )
-            .answers::<TokenBody>(201, "The next pair.")
+            .answers::<TokenBody>(201, "The next pair.", example::tokens())
             .unkept(201)
             .fails([
                 ApiError::refresh_token_required(),
@@ -84,17 +74,5 @@ impl crate::openapi::Described for Refresh {
                 domain::token::TokenError::Expired.into(),
                 domain::token::TokenError::Refused.into(),
             ])
-    }
-}
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Example for TokenBody {
-    fn example() -> Self {
-        Self {
-            access_token: "eyJhbGciOiJIUzI1NiJ9.e30.YW4gYWNjZXNz".to_owned(),
-            refresh_token: "eyJhbGciOiJIUzI1NiJ9.e30.YSByZWZyZXNo".to_owned(),
-            token_type: "Bearer",
-            expires_in: 900,
-        }
     }
 }

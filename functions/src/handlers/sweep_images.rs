@@ -10,32 +10,17 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::scheduled::Scheduled;
-use crate::settings::SettingsError;
-use crate::setup::Setup;
 
-/// The function `sweep_images`.
-pub struct SweepImages {
-    users: DynamoDbUsers,
-    foods: DynamoDbFoods,
-    images: S3Images,
-    uploads: S3Uploads,
-    clock: SystemClock,
-    min_age: Duration,
-}
+crate::setup::function!(SweepImages {
+    users: DynamoDbUsers = users,
+    foods: DynamoDbFoods = foods,
+    images: S3Images = images,
+    uploads: S3Uploads = uploads,
+    min_age: Duration = orphan_min_age,
+});
 
 impl Scheduled for SweepImages {
     type Report = ReportBody;
-
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            users: setup.users()?,
-            foods: setup.foods()?,
-            images: setup.images()?,
-            uploads: setup.uploads()?,
-            clock: setup.clock(),
-            min_age: setup.orphan_min_age()?,
-        })
-    }
 
     async fn run(&self) -> Result<ReportBody, Error> {
         // Boxed: the types of nested futures grow beyond what the compiler follows.
@@ -44,7 +29,7 @@ impl Scheduled for SweepImages {
             &self.foods,
             &self.images,
             &self.uploads,
-            &self.clock,
+            &SystemClock,
             self.min_age,
         ));
         Ok(ReportBody::from(report.await?))

@@ -10,30 +10,17 @@ use lambda_http::Request;
 use super::food_body::FoodBody;
 use crate::auth::Auth;
 use crate::etag::{etag, if_match};
-use crate::settings::SettingsError;
-use crate::setup::{ImageUrls, Images, Setup};
+use crate::setup::{ImageUrls, Images};
 use crate::{ApiError, Handler, Reply, food_request, request, response};
 
-/// The function `update_food`.
-pub struct UpdateFood {
-    auth: Auth,
-    foods: DynamoDbFoods,
-    images: Images,
-    clock: SystemClock,
-    urls: ImageUrls,
-}
+crate::setup::function!(UpdateFood {
+    auth: Auth = auth,
+    foods: DynamoDbFoods = foods,
+    images: Images = image_pipeline,
+    urls: ImageUrls = image_urls,
+});
 
 impl Handler for UpdateFood {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        Ok(Self {
-            auth: setup.auth()?,
-            foods: setup.foods()?,
-            images: setup.image_pipeline()?,
-            clock: setup.clock(),
-            urls: setup.image_urls()?,
-        })
-    }
-
     async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
         let caller = self.auth.caller(&request)?;
         let read = async {
@@ -44,7 +31,7 @@ impl Handler for UpdateFood {
         };
         let (user, (expected, input, found)) = self.auth.user_while(caller, read).await?;
         let (foods, images) = (&self.foods, &self.images);
-        let food = update_food(foods, images, &self.clock, user, found, &expected, input);
+        let food = update_food(foods, images, &SystemClock, user, found, &expected, input);
         let food = Box::pin(food).await?;
         let response = response::ok(&FoodBody::new(&food, &self.urls));
         Ok(response.tagged(etag(&food)))
@@ -55,7 +42,7 @@ impl Handler for UpdateFood {
 impl crate::openapi::Described for UpdateFood {
     fn describe() -> crate::openapi::Operation {
         use crate::food_request::invalid_food;
-        use crate::openapi::Operation;
+        use crate::openapi::{Operation, example};
         use domain::application::{InvalidFood, InvalidFoodField as Field, UpdateFoodError};
 
         Operation::new(
@@ -70,7 +57,7 @@ impl crate::openapi::Described for UpdateFood {
         .json::<crate::food_request::Body>(
             &serde_json::json!({"title": "Jollof rice", "description": "<p>Smoky</p>"}),
         )
-        .answers::<FoodBody<'_>>(200, "The food as it is now.")
+        .answers::<FoodBody<'_>>(200, "The food as it is now.", example::food())
         .tagged(200)
         .fails([InvalidFood(vec![Field::TitleRequired, Field::DescriptionRequired]).into()])
         .fails(invalid_food())

@@ -22,14 +22,3 @@ impl<'a> From<&'a PublicUser> for UserBody<'a> {
         }
     }
 }
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Example for UserBody<'_> {
-    fn example() -> Self {
-        Self {
-            id: crate::openapi::example::USER_ID.to_owned(),
-            first_name: "Ada",
-            last_name: "Lovelace",
-        }
-    }
-}

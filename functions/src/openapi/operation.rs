@@ -21,12 +21,6 @@ pub(crate) trait Described {
     fn describe() -> Operation;
 }
 
-/// A body with an example.
-pub(crate) trait Example: Serialize + ToSchema {
-    /// Makes a body that the API could return.
-    fn example() -> Self;
-}
-
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// An operation of the API.
@@ -222,15 +216,20 @@ impl Operation {
     }
 
     /// Returns a body.
-    pub(crate) fn answers<T: Example>(mut self, status: u16, about: &str) -> Self {
+    pub(crate) fn answers<T: ToSchema>(mut self, status: u16, about: &str, example: Value) -> Self {
         let schema = self.schema::<T>();
-        self.answers_json(status, about, &schema, T::example())
+        self.answers_json(status, about, &schema, example)
     }
 
     /// Returns an array.
-    pub(crate) fn answers_array<T: Example>(mut self, status: u16, about: &str) -> Self {
+    pub(crate) fn answers_array<T: ToSchema>(
+        mut self,
+        status: u16,
+        about: &str,
+        example: Value,
+    ) -> Self {
         let schema = json!({"type": "array", "items": self.schema::<T>()});
-        self.answers_json(status, about, &schema, [T::example()])
+        self.answers_json(status, about, &schema, [example])
     }
 
     /// Returns always the same text.

@@ -205,55 +205,30 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_written_as_the_example_has_it() {
-        assert_eq!(date(midnight()), "20151229T000000Z");
-        let later = midnight().plus(Duration::from_millis(45_296_789));
-        assert_eq!(date(later), "20151229T123456Z");
-    }
-
-    #[test]
-    fn the_policy_pins_everything_that_the_form_says_and_the_size() {
-        let owner = UserId::from_bytes([1; 16]);
-        let id = ImageId::from_bytes([2; 16]);
-        let key = UploadKey { owner, id };
+    fn session_token_is_in_the_form_and_in_its_policy() {
+        let token = "IQoJb3JpZ2luX2Vj\"//+=";
+        let scope = Scope {
+            session_token: Some(token),
+            ..EXAMPLE
+        };
+        let key = UploadKey {
+            owner: UserId::from_bytes([1; 16]),
+            id: ImageId::from_bytes([2; 16]),
+        };
         let new = NewUpload {
             kind: ImageKind::WebP,
             bytes: 4_711,
         };
-        for session_token in [None, Some("IQoJb3JpZ2luX2Vj\"//+=")] {
-            let scope = Scope {
-                session_token,
-                ..EXAMPLE
-            };
-            let ends_at = midnight().plus(Duration::from_mins(15));
-            let fields = scope.fields(key, &new, midnight(), ends_at);
-            let field = |name: &str| {
-                let found = fields.iter().find(|(other, _)| other == name);
-                found.map(|(_, value)| value.as_str())
-            };
-            let signed = STANDARD.decode(field("policy").unwrap()).unwrap();
-            let signed: Value = serde_json::from_slice(&signed).unwrap();
-            assert_eq!(signed["expiration"], "2015-12-29T00:15:00.000Z");
-            let mut expected = vec![
-                json!({"bucket": "sigv4examplebucket"}),
-                json!(["content-length-range", 4_711, 4_711]),
-            ];
-            for name in [
-                "key",
-                "Content-Type",
-                "x-amz-algorithm",
-                "x-amz-credential",
-                "x-amz-date",
-                "x-amz-security-token",
-            ] {
-                expected.extend(field(name).map(|value| json!({name: value})));
-            }
-            assert_eq!(signed["conditions"], json!(expected));
-            assert_eq!(field("key"), Some(key.to_string().as_str()));
-            assert_eq!(field("Content-Type"), Some("image/webp"));
-            assert_eq!(field("x-amz-security-token"), session_token);
-            let signature = scope.signature(field("policy").unwrap(), midnight());
-            assert_eq!(field("x-amz-signature"), Some(signature.as_str()));
-        }
+        let now = midnight();
+        let fields = scope.fields(key, &new, now, now.plus(Duration::from_mins(15)));
+        let field = |name: &str| {
+            let found = fields.iter().find(|(other, _)| other == name);
+            found.map(|(_, value)| value.as_str()).unwrap()
+        };
+        assert_eq!(field("x-amz-security-token"), token);
+        let policy: Value =
+            serde_json::from_slice(&STANDARD.decode(field("policy")).unwrap()).unwrap();
+        let conditions = policy["conditions"].as_array().unwrap();
+        assert!(conditions.contains(&json!({ "x-amz-security-token": token })));
     }
 }
