@@ -5,10 +5,10 @@ use std::process::Command;
 
 use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement};
 use engines::shared::Engines;
+use functions::handlers;
 use functions::routes::{FUNCTIONS, ROUTES};
 use functions::settings::{Settings, SettingsError};
 use functions::setup::{FromSetup as _, Setup};
-use functions::handlers;
 use http::Method;
 use serde_json::{Value, json};
 

@@ -45,6 +45,15 @@ struct Lease {
     is_new: bool,
 }
 
+/// How far the attempt to execute a command came.
+enum Attempt {
+    NotConnected,
+    Sent {
+        /// Whether the connection was opened by an earlier command.
+        was_idle: bool,
+    },
+}
+
 impl Connection {
     pub(super) fn new(url: &str) -> Result<Self, InvalidTokenStoreUrl> {
         if url.starts_with("rediss://") {
@@ -85,7 +94,7 @@ impl Connection {
     }
 
     /// Executes a command and retries it once: on a new connection if the old one broke, as it often
-    /// does while a Lambda is frozen, or after a short random delay if the server is in trouble. The
+    /// does while a Lambda is frozen, or after a short random delay if it cannot connect or the server is in trouble. The
     /// server may have executed the first attempt, so the command must be idempotent. A reply of an
     /// unexpected type is reported as corrupt data.
     async fn execute<T: FromRedisValue, Reply>(
@@ -95,17 +104,20 @@ impl Connection {
     where
         Reply: Future<Output = RedisResult<Value>>,
     {
-        let (result, was_idle) = self.try_execute(&send).await;
-        let result = match result {
-            Err(error) if is_broken(&error) || is_passing(&error) => {
-                if !(was_idle && is_broken(&error)) {
-                    let pause = fastrand::u64(PAUSE_MILLIS);
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
-                }
-                self.try_execute(&send).await.0
-            }
-            result => result,
+        let (mut result, attempt) = self.try_execute(&send).await;
+        let retries_at_once = match (&result, attempt) {
+            (Err(_), Attempt::NotConnected) => Some(false),
+            (Err(error), Attempt::Sent { was_idle }) if is_broken(error) => Some(was_idle),
+            (Err(error), Attempt::Sent { .. }) if is_passing(error) => Some(false),
+            _ => None,
         };
+        if let Some(at_once) = retries_at_once {
+            if !at_once {
+                let pause = fastrand::u64(PAUSE_MILLIS);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            result = self.try_execute(&send).await.0;
+        }
         let value = result.map_err(|error| match error.code() {
             Some("WRONGTYPE") => StorageError::Corrupt(error.into()),
             _ => StorageError::Unavailable(error.into()),
@@ -113,17 +125,17 @@ impl Connection {
         from_redis_value(value).map_err(|error| StorageError::Corrupt(error.into()))
     }
 
-    /// Returns the reply, and whether it came over a connection that had been idle.
+    /// Returns the reply, and how far the attempt came.
     async fn try_execute<Reply>(
         &self,
         send: impl Fn(MultiplexedConnection) -> Reply,
-    ) -> (RedisResult<Value>, bool)
+    ) -> (RedisResult<Value>, Attempt)
     where
         Reply: Future<Output = RedisResult<Value>>,
     {
         let lease = match self.lease().await {
             Ok(lease) => lease,
-            Err(error) => return (Err(error), false),
+            Err(error) => return (Err(error), Attempt::NotConnected),
         };
         let reply = send(lease.connection).await;
         if reply.as_ref().is_err_and(is_broken) {
@@ -132,7 +144,8 @@ impl Connection {
                 current.connection = None;
             }
         }
-        (reply, !lease.is_new)
+        let was_idle = !lease.is_new;
+        (reply, Attempt::Sent { was_idle })
     }
 
     async fn lease(&self) -> RedisResult<Lease> {
