@@ -204,14 +204,14 @@ async fn invalid_rows_are_reported_without_their_content() {
     users[not_utf8] = 0xFF;
     let ran = scene.import(users, foods).await;
     let rows = [
-        "users.csv:4: id 3: first_name: the name is empty; \
-         last_name: the name is longer than 100 characters; email: not an e-mail address; \
+        "users.csv:4: id 3: first_name: the text is empty; \
+         last_name: the text is too long; email: not an e-mail address; \
          password: not a bcrypt hash of a usual cost; \
          created_at: not a time as PostgreSQL writes it, since 1970",
         "users.csv:5: id ?: id: not a number",
         "users.csv:6: id ?: the row has not as many fields as the header",
         "users.csv:7: id ?: the row is not UTF-8",
-        "foods.csv:5: id 9: user_id: not a number; title: the title is empty; \
+        "foods.csv:5: id 9: user_id: not a number; title: the text is empty; \
          description: the description is empty; food_image: empty; \
          created_at: not a time as PostgreSQL writes it, since 1970; \
          updated_at: not a time as PostgreSQL writes it, since 1970",
