@@ -42,7 +42,7 @@ check: ## all that CI checks
 
 bench-cold: ## how the functions start and what they cost, beside three yardsticks (docs/PERFORMANCE.md)
 	cargo $(BUILD)
-	cargo build --release --locked --manifest-path bench/yardsticks/Cargo.toml --target-dir $(TARGET)/yardsticks
+	cargo build --release --locked --manifest-path tools/bench/yardsticks/Cargo.toml --target-dir $(TARGET)/yardsticks
 	$(BENCH) cold -- --functions $(TARGET)/release --yardsticks $(TARGET)/yardsticks/release $(ARGS)
 
 test-faults: ## fail every call of every function in every way, and print the outcomes
@@ -54,10 +54,10 @@ test-crash: ## kill the local server 20 times while clients write or it starts, 
 test-soak: ## use all routes of the local server at full speed; LOAD_SECONDS=600 and LOAD_CLIENTS=16 for more
 	cargo test --profile driver --package local --test slow -- load --nocapture
 
-fuzz: ## ten minutes for each target of fuzz/ (needs a nightly toolchain)
+fuzz: ## ten minutes for each target of tools/fuzz/ (needs a nightly toolchain)
 	.ci/fuzz $(ARGS)
 
-guard: ## fail where a function is larger, or takes more instructions to start, than bench/recorded.json says
+guard: ## fail where a function is larger, or takes more instructions to start, than tools/bench/recorded.json says
 	.ci/guard
 
 record: ## write down what `make guard` compares with
@@ -104,7 +104,7 @@ rotate: ## make new signing secrets and sign with them, logging nobody out; FINI
 logs: ## what a function logs, as it happens
 	$(SAM) logs --config-env $(STAGE) --name $(LOGICAL_ID) --tail
 
-destroy: ## delete the stack; tables and pictures stay (README, "Tear down")
+destroy: ## delete the stack; tables and images stay (README, "Tear down")
 	@echo 'This deletes the stack $(STACK): the API, its functions, logs, alarms, secrets and CDN.'
-	@echo 'It keeps the tables and the bucket of pictures. README, "Tear down", says how to delete those.'
+	@echo 'It keeps the tables and the bucket of images. README, "Tear down", says how to delete those.'
 	$(SAM) delete --config-env $(STAGE)

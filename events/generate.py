@@ -140,20 +140,20 @@ def cursor(tag, entity):
     return base64url(tag + bytes.fromhex(entity.replace("-", "")))
 
 
-PICTURE = ("jollof.jpg", "image/jpeg", (FOLDER / "jollof.jpg").read_bytes())
+IMAGE = ("jollof.jpg", "image/jpeg", (FOLDER / "jollof.jpg").read_bytes())
 GRACE = {
     "first_name": "Grace", "last_name": "Hopper",
     "email": "grace@example.com", "password": "anchors aweigh",
 }
 SOME_KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 OTHER_KEY = "b1c1f5a2-6c5e-4d0e-9a50-0d6f3f6f1f3c"
-SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": PICTURE}
+SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": IMAGE}
 UPLOADED_SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "image_id": ADAS_UPLOAD}
 ONE_FOOD = "/food/{food_id}"
 
 EVENTS = {
     "create_user": with_json("POST /users", GRACE),
-    "create_user.once": with_json("POST /users", GRACE, headers={"idempotency-key": SOME_KEY}),
+    "create_user.idempotent": with_json("POST /users", GRACE, headers={"idempotency-key": SOME_KEY}),
     "create_user.email_taken": with_json("POST /users", {**GRACE, "email": "ADA@example.com"}),
     "create_user.invalid_fields": with_json(
         "POST /users", {"first_name": " ", "email": "grace", "password": "short"}
@@ -214,23 +214,23 @@ EVENTS = {
     "refresh.access_token": with_json("POST /refresh", {"refresh_token": ADA_SIGNED_IN}),
     "list_sessions": event("GET /sessions", bearer=ADA_SIGNED_IN),
     "list_sessions.no_token": event("GET /sessions"),
-    "end_session": event(
+    "revoke_session": event(
         "DELETE /sessions/{session_id}", path={"session_id": ADAS_LAPTOP}, bearer=ADA_SIGNED_IN
     ),
-    "end_session.current": event(
+    "revoke_session.current": event(
         "DELETE /sessions/{session_id}", path={"session_id": ADAS_SESSION}, bearer=ADA_SIGNED_IN
     ),
-    "end_session.not_found": event(
+    "revoke_session.not_found": event(
         "DELETE /sessions/{session_id}", path={"session_id": EVES_SESSION}, bearer=ADA_SIGNED_IN
     ),
-    "end_session.bad_id": event(
+    "revoke_session.bad_id": event(
         "DELETE /sessions/{session_id}", path={"session_id": "1"}, bearer=ADA_SIGNED_IN
     ),
-    "end_sessions": event("DELETE /sessions", bearer=ADA_SIGNED_IN),
-    "end_sessions.all": event("DELETE /sessions", query="current=true", bearer=ADA_SIGNED_IN),
-    "end_sessions.bad_query": event("DELETE /sessions", query="current=1", bearer=ADA_SIGNED_IN),
+    "revoke_sessions": event("DELETE /sessions", bearer=ADA_SIGNED_IN),
+    "revoke_sessions.all": event("DELETE /sessions", query="current=true", bearer=ADA_SIGNED_IN),
+    "revoke_sessions.bad_query": event("DELETE /sessions", query="current=1", bearer=ADA_SIGNED_IN),
     "create_food": with_form("POST /food", SUYA, bearer=ADA_SIGNED_IN),
-    "create_food.once": with_form(
+    "create_food.idempotent": with_form(
         "POST /food", SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": SOME_KEY}
     ),
     "create_food.unique_title": with_form(
@@ -241,7 +241,7 @@ EVENTS = {
     ),
     "create_food.not_an_image": with_form(
         "POST /food",
-        {**SUYA, "food_image": ("suya.jpg", "image/jpeg", b"<html>not a picture</html>")},
+        {**SUYA, "food_image": ("suya.jpg", "image/jpeg", b"<html>not an image</html>")},
         bearer=ADA_SIGNED_IN,
     ),
     "create_food.no_token": with_form("POST /food", SUYA),
@@ -249,7 +249,7 @@ EVENTS = {
         "POST /food", body=b"title=Suya", content_type="text/plain", bearer=ADA_SIGNED_IN
     ),
     "create_food.upload": with_json("POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN),
-    "create_food.upload_once": with_json(
+    "create_food.upload_idempotent": with_json(
         "POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": OTHER_KEY}
     ),
     "create_food.no_such_upload": with_json(
@@ -257,7 +257,7 @@ EVENTS = {
     ),
     "create_image_upload": with_json(
         "POST /food/images",
-        {"content_type": "image/jpeg", "size": len(PICTURE[2])}, bearer=ADA_SIGNED_IN,
+        {"content_type": "image/jpeg", "size": len(IMAGE[2])}, bearer=ADA_SIGNED_IN,
     ),
     "create_image_upload.invalid_fields": with_json(
         "POST /food/images", {"content_type": "image/svg+xml", "size": 0}, bearer=ADA_SIGNED_IN
@@ -285,7 +285,7 @@ EVENTS = {
         "PUT " + ONE_FOOD,
         {**SUYA, "title": "Party jollof"}, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
     ),
-    "update_food.keeps_picture": with_form(
+    "update_food.keeps_image": with_form(
         "PUT " + ONE_FOOD,
         {"food_image": "undefined", "title": "Jollof rice", "description": "Smoky"},
         path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
@@ -302,7 +302,7 @@ EVENTS = {
         {"title": "fufu AND egusi", "description": "Smoky"},
         path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
     ),
-    "update_food.stale": with_form(
+    "update_food.precondition_failed": with_form(
         "PUT " + ONE_FOOD, SUYA,
         path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN, headers={"if-match": "\"7\""},
     ),
@@ -313,7 +313,7 @@ EVENTS = {
         "PUT " + ONE_FOOD, SUYA, path={"food_id": NO_FOOD}, bearer=ADA_SIGNED_IN
     ),
     "delete_food": event("DELETE " + ONE_FOOD, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN),
-    "delete_food.stale": event(
+    "delete_food.precondition_failed": event(
         "DELETE " + ONE_FOOD,
         path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN, headers={"if-match": "\"7\""},
     ),

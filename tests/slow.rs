@@ -2,9 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
-mod all_faults;
-mod events;
-mod faults;
-#[allow(dead_code, reason = "the other tests use the rest")]
-mod recorded;
-mod timing;
+mod e2e {
+    mod timing;
+}
+
+mod event {
+    pub(crate) mod events;
+    #[allow(dead_code, reason = "the other tests use the rest")]
+    pub(crate) mod recorded;
+}
+
+mod fault {
+    mod cases;
+    mod matrix;
+    mod state_check;
+}

@@ -13,7 +13,7 @@ from schemathesis import GenerationMode
 API = Api(os.environ["API"])
 SIGNED_IN = os.environ["SIGNED_IN"] == "yes"
 # After these a token is good for nothing.
-SPENDING = {"logout", "delete_user", "end_sessions", "end_session", "change_password"}
+SPENDING = {"logout", "delete_user", "revoke_sessions", "revoke_session", "change_password"}
 EMAIL = API.sign_up()
 SESSION = API.log_in(EMAIL)
 TURN = itertools.count()
@@ -47,13 +47,13 @@ def is_id(value):
 @schemathesis.hook
 def filter_case(context, case):
     """Whether it is worth sending. In a form all is text: what is meant as a wrong type is none when it arrives. And a field's name stands in
-    quotes in a header: clients do not agree on how others than these are written there. Nor is any text a picture."""
+    quotes in a header: clients do not agree on how others than these are written there. Nor is any text an image."""
     if case.media_type != "multipart/form-data":
         return True
     fields = case.body if isinstance(case.body, dict) else {}
     names_are_usual = all(re.fullmatch("[A-Za-z0-9_-]{1,100}", name) for name in fields)
-    picture = getattr(fields.get("food_image"), "data", b"\x89PNG")
-    return is_valid(case) and names_are_usual and picture.startswith(b"\x89PNG")
+    image = getattr(fields.get("food_image"), "data", b"\x89PNG")
+    return is_valid(case) and names_are_usual and image.startswith(b"\x89PNG")
 
 
 @schemathesis.hook

@@ -20,7 +20,7 @@ PASSWORD = "a spoonful of sugar"
 
 
 def png(width, height):
-    """A picture with something to see."""
+    """An image with something to see."""
     rows = b"".join(
         b"\0" + bytes(value for x in range(width) for value in (255 - y * 255 // height, x * 255 // width, 96))
         for y in range(height)
@@ -30,7 +30,7 @@ def png(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(written)
 
 
-PICTURE = png(1, 1)
+IMAGE = png(1, 1)
 # Attempts are not what these checks are about.
 ENVIRONMENT = {
     f"{of}_ATTEMPTS_PER_{by}": "1000000" for of in ("LOGIN", "SIGN_UP") for by in ("ACCOUNT", "ADDRESS")
@@ -116,8 +116,8 @@ class Api:
         return self.post("/login", {"email": email, "password": PASSWORD})
 
     def upload(self, token):
-        """The id of a picture that waits for its food."""
-        asked = {"content_type": "image/png", "size": len(PICTURE)}
+        """The id of an image that waits for its food."""
+        asked = {"content_type": "image/png", "size": len(IMAGE)}
         answer = self.post("/food/images", asked, token)
         boundary = "a-boundary-of-ours"
         parts = [
@@ -125,7 +125,7 @@ class Api:
             for name, value in answer["upload"]["fields"].items()
         ]
         file = f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
-        body = "".join(parts).encode() + file.encode() + PICTURE + f"\r\n--{boundary}--\r\n".encode()
+        body = "".join(parts).encode() + file.encode() + IMAGE + f"\r\n--{boundary}--\r\n".encode()
         headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
         urllib.request.urlopen(urllib.request.Request(answer["upload"]["url"], body, headers)).close()
         return answer["image_id"]

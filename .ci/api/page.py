@@ -104,8 +104,8 @@ def use(page, arguments, folder):
     status, answer = page.execute(page.operation("list_sessions"))
     assert status == 200 and '"current": true' in answer, (status, answer)
 
-    picture = folder / "sunset.png"
-    picture.write_bytes(png(480, 360))
+    image = folder / "sunset.png"
+    image.write_bytes(png(480, 360))
     create = page.operation("create_food")
     page.browser.execute_script(
         "const select = arguments[0]; select.value = 'multipart/form-data';"
@@ -120,10 +120,10 @@ def use(page, arguments, folder):
     }
     for name, text in (("title", "Sunset on a plate"), ("description", "<p>Warm</p>")):
         page.write(fields[name].find_element(By.CSS_SELECTOR, "textarea, input"), text)
-    fields["food_image"].find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(picture))
+    fields["food_image"].find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(image))
     status, answer = page.execute(create)
     assert status == 201, (status, answer)
-    image = page.find("#picture:not([hidden]) img")
+    image = page.find("#image:not([hidden]) img")
     page.until(lambda: page.browser.execute_script("return arguments[0].naturalWidth", image) == 480)
 
     told = [entry["message"] for entry in page.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
@@ -131,7 +131,7 @@ def use(page, arguments, folder):
     if arguments.screenshot:
         page.browser.execute_script("document.querySelector('#operations-tag-Foods').scrollIntoView()")
         page.browser.save_screenshot(str(arguments.screenshot))
-    print(f"{len(shown)} routes, a call signed in, a picture uploaded and shown, nothing in the console")
+    print(f"{len(shown)} routes, a call signed in, an image uploaded and shown, nothing in the console")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What smoke.ts does, with the client in Python. Is given the URL of the API, an address, its password and a picture's path."""
+"""What smoke.ts does, with the client in Python. Is given the URL of the API, an address, its password and an image's path."""
 
 import sys
 from pathlib import Path
@@ -16,8 +16,8 @@ session = login.sync(client=Client(url), body=Credentials(email=email, password=
 assert isinstance(session, SignedIn), session
 client = AuthenticatedClient(url, token=session.access_token)
 
-with Path(path).open("rb") as picture:
-    file = File(payload=picture, file_name="picture.png", mime_type="image/png")
+with Path(path).open("rb") as image:
+    file = File(payload=image, file_name="image.png", mime_type="image/png")
     body = CreateFoodFilesBody(title="Made in Python", description="<p>Dynamic</p>", food_image=file)
     food = create_food.sync(client=client, body=body)
 assert isinstance(food, Food) and food.title == "Made in Python", food

@@ -1,5 +1,5 @@
 // What somebody does who shares a food, with the client of openapi.json: this does not compile where the description is wrong about a
-// shape. Is given the URL of the API, an address, its password and a picture's path.
+// shape. Is given the URL of the API, an address, its password and an image's path.
 import assert from "node:assert/strict";
 import { openAsBlob } from "node:fs";
 import createClient from "openapi-fetch";
@@ -16,7 +16,7 @@ const login = await client.POST("/login", { body: { email, password } });
 assert(login.data, JSON.stringify(login.error));
 const headers = { Authorization: `Bearer ${login.data.access_token}` };
 
-const picture = await openAsBlob(path, { type: "image/png" });
+const image = await openAsBlob(path, { type: "image/png" });
 const created = await client.POST("/food", {
   headers,
   params: { header: { "Idempotency-Key": crypto.randomUUID() } },
@@ -25,7 +25,7 @@ const created = await client.POST("/food", {
     const form = new FormData();
     form.set("title", title);
     form.set("description", description);
-    form.set("food_image", picture, "picture.png");
+    form.set("food_image", image, "image.png");
     return form;
   },
 });

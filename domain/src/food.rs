@@ -16,7 +16,9 @@ use crate::image::{Format, Image, RenditionKey, Size};
 use crate::text::{InvalidText, trim};
 use crate::user::PublicUser;
 
-pub use repository::{CLAIMED, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
+pub use repository::{
+    FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, UPLOAD_CLAIM_TTL,
+};
 
 /// What a food is called: trimmed, 1 to 100 characters, kept as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +69,7 @@ pub enum InvalidDescription {
 }
 
 /// The formatting that rich-text editors write, and no element that loads, runs or posts anything
-/// but a link and a picture.
+/// but a link and an image.
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(Builder::default);
 
 impl Description {
@@ -244,21 +246,21 @@ impl Food {
     }
 }
 
-/// Which versions of a food somebody wants to change or delete.
+/// The versions of a food that a client permits to be changed or deleted (`If-Match`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expected {
-    /// Whichever there is.
-    Any,
-    /// One that they have seen.
-    OneOf(Vec<u64>),
+pub enum VersionPrecondition {
+    /// Any version.
+    None,
+    /// One of these versions.
+    AnyOf(Vec<u64>),
 }
 
-impl Expected {
-    /// Whether this version is one of them.
+impl VersionPrecondition {
+    /// Whether the precondition holds for this version.
     pub fn includes(&self, version: u64) -> bool {
         match self {
-            Self::Any => true,
-            Self::OneOf(versions) => versions.contains(&version),
+            Self::None => true,
+            Self::AnyOf(versions) => versions.contains(&version),
         }
     }
 }

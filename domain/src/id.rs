@@ -73,7 +73,7 @@ id!(
     FoodId
 );
 id!(
-    /// Which upload of a picture it is.
+    /// Which upload of an image it is.
     ImageId
 );
 id!(

@@ -14,9 +14,9 @@ use crate::clock::Timestamp;
 use crate::storage::StorageError;
 
 /// How long an attempt is waited for before another may take over: longer than any function lives.
-pub const LEASE: Duration = Duration::from_secs(30);
+pub const LEASE_DURATION: Duration = Duration::from_secs(30);
 /// How long an answer is kept.
-pub const KEPT: Duration = Duration::from_hours(24);
+pub const RETENTION: Duration = Duration::from_hours(24);
 
 /// A client's name for one thing that it wants done once. Who has it can ask what was answered, so
 /// `Debug` does not show it.
@@ -60,45 +60,46 @@ redacted_debug!(IdempotencyKey);
 /// One thing that a client wants done once, as it is kept: neither its key nor the request can be
 /// read from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
+pub struct IdempotencyRecord {
     /// A digest of whose it is, what is to be done, and the key.
     pub id: String,
     /// A digest of the request under the key.
     pub fingerprint: String,
 }
 
-/// What beginning an operation led to.
+/// The outcome of beginning an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// It is the caller's to do, for [`LEASE`]; what it makes has this id. It is the caller's own, or
-    /// that of an attempt before, which may have made it.
-    Yours(String),
-    /// Somebody is at it.
-    Running,
+pub enum IdempotencyOutcome {
+    /// The lease was acquired for [`LEASE_DURATION`]. Create the resource under this id. If a previous attempt was
+    /// interrupted this is its id, and the resource may already exist.
+    Acquired(String),
+    /// Another attempt holds the lease.
+    InProgress,
     /// The key was used for another request.
-    Different,
-    /// It is done, and this was the answer.
-    Done(String),
+    KeyReused,
+    /// The operation is done: its saved response.
+    Completed(String),
 }
 
 /// What clients asked for with an idempotency key, and what they were answered.
 pub trait IdempotencyStore {
     /// Makes the operation the caller's, who will make a thing with the id `resource`, unless it is
-    /// done, was begun less than [`LEASE`] ago, or is kept for another request: of many callers at
-    /// once, one. What was begun is forgotten after [`KEPT`]. Said twice with one `resource`, because
+    /// done, was begun less than [`LEASE_DURATION`] ago, or is kept for another request: of many callers at
+    /// once, one. What was begun is forgotten after [`RETENTION`]. Said twice with one `resource`, because
     /// the answer was lost, it tells the same.
     async fn begin(
         &self,
-        operation: &Operation,
+        operation: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
-    ) -> Result<Begun, StorageError>;
+    ) -> Result<IdempotencyOutcome, StorageError>;
 
     /// Keeps the answer. The first one stays.
-    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError>;
+    async fn finish(&self, operation: &IdempotencyRecord, answer: &str)
+    -> Result<(), StorageError>;
 
     /// Lets others take over at once: nobody knows whether it was done.
-    async fn release(&self, operation: &Operation) -> Result<(), StorageError>;
+    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError>;
 }
 
 #[cfg(test)]

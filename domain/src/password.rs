@@ -87,7 +87,7 @@ impl Password {
 
     /// A password somebody claims to have: passwords of migrated accounts follow older rules, so
     /// any is worth comparing.
-    pub fn presented(raw: &str) -> Self {
+    pub fn unvalidated(raw: &str) -> Self {
         Self(raw.to_owned())
     }
 
@@ -115,15 +115,15 @@ impl PasswordHash {
 
 redacted_debug!(Password, PasswordHash);
 
-/// What comparing a password with a hash says.
+/// The outcome of comparing a password with a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Another password, or a hash nobody can read.
-    Wrong,
-    /// The password, hashed as new ones are.
-    Right,
-    /// The password, hashed in a way that should be replaced.
-    RightButOutdated,
+pub enum PasswordCheck {
+    /// The password does not match, or the hash cannot be parsed.
+    Invalid,
+    /// The password matches, and the hash has the current parameters.
+    Valid,
+    /// The password matches, but the hash has outdated parameters or another algorithm.
+    ValidNeedsRehash,
 }
 
 /// Hashing a password failed: the machine gave no memory or no randomness.
@@ -137,11 +137,11 @@ pub trait PasswordHasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError>;
 
     /// Compares in the same time for a right and a wrong password.
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Verdict;
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck;
 
     /// The hash that no password has, as slow to compare as a real one: compared with when nobody
     /// has the e-mail address, so that the time taken does not tell.
-    fn decoy(&self) -> PasswordHash;
+    fn dummy_hash(&self) -> PasswordHash;
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ mod tests {
             assert!(Password::parse(raw, lax).is_ok(), "{raw}");
         }
         // Users who have one may still sign in.
-        assert_eq!(Password::presented("password").reveal(), "password");
+        assert_eq!(Password::unvalidated("password").reveal(), "password");
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let password = Password::presented("correct horse");
+        let password = Password::unvalidated("correct horse");
         let hash = PasswordHash::new("$argon2id$secret".to_owned());
         let shown = format!("{password:?} {hash:?}");
         assert_eq!(shown, "Password(…) PasswordHash(…)");

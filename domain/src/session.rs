@@ -12,7 +12,7 @@ pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
 /// Which refresh token is current, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefreshGrant {
+pub struct RefreshTokenState {
     /// Which token it is.
     pub token: TokenId,
     /// From when it counts, to the second.
@@ -21,7 +21,7 @@ pub struct RefreshGrant {
     pub expires_at: Timestamp,
 }
 
-impl RefreshGrant {
+impl RefreshTokenState {
     /// A new token that counts from `now`.
     pub fn new(now: Timestamp, lifetime: Duration) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl RefreshGrant {
 
 /// The refresh token before the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Superseded {
+pub struct PreviousToken {
     /// Which token it was.
     pub token: TokenId,
     /// When the current one took its place.
@@ -49,9 +49,9 @@ pub struct Session {
     /// Whose it is.
     pub user: UserId,
     /// The current refresh token.
-    pub refresh: RefreshGrant,
+    pub refresh: RefreshTokenState,
     /// The one before, once there was a refresh.
-    pub previous: Option<Superseded>,
+    pub previous: Option<PreviousToken>,
     /// When the user logged in.
     pub created_at: Timestamp,
     /// With what the user logged in, as the client says.
@@ -69,7 +69,7 @@ impl Session {
         Self {
             id: SessionId::new(now),
             user,
-            refresh: RefreshGrant::new(now, lifetime),
+            refresh: RefreshTokenState::new(now, lifetime),
             previous: None,
             created_at: now,
             user_agent,
@@ -90,9 +90,9 @@ impl Session {
 
     /// The session after its current token was exchanged for `next`.
     #[must_use]
-    pub fn rotated(&self, next: RefreshGrant, now: Timestamp) -> Self {
+    pub fn rotated(&self, next: RefreshTokenState, now: Timestamp) -> Self {
         Self {
-            previous: Some(Superseded {
+            previous: Some(PreviousToken {
                 token: self.refresh.token,
                 at: now,
             }),
@@ -125,18 +125,18 @@ impl UserAgent {
     }
 }
 
-/// What presenting a refresh token led to.
+/// The outcome of rotating a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// It was the current one and is exchanged: the session as it is now.
+    /// The token was the current one and was rotated: the session as it is now.
     Rotated(Session),
-    /// It was the one before, within [`REFRESH_GRACE`]: the session as it is.
-    Repeated(Session),
-    /// It was an older one. Somebody has a copy, and nobody knows who: the session is revoked
-    /// (RFC 9700, section 4.14).
+    /// The token was the previous one, used again within [`REFRESH_GRACE`]: the session, unchanged.
+    Replayed(Session),
+    /// The token was an older one, so it may have been stolen. The session is revoked (RFC 9700,
+    /// section 4.14).
     Reused,
-    /// There is no such session, or no longer.
-    Ended,
+    /// The session does not exist, was revoked or has expired.
+    SessionNotFound,
 }
 
 /// The token table: who is signed in.
@@ -162,7 +162,7 @@ pub trait SessionStore {
         user: UserId,
         session: SessionId,
         presented: TokenId,
-        next: &RefreshGrant,
+        next: &RefreshTokenState,
         now: Timestamp,
     ) -> Result<Rotation, StorageError>;
 

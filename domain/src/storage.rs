@@ -17,7 +17,7 @@ pub enum StorageError {
     /// What is stored is not what we store: repair it.
     #[error("the store holds something unreadable")]
     Corrupt(#[source] Source),
-    /// The store will not do it, however often it is asked: a permission or a table is missing.
-    #[error("the store refuses")]
-    Refused(#[source] Source),
+    /// A permanent error: retrying does not help. A permission or a table is missing.
+    #[error("the store rejected the request")]
+    Rejected(#[source] Source),
 }

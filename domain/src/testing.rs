@@ -11,10 +11,10 @@ mod secrets;
 pub use clock::FixedClock;
 pub use faulty::{Fault, Faulty, faulty, unavailable};
 pub use memory::{
-    FakeRenderer, MemoryAttempts, MemoryFoods, MemoryImages, MemoryOperations, MemorySessions,
+    FakeRenderer, MemoryFoods, MemoryImages, MemoryOperations, MemoryRateLimits, MemorySessions,
     MemoryUploads, MemoryUsers,
 };
-pub use secrets::{PlainHasher, PlainSigner};
+pub use secrets::{FakeHasher, FakeSigner};
 
 #[cfg(test)]
 mod tests {
@@ -31,7 +31,7 @@ mod tests {
     }
 
     mod attempts {
-        crate::attempt_store_contract!((crate::testing::MemoryAttempts::default(), ()));
+        crate::attempt_store_contract!((crate::testing::MemoryRateLimits::default(), ()));
     }
 
     mod operations {

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
-use crate::session::{RefreshGrant, Session};
+use crate::session::{RefreshTokenState, Session};
 
 /// What a token says, beside what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +35,9 @@ pub enum TokenError {
     /// It was ours, and its time is over.
     #[error("the token has expired")]
     Expired,
-    /// It is readable, and not ours, or not for this.
+    /// The signature, the issuer, the audience or the use is wrong, or the session was revoked.
     #[error("the token is not accepted")]
-    Refused,
+    Rejected,
 }
 
 /// A token could not be signed.
@@ -94,14 +94,14 @@ impl<S: TokenSigner> TokenIssuer<S> {
     /// A new access token, and the session's current refresh token written out once more: callers
     /// that see the same session hold the same refresh token.
     pub fn issue(&self, session: &Session, now: Timestamp) -> Result<TokenPair, SignError> {
-        let claims = |grant: &RefreshGrant| Claims {
+        let claims = |grant: &RefreshTokenState| Claims {
             user: session.user,
             session: session.id,
             token: grant.token,
             issued_at: grant.issued_at,
             expires_at: grant.expires_at,
         };
-        let access = claims(&RefreshGrant::new(now, self.lifetimes.access));
+        let access = claims(&RefreshTokenState::new(now, self.lifetimes.access));
         let refresh = claims(&session.refresh);
         Ok(TokenPair {
             user: session.user,

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::UserId;
 use crate::text::{InvalidText, trim};
 
-pub use repository::{Credentials, InsertUserError, Left, UserRepository};
+pub use repository::{Credentials, DeletedUser, InsertUserError, UserRepository};
 
 /// A first or a last name: trimmed, 1 to 100 characters, kept as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! All functions in one process, for the laptop and for tests: the same handlers, made from the same
 //! settings, given the same events.
 
-use crate::event::answer;
-use crate::scheduled::Scheduled as _;
+use crate::apigw::handle_event;
+use crate::dependencies::{Dependencies, FromDependencies as _};
 use crate::settings::{Settings, SettingsError};
-use crate::setup::{FromSetup as _, Setup};
 use crate::telemetry::Outcome;
+use crate::triggers::ScheduledHandler as _;
 use crate::{for_each_function, handlers};
 
 macro_rules! api {
@@ -22,7 +22,7 @@ macro_rules! api {
         impl Api {
             /// Makes every function. Connects to nothing.
             pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-                let setup = &Setup::new(settings.clone())?;
+                let setup = &Dependencies::new(settings.clone())?;
                 Ok(Self {
                     $($name: handlers::$handler::new(setup)?,)*
                     $($other: handlers::$other_handler::new(setup)?,)*
@@ -33,7 +33,7 @@ macro_rules! api {
             /// as JSON with what the log records of it. `None` when there is no such function.
             pub async fn watch(&self, function: &str, event: &str) -> Option<(String, Outcome)> {
                 let response = match function {
-                    $(stringify!($name) => answer(&self.$name, event).await,)*
+                    $(stringify!($name) => handle_event(&self.$name, event).await,)*
                     _ => return None,
                 };
                 let json = serde_json::to_string(&response).expect("our headers are text");
@@ -44,8 +44,8 @@ macro_rules! api {
         /// The `OpenAPI` document of this version.
         #[cfg(feature = "openapi")]
         pub fn openapi_document() -> serde_json::Value {
-            use crate::openapi::Described as _;
-            crate::openapi::document(vec![$(handlers::$handler::describe()),*])
+            use crate::openapi::OpenApiOperation as _;
+            crate::openapi::document(vec![$(handlers::$handler::operation()),*])
         }
     };
 }
@@ -62,7 +62,7 @@ impl Api {
     /// Runs the daily sweep once.
     pub async fn sweep_images(&self) {
         if let Err(error) = self.sweep_images.run().await {
-            tracing::warn!(error, "pictures are not swept");
+            tracing::warn!(error, "images are not swept");
         }
     }
 }

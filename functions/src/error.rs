@@ -7,12 +7,6 @@
 use std::borrow::Cow;
 use std::error::Error;
 
-use domain::application::{
-    AuthenticateError, ChangePasswordError, CreateFoodError, CreateUserError, DeleteFoodError,
-    DeleteUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField,
-    InvalidPasswordChange, InvalidPasswordChangeField, InvalidUser, InvalidUserField, LoginError,
-    LookupError, RefreshError, ThrottleError, UpdateFoodError,
-};
 use domain::food::{Description, Title};
 use domain::id::InvalidId;
 use domain::image::{InvalidImage, InvalidUpload, InvalidUploadField};
@@ -20,12 +14,18 @@ use domain::page::InvalidPageSize;
 use domain::password::{HashError, InvalidPassword, Password};
 use domain::storage::StorageError;
 use domain::token::{SignError, TokenError};
+use domain::use_cases::{
+    ChangePasswordError, CheckSessionError, CreateFoodError, CreateUserError, DeleteFoodError,
+    DeleteUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField,
+    InvalidPasswordChange, InvalidPasswordChangeField, InvalidUser, InvalidUserField, LoginError,
+    LookupError, RateLimitError, RefreshError, UpdateFoodError,
+};
 use domain::user::UserName;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::response::Reply;
+use crate::http::response::Response;
 
 /// Clients refresh on this message, word for word.
 const TOKEN_EXPIRED: &str = "Token is expired";
@@ -230,9 +230,9 @@ impl ApiError {
     }
 
     /// Makes the response that the client gets.
-    pub(crate) fn into_reply(self) -> Reply {
+    pub(crate) fn into_response(self) -> Response {
         let body = serde_json::to_string(&self).expect("texts and a number");
-        let mut reply = Reply::json(self.status, "application/problem+json", body);
+        let mut reply = Response::json(self.status, "application/problem+json", body);
         if let Some(challenge) = self.challenge {
             let challenge = HeaderValue::from_static(challenge);
             reply.headers.insert(WWW_AUTHENTICATE, challenge);
@@ -275,7 +275,7 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Unavailable(_) => Self::unavailable(Some(error.into())),
-            StorageError::Corrupt(_) | StorageError::Refused(_) => Self::internal(error),
+            StorageError::Corrupt(_) | StorageError::Rejected(_) => Self::internal(error),
         }
     }
 }
@@ -311,7 +311,7 @@ impl From<TokenError> for ApiError {
             TokenError::Missing => ("token_missing", TOKEN_MALFORMED, CHALLENGE),
             TokenError::Malformed => ("token_malformed", TOKEN_MALFORMED, INVALID_TOKEN),
             TokenError::Expired => ("token_expired", TOKEN_EXPIRED, EXPIRED_TOKEN),
-            TokenError::Refused => ("token_refused", "unauthorized", INVALID_TOKEN),
+            TokenError::Rejected => ("token_refused", "unauthorized", INVALID_TOKEN),
         };
         Self {
             kind: Some(kind),
@@ -320,16 +320,16 @@ impl From<TokenError> for ApiError {
     }
 }
 
-impl From<ThrottleError> for ApiError {
-    fn from(error: ThrottleError) -> Self {
+impl From<RateLimitError> for ApiError {
+    fn from(error: RateLimitError) -> Self {
         let message = "too many attempts, please wait";
         match error {
-            ThrottleError::TooMany { retry_after } => Self {
+            RateLimitError::TooMany { retry_after } => Self {
                 // The next window has begun by then.
                 retry_after: Some(retry_after.as_secs() + 1),
                 ..Self::one(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message)
             },
-            ThrottleError::Repository(error) => error.into(),
+            RateLimitError::Storage(error) => error.into(),
         }
     }
 }
@@ -349,51 +349,51 @@ macro_rules! map_errors {
 }
 
 map_errors! {
-    AuthenticateError { ..Token ..Repository }
-    RefreshError { ..Token ..Sign ..Repository }
+    CheckSessionError { ..Token ..Storage }
+    RefreshError { ..Token ..Sign ..Storage }
     LoginError {
         IncorrectPassword => ApiError::incorrect_login(),
-        ..Throttle ..Hash ..Sign ..Repository
+        ..RateLimit ..Hash ..Sign ..Storage
     }
     CreateUserError {
         EmailTaken => ApiError::taken("email_taken", "email already taken"),
-        ..Hash ..Repository
+        ..Hash ..Storage
     }
     ChangePasswordError {
         IncorrectPassword => ApiError::incorrect_old_password(),
-        ..Throttle ..Hash ..Repository
+        ..RateLimit ..Hash ..Storage
     }
     DeleteUserError {
         Busy => ApiError::unavailable(Some(DeleteUserError::Busy.into())),
-        ..Repository
+        ..Storage
     }
     CreateFoodError {
         UploadTaken => ApiError::no_such_upload(),
         TitleTaken => ApiError::taken("unique_title", "food title already taken"),
-        CreatorGone => TokenError::Refused.into(),
+        CreatorGone => TokenError::Rejected.into(),
         ..Invalid
-        ..Repository
+        ..Storage
     }
     LookupError {
         NotFound => ApiError::not_found(),
-        ..Repository
+        ..Storage
     }
     UpdateFoodError {
         NotFound => ApiError::not_found(),
         NotOwner => ApiError::not_owner(),
         TitleTaken => ApiError::taken("unique_title", "title already taken"),
         UploadTaken => ApiError::no_such_upload(),
-        Stale => ApiError::precondition_failed(),
+        PreconditionFailed => ApiError::precondition_failed(),
         Conflict => ApiError::edit_conflict(),
         ..Invalid
-        ..Repository
+        ..Storage
     }
     DeleteFoodError {
         NotFound => ApiError::not_found(),
         NotOwner => ApiError::not_owner(),
-        Stale => ApiError::precondition_failed(),
+        PreconditionFailed => ApiError::precondition_failed(),
         Busy => ApiError::unavailable(Some(DeleteFoodError::Busy.into())),
-        ..Repository
+        ..Storage
     }
 }
 

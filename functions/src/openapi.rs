@@ -9,4 +9,4 @@ mod operation;
 pub(crate) mod example;
 
 pub(crate) use document::document;
-pub(crate) use operation::{Described, Operation};
+pub(crate) use operation::{OpenApiOperation, Operation};

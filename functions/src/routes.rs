@@ -17,8 +17,8 @@ macro_rules! for_each_function {
                 logout Logout (POST "/logout", signed_in, 512);
                 refresh Refresh (POST "/refresh", anonymous, 768);
                 list_sessions ListSessions (GET "/sessions", signed_in, 512);
-                end_session EndSession (DELETE "/sessions/{session_id}", signed_in, 512);
-                end_sessions EndSessions (DELETE "/sessions", signed_in, 512);
+                revoke_session RevokeSession (DELETE "/sessions/{session_id}", signed_in, 512);
+                revoke_sessions RevokeSessions (DELETE "/sessions", signed_in, 512);
                 create_food CreateFood (POST "/food", signed_in, 1769);
                 create_image_upload CreateImageUpload (POST "/food/images", signed_in, 512);
                 list_food ListFood (GET "/food", anonymous, 512);

@@ -7,23 +7,23 @@ use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 use tokio::task::yield_now;
 
-use crate::event::{Event, Handler, answer, answer_within};
-use crate::scheduled::Scheduled;
+use crate::apigw::{Event, HttpHandler, handle_event, handle_event_with_deadline};
+use crate::dependencies::Dependencies;
 use crate::settings::{Settings, SettingsError};
-use crate::setup::Setup;
 use crate::telemetry::Telemetry;
 use crate::telemetry::log::Log;
+use crate::triggers::ScheduledHandler;
 
 /// Starts the log, makes the function from the environment, and serves requests until Lambda ends the
 /// process. A setting that is missing or invalid ends it at once, with the setting's name.
-pub async fn serve<H: Handler>() -> Result<(), Error> {
+pub async fn serve<H: HttpHandler>() -> Result<(), Error> {
     let (handler, telemetry) = &start(H::new).await?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let LambdaEvent { payload, context } = event;
         let invocation = telemetry.start_invocation(&context);
         let answer = match time_left(&context, SystemClock.now()) {
-            Some(time) => answer_within(time, handler, payload).await,
-            None => answer(handler, payload).await,
+            Some(time) => handle_event_with_deadline(time, handler, payload).await,
+            None => handle_event(handler, payload).await,
         };
         invocation.log_response(&answer.outcome);
         Ok::<_, Error>(answer)
@@ -32,7 +32,7 @@ pub async fn serve<H: Handler>() -> Result<(), Error> {
 }
 
 /// Serves a schedule. Errors are returned to Lambda.
-pub async fn serve_scheduled<S: Scheduled>() -> Result<(), Error> {
+pub async fn serve_scheduled<S: ScheduledHandler>() -> Result<(), Error> {
     let (scheduled, telemetry) = &start(S::new).await?;
     let run = |event: LambdaEvent<IgnoredAny>| async move {
         let invocation = telemetry.start_invocation(&event.context);
@@ -45,13 +45,13 @@ pub async fn serve_scheduled<S: Scheduled>() -> Result<(), Error> {
 
 /// Starts the log, reads the settings, and starts to connect while the function is made.
 async fn start<T>(
-    new: impl FnOnce(&Setup) -> Result<T, SettingsError>,
+    new: impl FnOnce(&Dependencies) -> Result<T, SettingsError>,
 ) -> Result<(T, Telemetry), Error> {
     let log = |error: &SettingsError| tracing::error!(setting = error.name, "{error}");
     let settings = Settings::from_env();
     Log::new(&settings).start();
     let telemetry = Telemetry::new(&settings).inspect_err(log)?;
-    let setup = Setup::new(settings).inspect_err(log)?;
+    let setup = Dependencies::new(settings).inspect_err(log)?;
     setup.connect();
     yield_now().await;
     Ok((new(&setup).inspect_err(log)?, telemetry))

@@ -7,10 +7,10 @@ use std::thread;
 use ::argon2::password_hash::phc::{Output, ParamsString, Salt};
 use ::argon2::password_hash::{self, PasswordVerifier as _};
 use ::argon2::{ARGON2ID_IDENT, Argon2, Block, Params, PasswordHash as Phc, Version};
-use domain::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use domain::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 
 /// A hash of random bytes: nobody has its password, and comparing takes as long as with any other.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Zm9vZC1hcHAtZGVjb3ktMQ$\
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$Zm9vZC1hcHAtZGVjb3ktMQ$\
                      n7Yc2kHqM0wQe3x8Zr1VfUoTjGd5LbSiPaCvNy6E4hI";
 
 /// Argon2id with the crate's defaults, which are OWASP's: 19 MiB, 2 passes, 1 lane
@@ -82,16 +82,16 @@ impl PasswordHasher for Argon2Hasher {
             .map_err(HashError)
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Verdict {
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck {
         let password = password.reveal().as_bytes();
         if hash.as_str().starts_with("$2") {
             return match bcrypt::verify(password, hash.as_str()) {
-                Ok(true) => Verdict::RightButOutdated,
-                Ok(false) | Err(_) => Verdict::Wrong,
+                Ok(true) => PasswordCheck::ValidNeedsRehash,
+                Ok(false) | Err(_) => PasswordCheck::Invalid,
             };
         }
         let Ok(phc) = Phc::new(hash.as_str()) else {
-            return Verdict::Wrong;
+            return PasswordCheck::Invalid;
         };
         if let Some((salt, ours)) = current(&phc) {
             // Outputs compare in constant time.
@@ -99,19 +99,19 @@ impl PasswordHasher for Argon2Hasher {
                 .output(password, salt)
                 .is_ok_and(|output| output == *ours);
             return if is_equal {
-                Verdict::Right
+                PasswordCheck::Valid
             } else {
-                Verdict::Wrong
+                PasswordCheck::Invalid
             };
         }
         match Argon2::default().verify_password(password, &phc) {
-            Ok(()) => Verdict::RightButOutdated,
-            Err(_) => Verdict::Wrong,
+            Ok(()) => PasswordCheck::ValidNeedsRehash,
+            Err(_) => PasswordCheck::Invalid,
         }
     }
 
-    fn decoy(&self) -> PasswordHash {
-        PasswordHash::new(DECOY.to_owned())
+    fn dummy_hash(&self) -> PasswordHash {
+        PasswordHash::new(DUMMY_HASH.to_owned())
     }
 }
 
@@ -140,9 +140,9 @@ mod tests {
 
     use super::*;
 
-    fn verdict(password: &str, hash: &str) -> Verdict {
+    fn verdict(password: &str, hash: &str) -> PasswordCheck {
         Argon2Hasher::default().verify(
-            &Password::presented(password),
+            &Password::unvalidated(password),
             &PasswordHash::new(hash.to_owned()),
         )
     }
@@ -150,16 +150,19 @@ mod tests {
     #[test]
     fn new_hash_is_argon2id_at_owasp_settings() {
         for hasher in [Argon2Hasher::default(), Argon2Hasher::keeping_memory()] {
-            let password = Password::presented("correct horse battery");
+            let password = Password::unvalidated("correct horse battery");
             let hash = hasher.hash(&password).unwrap();
             assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-            assert_eq!(hasher.verify(&password, &hash), Verdict::Right);
-            assert_eq!(verdict("correct horse", hash.as_str()), Verdict::Wrong);
+            assert_eq!(hasher.verify(&password, &hash), PasswordCheck::Valid);
+            assert_eq!(
+                verdict("correct horse", hash.as_str()),
+                PasswordCheck::Invalid
+            );
             let again = hasher.hash(&password).unwrap();
             assert_ne!(again, hash, "each hash has a salt of its own");
         }
         let others = Argon2::default().hash_password(b"secret").unwrap();
-        assert_eq!(verdict("secret", &others.to_string()), Verdict::Right);
+        assert_eq!(verdict("secret", &others.to_string()), PasswordCheck::Valid);
     }
 
     #[test]
@@ -179,7 +182,7 @@ mod tests {
         };
         for _ in 0..2 {
             hasher.prepare();
-            hasher.hash(&Password::presented("secret")).unwrap();
+            hasher.hash(&Password::unvalidated("secret")).unwrap();
             assert_eq!(address(&hasher), Some(prepared));
         }
     }
@@ -191,9 +194,9 @@ mod tests {
             for nth in 0..4 {
                 let hasher = &hasher;
                 scope.spawn(move || {
-                    let password = Password::presented(&format!("password {nth}"));
+                    let password = Password::unvalidated(&format!("password {nth}"));
                     let hash = hasher.hash(&password).unwrap();
-                    assert_eq!(hasher.verify(&password, &hash), Verdict::Right);
+                    assert_eq!(hasher.verify(&password, &hash), PasswordCheck::Valid);
                 });
             }
         });
@@ -204,8 +207,8 @@ mod tests {
         // From the test vectors of crypt_blowfish.
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         for hash in [hash, &hash.replace("$2a$", "$2b$")] {
-            assert_eq!(verdict("U*U", hash), Verdict::RightButOutdated);
-            assert_eq!(verdict("U*u", hash), Verdict::Wrong);
+            assert_eq!(verdict("U*U", hash), PasswordCheck::ValidNeedsRehash);
+            assert_eq!(verdict("U*u", hash), PasswordCheck::Invalid);
         }
     }
 
@@ -219,16 +222,16 @@ mod tests {
         ] {
             let other = Argon2::new(algorithm, version, params);
             let other = other.hash_password(b"secret").unwrap().to_string();
-            assert_eq!(verdict("secret", &other), Verdict::RightButOutdated);
-            assert_eq!(verdict("Secret", &other), Verdict::Wrong);
+            assert_eq!(verdict("secret", &other), PasswordCheck::ValidNeedsRehash);
+            assert_eq!(verdict("Secret", &other), PasswordCheck::Invalid);
         }
     }
 
     #[test]
     fn decoy_costs_as_much_as_any_hash() {
-        let decoy = Argon2Hasher::default().decoy();
-        assert!(current(&Phc::new(decoy.as_str()).unwrap()).is_some());
-        assert_eq!(verdict("", decoy.as_str()), Verdict::Wrong);
+        let dummy_hash = Argon2Hasher::default().dummy_hash();
+        assert!(current(&Phc::new(dummy_hash.as_str()).unwrap()).is_some());
+        assert_eq!(verdict("", dummy_hash.as_str()), PasswordCheck::Invalid);
     }
 
     #[test]
@@ -240,7 +243,7 @@ mod tests {
             "plain",
             "$argon2id$v=19$m=1,t=1,p=1$AA$AA",
         ] {
-            assert_eq!(verdict("plain", hash), Verdict::Wrong, "{hash}");
+            assert_eq!(verdict("plain", hash), PasswordCheck::Invalid, "{hash}");
         }
     }
 }

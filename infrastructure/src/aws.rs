@@ -2,6 +2,8 @@
 //! Lambda's environment. No profile files, no instance metadata, no default chain: each of them
 //! would be paid for by every cold start (docs/decisions/0003-lean-aws-clients.md).
 
+mod connector;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -11,20 +13,19 @@ use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
+use connector::HttpConnectionPool;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 use thiserror::Error;
 
-use crate::https::Https;
-
 /// The roots that AWS endpoints chain to: <https://www.amazontrust.com/repository/>.
 pub(crate) const AMAZON_ROOTS: [&[u8]; 5] = [
-    include_bytes!("amazon_roots/AmazonRootCA1.cer"),
-    include_bytes!("amazon_roots/AmazonRootCA2.cer"),
-    include_bytes!("amazon_roots/AmazonRootCA3.cer"),
-    include_bytes!("amazon_roots/AmazonRootCA4.cer"),
-    include_bytes!("amazon_roots/SFSRootCAG2.cer"),
+    include_bytes!("aws/amazon_roots/AmazonRootCA1.cer"),
+    include_bytes!("aws/amazon_roots/AmazonRootCA2.cer"),
+    include_bytes!("aws/amazon_roots/AmazonRootCA3.cer"),
+    include_bytes!("aws/amazon_roots/AmazonRootCA4.cer"),
+    include_bytes!("aws/amazon_roots/SFSRootCAG2.cer"),
 ];
 
 /// For an attempt, and for all attempts together. The function as a whole has a deadline of its own
@@ -69,7 +70,7 @@ pub struct InvalidCaBundle(#[source] Box<dyn std::error::Error + Send + Sync>);
 #[derive(Clone)]
 pub struct Aws {
     settings: AwsSettings,
-    https: Https,
+    https: HttpConnectionPool,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
 }
@@ -88,7 +89,8 @@ impl Aws {
             Some(bundle) => store(CertificateDer::pem_slice_iter(bundle)),
             None => store(AMAZON_ROOTS.into_iter().map(|root| Ok(root.into()))),
         }?;
-        let https = Https::new(roots).map_err(|error| InvalidCaBundle(error.into()))?;
+        let https =
+            HttpConnectionPool::new(roots).map_err(|error| InvalidCaBundle(error.into()))?;
         Ok(Self {
             settings,
             https,
@@ -111,14 +113,14 @@ impl Aws {
     /// Begins to connect to `DynamoDB`, so that the first request need not wait for it. Whether it
     /// succeeds, that request will tell. For use on a runtime.
     pub fn connect_to_dynamodb(&self) {
-        self.https.prepare(&self.dynamodb_url());
+        self.https.preconnect(&self.dynamodb_url());
     }
 
     /// The same for a bucket of S3. A bucket with a dot in its name has no certificate of its own, and
     /// the SDK asks for it elsewhere.
     pub fn connect_to_s3(&self, bucket: &str) {
         if !bucket.contains('.') {
-            self.https.prepare(&self.s3_url(bucket));
+            self.https.preconnect(&self.s3_url(bucket));
         }
     }
 
@@ -227,7 +229,7 @@ fn store<'a>(
 
 fn retries() -> RetryConfig {
     RetryConfig::standard()
-        // `Https` does it itself, and the SDK would complain of not finding the connection.
+        // `HttpConnectionPool` does it itself, and the SDK would complain of not finding the connection.
         .with_reconnect_mode(ReconnectMode::ReuseAllConnections)
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(FIRST_PAUSE)
@@ -308,11 +310,11 @@ mod tests {
             let resolver = dynamodb::DefaultResolver::new();
             let endpoint = resolver.resolve_endpoint(&params).await.unwrap();
             assert_eq!(aws.dynamodb_url(), endpoint.url());
-            let params = s3::Params::builder().region(region).bucket("pictures");
+            let params = s3::Params::builder().region(region).bucket("images");
             let params = params.build().unwrap();
             let resolver = s3::DefaultResolver::new();
             let endpoint = resolver.resolve_endpoint(&params).await.unwrap();
-            assert_eq!(aws.s3_url("pictures"), endpoint.url());
+            assert_eq!(aws.s3_url("images"), endpoint.url());
         }
     }
 

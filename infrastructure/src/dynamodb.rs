@@ -1,12 +1,12 @@
 //! Users, foods and sessions on `DynamoDB`. No operation scans: what a request costs does not grow
 //! with the data.
 
-mod attempts;
 mod error;
 mod foods;
+mod idempotency;
 mod item;
-mod operations;
 mod page;
+mod rate_limits;
 mod sessions;
 /// The tables: their keys, indexes and attributes.
 pub mod table;

@@ -1,13 +1,13 @@
 //! What is kept of a request under an idempotency key: digests.
 
-use domain::idempotency::{IdempotencyKey, Operation};
+use domain::idempotency::{IdempotencyKey, IdempotencyRecord};
 use ring::digest::{Context, SHA256};
 use ring::hmac;
 
 /// The operation of a caller (`scope`: which operation, and for whom) under a key, with the parts of the
 /// request. The fingerprint is keyed with the idempotency key, which is not stored, so the store does
 /// not allow guessing what password was in a request.
-pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Operation {
+pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> IdempotencyRecord {
     let mut id = Context::new(&SHA256);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.as_str().as_bytes());
     let mut fingerprint = hmac::Context::with_key(&secret);
@@ -19,7 +19,7 @@ pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Operat
         fingerprint.update(&length(part));
         fingerprint.update(part);
     }
-    Operation {
+    IdempotencyRecord {
         id: hex::encode(id.finish()),
         fingerprint: hex::encode(fingerprint.sign()),
     }

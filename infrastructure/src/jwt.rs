@@ -133,19 +133,19 @@ impl TokenSigner for JwtTokens {
         let header = jsonwebtoken::decode_header(token).map_err(|error| token_error(&error))?;
         // What must be understood is not understood here (RFC 7515, section 4.1.11).
         if header.crit.is_some() {
-            return Err(TokenError::Refused);
+            return Err(TokenError::Rejected);
         }
         let secret = std::iter::once(&self.current)
             .chain(&self.previous)
             .find(|secret| header.kid.as_ref() == Some(&secret.id))
-            .ok_or(TokenError::Refused)?;
+            .ok_or(TokenError::Rejected)?;
         let claims = jsonwebtoken::decode::<JwtClaims>(token, &secret.decoding, &self.validation)
             .map_err(|error| token_error(&error))?
             .claims;
         if claims.token_use != self.token_use {
-            return Err(TokenError::Refused);
+            return Err(TokenError::Rejected);
         }
-        let claims = parse(&claims).ok_or(TokenError::Refused)?;
+        let claims = parse(&claims).ok_or(TokenError::Rejected)?;
         if claims.expires_at <= now {
             return Err(TokenError::Expired);
         }
@@ -169,7 +169,7 @@ fn token_error(error: &Error) -> TokenError {
         | ErrorKind::Base64(_)
         | ErrorKind::Json(_)
         | ErrorKind::Utf8(_) => TokenError::Malformed,
-        _ => TokenError::Refused,
+        _ => TokenError::Rejected,
     }
 }
 

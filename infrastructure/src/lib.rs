@@ -1,5 +1,5 @@
 //! The ports of the domain over real technology: users, foods and sessions on `DynamoDB`, sessions
-//! on a Redis-compatible server, pictures on S3, tokens as JWT, passwords as Argon2id.
+//! on a Redis-compatible server, images on S3, tokens as JWT, passwords as Argon2id.
 
 /// Passwords as Argon2id hashes; bcrypt hashes from a migration still verify.
 pub mod argon2;
@@ -9,8 +9,6 @@ pub mod aws;
 mod digest;
 /// Users, foods and sessions on `DynamoDB`.
 pub mod dynamodb;
-/// What the AWS SDK sends its requests over.
-mod https;
 /// What is kept of a request under an idempotency key: digests.
 pub mod idempotency;
 /// Tokens as JWT, signed with HS256.

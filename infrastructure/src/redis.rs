@@ -1,8 +1,8 @@
 //! Sessions on a Redis-compatible server: Redis 6.2 or later, Valkey, `ElastiCache`.
 
-mod attempts;
 mod connection;
-mod operations;
+mod idempotency;
+mod rate_limits;
 mod sessions;
 
 pub use connection::InvalidTokenStoreUrl;

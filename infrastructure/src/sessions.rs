@@ -1,10 +1,10 @@
 //! The token table on whichever technology the settings choose.
 
-use domain::attempt::{AttemptStore, Counter};
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
-use domain::idempotency::{Begun, IdempotencyStore, Operation};
-use domain::session::{RefreshGrant, Rotation, Session, SessionStore};
+use domain::idempotency::{IdempotencyOutcome, IdempotencyRecord, IdempotencyStore};
+use domain::rate_limit::{Counter, RateLimitStore};
+use domain::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use domain::storage::StorageError;
 
 use crate::dynamodb::DynamoDbSessions;
@@ -48,7 +48,7 @@ impl SessionStore for Sessions {
         user: UserId,
         session: SessionId,
         presented: TokenId,
-        next: &RefreshGrant,
+        next: &RefreshTokenState,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
         on_either!(self, sessions => sessions.rotate(user, session, presented, next, now))
@@ -74,28 +74,32 @@ impl SessionStore for Sessions {
 impl IdempotencyStore for Sessions {
     async fn begin(
         &self,
-        operation: &Operation,
+        operation: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
-    ) -> Result<Begun, StorageError> {
+    ) -> Result<IdempotencyOutcome, StorageError> {
         on_either!(self, sessions => sessions.begin(operation, resource, now))
     }
 
-    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError> {
+    async fn finish(
+        &self,
+        operation: &IdempotencyRecord,
+        answer: &str,
+    ) -> Result<(), StorageError> {
         on_either!(self, sessions => sessions.finish(operation, answer))
     }
 
-    async fn release(&self, operation: &Operation) -> Result<(), StorageError> {
+    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError> {
         on_either!(self, sessions => sessions.release(operation))
     }
 }
 
-impl AttemptStore for Sessions {
+impl RateLimitStore for Sessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         on_either!(self, sessions => sessions.count(counter))
     }
 
-    async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
-        on_either!(self, sessions => sessions.give_back(counter))
+    async fn decrement(&self, counter: &Counter) -> Result<(), StorageError> {
+        on_either!(self, sessions => sessions.decrement(counter))
     }
 }

@@ -125,7 +125,7 @@ async fn sign_up(script: &Script) -> Result<(), InsertUserError> {
 }
 
 fn rice() -> Food {
-    let mut food = sample::food(&sample::public_user(sample::moment()));
+    let mut food = sample::food(&sample::public_user(sample::timestamp()));
     food.title = Title::parse("Rice").unwrap();
     food
 }
@@ -137,7 +137,7 @@ fn foods(script: &Script) -> DynamoDbFoods {
 #[tokio::test(start_paused = true)]
 async fn conflict_on_taken_email_is_email_taken_at_once() {
     for error in [CONFLICT, IN_PROGRESS] {
-        let other = UserId::new(sample::moment());
+        let other = UserId::new(sample::timestamp());
         let taken = claim("EMAIL#ada@example.com".to_owned(), "user_id", &other);
         let script = Script::new(error, usize::MAX, Some(taken));
         let created = sign_up(&script).await;
@@ -158,7 +158,7 @@ async fn conflict_on_free_email_is_retried() {
 #[tokio::test(start_paused = true)]
 async fn endless_conflicts_are_unavailable() {
     let script = Script::new(CONFLICT, usize::MAX, None);
-    let Err(InsertUserError::Repository(error)) = sign_up(&script).await else {
+    let Err(InsertUserError::Storage(error)) = sign_up(&script).await else {
         panic!("it should fail");
     };
     assert!(matches!(error, StorageError::Unavailable(_)), "{error:?}");
@@ -166,8 +166,8 @@ async fn endless_conflicts_are_unavailable() {
 
 #[tokio::test(start_paused = true)]
 async fn conflict_on_taken_title_or_upload_is_reported_at_once() {
-    let (food, other) = (rice(), FoodId::new(sample::moment()));
-    let upload = ImageId::new(sample::moment());
+    let (food, other) = (rice(), FoodId::new(sample::timestamp()));
+    let upload = ImageId::new(sample::timestamp());
     let new = Food {
         upload: Some(upload),
         ..food.clone()

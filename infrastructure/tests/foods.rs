@@ -45,7 +45,7 @@ async fn listing_costs_the_same_with_100_foods_and_with_20_000() {
     let metered = client.config().to_builder().interceptor(meter.clone());
     let foods = DynamoDbFoods::new(Client::from_conf(metered.build()), table.clone());
 
-    let first = sample::food(&sample::public_user(sample::moment()));
+    let first = sample::food(&sample::public_user(sample::timestamp()));
     foods.create(&first).await.unwrap();
     add_copies(&dynamodb, &table, 1..100);
     let few = cost_of_listing(&foods, &meter).await;

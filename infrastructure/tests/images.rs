@@ -19,7 +19,7 @@ domain::image_store_contract!(on_s3().await);
 async fn rendition_has_its_type_and_is_cached_for_ever() {
     let engines = Engines::shared();
     let (aws, bucket) = (engines.aws(), engines.bucket().await);
-    let food = sample::food(&sample::public_user(sample::moment()));
+    let food = sample::food(&sample::public_user(sample::timestamp()));
     let images = S3Images::new(&aws, bucket.clone());
     for (key, media_type) in food
         .rendition_keys()

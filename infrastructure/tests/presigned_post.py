@@ -1,4 +1,4 @@
-"""Given an upload as we signed it, on standard input: lets boto3 sign the same at the same moment, compares, and posts a picture by
+"""Given an upload as we signed it, on standard input: lets boto3 sign the same at the same moment, compares, and posts an image by
 each. Prints one line of JSON."""
 
 import base64
@@ -39,8 +39,8 @@ def policy(fields):
 
 
 def post(url, fields):
-    picture = base64.b64decode(asked["picture"])
-    form = [*fields.items(), ("file", ("picture", picture, fields["Content-Type"]))]
+    image = base64.b64decode(asked["image"])
+    form = [*fields.items(), ("file", ("image", image, fields["Content-Type"]))]
     return urllib3.PoolManager().request("POST", url, fields=form).status
 
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::{Clock, SystemClock, Timestamp};
 use domain::id::{TokenId, UserId};
-use domain::session::{RefreshGrant, Rotation, Session, SessionStore};
+use domain::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use domain::storage::StorageError;
 use domain::testing::sample;
 use engines::{DynamoDb, Engines, S3, TableNames, Valkey, create_tables, settings};
@@ -48,8 +48,8 @@ async fn rotate(
     sessions: &impl SessionStore,
     session: &Session,
     now: Timestamp,
-) -> (RefreshGrant, Result<Rotation, StorageError>) {
-    let next = RefreshGrant::new(now, LIFETIME);
+) -> (RefreshTokenState, Result<Rotation, StorageError>) {
+    let next = RefreshTokenState::new(now, LIFETIME);
     let presented = session.refresh.token;
     let rotation = sessions
         .rotate(session.user, session.id, presented, &next, now)
@@ -108,7 +108,7 @@ async fn redis_key_expires_with_its_session() {
     let valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
     let mut redis = connect(&valkey).await;
-    let now = sample::moment().whole_seconds();
+    let now = sample::timestamp().whole_seconds();
     let session = begin(now);
     let mut assert_left = async |lifetime: Duration| {
         let left: i64 = redis.pttl(key(&session)).await.unwrap();
@@ -119,7 +119,7 @@ async fn redis_key_expires_with_its_session() {
     sessions.create(&session, now).await.unwrap();
     assert_left(LIFETIME).await;
 
-    let next = RefreshGrant::new(now, LIFETIME * 2);
+    let next = RefreshTokenState::new(now, LIFETIME * 2);
     let (user, id, presented) = (session.user, session.id, session.refresh.token);
     let rotation = sessions.rotate(user, id, presented, &next, now).await;
     assert!(matches!(rotation, Ok(Rotation::Rotated(_))), "{rotation:?}");
@@ -130,7 +130,7 @@ async fn redis_key_expires_with_its_session() {
 async fn ended_session_leaves_no_redis_key() {
     let valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
-    let now = sample::moment();
+    let now = sample::timestamp();
 
     let expired = begin(now);
     let end = expired.refresh.expires_at;
@@ -140,7 +140,10 @@ async fn ended_session_leaves_no_redis_key() {
     sessions.create(&revoked, now).await.unwrap();
     sessions.revoke(revoked.user, revoked.id).await.unwrap();
     let (_, rotation) = rotate(&sessions, &revoked, now).await;
-    assert!(matches!(rotation, Ok(Rotation::Ended)), "{rotation:?}");
+    assert!(
+        matches!(rotation, Ok(Rotation::SessionNotFound)),
+        "{rotation:?}"
+    );
 
     let reused = begin(now);
     sessions.create(&reused, now).await.unwrap();
@@ -158,7 +161,7 @@ async fn ended_session_leaves_no_redis_key() {
 async fn broken_redis_connection_is_replaced() {
     let mut valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
-    let now = sample::moment();
+    let now = sample::timestamp();
     let session = begin(now);
     for _ in 0..2 {
         sessions.create(&session, now).await.unwrap();
@@ -181,19 +184,22 @@ async fn a_rotation_whose_answer_was_lost_is_told_again() {
     let proxy = Proxy::before(&valkey).await;
     let url = format!("redis://:{}@127.0.0.1:{}", valkey.password(), proxy.port);
     let sessions = RedisSessions::new(&url).unwrap();
-    let now = sample::moment();
+    let now = sample::timestamp();
     let session = begin(now);
     sessions.create(&session, now).await.unwrap();
     // The script is known to the server from now on: what is lost next is the answer of a rotation.
     let unknown = begin(now);
     let (_, rotation) = rotate(&sessions, &unknown, now).await;
-    assert!(matches!(rotation, Ok(Rotation::Ended)), "{rotation:?}");
+    assert!(
+        matches!(rotation, Ok(Rotation::SessionNotFound)),
+        "{rotation:?}"
+    );
 
     proxy.loses_next_answer.store(true, Ordering::SeqCst);
     let (next, rotation) = rotate(&sessions, &session, now).await;
     let rotated = session.rotated(next, now);
     assert!(!proxy.loses_next_answer.load(Ordering::SeqCst));
-    assert_eq!(rotation.unwrap(), Rotation::Repeated(rotated.clone()));
+    assert_eq!(rotation.unwrap(), Rotation::Replayed(rotated.clone()));
     assert_eq!(find(&sessions, &session, now).await.unwrap(), Some(rotated));
 }
 
@@ -202,7 +208,7 @@ async fn damaged_redis_record_is_reported_and_kept() {
     let valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
     let mut redis = connect(&valkey).await;
-    let now = sample::moment();
+    let now = sample::timestamp();
     let id = TokenId::new(now).to_string();
     let damages: [(&str, &[u8]); 9] = [
         ("token", b"nonsense"),
@@ -236,7 +242,7 @@ async fn damaged_redis_record_is_reported_and_kept() {
 
 #[tokio::test]
 async fn concurrent_calls_share_the_wait_for_a_dead_redis() {
-    let now = sample::moment();
+    let now = sample::timestamp();
     let session = begin(now);
     // One refuses connections, the other accepts them and sends nothing.
     let refusing = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -276,7 +282,7 @@ async fn sweep_removes_only_expired_items() {
         sessions.create(session, long_ago).await.unwrap();
     }
     let (user, id, presented) = (refreshed.user, refreshed.id, refreshed.refresh.token);
-    let next = RefreshGrant::new(now, LIFETIME);
+    let next = RefreshTokenState::new(now, LIFETIME);
     let rotation = sessions.rotate(user, id, presented, &next, long_ago).await;
     assert!(matches!(rotation, Ok(Rotation::Rotated(_))), "{rotation:?}");
     assert!(find(&sessions, &over, long_ago).await.unwrap().is_some());
@@ -291,7 +297,7 @@ async fn damaged_dynamodb_item_is_reported_and_kept() {
     let engines = Engines::shared();
     let (client, table) = (engines.aws().dynamodb(), engines.tables().await.sessions);
     let sessions = DynamoDbSessions::new(client.clone(), table.clone());
-    let now = sample::moment();
+    let now = sample::timestamp();
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let number = |value: &str| AttributeValue::N(value.to_owned());
     for (name, value) in [

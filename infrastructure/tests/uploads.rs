@@ -99,7 +99,7 @@ async fn boto3_signs_the_same_form() {
         "fields": signed.fields,
         "bytes": FILE.len(),
         "lifetime": LIFETIME.as_secs(),
-        "picture": STANDARD.encode(FILE),
+        "image": STANDARD.encode(FILE),
     });
     let told = tokio::task::spawn_blocking(move || {
         let mut python = Command::new("python3")

@@ -22,5 +22,5 @@ async fn a_table_that_is_not_there_is_a_refusal_and_not_worth_another_try() {
     let engines = Engines::shared();
     let users = DynamoDbUsers::new(engines.aws().dynamodb(), "no-such-table".to_owned());
     let found = users.find(sample::user().public.id).await;
-    assert!(matches!(found, Err(StorageError::Refused(_))), "{found:?}");
+    assert!(matches!(found, Err(StorageError::Rejected(_))), "{found:?}");
 }

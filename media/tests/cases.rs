@@ -7,7 +7,7 @@ use media::{ImageError, decode};
 
 type Color = [u8; 3];
 
-const PICTURE: [Color; 4] = [
+const IMAGE: [Color; 4] = [
     [104, 48, 103],
     [190, 58, 128],
     [62, 178, 128],
@@ -43,12 +43,12 @@ macro_rules! case {
 
 #[test]
 fn cmyk_without_adobe_marker_is_inverted() {
-    assert_decodes(case!("cmyk-without-adobe-marker.jpg"), (64, 48), PICTURE);
+    assert_decodes(case!("cmyk-without-adobe-marker.jpg"), (64, 48), IMAGE);
 }
 
 #[test]
 fn jfif_marker_means_ycbcr_despite_adobe_marker() {
-    assert_decodes(case!("jfif-and-adobe-transform-0.jpg"), (64, 48), PICTURE);
+    assert_decodes(case!("jfif-and-adobe-transform-0.jpg"), (64, 48), IMAGE);
 }
 
 #[test]
@@ -83,17 +83,17 @@ fn rotated_jpeg_keeps_its_edge() {
 
 #[test]
 fn bytes_between_segments_are_skipped() {
-    assert_decodes(case!("bytes-between-segments.jpg"), (64, 48), PICTURE);
+    assert_decodes(case!("bytes-between-segments.jpg"), (64, 48), IMAGE);
 }
 
 #[test]
 fn wrong_checksum_of_ancillary_chunk_is_ignored() {
-    assert_decodes(case!("crc-wrong-in-text-chunk.png"), (64, 48), PICTURE);
+    assert_decodes(case!("crc-wrong-in-text-chunk.png"), (64, 48), IMAGE);
 }
 
 #[test]
 fn missing_end_of_file_marker_is_ignored() {
-    assert_decodes(case!("no-iend.png"), (64, 48), PICTURE);
+    assert_decodes(case!("no-iend.png"), (64, 48), IMAGE);
     let expected = [
         [112, 47, 108],
         [181, 59, 128],
@@ -105,7 +105,7 @@ fn missing_end_of_file_marker_is_ignored() {
 
 #[test]
 fn missing_huffman_tables_are_the_default_ones() {
-    assert_decodes(case!("mjpeg-no-dht.jpg"), (64, 48), PICTURE);
+    assert_decodes(case!("mjpeg-no-dht.jpg"), (64, 48), IMAGE);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub enum InsertFoodError {
     UploadTaken,
     /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] StorageError),
+    Storage(#[from] StorageError),
 }
 
 /// Why a change to a food was not saved.
@@ -32,40 +32,40 @@ pub enum ReplaceFoodError {
     /// The upload belongs to another food; nothing was written.
     #[error("the upload is taken")]
     UploadTaken,
-    /// The food is gone or has another version by now; nothing was written.
-    #[error("the food was changed meanwhile")]
-    Changed,
+    /// The food was deleted or has another version; nothing was written.
+    #[error("the food was modified concurrently")]
+    VersionConflict,
     /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] StorageError),
+    Storage(#[from] StorageError),
 }
 
 /// Why a food was not deleted.
 #[derive(Debug, Error)]
 pub enum RemoveFoodError {
-    /// The food is gone or has another version by now; nothing was deleted.
-    #[error("the food was changed meanwhile")]
-    Changed,
+    /// The food was deleted or has another version; nothing was deleted.
+    #[error("the food was modified concurrently")]
+    VersionConflict,
     /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] StorageError),
+    Storage(#[from] StorageError),
 }
 
 /// How long it is remembered which food an upload was given to: longer than the upload can be there.
-pub const CLAIMED: Duration = Duration::from_hours(7 * 24);
+pub const UPLOAD_CLAIM_TTL: Duration = Duration::from_hours(7 * 24);
 
 /// The foods everyone can see.
 pub trait FoodRepository {
     /// Saves a new food; MUST return `TitleTaken`, and write nothing, when a food has its folded title
     /// or its id, and `UploadTaken` when another food was ever given its upload. That is remembered for
-    /// [`CLAIMED`].
+    /// [`UPLOAD_CLAIM_TTL`].
     async fn create(&self, food: &Food) -> Result<(), InsertFoodError>;
 
     /// `None` when no food has this id. May lag behind by moments: for showing.
     async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
 
     /// `None` when no food has this id. Sees every save made before: for deciding.
-    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
+    async fn find_consistent(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
 
     /// All foods, newest first.
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;

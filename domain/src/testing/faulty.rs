@@ -2,16 +2,18 @@
 
 use bytes::Bytes;
 
-use crate::attempt::{AttemptStore, Counter};
 use crate::clock::Timestamp;
 use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
 use crate::id::{FoodId, ImageId, SessionId, TokenId, UserId};
 use crate::image::{ImageStore, RenditionKey, StoredObject, UploadKey, UploadStore};
 use crate::page::{Page, PageRequest};
 use crate::password::PasswordHash;
-use crate::session::{RefreshGrant, Rotation, Session, SessionStore};
+use crate::rate_limit::{Counter, RateLimitStore};
+use crate::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use crate::storage::StorageError;
-use crate::user::{Credentials, Email, InsertUserError, Left, PublicUser, User, UserRepository};
+use crate::user::{
+    Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository,
+};
 
 /// The fate of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,20 +97,20 @@ macro_rules! faulty_port {
 faulty_port! { UserRepository:
     create(user: &User, password: &PasswordHash) -> Result<(), InsertUserError>;
     find(id: UserId) -> Result<Option<PublicUser>, StorageError>;
-    find_latest(id: UserId) -> Result<Option<PublicUser>, StorageError>;
+    find_consistent(id: UserId) -> Result<Option<PublicUser>, StorageError>;
     find_credentials(email: &Email) -> Result<Option<Credentials>, StorageError>;
     find_password(id: UserId) -> Result<Option<PasswordHash>, StorageError>;
     list(page: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError>;
     replace_password(id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StorageError>;
     delete(id: UserId, now: Timestamp) -> Result<(), StorageError>;
-    list_left(page: PageRequest<UserId>) -> Result<Page<Left>, StorageError>;
-    forget_left(id: UserId) -> Result<(), StorageError>;
+    list_tombstones(page: PageRequest<UserId>) -> Result<Page<DeletedUser>, StorageError>;
+    remove_tombstone(id: UserId) -> Result<(), StorageError>;
 }
 
 faulty_port! { FoodRepository:
     create(food: &Food) -> Result<(), InsertFoodError>;
     find(id: FoodId) -> Result<Option<Food>, StorageError>;
-    find_latest(id: FoodId) -> Result<Option<Food>, StorageError>;
+    find_consistent(id: FoodId) -> Result<Option<Food>, StorageError>;
     list(page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;
     find_images(ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError>;
     list_by_owner(owner: UserId, page: PageRequest<FoodId>) -> Result<Page<FoodId>, StorageError>;
@@ -119,16 +121,16 @@ faulty_port! { FoodRepository:
 faulty_port! { SessionStore:
     create(session: &Session, now: Timestamp) -> Result<(), StorageError>;
     find(user: UserId, session: SessionId, now: Timestamp) -> Result<Option<Session>, StorageError>;
-    rotate(user: UserId, session: SessionId, presented: TokenId, next: &RefreshGrant, now: Timestamp)
+    rotate(user: UserId, session: SessionId, presented: TokenId, next: &RefreshTokenState, now: Timestamp)
         -> Result<Rotation, StorageError>;
     revoke(user: UserId, session: SessionId) -> Result<(), StorageError>;
     list(user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError>;
     revoke_all(user: UserId, except: Option<SessionId>) -> Result<(), StorageError>;
 }
 
-faulty_port! { AttemptStore:
+faulty_port! { RateLimitStore:
     count(counter: &Counter) -> Result<u64, StorageError>;
-    give_back(counter: &Counter) -> Result<(), StorageError>;
+    decrement(counter: &Counter) -> Result<(), StorageError>;
 }
 
 faulty_port! { UploadStore:

@@ -14,7 +14,7 @@ use crate::page::{Page, PageRequest};
 pub use foods::MemoryFoods;
 pub use idempotency::MemoryOperations;
 pub use images::{FakeRenderer, MemoryImages, MemoryUploads};
-pub use rate_limit::MemoryAttempts;
+pub use rate_limit::MemoryRateLimits;
 pub use sessions::MemorySessions;
 pub use users::MemoryUsers;
 

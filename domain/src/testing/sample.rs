@@ -14,7 +14,7 @@ use crate::user::{Email, PublicUser, User, UserName};
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A moment all samples agree on, each time a millisecond later.
-pub fn moment() -> Timestamp {
+pub fn timestamp() -> Timestamp {
     let step = NEXT.fetch_add(1, Ordering::SeqCst);
     FixedClock::default()
         .now()
@@ -23,7 +23,7 @@ pub fn moment() -> Timestamp {
 
 /// A user with an address of their own.
 pub fn user() -> User {
-    let created_at = moment();
+    let created_at = timestamp();
     User {
         public: public_user(created_at),
         email: Email::parse(&format!("ada.{}@example.com", created_at.unix_millis()))
@@ -43,7 +43,7 @@ pub fn public_user(now: Timestamp) -> PublicUser {
 
 /// A food with a title of its own, shared by `creator`.
 pub fn food(creator: &PublicUser) -> Food {
-    let now = moment();
+    let now = timestamp();
     let id = FoodId::new(now);
     Food {
         id,
@@ -63,7 +63,7 @@ pub fn food(creator: &PublicUser) -> Food {
 /// [`FakeRenderer`]: super::FakeRenderer
 pub fn image() -> Image {
     Image {
-        id: ImageId::new(moment()),
+        id: ImageId::new(timestamp()),
         sizes: Sizes::parse("320x240 400x300").expect("sizes"),
     }
 }

@@ -4,47 +4,47 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
-use crate::password::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use crate::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 
 /// Hashes nothing, and counts how often it was asked.
 #[derive(Debug, Default)]
-pub struct PlainHasher {
+pub struct FakeHasher {
     asked: AtomicI64,
 }
 
-impl PlainHasher {
+impl FakeHasher {
     /// How often something was hashed or compared.
     pub fn asked(&self) -> i64 {
         self.asked.load(Ordering::SeqCst)
     }
 }
 
-impl PasswordHasher for PlainHasher {
+impl PasswordHasher for FakeHasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Ok(PasswordHash::new(format!("new:{}", password.reveal())))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Verdict {
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck {
         self.asked.fetch_add(1, Ordering::SeqCst);
         match hash.as_str().split_once(':') {
-            Some(("new", secret)) if secret == password.reveal() => Verdict::Right,
-            Some(("old", secret)) if secret == password.reveal() => Verdict::RightButOutdated,
-            _ => Verdict::Wrong,
+            Some(("new", secret)) if secret == password.reveal() => PasswordCheck::Valid,
+            Some(("old", secret)) if secret == password.reveal() => PasswordCheck::ValidNeedsRehash,
+            _ => PasswordCheck::Invalid,
         }
     }
 
-    fn decoy(&self) -> PasswordHash {
-        PasswordHash::new("decoy".to_owned())
+    fn dummy_hash(&self) -> PasswordHash {
+        PasswordHash::new("dummy_hash".to_owned())
     }
 }
 
 /// Signs with a name instead of a secret.
 #[derive(Debug, Clone)]
-pub struct PlainSigner(pub &'static str);
+pub struct FakeSigner(pub &'static str);
 
-impl TokenSigner for PlainSigner {
+impl TokenSigner for FakeSigner {
     fn sign(&self, claims: &Claims) -> Result<String, SignError> {
         Ok(format!(
             "{}|{}|{}|{}|{}|{}",
@@ -63,7 +63,7 @@ impl TokenSigner for PlainSigner {
             return Err(TokenError::Malformed);
         };
         if signer != self.0 {
-            return Err(TokenError::Refused);
+            return Err(TokenError::Rejected);
         }
         let time = |raw: &str| raw.parse().ok().and_then(Timestamp::from_unix_seconds);
         let claims = (|| {

@@ -17,7 +17,7 @@ pub enum InsertUserError {
     EmailTaken,
     /// See [`StorageError`].
     #[error(transparent)]
-    Repository(#[from] StorageError),
+    Storage(#[from] StorageError),
 }
 
 /// What signing in needs to know.
@@ -31,7 +31,7 @@ pub struct Credentials {
 
 /// Somebody whose account is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Left {
+pub struct DeletedUser {
     /// Whose it was.
     pub user: UserId,
     /// When it was deleted.
@@ -48,7 +48,7 @@ pub trait UserRepository {
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
 
     /// `None` when nobody has this id. Sees every account created before: for deciding.
-    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
+    async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
 
     /// `None` when nobody has this address. Sees every account created before. Does the same work
     /// for an address that somebody has and for one that nobody has, so that the time taken does
@@ -72,14 +72,17 @@ pub trait UserRepository {
     ) -> Result<bool, StorageError>;
 
     /// Deletes the account; its address is free from then on. Leaves a note that the user left, which
-    /// [`list_left`] finds. Succeeds when the account is already gone.
+    /// [`list_tombstones`] finds. Succeeds when the account is already gone.
     ///
-    /// [`list_left`]: Self::list_left
+    /// [`list_tombstones`]: Self::list_tombstones
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError>;
 
     /// Who left and when, in the order of their ids. May lag behind by moments.
-    async fn list_left(&self, page: PageRequest<UserId>) -> Result<Page<Left>, StorageError>;
+    async fn list_tombstones(
+        &self,
+        page: PageRequest<UserId>,
+    ) -> Result<Page<DeletedUser>, StorageError>;
 
     /// Forgets that the user left; succeeds when nobody knows of it.
-    async fn forget_left(&self, id: UserId) -> Result<(), StorageError>;
+    async fn remove_tombstone(&self, id: UserId) -> Result<(), StorageError>;
 }

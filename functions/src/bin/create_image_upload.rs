@@ -1,3 +1,3 @@
-//! `POST /food/images`: leave to upload a picture straight into the bucket.
+//! `POST /food/images`: leave to upload an image straight into the bucket.
 
 functions::main!(CreateImageUpload);

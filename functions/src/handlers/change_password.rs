@@ -1,17 +1,18 @@
 //! `PUT /users/me/password`: another password for the caller.
 
-use domain::application::{PasswordChange, admit, change_password};
-use domain::attempt::{Attempted, Limits};
 use domain::clock::SystemClock;
 use domain::password::PasswordPolicy;
+use domain::rate_limit::{LimitedAction, Limits};
+use domain::use_cases::{PasswordChange, change_password, check_rate_limit};
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
 use serde::Deserialize;
 
-use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, Request, request, response};
+use crate::http::auth::Auth;
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(ChangePassword {
+crate::dependencies::function!(ChangePassword {
     auth: Auth = auth,
     users: DynamoDbUsers = users,
     hasher: Argon2Hasher = hasher,
@@ -19,10 +20,10 @@ crate::setup::function!(ChangePassword {
     policy: PasswordPolicy = password_policy,
 });
 
-impl Handler for ChangePassword {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let caller = self.auth.caller(&request)?;
-        let user = self.auth.user(caller).await?;
+impl HttpHandler for ChangePassword {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
+        let caller = self.auth.verify_token(&request)?;
+        let user = self.auth.require_session(caller).await?;
         let body: Body = request::json(&request)?;
         let change = PasswordChange::parse(
             &body.old_password.unwrap_or_default(),
@@ -31,11 +32,12 @@ impl Handler for ChangePassword {
         )?;
         self.hasher.prepare();
         // Who has a token may not guess the password for ever either.
-        let (sessions, source) = (&self.auth.sessions, request::source(&request));
+        let (sessions, source) = (&self.auth.sessions, request::client_ip(&request));
         let account = caller.user.to_string();
         let (clock, limits) = (&SystemClock, &self.limits);
-        let changing = Attempted::ChangePassword;
-        let admitted = admit(sessions, clock, limits, changing, &account, &source).await?;
+        let changing = LimitedAction::ChangePassword;
+        let admitted =
+            check_rate_limit(sessions, clock, limits, changing, &account, &source).await?;
         let (users, hasher) = (&self.users, &self.hasher);
         change_password(users, sessions, hasher, user, admitted, change).await?;
         Ok(response::no_content())
@@ -52,23 +54,24 @@ struct Body {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for ChangePassword {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for ChangePassword {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        use domain::application::{
+        use domain::password::InvalidPassword as Password;
+        use domain::use_cases::{
             ChangePasswordError, InvalidPasswordChange as Invalid,
             InvalidPasswordChangeField as Field,
         };
-        use domain::password::InvalidPassword as Password;
 
-        let min_chars = usize::try_from(crate::setup::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
+        let min_chars =
+            usize::try_from(crate::dependencies::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
         let about = "Ends all other sessions. Sent again after a lost answer, it is 204 again. Wrong passwords are counted.";
         Operation::new("Another password", about)
             .json::<Body>(&serde_json::json!({
                 "old_password": "correct horse battery", "new_password": "battery staple correct",
             }))
             .answers_nothing(204, "It is changed.")
-            .fails([
+            .errors([
                 Invalid(vec![Field::OldRequired, Field::NewRequired]).into(),
                 Invalid(vec![Field::InvalidNew(Password::TooShort { min_chars })]).into(),
                 Invalid(vec![Field::InvalidNew(Password::TooLong)]).into(),

@@ -1,20 +1,22 @@
 //! `POST /food`: creates a food.
 
-use domain::application::create_food;
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::FoodId;
+use domain::use_cases::create_food;
 use domain::user::UserRepository as _;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use lambda_http::Request;
 
 use super::food_body::FoodBody;
-use crate::auth::Auth;
-use crate::etag::etag;
-use crate::idempotency::{IdempotencyGuard, idempotent_operation};
-use crate::setup::{ImageUrls, Images};
-use crate::{ApiError, Handler, Reply, food_request, response};
+use crate::dependencies::{ImageUrls, Images};
+use crate::handlers::food_request;
+use crate::http::auth::Auth;
+use crate::http::etag::etag;
+use crate::http::idempotency::{IdempotencyGuard, idempotent_operation};
+use crate::http::response;
+use crate::{ApiError, HttpHandler, Response};
 
-crate::setup::function!(CreateFood {
+crate::dependencies::function!(CreateFood {
     auth: Auth = auth,
     idempotency: IdempotencyGuard = idempotency,
     users: DynamoDbUsers = users,
@@ -23,25 +25,26 @@ crate::setup::function!(CreateFood {
     urls: ImageUrls = image_urls,
 });
 
-impl Handler for CreateFood {
-    async fn handle(&self, mut request: Request) -> Result<Reply, ApiError> {
-        let caller = self.auth.caller(&request)?;
+impl HttpHandler for CreateFood {
+    async fn handle(&self, mut request: Request) -> Result<Response, ApiError> {
+        let caller = self.auth.verify_token(&request)?;
         let read = async {
             let input = food_request::parse(&mut request).await?;
             let scope = || format!("create_food {}", caller.user);
             let content = food_request::content(&input);
             let operation = idempotent_operation(&request, scope, &content)?;
-            let creator = self.users.find_latest(caller.user).await?;
+            let creator = self.users.find_consistent(caller.user).await?;
             Ok((input, operation, creator))
         };
-        let (user, (input, operation, creator)) = self.auth.user_while(caller, read).await?;
+        let (user, (input, operation, creator)) =
+            self.auth.require_session_while(caller, read).await?;
         let id = FoodId::new(SystemClock.now());
         let create = |id| async move {
             let (foods, images) = (&self.foods, &self.images);
             let food = create_food(foods, images, &SystemClock, user, creator, id, input);
             let food = Box::pin(food).await?;
             let response = response::created(&FoodBody::new(&food, &self.urls));
-            Ok(response.tagged(etag(&food)))
+            Ok(response.with_etag(etag(&food)))
         };
         let created = self
             .idempotency
@@ -51,38 +54,38 @@ impl Handler for CreateFood {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for CreateFood {
-    fn describe() -> crate::openapi::Operation {
-        use crate::food_request::invalid_food;
+impl crate::openapi::OpenApiOperation for CreateFood {
+    fn operation() -> crate::openapi::Operation {
+        use crate::handlers::food_request::invalid_food;
         use crate::openapi::{Operation, example};
-        use domain::application::{CreateFoodError, InvalidFood, InvalidFoodField as Field};
+        use domain::use_cases::{CreateFoodError, InvalidFood, InvalidFoodField as Field};
 
         let food_id = serde_json::json!({"food_id": "$response.body#/id"});
         let about = "A form with an image of up to about 4.4 MB, or JSON that names an upload. No two foods share a title; those that \
              differ in case, in outer space or in how an accent is encoded are the same.";
         Operation::new("Share a food", about)
             .once()
-            .form::<crate::food_request::Form>(
+            .form::<crate::handlers::food_request::Form>(
                 &serde_json::json!({"title": "Jollof rice", "description": "<p>Smoky</p>"}),
             )
-            .json::<crate::food_request::Body>(&serde_json::json!({
+            .json::<crate::handlers::food_request::Body>(&serde_json::json!({
                 "title": "Jollof rice", "description": "<p>Smoky</p>",
                 "image_id": example::IMAGE_ID,
             }))
-            .requiring("multipart/form-data", "food_image")
-            .requiring("application/json", "image_id")
+            .required("multipart/form-data", "food_image")
+            .required("application/json", "image_id")
             .answers::<FoodBody<'_>>(201, "The food.", example::food())
-            .tagged(201)
-            .leads_to(201, "get_food", &food_id, None)
-            .leads_to(201, "update_food", &food_id, None)
-            .leads_to(201, "delete_food", &food_id, None)
-            .fails([InvalidFood(vec![
+            .with_etag(201)
+            .link(201, "get_food", &food_id, None)
+            .link(201, "update_food", &food_id, None)
+            .link(201, "delete_food", &food_id, None)
+            .errors([InvalidFood(vec![
                 Field::TitleRequired,
                 Field::DescriptionRequired,
                 Field::ImageRequired,
             ])
             .into()])
-            .fails(invalid_food())
-            .fails([CreateFoodError::TitleTaken.into()])
+            .errors(invalid_food())
+            .errors([CreateFoodError::TitleTaken.into()])
     }
 }

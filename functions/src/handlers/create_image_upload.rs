@@ -1,8 +1,8 @@
 //! `POST /food/images`: presigns the upload of an image straight into the bucket.
 
-use domain::application::{ImageUpload, UPLOAD_LIFETIME, create_image_upload};
 use domain::clock::SystemClock;
 use domain::image::NewUpload;
+use domain::use_cases::{ImageUpload, UPLOAD_LIFETIME, create_image_upload};
 use infrastructure::s3::S3Uploads;
 use lambda_http::Request;
 use serde::de::{Deserializer, Error as _};
@@ -10,18 +10,19 @@ use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::http::auth::Auth;
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Response};
 
-crate::setup::function!(CreateImageUpload {
+crate::dependencies::function!(CreateImageUpload {
     auth: Auth = auth,
     uploads: S3Uploads = uploads,
     max_image_bytes: usize = max_image_bytes,
 });
 
-impl Handler for CreateImageUpload {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let user = self.auth.signed_in(&request).await?;
+impl HttpHandler for CreateImageUpload {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
+        let user = self.auth.authenticate(&request).await?;
         let Body { content_type, size } = request::json(&request)?;
         let new = NewUpload::parse(content_type.as_deref(), size, self.max_image_bytes)?;
         let upload = create_image_upload(&self.uploads, &SystemClock, user, &new);
@@ -105,8 +106,8 @@ impl<'a> UploadBody<'a> {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for CreateImageUpload {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for CreateImageUpload {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
         use domain::image::{InvalidUpload, InvalidUploadField as Field};
 
@@ -119,8 +120,8 @@ impl crate::openapi::Described for CreateImageUpload {
                 "A form that S3 accepts for 15 minutes.",
                 example::image_upload(),
             )
-            .unkept(201)
-            .fails([
+            .no_store(201)
+            .errors([
                 InvalidUpload(vec![Field::KindRequired, Field::SizeRequired]).into(),
                 InvalidUpload(vec![Field::UnknownKind]).into(),
                 InvalidUpload(vec![Field::TooLarge {

@@ -1,19 +1,20 @@
 //! `POST /users`: signs somebody up.
 
-use domain::application::{NewUser, admit, create_user};
-use domain::attempt::{Attempted, Limits};
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::UserId;
 use domain::password::PasswordPolicy;
+use domain::rate_limit::{LimitedAction, Limits};
+use domain::use_cases::{NewUser, check_rate_limit, create_user};
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
 use serde::Deserialize;
 
 use super::user_body::UserBody;
-use crate::idempotency::{IdempotencyGuard, idempotent_operation};
-use crate::{ApiError, Handler, Reply, Request, request, response};
+use crate::http::idempotency::{IdempotencyGuard, idempotent_operation};
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(CreateUser {
+crate::dependencies::function!(CreateUser {
     users: DynamoDbUsers = users,
     idempotency: IdempotencyGuard = idempotency,
     hasher: Argon2Hasher = hasher,
@@ -21,8 +22,8 @@ crate::setup::function!(CreateUser {
     policy: PasswordPolicy = password_policy,
 });
 
-impl Handler for CreateUser {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+impl HttpHandler for CreateUser {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let body: Body = request::json(&request)?;
         let [first_name, last_name, email, password] =
             [body.first_name, body.last_name, body.email, body.password]
@@ -31,12 +32,13 @@ impl Handler for CreateUser {
         let content = [&first_name, &last_name, &email, &password].map(String::as_bytes);
         let operation = idempotent_operation(&request, || "create_user".to_owned(), &content)?;
         let id = UserId::new(SystemClock.now());
-        let source = request::source(&request);
+        let source = request::client_ip(&request);
         let create = |id| async move {
             let (store, clock, limits) = (&self.idempotency.store, &SystemClock, &self.limits);
             let account = new.email().folded();
-            let signing_up = Attempted::SignUp;
-            let admitted = admit(store, clock, limits, signing_up, account, &source).await?;
+            let signing_up = LimitedAction::SignUp;
+            let admitted =
+                check_rate_limit(store, clock, limits, signing_up, account, &source).await?;
             let (users, hasher) = (&self.users, &self.hasher);
             let user = create_user(users, hasher, clock, admitted, id, new).await?;
             Ok(response::created(&UserBody::from(&user)))
@@ -63,11 +65,11 @@ struct Body {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for CreateUser {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for CreateUser {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        use domain::application::{CreateUserError, InvalidUser, InvalidUserField as Field};
         use domain::password::InvalidPassword as Password;
+        use domain::use_cases::{CreateUserError, InvalidUser, InvalidUserField as Field};
 
         let fields = [
             Field::FirstNameRequired,
@@ -75,7 +77,8 @@ impl crate::openapi::Described for CreateUser {
             Field::EmailRequired,
             Field::PasswordRequired,
         ];
-        let min_chars = usize::try_from(crate::setup::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
+        let min_chars =
+            usize::try_from(crate::dependencies::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
         Operation::new("Sign up", "Attempts are counted, successes too.")
             .once()
             .json::<Body>(&serde_json::json!({
@@ -83,13 +86,13 @@ impl crate::openapi::Described for CreateUser {
                 "password": "correct horse battery",
             }))
             .answers::<UserBody<'_>>(201, "The user.", example::user())
-            .leads_to(
+            .link(
                 201,
                 "get_user",
                 &serde_json::json!({"user_id": "$response.body#/id"}),
                 None,
             )
-            .fails([
+            .errors([
                 InvalidUser(fields.to_vec()).into(),
                 InvalidUser(vec![Field::NameTooLong, Field::InvalidEmail]).into(),
                 InvalidUser(vec![Field::InvalidPassword(Password::TooShort {

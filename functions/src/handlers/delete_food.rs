@@ -1,31 +1,32 @@
 //! `DELETE /food/{food_id}`: takes a food of the caller's back.
 
-use domain::application::delete_food;
 use domain::food::FoodRepository as _;
 use domain::id::FoodId;
+use domain::use_cases::delete_food;
 use infrastructure::dynamodb::DynamoDbFoods;
 use infrastructure::s3::S3Images;
 use lambda_http::Request;
 
-use crate::auth::Auth;
-use crate::etag::if_match;
-use crate::{ApiError, Handler, Reply, request, response};
+use crate::http::auth::Auth;
+use crate::http::etag::if_match;
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Response};
 
-crate::setup::function!(DeleteFood {
+crate::dependencies::function!(DeleteFood {
     auth: Auth = auth,
     foods: DynamoDbFoods = foods,
     images: S3Images = images,
 });
 
-impl Handler for DeleteFood {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let caller = self.auth.caller(&request)?;
+impl HttpHandler for DeleteFood {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
+        let caller = self.auth.verify_token(&request)?;
         let read = async {
             let id = FoodId::parse(&request::path(&request, "food_id"))?;
             self.images.connect();
-            Ok(self.foods.find_latest(id).await?)
+            Ok(self.foods.find_consistent(id).await?)
         };
-        let (user, found) = self.auth.user_while(caller, read).await?;
+        let (user, found) = self.auth.require_session_while(caller, read).await?;
         let expected = if_match(&request)?;
         delete_food(&self.foods, &self.images, user, found, &expected).await?;
         Ok(response::ok(&"food deleted"))
@@ -33,10 +34,10 @@ impl Handler for DeleteFood {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for DeleteFood {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for DeleteFood {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        use domain::application::DeleteFoodError;
+        use domain::use_cases::DeleteFoodError;
 
         Operation::new(
             "Take a food back",
@@ -45,7 +46,7 @@ impl crate::openapi::Described for DeleteFood {
         .food_id()
         .if_match()
         .answers_sentence(200, "food deleted")
-        .fails([
+        .errors([
             DeleteFoodError::NotFound.into(),
             DeleteFoodError::NotOwner.into(),
         ])

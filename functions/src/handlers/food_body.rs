@@ -4,7 +4,7 @@ use domain::food::Food;
 use domain::image::{Format, Size};
 use serde::Serialize;
 
-use crate::setup::ImageUrls;
+use crate::dependencies::ImageUrls;
 
 /// A rendition of a food's image.
 #[derive(Debug, Serialize)]

@@ -11,19 +11,20 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
+use crate::dependencies::FromDependencies;
+use crate::http::response;
 use crate::settings::Settings;
-use crate::setup::FromSetup;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
+use crate::{ApiError, Dependencies, HttpHandler, Request, Response, SettingsError};
 
 /// See the file.
 pub struct GetDocs {
     policy: HeaderValue,
 }
 
-impl FromSetup for GetDocs {
-    fn new(setup: &Setup) -> Result<Self, SettingsError> {
-        let pictures = setup.image_urls()?.origin();
-        let policy = policy(&pictures);
+impl FromDependencies for GetDocs {
+    fn new(setup: &Dependencies) -> Result<Self, SettingsError> {
+        let images = setup.image_urls()?.origin();
+        let policy = policy(&images);
         let unfit = |_| Settings::error("IMAGE_BASE_URL", "should be an absolute URL");
         Ok(Self {
             policy: HeaderValue::try_from(policy).map_err(unfit)?,
@@ -31,8 +32,8 @@ impl FromSetup for GetDocs {
     }
 }
 
-impl Handler for GetDocs {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+impl HttpHandler for GetDocs {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let page = "text/html; charset=utf-8";
         let mut reply = if accepts_gzip(request.headers()) {
             let mut reply = response::document(page, STANDARD.encode(docs_page::GZIP));
@@ -57,9 +58,9 @@ impl Handler for GetDocs {
 
 /// Makes the policy under which the page runs its own script only, calls this API only, and shows its own
 /// images and those of foods.
-fn policy(pictures: &str) -> String {
+fn policy(images: &str) -> String {
     format!(
-        "default-src 'none'; script-src {}; style-src {}; img-src 'self' data: {pictures}; connect-src 'self'; base-uri 'none'; \
+        "default-src 'none'; script-src {}; style-src {}; img-src 'self' data: {images}; connect-src 'self'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'",
         docs_page::SCRIPT,
         docs_page::STYLE,
@@ -87,8 +88,8 @@ fn plain() -> String {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for GetDocs {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for GetDocs {
+    fn operation() -> crate::openapi::Operation {
         crate::openapi::Operation::new("This page", "")
             .answers_with(
                 200,
@@ -139,9 +140,9 @@ mod tests {
 
     #[test]
     fn policy_allows_only_what_the_page_has() {
-        let policy = policy("https://pictures.example");
+        let policy = policy("https://images.example");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"));
-        assert!(policy.contains("img-src 'self' data: https://pictures.example;"));
+        assert!(policy.contains("img-src 'self' data: https://images.example;"));
         assert!(!policy.contains("unsafe"));
     }
 }

@@ -1,34 +1,35 @@
 //! `GET /food/{food_id}`: one food, and who shared it.
 
-use domain::application::get_food;
 use domain::id::FoodId;
+use domain::use_cases::get_food;
 use infrastructure::dynamodb::DynamoDbFoods;
 use serde::Serialize;
 
 use super::food_body::FoodBody;
 use super::user_body::UserBody;
-use crate::etag::{etag, has_already};
-use crate::setup::ImageUrls;
-use crate::{ApiError, Handler, Reply, Request, request, response};
+use crate::dependencies::ImageUrls;
+use crate::http::etag::{etag, is_not_modified};
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(GetFood {
+crate::dependencies::function!(GetFood {
     foods: DynamoDbFoods = foods,
     urls: ImageUrls = image_urls,
 });
 
-impl Handler for GetFood {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+impl HttpHandler for GetFood {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let id = FoodId::parse(&request::path(&request, "food_id"))?;
         let food = get_food(&self.foods, id).await?;
         let tag = etag(&food);
-        if has_already(&request, &food) {
+        if is_not_modified(&request, &food) {
             return Ok(response::not_modified(tag));
         }
         let answer = response::ok(&Body {
             food: FoodBody::new(&food, &self.urls),
             creator: UserBody::from(&food.creator),
         });
-        Ok(answer.tagged(tag))
+        Ok(answer.with_etag(tag))
     }
 }
 
@@ -40,10 +41,10 @@ struct Body<'a> {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for GetFood {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for GetFood {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        use domain::application::LookupError;
+        use domain::use_cases::LookupError;
 
         let tags = serde_json::json!({"type": "string"});
         let about = "An `ETag` that is known: while it is the same, the answer is 304.";
@@ -51,9 +52,9 @@ impl crate::openapi::Described for GetFood {
             .food_id()
             .header("If-None-Match", about, &tags, "\"1\"")
             .answers::<Body<'_>>(200, "The food.", example::food_and_creator())
-            .tagged(200)
+            .with_etag(200)
             .answers_nothing(304, "It is as it was.")
-            .tagged(304)
-            .fails([LookupError::NotFound.into()])
+            .with_etag(304)
+            .errors([LookupError::NotFound.into()])
     }
 }

@@ -1,7 +1,8 @@
 //! `GET /openapi.json`: the `OpenAPI` document.
 
-use crate::setup::FromSetup;
-use crate::{ApiError, Handler, Reply, Request, SettingsError, Setup, response};
+use crate::dependencies::FromDependencies;
+use crate::http::response;
+use crate::{ApiError, Dependencies, HttpHandler, Request, Response, SettingsError};
 
 /// Written by the crate `openapi`.
 const DOCUMENT: &str = include_str!("../../../openapi.json");
@@ -9,21 +10,21 @@ const DOCUMENT: &str = include_str!("../../../openapi.json");
 /// See the module.
 pub struct GetOpenapi;
 
-impl FromSetup for GetOpenapi {
-    fn new(_: &Setup) -> Result<Self, SettingsError> {
+impl FromDependencies for GetOpenapi {
+    fn new(_: &Dependencies) -> Result<Self, SettingsError> {
         Ok(Self)
     }
 }
 
-impl Handler for GetOpenapi {
-    async fn handle(&self, _: Request) -> Result<Reply, ApiError> {
+impl HttpHandler for GetOpenapi {
+    async fn handle(&self, _: Request) -> Result<Response, ApiError> {
         Ok(response::document("application/json", DOCUMENT.to_owned()))
     }
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for GetOpenapi {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for GetOpenapi {
+    fn operation() -> crate::openapi::Operation {
         crate::openapi::Operation::new("This description", "")
             .answers_with(
                 200,

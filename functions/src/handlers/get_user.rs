@@ -1,18 +1,19 @@
 //! `GET /users/{user_id}`: one user.
 
-use domain::application::get_user;
 use domain::id::UserId;
+use domain::use_cases::get_user;
 use infrastructure::dynamodb::DynamoDbUsers;
 
 use super::user_body::UserBody;
-use crate::{ApiError, Handler, Reply, Request, request, response};
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(GetUser {
+crate::dependencies::function!(GetUser {
     users: DynamoDbUsers = users,
 });
 
-impl Handler for GetUser {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+impl HttpHandler for GetUser {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let id = UserId::parse(&request::path(&request, "user_id"))?;
         let user = get_user(&self.users, id).await?;
         Ok(response::ok(&UserBody::from(&user)))
@@ -20,14 +21,14 @@ impl Handler for GetUser {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for GetUser {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for GetUser {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        use domain::application::LookupError;
+        use domain::use_cases::LookupError;
 
         Operation::new("One user", "")
             .id("user_id", "user", example::USER_ID)
             .answers::<UserBody<'_>>(200, "The user.", example::user())
-            .fails([LookupError::NotFound.into()])
+            .errors([LookupError::NotFound.into()])
     }
 }

@@ -4,19 +4,20 @@ use domain::food::FoodRepository as _;
 use infrastructure::dynamodb::DynamoDbFoods;
 
 use super::food_body::FoodBody;
-use crate::setup::ImageUrls;
-use crate::{ApiError, Handler, Reply, Request, page};
+use crate::dependencies::ImageUrls;
+use crate::http::pagination;
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(ListFood {
+crate::dependencies::function!(ListFood {
     foods: DynamoDbFoods = foods,
     urls: ImageUrls = image_urls,
 });
 
-impl Handler for ListFood {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let asked = page::parse(&request)?;
+impl HttpHandler for ListFood {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
+        let asked = pagination::parse(&request)?;
         let foods = self.foods.list(asked).await?;
-        Ok(page::reply(
+        Ok(pagination::reply(
             &request,
             asked,
             &foods,
@@ -27,8 +28,8 @@ impl Handler for ListFood {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for ListFood {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for ListFood {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
         Operation::new("All foods", "Newest first.")
             .paged::<domain::id::FoodId>()

@@ -1,18 +1,19 @@
 //! `GET /sessions`: where the caller is signed in.
 
-use domain::application::{ListedSession, list_sessions};
 use domain::clock::SystemClock;
 use domain::session::UserAgent;
+use domain::use_cases::{ListedSession, list_sessions};
 use serde::Serialize;
 
-use crate::auth::Auth;
-use crate::{ApiError, Handler, Reply, Request, response};
+use crate::http::auth::Auth;
+use crate::http::response;
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(ListSessions { auth: Auth = auth });
+crate::dependencies::function!(ListSessions { auth: Auth = auth });
 
-impl Handler for ListSessions {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let user = self.auth.signed_in(&request).await?;
+impl HttpHandler for ListSessions {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
+        let user = self.auth.authenticate(&request).await?;
         let sessions = list_sessions(&self.auth.sessions, &SystemClock, user).await?;
         let body: Vec<_> = sessions.iter().map(SessionBody::from).collect();
         Ok(response::ok(&body).no_store())
@@ -52,15 +53,15 @@ impl<'a> From<&'a ListedSession> for SessionBody<'a> {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for ListSessions {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for ListSessions {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
         Operation::new("Where one is signed in", "Newest first.")
             .answers_array::<SessionBody<'_>>(200, "The caller's sessions.", example::session())
-            .unkept(200)
-            .leads_to(
+            .no_store(200)
+            .link(
                 200,
-                "end_session",
+                "revoke_session",
                 &serde_json::json!({"session_id": "$response.body#/0/id"}),
                 None,
             )

@@ -4,17 +4,18 @@ use domain::user::UserRepository as _;
 use infrastructure::dynamodb::DynamoDbUsers;
 
 use super::user_body::UserBody;
-use crate::{ApiError, Handler, Reply, Request, page};
+use crate::http::pagination;
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(ListUsers {
+crate::dependencies::function!(ListUsers {
     users: DynamoDbUsers = users,
 });
 
-impl Handler for ListUsers {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
-        let asked = page::parse(&request)?;
+impl HttpHandler for ListUsers {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
+        let asked = pagination::parse(&request)?;
         let users = self.users.list(asked).await?;
-        Ok(page::reply(
+        Ok(pagination::reply(
             &request,
             asked,
             &users,
@@ -25,8 +26,8 @@ impl Handler for ListUsers {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for ListUsers {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for ListUsers {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
         Operation::new("All users", "Oldest first.")
             .paged::<domain::id::UserId>()

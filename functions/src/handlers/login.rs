@@ -1,9 +1,9 @@
 //! `POST /login`: signs somebody in.
 
-use domain::application::{LoginAttempt, login};
-use domain::attempt::Limits;
 use domain::clock::SystemClock;
+use domain::rate_limit::Limits;
 use domain::token::TokenIssuer;
+use domain::use_cases::{LoginAttempt, login};
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::DynamoDbUsers;
 use infrastructure::jwt::JwtTokens;
@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::refresh::TokenBody;
 use super::user_body::UserBody;
-use crate::{ApiError, Handler, Reply, Request, request, response};
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(Login {
+crate::dependencies::function!(Login {
     users: DynamoDbUsers = users,
     sessions: Sessions = sessions,
     hasher: Argon2Hasher = hasher,
@@ -22,14 +23,14 @@ crate::setup::function!(Login {
     limits: Limits = login_limits,
 });
 
-impl Handler for Login {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+impl HttpHandler for Login {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let body: Body = request::json(&request)?;
         let attempt = LoginAttempt::parse(
             &body.email.unwrap_or_default(),
             &body.password.unwrap_or_default(),
             request::user_agent(&request),
-            request::source(&request),
+            request::client_ip(&request),
         )?;
         self.hasher.prepare();
         let (users, sessions, clock) = (&self.users, &self.sessions, &SystemClock);
@@ -54,7 +55,7 @@ struct Body {
 }
 
 #[derive(Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SignedIn))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AuthenticatedUser))]
 struct LoginBody<'a> {
     #[serde(flatten)]
     user: UserBody<'a>,
@@ -63,22 +64,22 @@ struct LoginBody<'a> {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for Login {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for Login {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        use domain::application::{InvalidLogin, InvalidLoginField as Field, LoginError};
+        use domain::use_cases::{InvalidLogin, InvalidLoginField as Field, LoginError};
 
         Operation::new("Sign in", "Nobody is told whether the address or the password was wrong. Wrong passwords are counted.")
             .json::<Body>(&serde_json::json!({"email": "ada@example.com", "password": "correct horse battery"}))
             .answers::<LoginBody<'_>>(200, "The user, and a pair of tokens.", example::login())
-            .unkept(200)
-            .leads_to(
+            .no_store(200)
+            .link(
                 200,
                 "refresh",
                 &serde_json::json!({}),
                 Some(&serde_json::json!({"refresh_token": "$response.body#/refresh_token"})),
             )
-            .fails([
+            .errors([
                 InvalidLogin(vec![Field::EmailRequired, Field::PasswordRequired]).into(),
                 InvalidLogin(vec![Field::InvalidEmail]).into(),
                 LoginError::IncorrectPassword.into(),

@@ -1,21 +1,22 @@
 //! `POST /refresh`: the next pair of tokens.
 
-use domain::application::refresh;
 use domain::clock::SystemClock;
 use domain::token::{TokenIssuer, TokenPair};
+use domain::use_cases::refresh;
 use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiError, Handler, Reply, Request, request, response};
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::setup::function!(Refresh {
+crate::dependencies::function!(Refresh {
     sessions: Sessions = sessions,
     tokens: TokenIssuer<JwtTokens> = token_issuer,
 });
 
-impl Handler for Refresh {
-    async fn handle(&self, request: Request) -> Result<Reply, ApiError> {
+impl HttpHandler for Refresh {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let body: Body = request::json(&request)?;
         let presented = body
             .refresh_token
@@ -58,8 +59,8 @@ impl From<TokenPair> for TokenBody {
 }
 
 #[cfg(feature = "openapi")]
-impl crate::openapi::Described for Refresh {
-    fn describe() -> crate::openapi::Operation {
+impl crate::openapi::OpenApiOperation for Refresh {
+    fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
         let about = "A refresh token is good for one exchange; for ten seconds after it, the same one is answered with the same pair.";
         Operation::new("The next pair of tokens", about)
@@ -67,12 +68,12 @@ impl crate::openapi::Described for Refresh {
                 &serde_json::json!({"refresh_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
             )
             .answers::<TokenBody>(201, "The next pair.", example::tokens())
-            .unkept(201)
-            .fails([
+            .no_store(201)
+            .errors([
                 ApiError::refresh_token_required(),
                 domain::token::TokenError::Malformed.into(),
                 domain::token::TokenError::Expired.into(),
-                domain::token::TokenError::Refused.into(),
+                domain::token::TokenError::Rejected.into(),
             ])
     }
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use domain::application::{GcReport, sweep_images};
 use domain::clock::SystemClock;
+use domain::use_cases::{GcReport, sweep_images};
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use infrastructure::s3::{S3Images, S3Uploads};
 use serde::Serialize;
 
 use crate::Error;
-use crate::scheduled::Scheduled;
+use crate::triggers::ScheduledHandler;
 
-crate::setup::function!(SweepImages {
+crate::dependencies::function!(SweepImages {
     users: DynamoDbUsers = users,
     foods: DynamoDbFoods = foods,
     images: S3Images = images,
@@ -19,7 +19,7 @@ crate::setup::function!(SweepImages {
     min_age: Duration = orphan_min_age,
 });
 
-impl Scheduled for SweepImages {
+impl ScheduledHandler for SweepImages {
     type Report = ReportBody;
 
     async fn run(&self) -> Result<ReportBody, Error> {

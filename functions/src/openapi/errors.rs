@@ -6,14 +6,14 @@ use http::HeaderName;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
-use crate::{ApiError, Reply};
+use crate::{ApiError, Response};
 
 const STANDARD: [&str; 3] = ["type", "title", "status"];
 
 /// Returns the responses of these errors, by status.
 pub(super) fn responses(errors: Vec<ApiError>) -> Map<String, Value> {
-    let mut by_status: BTreeMap<u16, Vec<Reply>> = BTreeMap::new();
-    for reply in errors.into_iter().map(ApiError::into_reply) {
+    let mut by_status: BTreeMap<u16, Vec<Response>> = BTreeMap::new();
+    for reply in errors.into_iter().map(ApiError::into_response) {
         let same = by_status.entry(reply.status.as_u16()).or_default();
         if !same.iter().any(|other| other.body == reply.body) {
             same.push(reply);
@@ -25,7 +25,7 @@ pub(super) fn responses(errors: Vec<ApiError>) -> Map<String, Value> {
         .collect()
 }
 
-fn response(replies: &[Reply]) -> Value {
+fn response(replies: &[Response]) -> Value {
     let (mut properties, mut codes) = (Map::new(), BTreeMap::<_, Vec<_>>::new());
     let (mut examples, mut headers) = (Map::new(), BTreeMap::<_, Vec<_>>::new());
     for reply in replies {

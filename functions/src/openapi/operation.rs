@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::application::{AuthenticateError, ThrottleError};
 use domain::storage::StorageError;
 use domain::token::TokenError;
+use domain::use_cases::{CheckSessionError, RateLimitError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -16,9 +16,9 @@ use super::{errors, example};
 use crate::ApiError;
 
 /// A handler that describes its operation.
-pub(crate) trait Described {
+pub(crate) trait OpenApiOperation {
     /// Describes everything but what the table of functions has.
-    fn describe() -> Operation;
+    fn operation() -> Operation;
 }
 
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -57,9 +57,9 @@ impl Operation {
                 TokenError::Missing,
                 TokenError::Malformed,
                 TokenError::Expired,
-                TokenError::Refused,
+                TokenError::Rejected,
             ];
-            let errors = tokens.map(|error| AuthenticateError::Token(error).into());
+            let errors = tokens.map(|error| CheckSessionError::Token(error).into());
             self.errors.extend(errors);
         }
         let mut responses = errors::responses(self.errors);
@@ -100,7 +100,7 @@ impl Operation {
         let schema = json!({"type": "string", "format": "uuid"});
         let about = format!("The id of the {whose}.");
         self.parameter("path", name, &about, &schema, &example.into())
-            .fails([domain::id::InvalidId.into()])
+            .errors([domain::id::InvalidId.into()])
     }
 
     /// Adds the id of a food.
@@ -111,7 +111,7 @@ impl Operation {
     /// Adds the rate limit.
     pub(crate) fn throttled(self) -> Self {
         let retry_after = Duration::from_secs(599);
-        self.fails([ThrottleError::TooMany { retry_after }.into()])
+        self.errors([RateLimitError::TooMany { retry_after }.into()])
     }
 
     /// Adds a query parameter. An invalid one is a 400.
@@ -125,7 +125,7 @@ impl Operation {
     }
 
     /// Adds paging.
-    pub(crate) fn paged<Id: crate::page::Cursor>(self) -> Self {
+    pub(crate) fn paged<Id: crate::http::pagination::Cursor>(self) -> Self {
         let limit = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 100});
         // 17 bytes in base64url, of which the first is that of the list.
         let first = char::from(BASE64URL[usize::from(Id::TAG >> 2)]);
@@ -136,7 +136,7 @@ impl Operation {
         let about = "From the `Link` of the part before. It belongs to its list.";
         self.query("limit", "At most so many entries.", &limit, &json!(20))
             .query("cursor", about, &cursor, &Value::Null)
-            .fails([
+            .errors([
                 domain::page::InvalidPageSize.into(),
                 ApiError::foreign_cursor(),
             ])
@@ -150,7 +150,7 @@ impl Operation {
              the first answer, and nothing is done again. See \"Doing things once\".";
         let example = "5b3f2c1e-8d4a-4f0b-9c6e-2a7d1f0e9b8c";
         self.header("Idempotency-Key", about, &schema, example)
-            .fails([
+            .errors([
                 ApiError::invalid_request(domain::idempotency::InvalidIdempotencyKey.to_string()),
                 ApiError::request_in_progress(),
                 ApiError::idempotency_key_reused(),
@@ -161,8 +161,8 @@ impl Operation {
     pub(crate) fn if_match(self) -> Self {
         let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#});
         let about = "The `ETag` of the version that is meant. Where the food has another one, nothing is done.";
-        self.header("If-Match", about, &schema, "\"1\"").fails([
-            ApiError::invalid_request(crate::etag::INVALID_IF_MATCH),
+        self.header("If-Match", about, &schema, "\"1\"").errors([
+            ApiError::invalid_request(crate::http::etag::INVALID_IF_MATCH),
             ApiError::precondition_failed(),
         ])
     }
@@ -171,7 +171,7 @@ impl Operation {
     pub(crate) fn json<T: ToSchema + DeserializeOwned>(self, example: &Value) -> Self {
         serde_json::from_value::<T>(example.clone()).expect("an example that can be read");
         self.takes::<T>("application/json", example)
-            .fails([ApiError::invalid_json()])
+            .errors([ApiError::invalid_json()])
     }
 
     /// Takes a form with an image.
@@ -180,7 +180,7 @@ impl Operation {
         let mut this = self.takes::<T>(media_type, example);
         let images = "image/jpeg, image/png, image/webp, image/gif";
         this.request[media_type]["encoding"] = json!({"food_image": {"contentType": images}});
-        this.fails([crate::form::no_form()])
+        this.errors([crate::http::multipart::no_form()])
     }
 
     fn takes<T: ToSchema>(mut self, media_type: &str, example: &Value) -> Self {
@@ -192,7 +192,7 @@ impl Operation {
 
     /// Requires a field that is optional in the shared schema. `allOf` would be shorter, but Swagger UI shows no
     /// form for it.
-    pub(crate) fn requiring(mut self, media_type: &str, member: &str) -> Self {
+    pub(crate) fn required(mut self, media_type: &str, member: &str) -> Self {
         let content = &mut self.request[media_type];
         let shared = content["schema"]["$ref"].as_str().unwrap_or_default();
         let name = shared.rsplit('/').next().unwrap_or_default();
@@ -246,12 +246,12 @@ impl Operation {
         example: impl Serialize,
     ) -> Self {
         let content = json!({"application/json": {"schema": schema, "example": example}});
-        self.answer(status, json!({"description": about, "content": content}))
+        self.handle_event(status, json!({"description": about, "content": content}))
     }
 
     /// Returns no body.
     pub(crate) fn answers_nothing(self, status: u16, about: &str) -> Self {
-        self.answer(status, json!({ "description": about }))
+        self.handle_event(status, json!({ "description": about }))
     }
 
     /// Returns a file of this media type.
@@ -263,10 +263,10 @@ impl Operation {
         schema: &Value,
     ) -> Self {
         let content = json!({media_type: {"schema": schema}});
-        self.answer(status, json!({"description": about, "content": content}))
+        self.handle_event(status, json!({"description": about, "content": content}))
     }
 
-    fn answer(mut self, status: u16, answer: Value) -> Self {
+    fn handle_event(mut self, status: u16, answer: Value) -> Self {
         self.answers.insert(status.to_string(), answer);
         self
     }
@@ -287,13 +287,13 @@ impl Operation {
     }
 
     /// Adds `ETag` to a response.
-    pub(crate) fn tagged(self, status: u16) -> Self {
+    pub(crate) fn with_etag(self, status: u16) -> Self {
         let about = "The food's version.";
         self.sends(status, "ETag", about, "\"1\"", true)
     }
 
     /// Adds `Cache-Control: no-store` to a response.
-    pub(crate) fn unkept(self, status: u16) -> Self {
+    pub(crate) fn no_store(self, status: u16) -> Self {
         let about = "Tokens and the like are for the caller alone.";
         self.sends(status, "Cache-Control", about, "no-store", true)
     }
@@ -312,7 +312,7 @@ impl Operation {
     }
 
     /// Links a response to an operation, whose parameters and body come from the response.
-    pub(crate) fn leads_to(
+    pub(crate) fn link(
         mut self,
         status: u16,
         operation: &str,
@@ -328,7 +328,7 @@ impl Operation {
     }
 
     /// Adds errors, beside those of every route.
-    pub(crate) fn fails<const N: usize>(mut self, errors: [ApiError; N]) -> Self {
+    pub(crate) fn errors<const N: usize>(mut self, errors: [ApiError; N]) -> Self {
         self.errors.extend(errors);
         self
     }

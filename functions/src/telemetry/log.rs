@@ -1,6 +1,6 @@
 //! The log of a function: one JSON object a line on standard output, with the names of Lambda's own
 //! JSON logs (`timestamp`, `level`, `message`, `requestId`). See
-//! docs/decisions/0021-one-line-per-request.md.
+//! docs/decisions/0021-one-log-line-per-request.md.
 
 use std::error::Error;
 use std::fmt;

@@ -1,5 +1,5 @@
 //! One line for each invocation, which carries its metrics too (`CloudWatch` embedded metric format).
-//! Names and reasons: docs/decisions/0021-one-line-per-request.md.
+//! Names and reasons: docs/decisions/0021-one-log-line-per-request.md.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ use crate::settings::{Settings, SettingsError};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestInfo {
     pub(crate) method: Option<Method>,
-    /// The path as API Gateway has it, parameters in braces: real paths identify users.
+    /// The path as API Gateway has it, parameters in braces: real paths verify_access_token users.
     pub(crate) route: Option<String>,
     traceparent: Option<Trace>,
     x_ray: Option<Trace>,
@@ -298,7 +298,7 @@ impl Metric {
 
 #[cfg(test)]
 mod tests {
-    use domain::application::{LoginError, ThrottleError};
+    use domain::use_cases::{LoginError, RateLimitError};
     use http::{HeaderName, HeaderValue};
     use serde_json::{Value, json};
 
@@ -418,7 +418,7 @@ mod tests {
         assert_eq!(refused["logins_refused"], 1);
         assert_eq!(refused["level"], "INFO");
         let retry_after = std::time::Duration::from_mins(1);
-        let throttled = line(failed(ThrottleError::TooMany { retry_after }));
+        let throttled = line(failed(RateLimitError::TooMany { retry_after }));
         assert_eq!(throttled["throttled"], 1);
         assert_eq!(throttled["level"], "WARN");
         assert_eq!(throttled.get("logins_refused"), None);

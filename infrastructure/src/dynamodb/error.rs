@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use domain::storage::StorageError;
 
-/// A call that failed for no reason the caller asked about.
-pub(super) fn failed<E, R>(error: SdkError<E, R>) -> StorageError
+/// A call that map_sdk_error for no reason the caller asked about.
+pub(super) fn map_sdk_error<E, R>(error: SdkError<E, R>) -> StorageError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -18,7 +18,7 @@ where
             | "ResourceNotFoundException"
             | "UnrecognizedClientException"
             | "ValidationException",
-        ) => StorageError::Refused(error.into()),
+        ) => StorageError::Rejected(error.into()),
         _ => StorageError::Unavailable(error.into()),
     }
 }
@@ -29,7 +29,7 @@ pub(super) async fn is_met(update: UpdateItemFluentBuilder) -> Result<bool, Stor
         Ok(_) => Ok(true),
         Err(error) => match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            _ => Err(failed(error)),
+            _ => Err(map_sdk_error(error)),
         },
     }
 }

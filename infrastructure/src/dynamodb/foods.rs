@@ -1,4 +1,4 @@
-//! Foods. A food, the claim on its title, and that on the upload that its picture was, are items of their
+//! Foods. A food, the claim on its title, and that on the upload that its image was, are items of their
 //! own, written as one:
 //!
 //! | `pk` | attributes |
@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
 use domain::food::{
-    CLAIMED, Description, Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError,
-    Title,
+    Description, Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, Title,
+    UPLOAD_CLAIM_TTL,
 };
 use domain::id::{FoodId, ImageId, UserId};
 use domain::image::{Image, Sizes};
@@ -22,7 +22,7 @@ use domain::page::{Page, PageRequest};
 use domain::storage::StorageError;
 use domain::user::{PublicUser, UserName};
 
-use super::error::failed;
+use super::error::map_sdk_error;
 use super::item::{
     Item, corrupt, millis, number, read, read_millis, read_number, read_optional, text,
 };
@@ -61,7 +61,7 @@ impl DynamoDbFoods {
             .consistent_read(consistent)
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(map_sdk_error)?;
         answer.item.as_ref().map(food).transpose()
     }
 
@@ -74,10 +74,10 @@ impl DynamoDbFoods {
         transaction::put(claim)
     }
 
-    /// `None` where the picture was no upload.
+    /// `None` where the image was no upload.
     fn claim_upload(&self, food: &Food) -> Option<TransactWriteItem> {
         let upload = food.upload?;
-        let forgotten_at = food.updated_at.plus(CLAIMED);
+        let forgotten_at = food.updated_at.plus(UPLOAD_CLAIM_TTL);
         let claim = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(upload_key(upload)))
@@ -128,7 +128,7 @@ impl DynamoDbFoods {
                 (Some(UpdateItemError::TransactionConflictException(_)), Some(pause)) => {
                     tokio::time::sleep(pause).await;
                 }
-                _ => return Err(failed(error)),
+                _ => return Err(map_sdk_error(error)),
             }
         }
     }
@@ -149,7 +149,7 @@ impl DynamoDbFoods {
             .set_expression_attribute_values(Some(change_values(current, changed)));
         let (mut items, mut refusals) = (
             vec![transaction::update(update)],
-            vec![ReplaceFoodError::Changed],
+            vec![ReplaceFoodError::VersionConflict],
         );
         for (claim, refusal) in claims {
             items.push(claim);
@@ -269,7 +269,7 @@ impl FoodRepository for DynamoDbFoods {
         self.get(id, false).await
     }
 
-    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
+    async fn find_consistent(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
         self.get(id, true).await
     }
 
@@ -301,7 +301,7 @@ impl FoodRepository for DynamoDbFoods {
             while let Some(batch) = wanted.take().filter(|batch| !batch.is_empty()) {
                 let request = self.client.batch_get_item();
                 let answer = request.set_request_items(Some(batch)).send().await;
-                let answer = answer.map_err(failed)?;
+                let answer = answer.map_err(map_sdk_error)?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
                     found.push(read(&item, "image_id", ImageId::parse)?);
                 }
@@ -352,7 +352,9 @@ impl FoodRepository for DynamoDbFoods {
         let (change, values) = (change(current, changed), change_values(current, changed));
         let id = current.id;
         let is_done = self.update_item(id, &change, UNCHANGED, &values).await?;
-        is_done.then_some(()).ok_or(ReplaceFoodError::Changed)
+        is_done
+            .then_some(())
+            .ok_or(ReplaceFoodError::VersionConflict)
     }
 
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {
@@ -368,7 +370,7 @@ impl FoodRepository for DynamoDbFoods {
         ];
         match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
-            refused if refused.refuses(0) => Err(RemoveFoodError::Changed),
+            refused if refused.refuses(0) => Err(RemoveFoodError::VersionConflict),
             Outcome::Refused(_) => Err(corrupt("the claim on the title").into()),
         }
     }

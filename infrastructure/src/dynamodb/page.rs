@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use domain::page::{Page, PageRequest};
 use domain::storage::StorageError;
 
-use super::error::failed;
+use super::error::map_sdk_error;
 use super::item::{Item, text};
 
 /// One partition of a global secondary index, in the order of its sort key.
@@ -51,7 +51,7 @@ pub(super) async fn list<Id: ToString, T>(
                 .expression_attribute_names("#sort", index.sort)
                 .expression_attribute_values(":after", text(after.to_string())),
         };
-        let answer = query.send().await.map_err(failed)?;
+        let answer = query.send().await.map_err(map_sdk_error)?;
         for item in answer.items() {
             items.push(parse(item)?);
         }

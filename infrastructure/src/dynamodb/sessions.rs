@@ -13,11 +13,13 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
-use domain::session::{RefreshGrant, Rotation, Session, SessionStore, Superseded, UserAgent};
+use domain::session::{
+    PreviousToken, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
+};
 use domain::storage::StorageError;
 use futures_util::future::join_all;
 
-use super::error::failed;
+use super::error::map_sdk_error;
 use super::item::{Item, millis, number, read, read_millis, text};
 use super::table::sessions as table;
 
@@ -60,7 +62,7 @@ impl DynamoDbSessions {
                 .set_exclusive_start_key(start)
                 .send()
                 .await
-                .map_err(failed)?;
+                .map_err(map_sdk_error)?;
             items.extend(answer.items.unwrap_or_default());
             start = answer.last_evaluated_key;
             if start.is_none() {
@@ -79,7 +81,7 @@ pub(super) fn ttl(expires_at: Timestamp) -> AttributeValue {
 
 fn session(item: &Item) -> Result<Session, StorageError> {
     let superseded = || {
-        Ok(Superseded {
+        Ok(PreviousToken {
             token: read(item, "previous", TokenId::parse)?,
             at: read_millis(item, "rotated_at")?,
         })
@@ -89,7 +91,7 @@ fn session(item: &Item) -> Result<Session, StorageError> {
     Ok(Session {
         id: read(item, table::SK, SessionId::parse)?,
         user: read(item, table::PK, UserId::parse)?,
-        refresh: RefreshGrant {
+        refresh: RefreshTokenState {
             token: read(item, "token", TokenId::parse)?,
             issued_at: read_millis(item, "issued_at")?,
             expires_at: read_millis(item, "refresh_expires_at")?,
@@ -121,7 +123,7 @@ impl SessionStore for DynamoDbSessions {
         if let Some(agent) = &session.user_agent {
             put = put.item("user_agent", text(agent.as_str()));
         }
-        put.send().await.map(|_| ()).map_err(failed)
+        put.send().await.map(|_| ()).map_err(map_sdk_error)
     }
 
     async fn find(
@@ -139,7 +141,7 @@ impl SessionStore for DynamoDbSessions {
             .consistent_read(true)
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(map_sdk_error)?;
         let Some(item) = answer.item else {
             return Ok(None);
         };
@@ -155,7 +157,7 @@ impl SessionStore for DynamoDbSessions {
         user: UserId,
         session: SessionId,
         presented: TokenId,
-        next: &RefreshGrant,
+        next: &RefreshTokenState,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
         let updated = self
@@ -187,17 +189,17 @@ impl SessionStore for DynamoDbSessions {
         let Some(UpdateItemError::ConditionalCheckFailedException(refused)) =
             error.as_service_error()
         else {
-            return Err(failed(error));
+            return Err(map_sdk_error(error));
         };
         let Some(item) = refused.item() else {
-            return Ok(Rotation::Ended);
+            return Ok(Rotation::SessionNotFound);
         };
         let stored = self::session(item)?;
         if stored.has_expired(now) {
-            return Ok(Rotation::Ended);
+            return Ok(Rotation::SessionNotFound);
         }
         if stored.is_in_grace(presented, now) {
-            return Ok(Rotation::Repeated(stored));
+            return Ok(Rotation::Replayed(stored));
         }
         self.revoke(user, session).await?;
         Ok(Rotation::Reused)
@@ -212,7 +214,7 @@ impl SessionStore for DynamoDbSessions {
             .send()
             .await
             .map(|_| ())
-            .map_err(failed)
+            .map_err(map_sdk_error)
     }
 
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {

@@ -19,7 +19,7 @@ pub mod users {
 /// Attribute names and item keys of the table of foods.
 pub mod foods {
     /// Partition key: `FOOD#<id>` for a food, `TITLE#<folded title>` for the claim on its title,
-    /// `UPLOAD#<id>` for the claim on the upload that its picture was.
+    /// `UPLOAD#<id>` for the claim on the upload that its image was.
     pub const PK: &str = "pk";
     /// Global secondary index of all foods: `feed` (a constant) and `id`, with all attributes.
     pub const FEED_INDEX: &str = "feed";

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder
 use domain::storage::StorageError;
 use tokio::time::Instant;
 
-use super::error::failed;
+use super::error::map_sdk_error;
 use super::item::corrupt;
 use super::table::users::PK;
 
@@ -90,7 +90,7 @@ async fn is_taken(
         .consistent_read(true)
         .send()
         .await
-        .map_err(failed)?;
+        .map_err(map_sdk_error)?;
     let stored = response.item.as_ref().and_then(|item| item.get(owner));
     Ok(stored.is_some_and(|stored| stored != claimant))
 }
@@ -145,7 +145,7 @@ pub(super) async fn write(
             Some(pause) if !codes.is_empty() && codes.iter().all(is_transient) => {
                 tokio::time::sleep(pause).await;
             }
-            _ => return Err(failed(error)),
+            _ => return Err(map_sdk_error(error)),
         }
     }
 }

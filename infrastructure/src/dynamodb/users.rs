@@ -17,10 +17,10 @@ use domain::page::{Page, PageRequest};
 use domain::password::PasswordHash;
 use domain::storage::StorageError;
 use domain::user::{
-    Credentials, Email, InsertUserError, Left, PublicUser, User, UserName, UserRepository,
+    Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserName, UserRepository,
 };
 
-use super::error::failed;
+use super::error::map_sdk_error;
 use super::item::{Item, corrupt, millis, read, read_millis, read_text, text};
 use super::page::{Index, list};
 use super::table::users as table;
@@ -73,7 +73,7 @@ impl DynamoDbUsers {
             .consistent_read(consistent)
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(map_sdk_error)?;
         Ok(answer.item)
     }
 }
@@ -129,7 +129,7 @@ impl UserRepository for DynamoDbUsers {
         item.as_ref().map(public_user).transpose()
     }
 
-    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
+    async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
         let item = self.account(account_key(id), PUBLIC, true).await?;
         item.as_ref().map(public_user).transpose()
     }
@@ -143,7 +143,7 @@ impl UserRepository for DynamoDbUsers {
             .consistent_read(true)
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(map_sdk_error)?;
         // Without a claim the account that nobody has is read, as long as any other takes.
         let id = match &claim.item {
             Some(claim) => read(claim, USER_ID, UserId::parse)?,
@@ -198,7 +198,7 @@ impl UserRepository for DynamoDbUsers {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(failed(error)),
+                _ => Err(map_sdk_error(error)),
             },
         }
     }
@@ -237,13 +237,16 @@ impl UserRepository for DynamoDbUsers {
         }
     }
 
-    async fn list_left(&self, request: PageRequest<UserId>) -> Result<Page<Left>, StorageError> {
+    async fn list_tombstones(
+        &self,
+        request: PageRequest<UserId>,
+    ) -> Result<Page<DeletedUser>, StorageError> {
         let everybody_who_left = Index {
             partition: (table::DIRECTORY, LEFT),
             ..self.directory()
         };
         list(&self.client, &everybody_who_left, request, |item| {
-            Ok(Left {
+            Ok(DeletedUser {
                 user: read(item, table::ID, UserId::parse)?,
                 at: read_millis(item, "left_at")?,
             })
@@ -251,7 +254,7 @@ impl UserRepository for DynamoDbUsers {
         .await
     }
 
-    async fn forget_left(&self, id: UserId) -> Result<(), StorageError> {
+    async fn remove_tombstone(&self, id: UserId) -> Result<(), StorageError> {
         self.client
             .delete_item()
             .table_name(&self.table)
@@ -259,6 +262,6 @@ impl UserRepository for DynamoDbUsers {
             .send()
             .await
             .map(|_| ())
-            .map_err(failed)
+            .map_err(map_sdk_error)
     }
 }

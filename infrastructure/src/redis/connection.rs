@@ -158,7 +158,7 @@ impl Connection {
                 is_new: false,
             });
         }
-        // Whoever waited while somebody else failed does not wait for another failure.
+        // Whoever waited while somebody else map_redis_error does not wait for another failure.
         if let Some((failed_at, error)) = &current.failure
             && *failed_at > asked_at
         {

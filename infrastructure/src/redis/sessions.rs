@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
 use domain::session::{
-    REFRESH_GRACE, RefreshGrant, Rotation, Session, SessionStore, Superseded, UserAgent,
+    PreviousToken, REFRESH_GRACE, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
 };
 use domain::storage::StorageError;
 use redis::Script;
@@ -154,29 +154,29 @@ fn token(raw: &str) -> Option<TokenId> {
     TokenId::parse(raw).ok()
 }
 
-fn moment(raw: &str) -> Option<Timestamp> {
+fn timestamp(raw: &str) -> Option<Timestamp> {
     raw.parse().ok().and_then(Timestamp::from_unix_millis)
 }
 
 fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, StorageError> {
     let superseded = |token| {
-        Ok(Superseded {
+        Ok(PreviousToken {
             token,
-            at: read(record, "rotated_at", moment)?,
+            at: read(record, "rotated_at", timestamp)?,
         })
     };
     Ok(Session {
         id,
         user,
-        refresh: RefreshGrant {
+        refresh: RefreshTokenState {
             token: read(record, "token", token)?,
-            issued_at: read(record, "issued_at", moment)?,
-            expires_at: read(record, "expires_at", moment)?,
+            issued_at: read(record, "issued_at", timestamp)?,
+            expires_at: read(record, "expires_at", timestamp)?,
         },
         previous: read_optional(record, "previous", token)?
             .map(superseded)
             .transpose()?,
-        created_at: read(record, "created_at", moment)?,
+        created_at: read(record, "created_at", timestamp)?,
         user_agent: read_optional(record, "user_agent", UserAgent::parse)?,
     })
 }
@@ -219,7 +219,7 @@ impl SessionStore for RedisSessions {
         user: UserId,
         session: SessionId,
         presented: TokenId,
-        next: &RefreshGrant,
+        next: &RefreshTokenState,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
         let mut rotate = ROTATE.key(key(user, session));
@@ -236,9 +236,9 @@ impl SessionStore for RedisSessions {
         let (outcome, record): (String, Record) = self.connection.run(rotate).await?;
         match outcome.as_str() {
             "rotated" => Ok(Rotation::Rotated(self::session(user, session, &record)?)),
-            "repeated" => Ok(Rotation::Repeated(self::session(user, session, &record)?)),
+            "repeated" => Ok(Rotation::Replayed(self::session(user, session, &record)?)),
             "reused" => Ok(Rotation::Reused),
-            "ended" => Ok(Rotation::Ended),
+            "ended" => Ok(Rotation::SessionNotFound),
             _ => Err(corrupt("token, expires_at, previous or rotated_at")),
         }
     }

@@ -86,7 +86,7 @@ where
     match error.code() {
         // A retry does not help.
         Some("AccessDenied" | "NoSuchBucket" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => {
-            StorageError::Refused(error.into())
+            StorageError::Rejected(error.into())
         }
         _ => StorageError::Unavailable(error.into()),
     }

@@ -67,7 +67,7 @@ fn not_deleted(errors: &[aws_sdk_s3::types::Error]) -> StorageError {
     let codes: Vec<_> = errors.iter().filter_map(|error| error.code()).collect();
     let cause = codes.join(", ").into();
     if codes.contains(&"AccessDenied") {
-        StorageError::Refused(cause)
+        StorageError::Rejected(cause)
     } else {
         StorageError::Unavailable(cause)
     }

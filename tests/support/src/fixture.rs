@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use domain::storage::StorageError;
 use engines::shared::Engines;
+use functions::dependencies::Dependencies;
 use functions::settings::Settings;
-use functions::setup::Setup;
-use local::SceneError;
-pub use local::scene::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
+use local::SeedError;
+pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
 /// Two users, their foods and sessions, in tables of their own.
 pub struct Fixture {
     /// The settings of functions that use it.
     pub settings: Vec<(String, String)>,
-    setup: Box<Setup>,
+    setup: Box<Dependencies>,
     _engines: Arc<Engines>,
 }
 
@@ -28,10 +28,11 @@ impl Fixture {
         let engines = Engines::shared();
         let tables = engines.tables().await;
         let buckets = engines.buckets().await;
-        let mut settings = local::scene::settings(&engines.settings(), tables, buckets);
+        let mut settings = local::fixtures::settings(&engines.settings(), tables, buckets);
         let more = more.iter();
         settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let setup = Setup::new(Settings::new(settings.clone())).expect("the settings are right");
+        let setup =
+            Dependencies::new(Settings::new(settings.clone())).expect("the settings are right");
         let fixture = Self {
             settings,
             setup: Box::new(setup),
@@ -45,8 +46,8 @@ impl Fixture {
     /// lets time out is repeated.
     pub async fn restore(&self) {
         for _ in 0..10 {
-            match local::scene::fill(&self.setup).await {
-                Err(SceneError::Store(StorageError::Unavailable(_))) => {}
+            match local::fixtures::fill(&self.setup).await {
+                Err(SeedError::Store(StorageError::Unavailable(_))) => {}
                 seeded => return seeded.expect("the fixture is seeded"),
             }
         }

@@ -1,11 +1,11 @@
-//! Pictures to upload.
+//! Images to upload.
 
 use std::io::Cursor;
 
 use image::{ImageFormat, RgbImage};
 
-/// A picture of this format that no other call makes.
-pub fn picture(format: ImageFormat) -> Vec<u8> {
+/// An image of this format that no other call makes.
+pub fn image(format: ImageFormat) -> Vec<u8> {
     use std::sync::atomic::{AtomicU8, Ordering};
     static SHADE: AtomicU8 = AtomicU8::new(0);
 
@@ -23,13 +23,13 @@ pub fn picture(format: ImageFormat) -> Vec<u8> {
 }
 
 pub fn jpeg() -> Vec<u8> {
-    picture(ImageFormat::Jpeg)
+    image(ImageFormat::Jpeg)
 }
 
 /// A JPEG of exactly this many bytes: what follows its end is nobody's business.
 pub fn jpeg_of(bytes: usize) -> Vec<u8> {
-    let mut picture = jpeg();
-    assert!(picture.len() <= bytes);
-    picture.resize(bytes, 0);
-    picture
+    let mut image = jpeg();
+    assert!(image.len() <= bytes);
+    image.resize(bytes, 0);
+    image
 }

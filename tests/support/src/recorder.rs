@@ -50,13 +50,13 @@ impl Call {
             trace: None,
             signed: String::new(),
             capacity: 0.0,
-            came: moment(),
+            came: timestamp(),
             answered: 0,
         }
     }
 }
 
-fn moment() -> usize {
+fn timestamp() -> usize {
     static MOMENTS: AtomicUsize = AtomicUsize::new(0);
     MOMENTS.fetch_add(1, Ordering::SeqCst)
 }
@@ -218,7 +218,7 @@ impl Proxy {
     }
 
     fn note(&self, mut call: Call) {
-        call.answered = moment();
+        call.answered = timestamp();
         self.record.calls.lock().expect("no panic").push(call);
     }
 

@@ -31,7 +31,7 @@ struct Record {
 }
 
 /// What is asked at once: a command, or a transaction from MULTI to EXEC.
-struct Question {
+struct PendingReply {
     operation: String,
     commands: usize,
     bytes: Vec<u8>,
@@ -120,9 +120,9 @@ impl Reader {
         }
     }
 
-    async fn question(&mut self) -> io::Result<Question> {
+    async fn question(&mut self) -> io::Result<PendingReply> {
         let first = self.frame().await?;
-        let mut question = Question {
+        let mut question = PendingReply {
             operation: operation(&first),
             commands: 1,
             bytes: first,
@@ -140,7 +140,7 @@ impl Reader {
         Ok(question)
     }
 
-    async fn answer_to(&mut self, question: &Question) -> io::Result<Vec<u8>> {
+    async fn answer_to(&mut self, question: &PendingReply) -> io::Result<Vec<u8>> {
         self.stream.write_all(&question.bytes).await?;
         let mut answer = Vec::new();
         for _ in 0..question.commands {

@@ -44,7 +44,7 @@ macro_rules! food_repository_contract {
 }
 
 fn ada() -> PublicUser {
-    sample::public_user(sample::moment())
+    sample::public_user(sample::timestamp())
 }
 
 fn title(raw: &str) -> Title {
@@ -73,7 +73,7 @@ async fn updated(foods: &impl FoodRepository, current: &Food, next: Food) -> Foo
 }
 
 async fn find(foods: &impl FoodRepository, id: FoodId) -> Option<Food> {
-    foods.find_latest(id).await.expect("asked")
+    foods.find_consistent(id).await.expect("asked")
 }
 
 async fn assert_is_stored(foods: &impl FoodRepository, food: &Food) {
@@ -93,9 +93,9 @@ pub async fn unknown_food_is_none(foods: &impl FoodRepository) {
     let updated = foods
         .update(&unknown, &next_version(&unknown, "Ghost"))
         .await;
-    assert!(matches!(updated, Err(ReplaceFoodError::Changed)));
+    assert!(matches!(updated, Err(ReplaceFoodError::VersionConflict)));
     let deleted = foods.delete(&unknown).await;
-    assert!(matches!(deleted, Err(RemoveFoodError::Changed)));
+    assert!(matches!(deleted, Err(RemoveFoodError::VersionConflict)));
     assert_eq!(find(foods, unknown.id).await, None);
 }
 
@@ -122,7 +122,7 @@ pub async fn update_applies_to_the_current_version_only(foods: &impl FoodReposit
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     for late_title in ["Late rice", "Fried rice"] {
         let late = foods.update(&rice, &next_version(&rice, late_title)).await;
-        assert!(matches!(late, Err(ReplaceFoodError::Changed)));
+        assert!(matches!(late, Err(ReplaceFoodError::VersionConflict)));
     }
     assert_is_stored(foods, &fried).await;
 }
@@ -134,9 +134,9 @@ pub async fn food_of_another_owner_is_not_changed(foods: &impl FoodRepository) {
         ..rice.clone()
     };
     let updated = foods.update(&stolen, &next_version(&stolen, "Mine")).await;
-    assert!(matches!(updated, Err(ReplaceFoodError::Changed)));
+    assert!(matches!(updated, Err(ReplaceFoodError::VersionConflict)));
     let deleted = foods.delete(&stolen).await;
-    assert!(matches!(deleted, Err(RemoveFoodError::Changed)));
+    assert!(matches!(deleted, Err(RemoveFoodError::VersionConflict)));
     assert_is_stored(foods, &rice).await;
 }
 
@@ -168,7 +168,7 @@ pub async fn deletion_applies_to_the_current_version_only(foods: &impl FoodRepos
     let rice = created(foods).await;
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     let late = foods.delete(&rice).await;
-    assert!(matches!(late, Err(RemoveFoodError::Changed)));
+    assert!(matches!(late, Err(RemoveFoodError::VersionConflict)));
     assert_is_stored(foods, &fried).await;
     foods.delete(&fried).await.expect("deleted");
     assert_eq!(find(foods, rice.id).await, None);
@@ -219,7 +219,7 @@ pub async fn images_of_existing_foods_are_found(foods: &impl FoodRepository) {
         created(foods).await,
     );
     // More than one request of an engine can ask for.
-    let unknown = (0..250).map(|_| FoodId::new(sample::moment()));
+    let unknown = (0..250).map(|_| FoodId::new(sample::timestamp()));
     let asked: Vec<_> = unknown.chain([other.id, one.id]).collect();
     let mut found = foods.find_images(&asked).await.expect("found");
     found.sort_unstable();
@@ -235,7 +235,7 @@ fn food_with_upload(upload: ImageId) -> Food {
 }
 
 pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
-    let upload = ImageId::new(sample::moment());
+    let upload = ImageId::new(sample::timestamp());
     let rivals = [(); 10].map(|()| food_with_upload(upload));
     let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
     let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::UploadTaken));
@@ -248,7 +248,7 @@ pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
 }
 
 pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRepository) {
-    let owner = food_with_upload(ImageId::new(sample::moment()));
+    let owner = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&owner).await.expect("created");
     let other = created(foods).await;
     for new_title in [other.title.as_str(), "Rice with a stolen image"] {
@@ -263,7 +263,7 @@ pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRe
 }
 
 pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepository) {
-    let mut current = food_with_upload(ImageId::new(sample::moment()));
+    let mut current = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&current).await.expect("created");
     let upload = current.upload;
     for (title, upload) in [
@@ -282,7 +282,7 @@ pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepo
 }
 
 pub async fn upload_of_a_deleted_food_stays_taken(foods: &impl FoodRepository) {
-    let upload = ImageId::new(sample::moment());
+    let upload = ImageId::new(sample::timestamp());
     let (first, other) = (food_with_upload(upload), created(foods).await);
     foods.create(&first).await.expect("created");
     foods.delete(&first).await.expect("deleted");
@@ -315,7 +315,8 @@ pub async fn one_of_20_concurrent_updates_is_applied(foods: &impl FoodRepository
         .map(|nth| next_version(&food, &format!("Edit {nth}")))
         .collect();
     let outcomes = join_all(edits.iter().map(|edit| foods.update(&food, edit))).await;
-    let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(ReplaceFoodError::Changed));
+    let is_loser =
+        |outcome: &&Result<_, _>| matches!(outcome, Err(ReplaceFoodError::VersionConflict));
     assert_eq!(outcomes.iter().filter(is_loser).count(), 19);
     let winner = outcomes.iter().position(Result::is_ok).expect("an edit");
     assert_is_stored(foods, &edits[winner]).await;

@@ -3,7 +3,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::clock::Timestamp;
-use crate::idempotency::{Begun, IdempotencyStore, KEPT, LEASE, Operation};
+use crate::idempotency::{
+    IdempotencyOutcome, IdempotencyRecord, IdempotencyStore, LEASE_DURATION, RETENTION,
+};
 use crate::testing::sample;
 
 /// Makes the tests of an `IdempotencyStore`.
@@ -26,22 +28,22 @@ macro_rules! idempotency_store_contract {
     };
 }
 
-fn new_operation() -> Operation {
-    Operation {
-        id: format!("operation {}", sample::moment()),
+fn new_operation() -> IdempotencyRecord {
+    IdempotencyRecord {
+        id: format!("operation {}", sample::timestamp()),
         fingerprint: "a request".to_owned(),
     }
 }
 
-fn other_request(operation: &Operation) -> Operation {
-    Operation {
+fn other_request(operation: &IdempotencyRecord) -> IdempotencyRecord {
+    IdempotencyRecord {
         fingerprint: "another request".to_owned(),
         ..operation.clone()
     }
 }
 
-fn yours(resource: &str) -> Begun {
-    Begun::Yours(resource.to_owned())
+fn yours(resource: &str) -> IdempotencyOutcome {
+    IdempotencyOutcome::Acquired(resource.to_owned())
 }
 
 fn just_before(time: Timestamp) -> Timestamp {
@@ -50,88 +52,109 @@ fn just_before(time: Timestamp) -> Timestamp {
 
 async fn begin(
     store: &impl IdempotencyStore,
-    operation: &Operation,
+    operation: &IdempotencyRecord,
     resource: &str,
     now: Timestamp,
-) -> Begun {
+) -> IdempotencyOutcome {
     let outcome = store.begin(operation, resource, now).await;
     outcome.expect("asked")
 }
 
 pub async fn operation_belongs_to_its_first_request(store: &impl IdempotencyStore) {
-    let (operation, now) = (new_operation(), sample::moment());
+    let (operation, now) = (new_operation(), sample::timestamp());
     for _ in 0..2 {
         assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
     }
-    assert_eq!(begin(store, &operation, "two", now).await, Begun::Running);
+    assert_eq!(
+        begin(store, &operation, "two", now).await,
+        IdempotencyOutcome::InProgress
+    );
 }
 
 pub async fn key_with_another_request_is_reported(store: &impl IdempotencyStore) {
-    let (operation, now) = (new_operation(), sample::moment());
+    let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let other = other_request(&operation);
-    assert_eq!(begin(store, &other, "two", now).await, Begun::Different);
+    assert_eq!(
+        begin(store, &other, "two", now).await,
+        IdempotencyOutcome::KeyReused
+    );
     store.finish(&operation, "a response").await.expect("kept");
-    assert_eq!(begin(store, &other, "two", now).await, Begun::Different);
+    assert_eq!(
+        begin(store, &other, "two", now).await,
+        IdempotencyOutcome::KeyReused
+    );
 }
 
 pub async fn first_response_is_returned_until_it_is_forgotten(store: &impl IdempotencyStore) {
-    let (operation, now) = (new_operation(), sample::moment());
+    let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     for response in ["a response", "another response"] {
         store.finish(&operation, response).await.expect("kept");
     }
     store.release(&operation).await.expect("released");
-    let response = Begun::Done("a response".to_owned());
-    for at in [now, now.plus(LEASE), just_before(now.plus(KEPT))] {
+    let response = IdempotencyOutcome::Completed("a response".to_owned());
+    for at in [
+        now,
+        now.plus(LEASE_DURATION),
+        just_before(now.plus(RETENTION)),
+    ] {
         assert_eq!(begin(store, &operation, "two", at).await, response);
     }
-    let (other, much_later) = (other_request(&operation), now.plus(KEPT));
+    let (other, much_later) = (other_request(&operation), now.plus(RETENTION));
     let outcome = begin(store, &other, "three", much_later).await;
     assert_eq!(outcome, yours("three"));
     let outcome = begin(store, &operation, "one", much_later).await;
-    assert_eq!(outcome, Begun::Different, "nothing of the first is left");
+    assert_eq!(
+        outcome,
+        IdempotencyOutcome::KeyReused,
+        "nothing of the first is left"
+    );
 }
 
 pub async fn expired_lease_is_taken_over_with_its_id(store: &impl IdempotencyStore) {
-    let (operation, now) = (new_operation(), sample::moment());
+    let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
-    let end = now.plus(LEASE);
+    let end = now.plus(LEASE_DURATION);
     for (resource, at, expected) in [
-        ("two", just_before(end), Begun::Running),
+        ("two", just_before(end), IdempotencyOutcome::InProgress),
         ("two", end, yours("one")),
-        ("three", end, Begun::Running),
+        ("three", end, IdempotencyOutcome::InProgress),
     ] {
         assert_eq!(begin(store, &operation, resource, at).await, expected);
     }
 }
 
 pub async fn released_operation_is_taken_over_at_once(store: &impl IdempotencyStore) {
-    let (operation, now) = (new_operation(), sample::moment());
+    let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     store.release(&operation).await.expect("released");
     let later = now.plus(Duration::from_millis(1));
     assert_eq!(begin(store, &operation, "two", later).await, yours("one"));
     store.finish(&operation, "a response").await.expect("kept");
-    let response = Begun::Done("a response".to_owned());
+    let response = IdempotencyOutcome::Completed("a response".to_owned());
     assert_eq!(begin(store, &operation, "two", later).await, response);
 }
 
 pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl IdempotencyStore) {
-    let (operation, now) = (new_operation(), sample::moment());
+    let (operation, now) = (new_operation(), sample::timestamp());
     // The second time they take over.
-    for at in [now, now.plus(LEASE)] {
+    for at in [now, now.plus(LEASE_DURATION)] {
         let names: Vec<_> = (0..20).map(|nth| format!("{nth} at {at}")).collect();
         let all = names.iter().map(|name| begin(store, &operation, name, at));
         let outcomes = join_all(all).await;
-        let count = |is: fn(&Begun) -> bool| outcomes.iter().filter(|begun| is(begun)).count();
-        assert_eq!(count(|begun| *begun == Begun::Running), 19);
-        assert_eq!(count(|begun| matches!(begun, Begun::Yours(_))), 1);
+        let count =
+            |is: fn(&IdempotencyOutcome) -> bool| outcomes.iter().filter(|begun| is(begun)).count();
+        assert_eq!(count(|begun| *begun == IdempotencyOutcome::InProgress), 19);
+        assert_eq!(
+            count(|begun| matches!(begun, IdempotencyOutcome::Acquired(_))),
+            1
+        );
     }
 }
 
 pub async fn unknown_operation_cannot_be_finished(store: &impl IdempotencyStore) {
-    let (operation, now) = (new_operation(), sample::moment());
+    let (operation, now) = (new_operation(), sample::timestamp());
     store.finish(&operation, "a response").await.expect("asked");
     store.release(&operation).await.expect("asked");
     assert_eq!(begin(store, &operation, "one", now).await, yours("one"));

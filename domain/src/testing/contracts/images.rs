@@ -20,7 +20,7 @@ macro_rules! image_store_contract {
 
 /// The renditions of a new food.
 async fn stored(images: &impl ImageStore) -> Vec<RenditionKey> {
-    let food = sample::food(&sample::public_user(sample::moment()));
+    let food = sample::food(&sample::public_user(sample::timestamp()));
     let keys = food.rendition_keys();
     for key in &keys {
         let bytes = Bytes::from(key.to_string());

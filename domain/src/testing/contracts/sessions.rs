@@ -5,7 +5,9 @@ use futures_util::future::{join, join_all};
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
-use crate::session::{REFRESH_GRACE, RefreshGrant, Rotation, Session, SessionStore, UserAgent};
+use crate::session::{
+    REFRESH_GRACE, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
+};
 use crate::testing::sample;
 
 /// Makes the tests of a `SessionStore`.
@@ -35,14 +37,17 @@ macro_rules! session_store_contract {
 const LIFETIME: Duration = Duration::from_hours(1);
 
 async fn created(sessions: &impl SessionStore, user: UserId, lifetime: Duration) -> Session {
-    let (now, agent) = (sample::moment(), UserAgent::parse("contract/1.0 (ünïcode)"));
+    let (now, agent) = (
+        sample::timestamp(),
+        UserAgent::parse("contract/1.0 (ünïcode)"),
+    );
     let session = Session::begin(user, now, lifetime, agent);
     sessions.create(&session, now).await.expect("created");
     session
 }
 
 fn new_user() -> UserId {
-    UserId::new(sample::moment())
+    UserId::new(sample::timestamp())
 }
 
 async fn find(sessions: &impl SessionStore, session: &Session) -> Option<Session> {
@@ -56,8 +61,8 @@ async fn rotate(
     session: &Session,
     presented: TokenId,
     now: Timestamp,
-) -> (RefreshGrant, Rotation) {
-    let next = RefreshGrant::new(now, LIFETIME);
+) -> (RefreshTokenState, Rotation) {
+    let next = RefreshTokenState::new(now, LIFETIME);
     let rotation = sessions
         .rotate(session.user, session.id, presented, &next, now)
         .await
@@ -103,7 +108,7 @@ pub async fn current_token_is_exchanged_once(sessions: &impl SessionStore) {
     assert_eq!(find(sessions, &session).await, Some(rotated.clone()));
     for later in [now, now.plus(REFRESH_GRACE)] {
         let (_, again) = rotate(sessions, &session, session.refresh.token, later).await;
-        assert_eq!(again, Rotation::Repeated(rotated.clone()));
+        assert_eq!(again, Rotation::Replayed(rotated.clone()));
     }
 }
 
@@ -116,7 +121,7 @@ pub async fn previous_token_after_its_grace_revokes_the_session(sessions: &impl 
     assert_eq!(reuse, Rotation::Reused);
     assert_eq!(find(sessions, &session).await, None);
     let (_, after) = rotate(sessions, &session, rotated.refresh.token, late).await;
-    assert_eq!(after, Rotation::Ended);
+    assert_eq!(after, Rotation::SessionNotFound);
 }
 
 pub async fn token_two_rotations_old_revokes_the_session(sessions: &impl SessionStore) {
@@ -133,7 +138,7 @@ pub async fn expired_session_is_not_rotated(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let end = session.refresh.expires_at;
     let (_, late) = rotate(sessions, &session, session.refresh.token, end).await;
-    assert_eq!(late, Rotation::Ended);
+    assert_eq!(late, Rotation::SessionNotFound);
 }
 
 pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) {
@@ -144,7 +149,7 @@ pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) 
     }
     let now = one.created_at;
     let (_, rotation) = rotate(sessions, &one, one.refresh.token, now).await;
-    assert_eq!(rotation, Rotation::Ended);
+    assert_eq!(rotation, Rotation::SessionNotFound);
     assert_eq!(find(sessions, &one).await, None);
     assert_eq!(find(sessions, &other).await, Some(other.clone()));
 }
@@ -182,7 +187,7 @@ pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl S
     revoke_all(Some(one.id)).await;
     assert_eq!(list(sessions, ada, now).await, std::slice::from_ref(&one));
     let (_, rotation) = rotate(sessions, &two, two.refresh.token, now).await;
-    assert_eq!(rotation, Rotation::Ended);
+    assert_eq!(rotation, Rotation::SessionNotFound);
     for _ in 0..2 {
         revoke_all(None).await;
         assert_eq!(list(sessions, ada, now).await, []);
@@ -194,7 +199,7 @@ pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl S
 pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore) {
     let ada = new_user();
     let all = join_all((0..60).map(|_| created(sessions, ada, LIFETIME))).await;
-    let now = sample::moment();
+    let now = sample::timestamp();
     assert_eq!(list(sessions, ada, now).await.len(), 60);
     let revoked = sessions.revoke_all(ada, Some(all[7].id)).await;
     revoked.expect("revoked");
@@ -210,10 +215,12 @@ pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore)
     for (_, outcome) in join_all(all).await {
         rotations += usize::from(matches!(outcome, Rotation::Rotated(_)));
         match outcome {
-            Rotation::Rotated(session) | Rotation::Repeated(session) => {
+            Rotation::Rotated(session) | Rotation::Replayed(session) => {
                 tokens.insert(session.refresh.token);
             }
-            Rotation::Reused | Rotation::Ended => panic!("the session ended: {outcome:?}"),
+            Rotation::Reused | Rotation::SessionNotFound => {
+                panic!("the session ended: {outcome:?}")
+            }
         }
     }
     assert_eq!((rotations, tokens.len()), (1, 1));
@@ -237,7 +244,7 @@ pub async fn revocation_during_rotation_wins(sessions: &impl SessionStore) {
         assert_eq!(find(sessions, &session).await, None);
         for (next, _) in outcomes {
             let (_, outcome) = rotate(sessions, &session, next.token, now).await;
-            assert_eq!(outcome, Rotation::Ended);
+            assert_eq!(outcome, Rotation::SessionNotFound);
         }
     }
 }

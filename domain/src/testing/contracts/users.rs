@@ -3,7 +3,7 @@ use futures_util::future::join_all;
 use super::read_all;
 use crate::password::PasswordHash;
 use crate::testing::sample;
-use crate::user::{Email, InsertUserError, Left, PublicUser, User, UserRepository};
+use crate::user::{DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository};
 
 /// Makes the tests of a `UserRepository`.
 #[macro_export]
@@ -44,7 +44,7 @@ async fn created(users: &impl UserRepository) -> User {
 pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) {
     let ada = created(users).await;
     let id = ada.public.id;
-    for found in [users.find(id).await, users.find_latest(id).await] {
+    for found in [users.find(id).await, users.find_consistent(id).await] {
         assert_eq!(found.expect("found").as_ref(), Some(&ada.public));
     }
     let password = users.find_password(id).await.expect("found");
@@ -66,7 +66,7 @@ pub async fn unknown_user_is_none(users: &impl UserRepository) {
 
 async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
     let id = user.public.id;
-    for found in [users.find(id).await, users.find_latest(id).await] {
+    for found in [users.find(id).await, users.find_consistent(id).await] {
         assert_eq!(found.expect("asked"), None);
     }
     assert_eq!(users.find_password(id).await.expect("asked"), None);
@@ -107,7 +107,7 @@ pub async fn password_is_replaced_only_while_it_is_current(users: &impl UserRepo
 pub async fn deleted_user_is_gone_and_frees_email(users: &impl UserRepository) {
     let ada = created(users).await;
     for _ in 0..2 {
-        let deleted = users.delete(ada.public.id, sample::moment()).await;
+        let deleted = users.delete(ada.public.id, sample::timestamp()).await;
         deleted.expect("deleted");
     }
     assert_is_unknown(users, &ada).await;
@@ -118,16 +118,23 @@ pub async fn deleted_user_is_gone_and_frees_email(users: &impl UserRepository) {
 
 pub async fn tombstone_stays_until_it_is_removed(users: &impl UserRepository) {
     let ada = created(users).await;
-    let tombstone = Left {
+    let tombstone = DeletedUser {
         user: ada.public.id,
-        at: sample::moment(),
+        at: sample::timestamp(),
     };
     let deleted = users.delete(tombstone.user, tombstone.at).await;
     deleted.expect("deleted");
-    let list = async || read_all(100, |left: &Left| left.user, |page| users.list_left(page)).await;
+    let list = async || {
+        read_all(
+            100,
+            |left: &DeletedUser| left.user,
+            |page| users.list_tombstones(page),
+        )
+        .await
+    };
     assert_eq!(list().await, [tombstone]);
     for _ in 0..2 {
-        let removed = users.forget_left(tombstone.user).await;
+        let removed = users.remove_tombstone(tombstone.user).await;
         removed.expect("removed");
     }
     assert_eq!(list().await, []);

@@ -53,10 +53,10 @@ impl FoodRepository for MemoryFoods {
     }
 
     async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
-        self.find_latest(id).await
+        self.find_consistent(id).await
     }
 
-    async fn find_latest(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
+    async fn find_consistent(&self, id: FoodId) -> Result<Option<Food>, StorageError> {
         Ok(lock(&self.foods).get(&id).cloned())
     }
 
@@ -86,7 +86,7 @@ impl FoodRepository for MemoryFoods {
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
         let mut foods = lock(&self.foods);
         if !is_current(&foods, current) {
-            return Err(ReplaceFoodError::Changed);
+            return Err(ReplaceFoodError::VersionConflict);
         }
         if is_taken(&foods, changed) {
             return Err(ReplaceFoodError::TitleTaken);
@@ -101,7 +101,7 @@ impl FoodRepository for MemoryFoods {
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {
         let mut foods = lock(&self.foods);
         if !is_current(&foods, food) {
-            return Err(RemoveFoodError::Changed);
+            return Err(RemoveFoodError::VersionConflict);
         }
         foods.remove(&food.id);
         Ok(())

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use super::lock;
 use crate::clock::Timestamp;
-use crate::idempotency::{Begun, IdempotencyStore, KEPT, LEASE, Operation};
+use crate::idempotency::{
+    IdempotencyOutcome, IdempotencyRecord, IdempotencyStore, LEASE_DURATION, RETENTION,
+};
 use crate::storage::StorageError;
 
 /// Operations in memory.
@@ -24,45 +26,49 @@ struct KeptOperation {
 impl IdempotencyStore for MemoryOperations {
     async fn begin(
         &self,
-        operation: &Operation,
+        operation: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
-    ) -> Result<Begun, StorageError> {
+    ) -> Result<IdempotencyOutcome, StorageError> {
         let mut operations = lock(&self.0);
         let kept = operations.get_mut(&operation.id);
         let Some(kept) = kept.filter(|kept| kept.forgotten_at > now) else {
             let new = KeptOperation {
                 fingerprint: operation.fingerprint.clone(),
                 resource: resource.to_owned(),
-                lease_ends_at: Some(now.plus(LEASE)),
+                lease_ends_at: Some(now.plus(LEASE_DURATION)),
                 answer: None,
-                forgotten_at: now.plus(KEPT),
+                forgotten_at: now.plus(RETENTION),
             };
             operations.insert(operation.id.clone(), new);
-            return Ok(Begun::Yours(resource.to_owned()));
+            return Ok(IdempotencyOutcome::Acquired(resource.to_owned()));
         };
         if kept.fingerprint != operation.fingerprint {
-            return Ok(Begun::Different);
+            return Ok(IdempotencyOutcome::KeyReused);
         }
         if let Some(answer) = &kept.answer {
-            return Ok(Begun::Done(answer.clone()));
+            return Ok(IdempotencyOutcome::Completed(answer.clone()));
         }
         let is_running = kept.lease_ends_at.is_some_and(|ends_at| ends_at > now);
         if is_running && kept.resource != resource {
-            return Ok(Begun::Running);
+            return Ok(IdempotencyOutcome::InProgress);
         }
-        kept.lease_ends_at = Some(now.plus(LEASE));
-        Ok(Begun::Yours(kept.resource.clone()))
+        kept.lease_ends_at = Some(now.plus(LEASE_DURATION));
+        Ok(IdempotencyOutcome::Acquired(kept.resource.clone()))
     }
 
-    async fn finish(&self, operation: &Operation, answer: &str) -> Result<(), StorageError> {
+    async fn finish(
+        &self,
+        operation: &IdempotencyRecord,
+        answer: &str,
+    ) -> Result<(), StorageError> {
         if let Some(kept) = lock(&self.0).get_mut(&operation.id) {
             kept.answer.get_or_insert_with(|| answer.to_owned());
         }
         Ok(())
     }
 
-    async fn release(&self, operation: &Operation) -> Result<(), StorageError> {
+    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError> {
         if let Some(kept) = lock(&self.0).get_mut(&operation.id) {
             kept.lease_ends_at = None;
         }

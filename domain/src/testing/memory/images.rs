@@ -19,7 +19,7 @@ use crate::testing::sample;
 type Objects = Mutex<BTreeMap<String, (Bytes, Timestamp)>>;
 
 fn insert(objects: &Objects, key: String, bytes: Bytes) {
-    lock(objects).insert(key, (bytes, sample::moment()));
+    lock(objects).insert(key, (bytes, sample::timestamp()));
 }
 
 fn list(objects: &Objects, after: Option<&str>) -> Vec<StoredObject> {

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::{MemoryAttempts, lock};
-use crate::attempt::{AttemptStore, Counter};
+use super::{MemoryRateLimits, lock};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
-use crate::session::{RefreshGrant, Rotation, Session, SessionStore};
+use crate::rate_limit::{Counter, RateLimitStore};
+use crate::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use crate::storage::StorageError;
 
 /// Sessions in memory.
 #[derive(Debug, Default)]
 pub struct MemorySessions {
     sessions: Mutex<HashMap<(UserId, SessionId), Session>>,
-    attempts: MemoryAttempts,
+    attempts: MemoryRateLimits,
 }
 
 impl MemorySessions {
@@ -47,7 +47,7 @@ impl SessionStore for MemorySessions {
         user: UserId,
         session: SessionId,
         presented: TokenId,
-        next: &RefreshGrant,
+        next: &RefreshTokenState,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
         let mut sessions = lock(&self.sessions);
@@ -55,14 +55,14 @@ impl SessionStore for MemorySessions {
             .get_mut(&(user, session))
             .filter(|stored| !stored.has_expired(now))
         else {
-            return Ok(Rotation::Ended);
+            return Ok(Rotation::SessionNotFound);
         };
         if stored.refresh.token == presented {
             *stored = stored.rotated(next.clone(), now);
             return Ok(Rotation::Rotated(stored.clone()));
         }
         if stored.is_in_grace(presented, now) {
-            return Ok(Rotation::Repeated(stored.clone()));
+            return Ok(Rotation::Replayed(stored.clone()));
         }
         sessions.remove(&(user, session));
         Ok(Rotation::Reused)
@@ -91,12 +91,12 @@ impl SessionStore for MemorySessions {
     }
 }
 
-impl AttemptStore for MemorySessions {
+impl RateLimitStore for MemorySessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         self.attempts.count(counter).await
     }
 
-    async fn give_back(&self, counter: &Counter) -> Result<(), StorageError> {
-        self.attempts.give_back(counter).await
+    async fn decrement(&self, counter: &Counter) -> Result<(), StorageError> {
+        self.attempts.decrement(counter).await
     }
 }

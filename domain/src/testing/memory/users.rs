@@ -9,13 +9,15 @@ use crate::id::UserId;
 use crate::page::{Page, PageRequest};
 use crate::password::PasswordHash;
 use crate::storage::StorageError;
-use crate::user::{Credentials, Email, InsertUserError, Left, PublicUser, User, UserRepository};
+use crate::user::{
+    Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository,
+};
 
 /// Accounts in memory.
 #[derive(Debug, Default)]
 pub struct MemoryUsers {
     users: Mutex<BTreeMap<UserId, (User, PasswordHash)>>,
-    left: Mutex<BTreeMap<UserId, Left>>,
+    left: Mutex<BTreeMap<UserId, DeletedUser>>,
 }
 
 impl MemoryUsers {
@@ -47,7 +49,7 @@ impl UserRepository for MemoryUsers {
             .map(|(user, _)| user.public.clone()))
     }
 
-    async fn find_latest(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
+    async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
         self.find(id).await
     }
 
@@ -90,18 +92,21 @@ impl UserRepository for MemoryUsers {
 
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {
         if lock(&self.users).remove(&id).is_some() {
-            lock(&self.left).insert(id, Left { user: id, at: now });
+            lock(&self.left).insert(id, DeletedUser { user: id, at: now });
         }
         Ok(())
     }
 
-    async fn list_left(&self, request: PageRequest<UserId>) -> Result<Page<Left>, StorageError> {
+    async fn list_tombstones(
+        &self,
+        request: PageRequest<UserId>,
+    ) -> Result<Page<DeletedUser>, StorageError> {
         let left = lock(&self.left);
         let entries = left.iter().map(|(id, left)| (*id, *left));
         Ok(page(entries, request, |id, after| id > after))
     }
 
-    async fn forget_left(&self, id: UserId) -> Result<(), StorageError> {
+    async fn remove_tombstone(&self, id: UserId) -> Result<(), StorageError> {
         lock(&self.left).remove(&id);
         Ok(())
     }

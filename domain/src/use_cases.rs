@@ -1,0 +1,61 @@
+//! The use cases, one per file: what each function of the API does. Lists have no rules of their own, so
+//! their functions call the ports.
+//!
+//! A use case takes the ports it calls and no others, so its argument list reads as the function's
+//! list of permissions.
+//!
+//! A use case that writes for somebody takes a `AuthenticatedUser`, and the entity that it decides on as it
+//! was read before: so the session may be checked while the entity is read, and nothing can be
+//! written before the session was seen to live.
+
+mod attach_image;
+mod authenticate;
+mod change_password;
+mod create_food;
+mod create_image_upload;
+mod create_user;
+mod delete_food;
+mod delete_user;
+mod food_input;
+mod get_food;
+mod get_user;
+mod list_sessions;
+mod login;
+mod logout;
+mod lookup_error;
+mod rate_limit;
+mod refresh;
+mod revoke_session;
+mod revoke_sessions;
+mod sweep_images;
+mod update_food;
+
+#[cfg(test)]
+mod test_support;
+
+pub use attach_image::{ImagePipeline, render_image, store_image};
+pub use authenticate::{
+    AuthenticatedUser, CheckSessionError, TokenIdentity, authenticate, verify_access_token,
+};
+pub use change_password::{
+    ChangePasswordError, InvalidPasswordChange, InvalidPasswordChangeField, PasswordChange,
+    change_password,
+};
+pub use create_food::{CreateFoodError, create_food};
+pub use create_image_upload::{ImageUpload, UPLOAD_LIFETIME, create_image_upload};
+pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
+pub use delete_food::{DeleteFoodError, delete_food};
+pub use delete_user::{DeleteUserError, delete_user};
+pub use food_input::{FoodInput, InvalidFood, InvalidFoodField};
+pub use get_food::get_food;
+pub use get_user::get_user;
+pub use list_sessions::{ListedSession, list_sessions};
+pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
+pub use logout::logout;
+pub use lookup_error::LookupError;
+pub use rate_limit::{RateLimitError, RateLimitPermit, check_rate_limit};
+pub use refresh::{RefreshError, refresh};
+pub use revoke_session::revoke_session;
+pub use revoke_sessions::{RevokeScope, revoke_sessions};
+pub use sweep_images::{GcReport, SweepError, sweep_images};
+pub use update_food::{UpdateFoodError, update_food};

@@ -1,0 +1,341 @@
+//! Creating a food.
+
+use thiserror::Error;
+
+use super::AuthenticatedUser;
+use super::attach_image::ImagePipeline;
+use super::food_input::{FoodInput, InvalidFood, InvalidFoodField, ValidateError, validate};
+use crate::clock::Clock;
+use crate::food::{Food, FoodRepository, InsertFoodError};
+use crate::id::FoodId;
+use crate::image::{ImageRenderer, ImageStore, UploadStore};
+use crate::storage::StorageError;
+use crate::user::PublicUser;
+
+/// Why no food was created.
+#[derive(Debug, Error)]
+pub enum CreateFoodError {
+    /// See [`InvalidFood`].
+    #[error(transparent)]
+    Invalid(InvalidFood),
+    /// Another food has the title.
+    #[error("the title is taken")]
+    TitleTaken,
+    /// Another food has the upload.
+    #[error("the upload is taken")]
+    UploadTaken,
+    /// The account is gone.
+    #[error("the account is gone")]
+    CreatorGone,
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Stores the image, then the food that refers to it, under the id `id`. If a food with this id exists, an
+/// earlier attempt created it, and it is returned. A rejected food leaves no image.
+///
+/// `creator` is the user as [`UserRepository::find_consistent`] returned it.
+///
+/// [`UserRepository::find_consistent`]: crate::user::UserRepository::find_consistent
+pub async fn create_food(
+    foods: &impl FoodRepository,
+    images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
+    clock: &impl Clock,
+    who: AuthenticatedUser,
+    creator: Option<PublicUser>,
+    id: FoodId,
+    input: FoodInput,
+) -> Result<Food, CreateFoodError> {
+    let creator = creator
+        .filter(|creator| creator.id == who.user)
+        .ok_or(CreateFoodError::CreatorGone)?;
+    let valid = match validate(images, who.user, input, true).await {
+        Ok(valid) => valid,
+        Err(ValidateError::Storage(error)) => return Err(error.into()),
+        Err(ValidateError::Invalid(invalid)) => {
+            // The first attempt may have used the upload up.
+            let is_used_up = invalid.0.contains(&InvalidFoodField::UploadNotFound);
+            let existing = if is_used_up {
+                foods.find_consistent(id).await?
+            } else {
+                None
+            };
+            return existing.ok_or(CreateFoodError::Invalid(invalid));
+        }
+    };
+    let image = valid.image.ok_or_else(|| {
+        CreateFoodError::Invalid(InvalidFood(vec![InvalidFoodField::ImageRequired]))
+    })?;
+    let now = clock.now();
+    let upload = image.upload;
+    let food = Food {
+        id,
+        creator,
+        title: valid.title,
+        description: valid.description,
+        image: images.store(id, image, now).await?,
+        upload,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
+    let error = match foods.create(&food).await {
+        Ok(()) => {
+            images.delete_upload(who.user, upload).await;
+            return Ok(food);
+        }
+        Err(InsertFoodError::TitleTaken) => CreateFoodError::TitleTaken,
+        Err(InsertFoodError::UploadTaken) => CreateFoodError::UploadTaken,
+        Err(InsertFoodError::Storage(error)) => error.into(),
+    };
+    // Perhaps only the response was lost, or an earlier attempt created the food.
+    let saved = foods.find_consistent(id).await;
+    let is_unused = match (&saved, &error) {
+        (Ok(Some(saved)), _) => saved.image != food.image,
+        (Ok(None), CreateFoodError::TitleTaken | CreateFoodError::UploadTaken) => true,
+        // The write may still land: the sweep can delete an orphan, nothing can restore an image.
+        (Ok(None) | Err(_), _) => false,
+    };
+    if is_unused {
+        images.delete_image(&food).await;
+    }
+    match saved {
+        Ok(Some(saved)) => {
+            images.delete_upload(who.user, saved.upload).await;
+            Ok(saved)
+        }
+        Ok(None) | Err(_) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ImageId, UserId};
+    use crate::image::{ImageSource, InvalidImage, UploadKey};
+    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
+    use crate::use_cases::test_support::{FoodFixture, image_pipeline, signed_in};
+
+    /// A user, and no food yet.
+    struct Fixture {
+        ada: PublicUser,
+        id: FoodId,
+        food: FoodFixture,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            Self {
+                ada: sample::public_user(sample::timestamp()),
+                id: FoodId::new(sample::timestamp()),
+                food: FoodFixture::new(),
+            }
+        }
+
+        async fn create_in(
+            &self,
+            foods: &impl FoodRepository,
+            input: FoodInput,
+        ) -> Result<Food, CreateFoodError> {
+            let (who, creator) = (signed_in(self.ada.id), Some(self.ada.clone()));
+            let (images, clock) = (&self.food.images, &self.food.clock);
+            create_food(foods, images, clock, who, creator, self.id, input).await
+        }
+
+        async fn create(&self, input: FoodInput) -> Result<Food, CreateFoodError> {
+            self.create_in(&self.food.foods, input).await
+        }
+
+        /// Whether the image of the food exists, and no other.
+        fn has_only_image_of(&self, food: &Food) -> bool {
+            self.food.has_image_of(food) && self.food.images.store.count() == 4
+        }
+    }
+
+    fn input(title: &str, image: ImageSource) -> FoodInput {
+        FoodInput {
+            title: title.to_owned(),
+            description: "<p>With plantain</p>".to_owned(),
+            image,
+        }
+    }
+
+    fn rice() -> FoodInput {
+        input(" Jollof rice ", ImageSource::Inline(sample::IMAGE))
+    }
+
+    async fn invalid(input: FoodInput) -> Vec<InvalidFoodField> {
+        match Fixture::new().create(input).await {
+            Err(CreateFoodError::Invalid(invalid)) => invalid.0,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn reports_all_field_errors_in_order() {
+        let input = |title: &str, description: &str, image| FoodInput {
+            title: title.to_owned(),
+            description: description.to_owned(),
+            image,
+        };
+        assert_eq!(
+            invalid(input(" ", "<script>steal()</script>", ImageSource::None)).await,
+            [
+                InvalidFoodField::TitleRequired,
+                InvalidFoodField::DescriptionRequired,
+                InvalidFoodField::ImageRequired,
+            ]
+        );
+        let text = ImageSource::Inline("text".into());
+        let (title, description) = ("x".repeat(101), "x".repeat(20_001));
+        assert_eq!(
+            invalid(input(&title, &description, text)).await,
+            [
+                InvalidFoodField::TitleTooLong,
+                InvalidFoodField::DescriptionTooLong,
+                InvalidFoodField::InvalidImage(InvalidImage::UnsupportedFormat),
+            ]
+        );
+        let unknown = ImageSource::Upload(ImageId::new(sample::timestamp()).to_string());
+        assert_eq!(
+            invalid(input("", "Good", unknown)).await,
+            [
+                InvalidFoodField::TitleRequired,
+                InvalidFoodField::UploadNotFound
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn image_over_max_bytes_is_rejected() {
+        let max_bytes = image_pipeline().max_bytes;
+        let mut bytes = sample::IMAGE.to_vec();
+        bytes.resize(max_bytes, 0);
+        let at_limit = rice_with(bytes.clone());
+        Fixture::new().create(at_limit).await.unwrap();
+        bytes.push(0);
+        let too_large = InvalidImage::TooLarge { max_bytes };
+        let expected = [InvalidFoodField::InvalidImage(too_large)];
+        assert_eq!(invalid(rice_with(bytes)).await, expected);
+    }
+
+    fn rice_with(bytes: Vec<u8>) -> FoodInput {
+        input("Rice", ImageSource::Inline(bytes.into()))
+    }
+
+    #[tokio::test]
+    async fn created_food_has_creator_and_renditions() {
+        let fixture = Fixture::new();
+        let food = fixture.create(rice()).await.unwrap();
+        let now = fixture.food.clock.now();
+        assert_eq!(food.creator, fixture.ada);
+        assert_eq!(food.title.as_str(), "Jollof rice");
+        assert_eq!(food.description.as_str(), "<p>With plantain</p>");
+        assert_eq!((food.created_at, food.updated_at), (now, now));
+        assert_eq!((food.version, food.upload), (1, None));
+        assert_eq!(food.image.sizes, sample::image().sizes);
+        assert!(fixture.has_only_image_of(&food));
+        assert_eq!(fixture.food.stored(&food).await, Some(food));
+    }
+
+    #[tokio::test]
+    async fn retry_with_same_id_returns_existing_food() {
+        for fault in [Fault::None, Fault::ResponseLost] {
+            for with_upload in [false, true] {
+                let fixture = Fixture::new();
+                let upload = fixture.food.upload(fixture.ada.id).to_string();
+                let input = || {
+                    if with_upload {
+                        input("Rice", ImageSource::Upload(upload.clone()))
+                    } else {
+                        rice()
+                    }
+                };
+                let foods = faulty(&fixture.food.foods, "create", fault);
+                let first = fixture.create_in(&foods, input()).await.unwrap();
+                // The first attempt has used the upload up.
+                let uploads = fixture.food.images.uploads.count();
+                assert_eq!(uploads, usize::from(!with_upload));
+                let retried = fixture.create(input()).await.unwrap();
+                assert_eq!(first, retried);
+                assert!(fixture.has_only_image_of(&first));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn taken_title_or_upload_leaves_no_food_and_no_image() {
+        let mut fixture = Fixture::new();
+        let upload = fixture.food.upload(fixture.ada.id);
+        let with_upload = |title| input(title, ImageSource::Upload(upload.to_string()));
+        let food = fixture.create(with_upload("Jollof rice")).await.unwrap();
+        assert_eq!(food.upload, Some(upload));
+        // As if the upload had not been deleted yet.
+        let (owner, id) = (fixture.ada.id, upload);
+        let key = UploadKey { owner, id };
+        fixture.food.images.uploads.put(key, sample::IMAGE);
+        fixture.id = FoodId::new(sample::timestamp());
+        let refused = fixture.create(with_upload("Other rice")).await;
+        assert!(matches!(refused, Err(CreateFoodError::UploadTaken)));
+        let shouted = input("JOLLOF RICE", ImageSource::Inline(sample::IMAGE));
+        let refused = fixture.create(shouted).await;
+        assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
+        assert!(fixture.has_only_image_of(&food));
+    }
+
+    #[tokio::test]
+    async fn upload_of_another_user_is_not_found() {
+        let fixture = Fixture::new();
+        let id = fixture.food.upload(UserId::new(sample::timestamp()));
+        for raw in [id.to_string(), String::new(), format!("../{id}")] {
+            let refused = fixture
+                .create(input("Rice", ImageSource::Upload(raw)))
+                .await;
+            let expected = InvalidFood(vec![InvalidFoodField::UploadNotFound]);
+            match refused {
+                Err(CreateFoodError::Invalid(invalid)) => assert_eq!(invalid, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(fixture.food.images.uploads.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn deleted_user_cannot_create_food() {
+        let Fixture { ada, id, food } = Fixture::new();
+        let (who, foods, clock) = (signed_in(ada.id), &food.foods, &food.clock);
+        let refused = create_food(foods, &food.images, clock, who, None, id, rice()).await;
+        assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
+        assert_eq!(food.images.store.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn keeps_image_when_save_outcome_is_unknown() {
+        for fault in [Fault::Unavailable, Fault::ResponseLost] {
+            let fixture = Fixture::new();
+            let foods = Faulty::new(&fixture.food.foods, async |method| match method {
+                "create" => fault,
+                _ => Fault::Unavailable,
+            });
+            let failed = fixture.create_in(&foods, rice()).await;
+            assert!(matches!(failed, Err(CreateFoodError::Storage(_))));
+            assert_eq!(fixture.food.images.store.count(), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn failed_image_store_creates_no_food() {
+        let Fixture { ada, id, food } = Fixture::new();
+        let images = ImagePipeline {
+            store: unavailable(&food.images.store),
+            uploads: unavailable(&food.images.uploads),
+            renderer: food.images.renderer,
+            max_bytes: food.images.max_bytes,
+        };
+        let (who, foods, clock) = (signed_in(ada.id), &food.foods, &food.clock);
+        let failed = create_food(foods, &images, clock, who, Some(ada), id, rice()).await;
+        assert!(matches!(failed, Err(CreateFoodError::Storage(_))));
+        assert_eq!(foods.find_consistent(id).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,244 @@
+//! Signing up.
+
+use thiserror::Error;
+
+use super::RateLimitPermit;
+use crate::clock::Clock;
+use crate::id::UserId;
+use crate::password::{HashError, InvalidPassword, Password, PasswordHasher, PasswordPolicy};
+use crate::storage::StorageError;
+use crate::text::InvalidText;
+use crate::user::{Email, InsertUserError, PublicUser, User, UserName, UserRepository};
+
+/// What somebody who signs up says, once it is right.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    first_name: UserName,
+    last_name: UserName,
+    email: Email,
+    password: Password,
+}
+
+/// One thing wrong with what somebody who signs up says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidUserField {
+    /// No first name.
+    #[error("first name is required")]
+    FirstNameRequired,
+    /// No last name.
+    #[error("last name is required")]
+    LastNameRequired,
+    /// A name longer than [`UserName::MAX_CHARS`].
+    #[error("a name is too long")]
+    NameTooLong,
+    /// No e-mail address.
+    #[error("email is required")]
+    EmailRequired,
+    /// Not an e-mail address.
+    #[error("not an e-mail address")]
+    InvalidEmail,
+    /// No password.
+    #[error("password is required")]
+    PasswordRequired,
+    /// A password that is too short or too long.
+    #[error(transparent)]
+    InvalidPassword(InvalidPassword),
+}
+
+/// Everything wrong with what somebody who signs up says; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the user is not valid: {0:?}")]
+pub struct InvalidUser(pub Vec<InvalidUserField>);
+
+impl NewUser {
+    /// The address that is to be the account's.
+    pub fn email(&self) -> &Email {
+        &self.email
+    }
+
+    /// Checks everything and tells all that is wrong at once.
+    pub fn parse(
+        first_name: &str,
+        last_name: &str,
+        email: &str,
+        password: &str,
+        policy: PasswordPolicy,
+    ) -> Result<Self, InvalidUser> {
+        let name = |raw, required| {
+            UserName::parse(raw).map_err(|error| match error {
+                InvalidText::Empty => required,
+                InvalidText::TooLong => InvalidUserField::NameTooLong,
+            })
+        };
+        let email = match email.trim() {
+            "" => Err(InvalidUserField::EmailRequired),
+            email => Email::parse(email).map_err(|_| InvalidUserField::InvalidEmail),
+        };
+        let password = match password {
+            "" => Err(InvalidUserField::PasswordRequired),
+            password => {
+                Password::parse(password, policy).map_err(InvalidUserField::InvalidPassword)
+            }
+        };
+        match (
+            name(first_name, InvalidUserField::FirstNameRequired),
+            name(last_name, InvalidUserField::LastNameRequired),
+            email,
+            password,
+        ) {
+            (Ok(first_name), Ok(last_name), Ok(email), Ok(password)) => Ok(Self {
+                first_name,
+                last_name,
+                email,
+                password,
+            }),
+            (first, last, email, password) => {
+                let invalid = [first.err(), last.err(), email.err(), password.err()];
+                Err(InvalidUser(invalid.into_iter().flatten().collect()))
+            }
+        }
+    }
+}
+
+/// Why nobody was signed up.
+#[derive(Debug, Error)]
+pub enum CreateUserError {
+    /// Another account has the address.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// See [`HashError`].
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<InsertUserError> for CreateUserError {
+    fn from(error: InsertUserError) -> Self {
+        match error {
+            InsertUserError::EmailTaken => Self::EmailTaken,
+            InsertUserError::Storage(error) => Self::Storage(error),
+        }
+    }
+}
+
+/// Signs somebody up. The password is hashed before anybody looks whether the address is taken:
+/// both answers take the same time. The account has the id `id`; where it is there already, an attempt
+/// before has made it, and that is the answer.
+pub async fn create_user(
+    users: &impl UserRepository,
+    hasher: &impl PasswordHasher,
+    clock: &impl Clock,
+    _: RateLimitPermit,
+    id: UserId,
+    new: NewUser,
+) -> Result<PublicUser, CreateUserError> {
+    let now = clock.now();
+    let hash = hasher.hash(&new.password)?;
+    let user = User {
+        public: PublicUser {
+            id,
+            first_name: new.first_name,
+            last_name: new.last_name,
+        },
+        email: new.email,
+        created_at: now,
+    };
+    let Err(error) = users.create(&user, &hash).await else {
+        return Ok(user.public);
+    };
+    match users.find_consistent(id).await {
+        Ok(Some(saved)) => Ok(saved),
+        Ok(None) | Err(_) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fault, faulty, sample};
+    use crate::use_cases::test_support::{AuthFixture, admitted};
+
+    const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
+
+    impl AuthFixture {
+        async fn sign_up(&self, id: UserId, email: &str) -> Result<PublicUser, CreateUserError> {
+            self.sign_up_on(&self.users, id, email).await
+        }
+
+        async fn sign_up_on(
+            &self,
+            users: &impl UserRepository,
+            id: UserId,
+            email: &str,
+        ) -> Result<PublicUser, CreateUserError> {
+            let new = NewUser::parse(" Ada ", "Lovelace", email, "correct horse", POLICY);
+            let (hasher, clock) = (&self.hasher, &self.clock);
+            create_user(users, hasher, clock, admitted(), id, new.unwrap()).await
+        }
+    }
+
+    fn new_id() -> UserId {
+        UserId::new(sample::timestamp())
+    }
+
+    #[test]
+    fn reports_all_field_errors_in_order() {
+        use InvalidUserField::{
+            EmailRequired, FirstNameRequired, InvalidEmail, InvalidPassword as Password,
+            LastNameRequired, NameTooLong, PasswordRequired,
+        };
+        let missing = [
+            FirstNameRequired,
+            LastNameRequired,
+            EmailRequired,
+            PasswordRequired,
+        ];
+        let long = "x".repeat(101);
+        let short = Password(InvalidPassword::TooShort { min_chars: 8 });
+        for ([first, last, email, password], expected) in [
+            (["", "", "", ""], &missing[..]),
+            ([" ", "\t", "\n ", ""], &missing),
+            (
+                [&long, &long, "ada@", "short"],
+                &[NameTooLong, NameTooLong, InvalidEmail, short],
+            ),
+            (
+                ["Ada", " ", "ada@example.com", &"x".repeat(129)],
+                &[LastNameRequired, Password(InvalidPassword::TooLong)],
+            ),
+        ] {
+            let error = NewUser::parse(first, last, email, password, POLICY).unwrap_err();
+            assert_eq!(error, InvalidUser(expected.to_vec()));
+        }
+    }
+
+    #[tokio::test]
+    async fn new_user_is_saved_with_a_hash_once_per_id() {
+        let (fixture, id) = (AuthFixture::new(), new_id());
+        let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
+        let email = " Ada@Example.com ";
+        let public = fixture.sign_up_on(&lossy, id, email).await.unwrap();
+        assert_eq!(public.id, id);
+        assert_eq!(public.first_name.as_str(), "Ada");
+        assert_eq!(public.last_name.as_str(), "Lovelace");
+        assert_eq!(fixture.sign_up(id, email).await.unwrap(), public);
+        let account = fixture.users.account(id).unwrap();
+        assert_eq!(account.public, public);
+        assert_eq!(account.email.as_typed(), "Ada@Example.com");
+        assert_eq!(account.created_at, fixture.clock.now());
+        assert_eq!(fixture.hash_of(id), "new:correct horse");
+    }
+
+    #[tokio::test]
+    async fn taken_email_is_refused_after_as_much_hashing() {
+        let fixture = AuthFixture::new();
+        let first = fixture.sign_up(new_id(), "ada@example.com").await;
+        assert!(first.is_ok());
+        let asked = fixture.hasher.asked();
+        let refused = fixture.sign_up(new_id(), "ADA@example.com").await;
+        assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
+        assert_eq!(fixture.hasher.asked(), asked * 2);
+    }
+}

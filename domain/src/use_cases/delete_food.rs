@@ -1,0 +1,213 @@
+//! Taking a food back.
+
+use thiserror::Error;
+
+use super::AuthenticatedUser;
+use crate::food::{Food, FoodRepository, RemoveFoodError, VersionPrecondition};
+use crate::id::UserId;
+use crate::image::ImageStore;
+use crate::storage::StorageError;
+
+/// How often it is tried again on what others made of the food meanwhile.
+const MAX_ATTEMPTS: usize = 64;
+
+/// Why the food is still there.
+#[derive(Debug, Error)]
+pub enum DeleteFoodError {
+    /// No food has this id.
+    #[error("no such food")]
+    NotFound,
+    /// It is somebody else's.
+    #[error("the food is somebody else's")]
+    NotOwner,
+    /// It is none of the versions that the client expected.
+    #[error("the food has another version")]
+    PreconditionFailed,
+    /// Others keep changing it.
+    #[error("the food is being changed too often")]
+    Busy,
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Deletes the food, frees its title and then deletes its image. `found` is the food, as
+/// [`FoodRepository::find_consistent`] found it.
+pub async fn delete_food(
+    foods: &impl FoodRepository,
+    images: &impl ImageStore,
+    who: AuthenticatedUser,
+    found: Option<Food>,
+    expected: &VersionPrecondition,
+) -> Result<(), DeleteFoodError> {
+    remove(foods, images, who.user, found, expected).await
+}
+
+/// The same for whoever it is that may.
+pub(super) async fn remove(
+    foods: &impl FoodRepository,
+    images: &impl ImageStore,
+    owner: UserId,
+    found: Option<Food>,
+    expected: &VersionPrecondition,
+) -> Result<(), DeleteFoodError> {
+    let deleted = delete(foods, owner, found, expected).await?;
+    // The food is gone; the sweep deletes renditions that stay.
+    let _ = images.delete(&deleted.rendition_keys()).await;
+    Ok(())
+}
+
+async fn delete(
+    foods: &impl FoodRepository,
+    owner: UserId,
+    found: Option<Food>,
+    expected: &VersionPrecondition,
+) -> Result<Food, DeleteFoodError> {
+    let mut food = own(found, owner)?;
+    for _ in 0..MAX_ATTEMPTS {
+        if !expected.includes(food.version) {
+            return Err(DeleteFoodError::PreconditionFailed);
+        }
+        match foods.delete(&food).await {
+            Ok(()) => return Ok(food),
+            Err(RemoveFoodError::VersionConflict) => {
+                food = own(foods.find_consistent(food.id).await?, owner)?;
+            }
+            Err(RemoveFoodError::Storage(error)) => {
+                // Perhaps only the answer was lost.
+                return match foods.find_consistent(food.id).await {
+                    Ok(None) => Ok(food),
+                    _ => Err(error.into()),
+                };
+            }
+        }
+    }
+    Err(DeleteFoodError::Busy)
+}
+
+fn own(found: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
+    let food = found.ok_or(DeleteFoodError::NotFound)?;
+    if food.creator.id == owner {
+        Ok(food)
+    } else {
+        Err(DeleteFoodError::NotOwner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
+    use crate::use_cases::test_support::{FoodFixture, signed_in};
+
+    async fn delete_as_owner(
+        fixture: &FoodFixture,
+        foods: &impl FoodRepository,
+        food: &Food,
+        expected: &VersionPrecondition,
+    ) -> Result<(), DeleteFoodError> {
+        let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
+        delete_food(foods, &fixture.images.store, who, found, expected).await
+    }
+
+    #[tokio::test]
+    async fn food_is_deleted_with_its_image_and_no_other() {
+        // Also when the response is lost.
+        for fault in [Fault::None, Fault::ResponseLost] {
+            let fixture = FoodFixture::new();
+            let (food, other) = (fixture.add().await, fixture.add().await);
+            let foods = faulty(&fixture.foods, "delete", fault);
+            let deleted =
+                delete_as_owner(&fixture, &foods, &food, &VersionPrecondition::None).await;
+            deleted.unwrap();
+            assert_eq!(fixture.stored(&food).await, None);
+            assert_eq!(fixture.images.store.count(), 4);
+            assert!(fixture.has_image_of(&other));
+        }
+    }
+
+    #[tokio::test]
+    async fn image_stays_when_deletion_fails_or_its_outcome_is_unknown() {
+        for (on_delete, on_find) in [
+            (Fault::Unavailable, Fault::None),
+            (Fault::ResponseLost, Fault::Unavailable),
+        ] {
+            let fixture = FoodFixture::new();
+            let food = fixture.add().await;
+            let foods = Faulty::new(&fixture.foods, async |method| match method {
+                "delete" => on_delete,
+                _ => on_find,
+            });
+            let failed = delete_as_owner(&fixture, &foods, &food, &VersionPrecondition::None).await;
+            assert!(matches!(failed, Err(DeleteFoodError::Storage(_))));
+            assert!(fixture.has_image_of(&food));
+        }
+    }
+
+    #[tokio::test]
+    async fn image_that_was_attached_meanwhile_is_deleted() {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        let images = &fixture.images.store;
+        let contended = Faulty::new(&fixture.foods, async |method| {
+            if method == "delete" && fixture.has_image_of(&food) {
+                let changed = Food {
+                    image: sample::image(),
+                    version: 2,
+                    ..food.clone()
+                };
+                images.put_image_of(&changed);
+                fixture.foods.update(&food, &changed).await.unwrap();
+                images.delete(&food.rendition_keys()).await.unwrap();
+            }
+            Fault::None
+        });
+        let deleted =
+            delete_as_owner(&fixture, &contended, &food, &VersionPrecondition::None).await;
+        deleted.unwrap();
+        assert_eq!(fixture.stored(&food).await, None);
+        assert_eq!(images.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_an_expected_version_is_deleted() {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        let contended = Faulty::new(&fixture.foods, async |method| {
+            if method == "delete" {
+                fixture.touch(&food).await;
+            }
+            Fault::None
+        });
+        // Another version at first, another by the time of the deletion, and ever another.
+        for (expected, is_stale) in [
+            (VersionPrecondition::AnyOf(vec![2]), true),
+            (VersionPrecondition::AnyOf(vec![1]), true),
+            (VersionPrecondition::None, false),
+        ] {
+            let refused = delete_as_owner(&fixture, &contended, &food, &expected).await;
+            match refused {
+                Err(DeleteFoodError::PreconditionFailed) => assert!(is_stale),
+                Err(DeleteFoodError::Busy) => assert!(!is_stale),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(fixture.has_image_of(&food));
+        let latest = fixture.stored(&food).await.unwrap();
+        let expected = VersionPrecondition::AnyOf(vec![latest.version]);
+        let deleted = delete_as_owner(&fixture, &fixture.foods, &latest, &expected).await;
+        deleted.unwrap();
+        assert_eq!(fixture.images.store.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn failed_deletion_of_an_image_does_not_fail_the_deletion() {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        let (foods, images) = (&fixture.foods, unavailable(&fixture.images.store));
+        let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
+        let deleted = delete_food(foods, &images, who, found, &VersionPrecondition::None).await;
+        deleted.unwrap();
+        assert_eq!(fixture.stored(&food).await, None);
+    }
+}

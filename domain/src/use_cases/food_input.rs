@@ -1,0 +1,108 @@
+//! The fields of a food as requests send them, and their validation.
+
+use thiserror::Error;
+
+use super::attach_image::{ImagePipeline, RenderError, RenderedImage};
+use crate::food::{Description, InvalidDescription, Title};
+use crate::id::UserId;
+use crate::image::{ImageRenderer, ImageSource, ImageStore, InvalidImage, UploadStore};
+use crate::storage::StorageError;
+use crate::text::InvalidText;
+
+/// What a request says about a food, not yet checked. A missing text is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoodInput {
+    /// The title.
+    pub title: String,
+    /// The description, as HTML.
+    pub description: String,
+    /// The image.
+    pub image: ImageSource,
+}
+
+/// One invalid field of a food.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidFoodField {
+    /// No title.
+    #[error("title is required")]
+    TitleRequired,
+    /// A title longer than [`Title::MAX_CHARS`].
+    #[error("the title is too long")]
+    TitleTooLong,
+    /// No description.
+    #[error("description is required")]
+    DescriptionRequired,
+    /// A description longer than [`Description::MAX_CHARS`].
+    #[error("the description is too long")]
+    DescriptionTooLong,
+    /// A description with too many tags, or too long ones.
+    #[error("the description has too much markup")]
+    DescriptionTooMuchMarkup,
+    /// No image.
+    #[error("an image is required")]
+    ImageRequired,
+    /// The user has no upload with this id.
+    #[error("upload not found")]
+    UploadNotFound,
+    /// Not an image that we accept.
+    #[error(transparent)]
+    InvalidImage(InvalidImage),
+}
+
+/// All invalid fields of a food; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the food is not valid: {0:?}")]
+pub struct InvalidFood(pub Vec<InvalidFoodField>);
+
+/// A food's fields after validation.
+pub(super) struct ValidFood {
+    pub(super) title: Title,
+    pub(super) description: Description,
+    pub(super) image: Option<RenderedImage>,
+}
+
+/// Why a food is not valid, or why that is unknown.
+#[derive(Debug, Error)]
+pub(super) enum ValidateError {
+    #[error(transparent)]
+    Invalid(InvalidFood),
+    #[error(transparent)]
+    Storage(StorageError),
+}
+
+/// Checks all fields, decodes the image, and reports all errors at once in the order of the fields.
+pub(super) async fn validate(
+    images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
+    owner: UserId,
+    input: FoodInput,
+    needs_image: bool,
+) -> Result<ValidFood, ValidateError> {
+    let title = Title::parse(&input.title).map_err(|error| match error {
+        InvalidText::Empty => InvalidFoodField::TitleRequired,
+        InvalidText::TooLong => InvalidFoodField::TitleTooLong,
+    });
+    let description = Description::sanitize(&input.description).map_err(|error| match error {
+        InvalidDescription::Empty => InvalidFoodField::DescriptionRequired,
+        InvalidDescription::TooLong => InvalidFoodField::DescriptionTooLong,
+        InvalidDescription::TooMuchMarkup => InvalidFoodField::DescriptionTooMuchMarkup,
+    });
+    let image = match images.render(owner, input.image).await {
+        Ok(None) if needs_image => Err(InvalidFoodField::ImageRequired),
+        Ok(image) => Ok(image),
+        Err(RenderError::UploadNotFound) => Err(InvalidFoodField::UploadNotFound),
+        Err(RenderError::Invalid(error)) => Err(InvalidFoodField::InvalidImage(error)),
+        Err(RenderError::Storage(error)) => return Err(ValidateError::Storage(error)),
+    };
+    match (title, description, image) {
+        (Ok(title), Ok(description), Ok(image)) => Ok(ValidFood {
+            title,
+            description,
+            image,
+        }),
+        (title, description, image) => {
+            let invalid = [title.err(), description.err(), image.err()];
+            let invalid = invalid.into_iter().flatten().collect();
+            Err(ValidateError::Invalid(InvalidFood(invalid)))
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Signing in.
+
+use futures_util::future::join;
+use thiserror::Error;
+
+use super::rate_limit::{RateLimitError, check_rate_limit};
+use crate::clock::Clock;
+use crate::password::{HashError, Password, PasswordCheck, PasswordHasher};
+use crate::rate_limit::{ClientIp, LimitedAction, Limits, RateLimitStore};
+use crate::session::{Session, SessionStore, UserAgent};
+use crate::storage::StorageError;
+use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
+use crate::user::{Credentials, Email, PublicUser, UserRepository};
+
+/// What somebody who signs in says, once it can be compared.
+#[derive(Debug, Clone)]
+pub struct LoginAttempt {
+    email: Email,
+    password: Password,
+    user_agent: Option<UserAgent>,
+    source: ClientIp,
+}
+
+/// One thing wrong with what somebody who signs in says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidLoginField {
+    /// No e-mail address.
+    #[error("email is required")]
+    EmailRequired,
+    /// Not an e-mail address.
+    #[error("not an e-mail address")]
+    InvalidEmail,
+    /// No password.
+    #[error("password is required")]
+    PasswordRequired,
+}
+
+/// Everything wrong with what somebody who signs in says; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the login is not valid: {0:?}")]
+pub struct InvalidLogin(pub Vec<InvalidLoginField>);
+
+impl LoginAttempt {
+    /// Checks everything and tells all that is wrong at once.
+    pub fn parse(
+        email: &str,
+        password: &str,
+        user_agent: Option<&str>,
+        source: ClientIp,
+    ) -> Result<Self, InvalidLogin> {
+        let email = match email.trim() {
+            "" => Err(InvalidLoginField::EmailRequired),
+            email => Email::parse(email).map_err(|_| InvalidLoginField::InvalidEmail),
+        };
+        let password = match password {
+            "" => Err(InvalidLoginField::PasswordRequired),
+            password => Ok(Password::unvalidated(password)),
+        };
+        match (email, password) {
+            (Ok(email), Ok(password)) => Ok(Self {
+                email,
+                password,
+                user_agent: user_agent.and_then(UserAgent::parse),
+                source,
+            }),
+            (email, password) => {
+                let invalid = [email.err(), password.err()];
+                Err(InvalidLogin(invalid.into_iter().flatten().collect()))
+            }
+        }
+    }
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// Nobody has the address, or it is another password: nobody is told which.
+    #[error("the e-mail address or the password is wrong")]
+    IncorrectPassword,
+    /// See [`RateLimitError`].
+    #[error(transparent)]
+    RateLimit(#[from] RateLimitError),
+    /// See [`HashError`].
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// See [`SignError`].
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Who signed in, and what keeps them signed in.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    /// Who it is.
+    pub user: PublicUser,
+    /// What keeps them signed in.
+    pub tokens: TokenPair,
+}
+
+/// Checks the rate limit and the password, and creates a session. A hash from before the migration
+/// is replaced.
+pub async fn login(
+    users: &impl UserRepository,
+    sessions: &(impl SessionStore + RateLimitStore),
+    hasher: &impl PasswordHasher,
+    tokens: &TokenIssuer<impl TokenSigner>,
+    clock: &impl Clock,
+    limits: &Limits,
+    attempt: LoginAttempt,
+) -> Result<LoggedIn, LoginError> {
+    let (account, source) = (attempt.email.folded(), &attempt.source);
+    let (admitted, credentials) = join(
+        Box::pin(check_rate_limit(
+            sessions,
+            clock,
+            limits,
+            LimitedAction::Login,
+            account,
+            source,
+        )),
+        Box::pin(users.find_credentials(&attempt.email)),
+    )
+    .await;
+    let (admitted, credentials) = (admitted?, credentials?);
+    let Some(Credentials {
+        user,
+        password: hash,
+    }) = credentials
+    else {
+        // Takes as long as for a user that exists.
+        hasher.verify(&attempt.password, &hasher.dummy_hash());
+        return Err(LoginError::IncorrectPassword);
+    };
+    let mut valid_hashes = vec![hash];
+    match hasher.verify(&attempt.password, &valid_hashes[0]) {
+        PasswordCheck::Invalid => return Err(LoginError::IncorrectPassword),
+        PasswordCheck::Valid => {}
+        PasswordCheck::ValidNeedsRehash => {
+            let new = hasher.hash(&attempt.password)?;
+            // Where the new hash cannot be stored the next login tries again.
+            let _ = users
+                .replace_password(user.id, &valid_hashes[0], &new)
+                .await;
+            valid_hashes.push(new);
+        }
+    }
+    let now = clock.now();
+    let session = Session::begin(user.id, now, tokens.lifetimes.refresh, attempt.user_agent);
+    let tokens = tokens.issue(&session, now)?;
+    let (created, ()) = join(
+        Box::pin(sessions.create(&session, now)),
+        Box::pin(admitted.refund(sessions)),
+    )
+    .await;
+    created?;
+    // A password change or an account deletion revokes all sessions afterwards. It cannot see a
+    // session that is created later than that, so the hash is read again after creating it.
+    match users.find_password(user.id).await {
+        Ok(Some(hash)) if valid_hashes.contains(&hash) => Ok(LoggedIn { user, tokens }),
+        outcome => {
+            sessions.revoke(session.user, session.id).await?;
+            outcome?;
+            Err(LoginError::IncorrectPassword)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::password::PasswordHash;
+    use crate::testing::{Fault, Faulty, faulty};
+    use crate::use_cases::test_support::AuthFixture;
+    use crate::user::User;
+
+    const LIMITS: Limits = Limits {
+        per_account: 3,
+        per_ip: 100,
+        window: Duration::from_mins(15),
+    };
+
+    fn client_ip() -> ClientIp {
+        ClientIp::parse("203.0.113.7")
+    }
+
+    /// A user with this hash.
+    async fn fixture(hash: &str) -> (AuthFixture, User) {
+        let fixture = AuthFixture::new();
+        let ada = fixture.add_user(hash).await;
+        (fixture, ada)
+    }
+
+    impl AuthFixture {
+        async fn login(&self, email: &str, password: &str) -> Result<LoggedIn, LoginError> {
+            self.login_on(&self.users, email, password).await
+        }
+
+        async fn login_on(
+            &self,
+            users: &impl UserRepository,
+            email: &str,
+            password: &str,
+        ) -> Result<LoggedIn, LoginError> {
+            let attempt = LoginAttempt::parse(email, password, Some("test/1.0"), client_ip());
+            let (sessions, hasher) = (&self.sessions, &self.hasher);
+            let (tokens, clock, attempt) = (&self.tokens, &self.clock, attempt.unwrap());
+            login(users, sessions, hasher, tokens, clock, &LIMITS, attempt).await
+        }
+    }
+
+    #[test]
+    fn reports_all_field_errors_in_order() {
+        use InvalidLoginField::{EmailRequired, InvalidEmail, PasswordRequired};
+        for (email, password, expected) in [
+            (" ", "", vec![EmailRequired, PasswordRequired]),
+            ("ada@", "", vec![InvalidEmail, PasswordRequired]),
+            ("ada@", "x", vec![InvalidEmail]),
+        ] {
+            let error = LoginAttempt::parse(email, password, None, client_ip()).unwrap_err();
+            assert_eq!(error, InvalidLogin(expected));
+        }
+        // The policy is for new passwords.
+        for password in ["x", &"x".repeat(1_000)] {
+            assert!(LoginAttempt::parse("ada@example.com", password, None, client_ip()).is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn right_password_creates_a_session() {
+        let (fixture, ada) = fixture("new:correct horse").await;
+        let email = ada.email.as_typed().to_uppercase();
+        let signed_in = fixture.login(&email, "correct horse").await.unwrap();
+        assert_eq!(signed_in.user, ada.public);
+        assert_eq!(fixture.hasher.asked(), 1);
+
+        let (tokens, now) = (&fixture.tokens, fixture.clock.now());
+        assert_eq!(signed_in.tokens.access_lifetime, tokens.lifetimes.access);
+        let access = tokens.access.verify(&signed_in.tokens.access, now);
+        let refresh = tokens.refresh.verify(&signed_in.tokens.refresh, now);
+        let (access, refresh) = (access.unwrap(), refresh.unwrap());
+        assert_eq!(access.user, ada.public.id);
+        assert_eq!(access.session, refresh.session);
+        let ends_at = now.whole_seconds().plus(tokens.lifetimes.access);
+        assert_eq!(access.expires_at, ends_at);
+        let found = fixture
+            .sessions
+            .find(access.user, access.session, now)
+            .await;
+        let session = found.unwrap().unwrap();
+        assert_eq!(session.refresh.token, refresh.token);
+        assert_eq!(session.refresh.expires_at, refresh.expires_at);
+        assert_eq!((session.previous, session.created_at), (None, now));
+        assert_eq!(session.user_agent.unwrap().as_str(), "test/1.0");
+
+        let again = fixture.login(&email, "correct horse").await.unwrap();
+        assert_ne!(again.tokens.refresh, signed_in.tokens.refresh);
+        assert_eq!(fixture.sessions.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn wrong_password_and_unknown_email_take_the_same_work() {
+        for hash in ["new:correct horse", "old:correct horse", "unreadable"] {
+            let (fixture, ada) = fixture(hash).await;
+            for (email, password) in [
+                (ada.email.as_typed(), "battery staple"),
+                ("nobody@example.com", "correct horse"),
+                ("nobody@example.com", "dummy_hash"),
+            ] {
+                let asked = fixture.hasher.asked();
+                let refused = fixture.login(email, password).await;
+                assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
+                assert_eq!(fixture.hasher.asked(), asked + 1);
+            }
+            assert_eq!(fixture.sessions.count(), 0);
+            assert_eq!(fixture.hash_of(ada.public.id), hash);
+        }
+    }
+
+    #[tokio::test]
+    async fn outdated_hash_is_replaced_once() {
+        let (fixture, ada) = fixture("old:correct horse").await;
+        let failing = faulty(&fixture.users, "replace_password", Fault::Unavailable);
+        let email = ada.email.as_typed();
+        let logged_in = fixture.login_on(&failing, email, "correct horse").await;
+        assert_eq!(logged_in.unwrap().user, ada.public);
+        assert_eq!(fixture.hash_of(ada.public.id), "old:correct horse");
+        // Compared and hashed again, then only compared.
+        for asked in [4, 5] {
+            let logged_in = fixture.login(email, "correct horse").await;
+            assert_eq!(logged_in.unwrap().user, ada.public);
+            assert_eq!(fixture.hash_of(ada.public.id), "new:correct horse");
+            assert_eq!(fixture.hasher.asked(), asked);
+        }
+    }
+
+    #[tokio::test]
+    async fn password_change_during_login_revokes_the_session() {
+        let (fixture, ada) = fixture("new:correct horse").await;
+        let contended = Faulty::new(&fixture.users, async |call| {
+            if call == "find_password" {
+                let [old, new] = ["new:correct horse", "new:better horse"]
+                    .map(|hash| PasswordHash::new(hash.to_owned()));
+                let replaced = fixture.users.replace_password(ada.public.id, &old, &new);
+                assert!(replaced.await.unwrap());
+            }
+            Fault::None
+        });
+        let email = ada.email.as_typed();
+        let refused = fixture.login_on(&contended, email, "correct horse").await;
+        assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
+        assert_eq!(fixture.sessions.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn failures_are_limited_and_successes_are_not() {
+        let (fixture, ada) = fixture("new:correct horse").await;
+        let known = ada.email.as_typed();
+        for email in [known, "nobody@example.com"] {
+            let asked = fixture.hasher.asked();
+            for _ in 0..10 {
+                assert!(fixture.login(known, "correct horse").await.is_ok());
+            }
+            for _ in 0..3 {
+                let wrong = fixture.login(email, "battery staple").await;
+                assert!(matches!(wrong, Err(LoginError::IncorrectPassword)));
+            }
+            let refused = fixture.login(email, "battery staple").await;
+            assert!(matches!(
+                refused,
+                Err(LoginError::RateLimit(RateLimitError::TooMany { .. }))
+            ));
+            assert_eq!(fixture.hasher.asked(), asked + 13, "nothing is compared");
+            fixture.clock.advance(LIMITS.window);
+        }
+    }
+}

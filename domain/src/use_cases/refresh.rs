@@ -1,0 +1,95 @@
+//! Staying signed in.
+
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::session::{RefreshTokenState, Rotation, SessionStore};
+use crate::storage::StorageError;
+use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
+
+/// Why there are no new tokens.
+#[derive(Debug, Error)]
+pub enum RefreshError {
+    /// See [`TokenError`]; `Refused` also when the session is over, or ends here because the token
+    /// was used before.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// See [`SignError`].
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Exchanges the session's current refresh token for the next pair.
+pub async fn refresh(
+    sessions: &impl SessionStore,
+    tokens: &TokenIssuer<impl TokenSigner>,
+    clock: &impl Clock,
+    presented: &str,
+) -> Result<TokenPair, RefreshError> {
+    let now = clock.now();
+    let claims = tokens.refresh.verify(presented, now)?;
+    let next = RefreshTokenState::new(now, tokens.lifetimes.refresh);
+    let rotation = sessions
+        .rotate(claims.user, claims.session, claims.token, &next, now)
+        .await?;
+    match rotation {
+        Rotation::Rotated(session) | Rotation::Replayed(session) => {
+            Ok(tokens.issue(&session, now)?)
+        }
+        Rotation::Reused | Rotation::SessionNotFound => Err(TokenError::Rejected.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::id::UserId;
+    use crate::testing::sample;
+    use crate::use_cases::test_support::AuthFixture;
+
+    fn user() -> UserId {
+        UserId::new(sample::timestamp())
+    }
+
+    async fn assert_refused(auth: &AuthFixture, token: &str, expected: TokenError) {
+        match auth.refresh(token).await {
+            Err(RefreshError::Token(error)) => assert_eq!(error, expected, "{token}"),
+            other => panic!("{token}: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn session_lives_as_long_as_it_is_refreshed() {
+        let auth = AuthFixture::new();
+        let (_, mut pair) = auth.log_in(user()).await;
+        // Tokens count whole seconds, and the clock stands at the beginning of one.
+        let almost = Duration::from_secs(7 * 24 * 60 * 60 - 1);
+        for _ in 0..5 {
+            auth.clock.advance(almost);
+            pair = auth.refresh(&pair.refresh).await.unwrap();
+        }
+        auth.clock.advance(auth.tokens.lifetimes.refresh);
+        assert_refused(&auth, &pair.refresh, TokenError::Expired).await;
+    }
+
+    #[tokio::test]
+    async fn unusable_token_is_refused() {
+        let auth = AuthFixture::new();
+        let (session, pair) = auth.log_in(user()).await;
+        for token in ["", "null", "refresh|1|2|3|4|5"] {
+            assert_refused(&auth, token, TokenError::Malformed).await;
+        }
+        assert_refused(&auth, &pair.access, TokenError::Rejected).await;
+        let revoked = auth.sessions.revoke(session.user, session.id).await;
+        revoked.unwrap();
+        assert_refused(&auth, &pair.refresh, TokenError::Rejected).await;
+        assert_eq!(auth.sessions.count(), 0);
+        auth.clock.advance(auth.tokens.lifetimes.refresh);
+        assert_refused(&auth, &pair.refresh, TokenError::Expired).await;
+    }
+}

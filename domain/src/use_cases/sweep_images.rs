@@ -1,0 +1,316 @@
+//! Garbage collection: renditions that no food shows, uploads that no food was given, and foods that were
+//! created while their owner deleted the account.
+//!
+//! Every image has an id of its own, and only the request that stored it ever makes a food show it. So an
+//! image that is older than any request and that no food shows is never shown: deleting it cannot race
+//! with anything.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::delete_user::{DeleteUserError, delete_foods};
+use crate::clock::{Clock, Timestamp};
+use crate::food::FoodRepository;
+use crate::id::{FoodId, UserId};
+use crate::image::{ImageStore, RenditionKey, StoredObject, UploadKey, UploadStore};
+use crate::page::PageRequest;
+use crate::storage::StorageError;
+use crate::user::UserRepository;
+
+/// How many foods are read, and how many uploads deleted, at once.
+const BATCH: usize = 100;
+/// How long a deleted account is remembered. A request that was running then has ended.
+const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// What a sweep found and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GcReport {
+    /// Objects in both buckets.
+    pub listed: u64,
+    /// Objects that are too recent to be checked.
+    pub skipped_recent: u64,
+    /// Objects whose key we did not make. They stay.
+    pub unknown_keys: u64,
+    /// Renditions that no food shows, deleted.
+    pub removed: u64,
+    /// Uploads that no food was given, deleted.
+    pub expired_uploads: u64,
+    /// Objects that could not be deleted.
+    pub failed: u64,
+    /// Deleted accounts whose foods were looked for.
+    pub tombstones: u64,
+}
+
+/// Why a sweep stopped early; see [`DeleteUserError`].
+pub type SweepError = DeleteUserError;
+
+/// Checks every object that is older than `min_age`: deletes the renditions that no food shows, and the
+/// uploads. Can be interrupted at any point and run again.
+pub async fn sweep_images(
+    users: &impl UserRepository,
+    foods: &impl FoodRepository,
+    images: &impl ImageStore,
+    uploads: &impl UploadStore,
+    clock: &impl Clock,
+    min_age: Duration,
+) -> Result<GcReport, SweepError> {
+    let now = clock.now();
+    let mut report = GcReport {
+        tombstones: Box::pin(sweep_left(users, foods, images, now)).await?,
+        ..GcReport::default()
+    };
+    let mut after = None;
+    loop {
+        let objects = images.list(after.as_deref()).await?;
+        let Some(last) = objects.last() else { break };
+        after = Some(last.key.clone());
+        let keys = report.select(objects, now, min_age, RenditionKey::parse);
+        // Keys are listed in order, so the renditions of a food follow one another.
+        for some in keys.chunks(BATCH) {
+            Box::pin(delete_unused(foods, images, some, &mut report)).await?;
+        }
+    }
+    let mut after = None;
+    loop {
+        let objects = uploads.list(after.as_deref()).await?;
+        let Some(last) = objects.last() else { break };
+        after = Some(last.key.clone());
+        let keys = report.select(objects, now, min_age, UploadKey::parse);
+        for some in keys.chunks(BATCH) {
+            let deleted = some.iter().map(|key| Box::pin(uploads.delete(*key)));
+            let deleted = join_all(deleted).await;
+            let failed = deleted.iter().filter(|deleted| deleted.is_err()).count();
+            report.failed += count(failed);
+            report.expired_uploads += count(some.len() - failed);
+        }
+    }
+    Ok(report)
+}
+
+impl GcReport {
+    /// The keys of the objects that are old enough, and counts all.
+    fn select<K, E>(
+        &mut self,
+        objects: Vec<StoredObject>,
+        now: Timestamp,
+        min_age: Duration,
+        parse: impl Fn(&str) -> Result<K, E>,
+    ) -> Vec<K> {
+        let mut keys = Vec::new();
+        for StoredObject { key, stored_at } in objects {
+            self.listed += 1;
+            match parse(&key) {
+                Err(_) => self.unknown_keys += 1,
+                Ok(_) if stored_at.plus(min_age) > now => self.skipped_recent += 1,
+                Ok(key) => keys.push(key),
+            }
+        }
+        keys
+    }
+}
+
+/// Deletes those of the renditions whose food is gone or shows another image.
+async fn delete_unused(
+    foods: &impl FoodRepository,
+    images: &impl ImageStore,
+    keys: &[RenditionKey],
+    report: &mut GcReport,
+) -> Result<(), StorageError> {
+    let mut ids: Vec<FoodId> = keys.iter().map(|key| key.food).collect();
+    ids.dedup();
+    let shown = foods.find_images(&ids).await?;
+    let unused = keys.iter().copied();
+    let unused: Vec<_> = unused.filter(|key| !shown.contains(&key.image)).collect();
+    if unused.is_empty() {
+        return Ok(());
+    }
+    match images.delete(&unused).await {
+        Ok(()) => report.removed += count(unused.len()),
+        Err(_) => report.failed += count(unused.len()),
+    }
+    Ok(())
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Deletes the foods of those who left, which were shared while they did, and forgets who left long
+/// enough ago. Gives how many there were.
+async fn sweep_left(
+    users: &impl UserRepository,
+    foods: &impl FoodRepository,
+    images: &impl ImageStore,
+    now: Timestamp,
+) -> Result<u64, SweepError> {
+    let (mut after, mut count): (Option<UserId>, u64) = (None, 0);
+    loop {
+        let page = users.list_tombstones(PageRequest::largest(after)).await?;
+        for left in &page.items {
+            Box::pin(delete_foods(foods, images, left.user)).await?;
+            if left.at.plus(REMEMBERED) <= now {
+                users.remove_tombstone(left.user).await?;
+            }
+            count += 1;
+        }
+        after = page.items.last().map(|left| left.user);
+        if !page.more {
+            return Ok(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::food::Food;
+    use crate::password::PasswordHash;
+    use crate::testing::{Fault, Faulty, MemoryUsers, sample, unavailable};
+    use crate::use_cases::ImagePipeline;
+    use crate::use_cases::test_support::FoodFixture;
+
+    const A_DAY: Duration = Duration::from_hours(24);
+
+    impl FoodFixture {
+        /// A food that is not saved, whose image is.
+        fn add_orphan(&self) -> Food {
+            let food = sample::food(&sample::public_user(sample::timestamp()));
+            self.images.store.put_image_of(&food);
+            food
+        }
+
+        async fn sweep_with(
+            &self,
+            users: &impl UserRepository,
+            foods: &impl FoodRepository,
+        ) -> Result<GcReport, SweepError> {
+            let ImagePipeline { store, uploads, .. } = &self.images;
+            sweep_images(users, foods, store, uploads, &self.clock, A_DAY).await
+        }
+
+        async fn sweep(&self) -> GcReport {
+            let users = MemoryUsers::default();
+            self.sweep_with(&users, &self.foods).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn old_orphans_are_deleted_and_shown_images_stay() {
+        let fixture = FoodFixture::new();
+        let (food, orphan) = (fixture.add().await, fixture.add_orphan());
+        let replaced = Food {
+            image: sample::image(),
+            ..food.clone()
+        };
+        fixture.images.store.put_image_of(&replaced);
+        fixture.images.store.put_object("foods/notes.txt");
+        let recent = fixture.sweep().await;
+        let counts = (recent.listed, recent.skipped_recent, recent.removed);
+        assert_eq!(counts, (13, 12, 0));
+        fixture.clock.advance(A_DAY * 2);
+        let expected = GcReport {
+            listed: 13,
+            removed: 8,
+            unknown_keys: 1,
+            ..GcReport::default()
+        };
+        assert_eq!(fixture.sweep().await, expected);
+        assert!(fixture.has_image_of(&food));
+        assert!(!fixture.has_image_of(&orphan));
+        assert!(!fixture.has_image_of(&replaced));
+        let again = fixture.sweep().await;
+        assert_eq!((again.listed, again.removed), (5, 0));
+    }
+
+    #[tokio::test]
+    async fn uploads_are_deleted_after_a_day() {
+        let fixture = FoodFixture::new();
+        fixture.upload(UserId::new(sample::timestamp()));
+        let recent = fixture.sweep().await;
+        assert_eq!((recent.skipped_recent, recent.expired_uploads), (1, 0));
+        fixture.clock.advance(A_DAY * 2);
+        assert_eq!(fixture.sweep().await.expired_uploads, 1);
+        assert_eq!(fixture.images.uploads.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn sweeps_more_objects_than_one_list_returns() {
+        let fixture = FoodFixture::new();
+        let mut shown = Vec::new();
+        for nth in 0..600 {
+            if nth % 12 == 0 {
+                shown.push(fixture.add().await);
+            } else {
+                fixture.add_orphan();
+            }
+        }
+        fixture.clock.advance(A_DAY * 2);
+        let report = fixture.sweep().await;
+        assert_eq!((report.listed, report.removed), (2_400, 2_200));
+        assert!(shown.iter().all(|food| fixture.has_image_of(food)));
+    }
+
+    #[tokio::test]
+    async fn image_that_is_attached_meanwhile_stays() {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        fixture.clock.advance(A_DAY * 2);
+        let changed = Food {
+            image: sample::image(),
+            version: 2,
+            ..food.clone()
+        };
+        let contended = Faulty::new(&fixture.foods, async |method| {
+            if method == "find_images" && !fixture.has_image_of(&changed) {
+                fixture.images.store.put_image_of(&changed);
+                fixture.foods.update(&food, &changed).await.unwrap();
+            }
+            Fault::None
+        });
+        let report = fixture
+            .sweep_with(&MemoryUsers::default(), &contended)
+            .await
+            .unwrap();
+        assert_eq!(report.removed, 4);
+        assert!(fixture.has_image_of(&changed));
+    }
+
+    #[tokio::test]
+    async fn food_created_while_owner_left_is_deleted_for_a_day() {
+        let (fixture, users, user) = (FoodFixture::new(), MemoryUsers::default(), sample::user());
+        let hash = PasswordHash::new("a hash".to_owned());
+        users.create(&user, &hash).await.unwrap();
+        let other = fixture.add().await;
+        let now = fixture.clock.now();
+        users.delete(user.public.id, now).await.unwrap();
+        let tombstones = async || {
+            let report = fixture.sweep_with(&users, &fixture.foods).await;
+            report.unwrap().tombstones
+        };
+        for _ in 0..2 {
+            let late = sample::food(&user.public);
+            fixture.images.store.put_image_of(&late);
+            fixture.foods.create(&late).await.unwrap();
+            assert_eq!(tombstones().await, 1);
+            assert_eq!(fixture.stored(&late).await, None);
+            assert!(!fixture.has_image_of(&late));
+        }
+        fixture.clock.advance(REMEMBERED);
+        assert_eq!(tombstones().await, 1);
+        assert_eq!(tombstones().await, 0);
+        assert_eq!(fixture.stored(&other).await, Some(other));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_deleted_when_foods_are_unavailable() {
+        let fixture = FoodFixture::new();
+        fixture.add_orphan();
+        fixture.clock.advance(A_DAY * 2);
+        let failed = fixture
+            .sweep_with(&MemoryUsers::default(), &unavailable(&fixture.foods))
+            .await;
+        assert!(matches!(failed, Err(SweepError::Storage(_))));
+        assert_eq!(fixture.images.store.count(), 4);
+    }
+}

@@ -1,0 +1,170 @@
+//! Shared by the tests of the use cases.
+
+use std::time::Duration;
+
+use super::{
+    AuthenticatedUser, CheckSessionError, ImagePipeline, RateLimitPermit, RefreshError,
+    authenticate, refresh, verify_access_token,
+};
+use crate::clock::Clock;
+use crate::food::{Food, FoodRepository};
+use crate::id::{ImageId, SessionId, UserId};
+use crate::image::UploadKey;
+use crate::password::PasswordHash;
+use crate::rate_limit::{Counter, LimitedAction, Limits};
+use crate::session::{Session, SessionStore};
+use crate::testing::{
+    FakeHasher, FakeRenderer, FakeSigner, FixedClock, MemoryFoods, MemoryImages, MemorySessions,
+    MemoryUploads, MemoryUsers, sample,
+};
+use crate::token::{Lifetimes, TokenIssuer, TokenPair};
+use crate::user::{User, UserRepository};
+
+/// An image pipeline in memory.
+pub(super) type ImageStores = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
+
+/// An empty image pipeline that accepts 1,000 bytes.
+pub(super) fn image_pipeline() -> ImageStores {
+    ImagePipeline {
+        store: MemoryImages::default(),
+        uploads: MemoryUploads::default(),
+        renderer: FakeRenderer,
+        max_bytes: 1_000,
+    }
+}
+
+/// Foods with their images.
+pub(super) struct FoodFixture {
+    pub(super) foods: MemoryFoods,
+    pub(super) images: ImageStores,
+    pub(super) clock: FixedClock,
+}
+
+impl FoodFixture {
+    pub(super) fn new() -> Self {
+        Self {
+            foods: MemoryFoods::default(),
+            images: image_pipeline(),
+            clock: FixedClock::default(),
+        }
+    }
+
+    /// A new food with its image.
+    pub(super) async fn add(&self) -> Food {
+        let food = sample::food(&sample::public_user(sample::timestamp()));
+        self.foods.create(&food).await.unwrap();
+        self.images.store.put_image_of(&food);
+        food
+    }
+
+    /// An upload of the user.
+    pub(super) fn upload(&self, owner: UserId) -> ImageId {
+        let id = ImageId::new(sample::timestamp());
+        let key = UploadKey { owner, id };
+        self.images.uploads.put(key, sample::IMAGE);
+        id
+    }
+
+    /// A concurrent update of the food.
+    pub(super) async fn touch(&self, food: &Food) {
+        let current = self.stored(food).await.unwrap();
+        let changed = Food {
+            version: current.version + 1,
+            ..current.clone()
+        };
+        self.foods.update(&current, &changed).await.unwrap();
+    }
+
+    pub(super) async fn stored(&self, food: &Food) -> Option<Food> {
+        self.foods.find_consistent(food.id).await.unwrap()
+    }
+
+    pub(super) fn has_image_of(&self, food: &Food) -> bool {
+        self.images.store.has_image_of(food)
+    }
+}
+
+/// A user signed in by some session.
+pub(super) fn signed_in(user: UserId) -> AuthenticatedUser {
+    AuthenticatedUser {
+        user,
+        session: SessionId::new(sample::timestamp()),
+    }
+}
+
+/// A permit for one attempt, of three on an account.
+pub(super) fn admitted() -> RateLimitPermit {
+    let limits = Limits {
+        per_account: 3,
+        per_ip: 100,
+        window: Duration::from_mins(15),
+    };
+    let counter = Counter::per_account(LimitedAction::SignUp, "ada", &limits, sample::timestamp());
+    RateLimitPermit {
+        counters: [counter.clone(), counter],
+        limits,
+        ends_in: limits.window,
+        charges: 1,
+    }
+}
+
+/// Users, and sessions with their tokens.
+pub(super) struct AuthFixture {
+    pub(super) users: MemoryUsers,
+    pub(super) hasher: FakeHasher,
+    pub(super) sessions: MemorySessions,
+    pub(super) clock: FixedClock,
+    pub(super) tokens: TokenIssuer<FakeSigner>,
+}
+
+impl AuthFixture {
+    /// Tokens of 15 minutes and sessions of 7 days.
+    pub(super) fn new() -> Self {
+        Self {
+            users: MemoryUsers::default(),
+            hasher: FakeHasher::default(),
+            sessions: MemorySessions::default(),
+            clock: FixedClock::default(),
+            tokens: TokenIssuer {
+                access: FakeSigner("access"),
+                refresh: FakeSigner("refresh"),
+                lifetimes: Lifetimes {
+                    access: Duration::from_mins(15),
+                    refresh: Duration::from_hours(7 * 24),
+                },
+            },
+        }
+    }
+
+    /// A user whose password has this hash.
+    pub(super) async fn add_user(&self, hash: &str) -> User {
+        let (user, hash) = (sample::user(), PasswordHash::new(hash.to_owned()));
+        self.users.create(&user, &hash).await.unwrap();
+        user
+    }
+
+    pub(super) fn hash_of(&self, user: UserId) -> String {
+        let hash = self.users.password_of(user).unwrap();
+        hash.as_str().to_owned()
+    }
+
+    pub(super) async fn log_in(&self, user: UserId) -> (Session, TokenPair) {
+        let now = self.clock.now();
+        let session = Session::begin(user, now, self.tokens.lifetimes.refresh, None);
+        self.sessions.create(&session, now).await.unwrap();
+        let pair = self.tokens.issue(&session, now).unwrap();
+        (session, pair)
+    }
+
+    pub(super) async fn authenticate(
+        &self,
+        token: &str,
+    ) -> Result<AuthenticatedUser, CheckSessionError> {
+        let caller = verify_access_token(&self.tokens.access, &self.clock, token)?;
+        authenticate(&self.sessions, caller).await
+    }
+
+    pub(super) async fn refresh(&self, token: &str) -> Result<TokenPair, RefreshError> {
+        refresh(&self.sessions, &self.tokens, &self.clock, token).await
+    }
+}

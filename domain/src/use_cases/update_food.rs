@@ -1,0 +1,377 @@
+//! Updating a food.
+
+use futures_util::future::join;
+use thiserror::Error;
+
+use super::AuthenticatedUser;
+use super::attach_image::ImagePipeline;
+use super::food_input::{FoodInput, InvalidFood, ValidateError, validate};
+use crate::clock::Clock;
+use crate::food::{Food, FoodRepository, ReplaceFoodError, VersionPrecondition};
+use crate::image::{ImageRenderer, ImageSource, ImageStore, UploadStore};
+use crate::storage::StorageError;
+
+/// Why the update was not applied.
+#[derive(Debug, Error)]
+pub enum UpdateFoodError {
+    /// See [`InvalidFood`].
+    #[error(transparent)]
+    Invalid(InvalidFood),
+    /// No food has this id.
+    #[error("no such food")]
+    NotFound,
+    /// Another user created the food.
+    #[error("the food belongs to another user")]
+    NotOwner,
+    /// Another food has the title.
+    #[error("the title is taken")]
+    TitleTaken,
+    /// Another food has the upload.
+    #[error("the upload is taken")]
+    UploadTaken,
+    /// The food has none of the versions in `If-Match`.
+    #[error("the food has another version")]
+    PreconditionFailed,
+    /// The food was modified between read and write.
+    #[error("the food was modified concurrently")]
+    Conflict,
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Applies the whole update or nothing, and deletes the image that was replaced. Never overwrites another
+/// update. `found` is the food as [`FoodRepository::find_consistent`] returned it; without an image in the input
+/// its image stays.
+pub async fn update_food(
+    foods: &impl FoodRepository,
+    images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
+    clock: &impl Clock,
+    who: AuthenticatedUser,
+    found: Option<Food>,
+    expected: &VersionPrecondition,
+    mut input: FoodInput,
+) -> Result<Food, UpdateFoodError> {
+    // Before the image is decoded: whoever may not update causes no work.
+    let current = own(found, who)?;
+    if !expected.includes(current.version) {
+        return Err(UpdateFoodError::PreconditionFailed);
+    }
+    let attached = current.upload.map(|id| ImageSource::Upload(id.to_string()));
+    if attached.is_some_and(|attached| attached == input.image) {
+        // A retry after a lost response: the food has this image already.
+        input.image = ImageSource::None;
+    }
+    let valid = validate(images, who.user, input, false).await;
+    let valid = valid.map_err(|error| match error {
+        ValidateError::Invalid(invalid) => UpdateFoodError::Invalid(invalid),
+        ValidateError::Storage(error) => error.into(),
+    })?;
+    let mut changed = Food {
+        title: valid.title,
+        description: valid.description,
+        updated_at: clock.now().max(current.updated_at),
+        version: current.version + 1,
+        ..current.clone()
+    };
+    let has_new_image = valid.image.is_some();
+    if let Some(image) = valid.image {
+        changed.upload = image.upload;
+        changed.image = images.store(current.id, image, clock.now()).await?;
+    }
+    let saved = save(foods, who, &current, &changed, expected).await;
+    if has_new_image {
+        match &saved {
+            Ok(()) => {
+                let upload = images.delete_upload(who.user, changed.upload);
+                join(images.delete_image(&current), upload).await;
+            }
+            // The write may still land: the sweep can delete an orphan, nothing can restore an image.
+            Err(UpdateFoodError::Storage(_)) => {}
+            Err(_) => images.delete_image(&changed).await,
+        }
+    }
+    saved.map(|()| changed)
+}
+
+fn own(found: Option<Food>, who: AuthenticatedUser) -> Result<Food, UpdateFoodError> {
+    let food = found.ok_or(UpdateFoodError::NotFound)?;
+    if food.creator.id == who.user {
+        Ok(food)
+    } else {
+        Err(UpdateFoodError::NotOwner)
+    }
+}
+
+/// Replaces `current` by `changed`, and no other version.
+async fn save(
+    foods: &impl FoodRepository,
+    who: AuthenticatedUser,
+    current: &Food,
+    changed: &Food,
+    expected: &VersionPrecondition,
+) -> Result<(), UpdateFoodError> {
+    match foods.update(current, changed).await {
+        Ok(()) => Ok(()),
+        Err(ReplaceFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
+        Err(ReplaceFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
+        // In both cases perhaps only the response was lost: then the stored food is the new one.
+        Err(ReplaceFoodError::VersionConflict) => {
+            let stored = own(foods.find_consistent(current.id).await?, who)?;
+            match expected {
+                _ if stored == *changed => Ok(()),
+                VersionPrecondition::None => Err(UpdateFoodError::Conflict),
+                VersionPrecondition::AnyOf(_) => Err(UpdateFoodError::PreconditionFailed),
+            }
+        }
+        Err(ReplaceFoodError::Storage(error)) => match foods.find_consistent(current.id).await {
+            Ok(Some(stored)) if stored == *changed => Ok(()),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::food::{Description, Title};
+    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
+    use crate::use_cases::test_support::{FoodFixture, signed_in};
+
+    /// A food with its image, a minute later.
+    async fn fixture() -> (FoodFixture, Food) {
+        let fixture = FoodFixture::new();
+        let food = fixture.add().await;
+        fixture.clock.advance(Duration::from_mins(1));
+        (fixture, food)
+    }
+
+    impl FoodFixture {
+        async fn update_in(
+            &self,
+            foods: &impl FoodRepository,
+            food: &Food,
+            expected: &VersionPrecondition,
+            input: FoodInput,
+        ) -> Result<Food, UpdateFoodError> {
+            let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
+            update_food(
+                foods,
+                &self.images,
+                &self.clock,
+                who,
+                found,
+                expected,
+                input,
+            )
+            .await
+        }
+
+        async fn update(&self, food: &Food, input: FoodInput) -> Result<Food, UpdateFoodError> {
+            self.update_in(&self.foods, food, &VersionPrecondition::None, input)
+                .await
+        }
+    }
+
+    fn input(title: &str, image: ImageSource) -> FoodInput {
+        FoodInput {
+            title: title.to_owned(),
+            description: "<p>Now with egg</p>".to_owned(),
+            image,
+        }
+    }
+
+    fn with_image(title: &str) -> FoodInput {
+        input(title, ImageSource::Inline(sample::IMAGE))
+    }
+
+    #[tokio::test]
+    async fn update_without_image_keeps_image() {
+        let (fixture, food) = fixture().await;
+        let updated = fixture.update(&food, input("Fried rice", ImageSource::None));
+        let updated = updated.await.unwrap();
+        let expected = Food {
+            title: Title::parse("Fried rice").unwrap(),
+            description: Description::sanitize("<p>Now with egg</p>").unwrap(),
+            updated_at: fixture.clock.now(),
+            version: 2,
+            ..food.clone()
+        };
+        assert_eq!(updated, expected);
+        assert_eq!(fixture.stored(&food).await, Some(updated));
+        assert!(fixture.has_image_of(&food));
+    }
+
+    #[tokio::test]
+    async fn new_image_replaces_the_old_one_also_when_response_is_lost() {
+        for fault in [Fault::None, Fault::ResponseLost, Fault::DeliveredTwice] {
+            let (fixture, food) = fixture().await;
+            let foods = faulty(&fixture.foods, "update", fault);
+            let updated = fixture.update_in(
+                &foods,
+                &food,
+                &VersionPrecondition::None,
+                with_image("Rice"),
+            );
+            let updated = updated.await.unwrap();
+            assert_ne!(updated.image.id, food.image.id);
+            assert_eq!(updated.version, 2);
+            assert!(fixture.has_image_of(&updated));
+            assert_eq!(fixture.images.store.count(), 4);
+            assert_eq!(fixture.stored(&food).await, Some(updated));
+        }
+    }
+
+    #[tokio::test]
+    async fn retry_with_attached_upload_keeps_image() {
+        let (fixture, food) = fixture().await;
+        let id = fixture.upload(food.creator.id);
+        let rice = || input("Rice", ImageSource::Upload(id.to_string()));
+        let first = fixture.update(&food, rice()).await.unwrap();
+        assert_eq!(first.upload, Some(id));
+        assert_eq!(fixture.images.uploads.count(), 0);
+        let retried = fixture.update(&first, rice()).await.unwrap();
+        assert_eq!(retried.image, first.image);
+        assert!(fixture.has_image_of(&first));
+    }
+
+    #[tokio::test]
+    async fn updated_at_never_decreases() {
+        let (fixture, food) = fixture().await;
+        let future = Food {
+            updated_at: fixture.clock.now().plus(Duration::from_hours(1)),
+            version: 2,
+            ..food.clone()
+        };
+        fixture.foods.update(&food, &future).await.unwrap();
+        let updated = fixture.update(&future, input("Rice", ImageSource::None));
+        assert_eq!(updated.await.unwrap().updated_at, future.updated_at);
+    }
+
+    #[tokio::test]
+    async fn taken_title_changes_nothing() {
+        let (fixture, food) = fixture().await;
+        let other = fixture.add().await;
+        let shouted = other.title.as_str().to_uppercase();
+        let refused = fixture.update(&food, with_image(&shouted)).await;
+        assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
+        assert!(fixture.has_image_of(&food));
+        assert_eq!(fixture.images.store.count(), 8);
+        assert_eq!(fixture.stored(&food).await, Some(food));
+    }
+
+    #[tokio::test]
+    async fn keeps_both_images_when_save_fails_or_its_outcome_is_unknown() {
+        for (on_update, on_find) in [
+            (Fault::Unavailable, Fault::None),
+            (Fault::ResponseLost, Fault::Unavailable),
+        ] {
+            let (fixture, food) = fixture().await;
+            let foods = Faulty::new(&fixture.foods, async |method| match method {
+                "update" => on_update,
+                _ => on_find,
+            });
+            let failed = fixture.update_in(
+                &foods,
+                &food,
+                &VersionPrecondition::None,
+                with_image("Rice"),
+            );
+            assert!(matches!(failed.await, Err(UpdateFoodError::Storage(_))));
+            assert!(fixture.has_image_of(&food));
+            // The write may still land, and needs its image then.
+            assert_eq!(fixture.images.store.count(), 8);
+        }
+    }
+
+    #[tokio::test]
+    async fn concurrent_update_is_a_conflict_and_leaves_no_image() {
+        for expected in [
+            VersionPrecondition::None,
+            VersionPrecondition::AnyOf(vec![1]),
+        ] {
+            let (fixture, food) = fixture().await;
+            let contended = Faulty::new(&fixture.foods, async |method| {
+                if method == "update" {
+                    fixture.touch(&food).await;
+                }
+                Fault::None
+            });
+            let refused = fixture.update_in(&contended, &food, &expected, with_image("Rice"));
+            match (refused.await, &expected) {
+                (Err(UpdateFoodError::Conflict), VersionPrecondition::None)
+                | (Err(UpdateFoodError::PreconditionFailed), VersionPrecondition::AnyOf(_)) => {}
+                other => panic!("{other:?}"),
+            }
+            let saved = fixture.stored(&food).await.unwrap();
+            assert_eq!((saved.title, saved.version), (food.title, 2));
+            assert_eq!(fixture.images.store.count(), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn unexpected_version_is_stale_before_any_call() {
+        let (fixture, food) = fixture().await;
+        let called = Cell::new(false);
+        let foods = Faulty::new(&fixture.foods, async |_| {
+            called.set(true);
+            Fault::None
+        });
+        for expected in [
+            VersionPrecondition::AnyOf(vec![]),
+            VersionPrecondition::AnyOf(vec![2, 3]),
+        ] {
+            let refused = fixture.update_in(&foods, &food, &expected, with_image("Rice"));
+            assert!(matches!(
+                refused.await,
+                Err(UpdateFoodError::PreconditionFailed)
+            ));
+        }
+        assert!(!called.get());
+        assert_eq!(fixture.images.store.count(), 4);
+        let expected = VersionPrecondition::AnyOf(vec![3, 1]);
+        let updated = fixture.update_in(&foods, &food, &expected, with_image("Rice"));
+        assert_eq!(updated.await.unwrap().version, 2);
+    }
+
+    #[tokio::test]
+    async fn food_deleted_meanwhile_is_not_found() {
+        let (fixture, food) = fixture().await;
+        let contended = Faulty::new(&fixture.foods, async |method| {
+            if method == "update" {
+                fixture.foods.delete(&food).await.unwrap();
+            }
+            Fault::None
+        });
+        let refused = fixture.update_in(
+            &contended,
+            &food,
+            &VersionPrecondition::None,
+            with_image("Rice"),
+        );
+        assert!(matches!(refused.await, Err(UpdateFoodError::NotFound)));
+        assert_eq!(fixture.images.store.count(), 4);
+    }
+
+    #[tokio::test]
+    async fn failed_cleanup_does_not_fail_the_update() {
+        let (fixture, food) = fixture().await;
+        let images = ImagePipeline {
+            store: faulty(&fixture.images.store, "delete", Fault::Unavailable),
+            uploads: unavailable(&fixture.images.uploads),
+            renderer: fixture.images.renderer,
+            max_bytes: fixture.images.max_bytes,
+        };
+        let (who, any, found) = (
+            signed_in(food.creator.id),
+            &VersionPrecondition::None,
+            Some(food),
+        );
+        let (foods, clock, input) = (&fixture.foods, &fixture.clock, with_image("Rice"));
+        let updated = update_food(foods, &images, clock, who, found, any, input).await;
+        assert!(fixture.has_image_of(&updated.unwrap()));
+    }
+}

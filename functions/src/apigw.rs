@@ -1,0 +1,8 @@
+//! From an event of API Gateway to its response.
+
+mod request;
+mod response;
+
+pub use request::Event;
+pub(crate) use response::handle_event_with_deadline;
+pub use response::{ApiGatewayResponse, HttpHandler, handle_event};

@@ -1,0 +1,238 @@
+//! API Gateway events (payload format 2.0) and their responses.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::rate_limit::ClientIp;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use lambda_http::{Body, Request, RequestExt as _};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::error::ApiError;
+use crate::telemetry::RequestInfo;
+
+/// A request of API Gateway. Its JSON is parsed in place, and only the decoded body is kept.
+#[derive(Debug)]
+pub struct Event {
+    pub(super) request: Result<Request, ApiError>,
+    pub(super) info: RequestInfo,
+}
+
+impl From<&str> for Event {
+    fn from(json: &str) -> Self {
+        let mut info = RequestInfo::default();
+        let request = read(json, &mut info);
+        Self { request, info }
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    /// Accepts any JSON: an event that is no request gets a 400.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|json| Self::from(json.get()))
+    }
+}
+
+/// The parts of an event that functions use.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload<'a> {
+    route_key: Option<String>,
+    raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    headers: Option<Headers>,
+    path_parameters: Option<HashMap<String, String>>,
+    request_context: RequestContext,
+    #[serde(borrow)]
+    body: Option<Text<'a>>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Deserialize)]
+struct RequestContext {
+    http: HttpContext,
+}
+
+#[derive(Deserialize)]
+struct HttpContext {
+    method: String,
+    #[serde(rename = "sourceIp")]
+    source_ip: Option<String>,
+}
+
+/// A text that is copied only where something in it is escaped, which base64 never is.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Headers(HeaderMap);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Headers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("headers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Headers, A::Error> {
+                let mut headers = HeaderMap::with_capacity(16);
+                while let Some((Text(name), Text(value))) = members.next_entry()? {
+                    let name = HeaderName::from_bytes(name.as_bytes()).map_err(A::Error::custom)?;
+                    let value = HeaderValue::from_str(&value).map_err(A::Error::custom)?;
+                    headers.insert(name, value);
+                }
+                Ok(Headers(headers))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Parses an event. API Gateway lets through what is no valid HTTP request
+/// (docs/decisions/0006-parse-api-gateway-events-ourselves.md).
+fn read(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
+    let invalid = |what: &'static str| ApiError::invalid_request(what);
+    let unreadable = || invalid("the request has headers or a form that cannot be read");
+    let event: Payload = serde_json::from_str(event).map_err(|_| unreadable())?;
+    let route = event.route_key.as_deref();
+    info.route = route.map(|key| key.rsplit(' ').next().unwrap_or(key).to_owned());
+    let method = Method::from_bytes(event.request_context.http.method.as_bytes());
+    info.method = method.as_ref().ok().cloned();
+    if let Some(Headers(headers)) = &event.headers {
+        info.read_traces(headers);
+    }
+    let body = match event.body {
+        None => Body::Empty,
+        Some(Text(text)) if event.is_base64_encoded => STANDARD
+            .decode(text.as_bytes())
+            .map(Body::Binary)
+            .map_err(|_| invalid("the body should be base64"))?,
+        Some(Text(text)) => Body::Text(text.into_owned()),
+    };
+    let path = event.raw_path.unwrap_or_default();
+    let query = event.raw_query_string.unwrap_or_default();
+    let target = PathAndQuery::try_from(format!("{}?{query}", encode(&path)));
+    let target = target.map_err(|_| invalid("the query cannot be read"))?;
+    let mut request = Request::new(body);
+    *request.method_mut() = method.map_err(|_| unreadable())?;
+    *request.uri_mut() = Uri::from(target);
+    if let Some(Headers(headers)) = event.headers {
+        *request.headers_mut() = headers;
+    }
+    let source = event.request_context.http.source_ip.unwrap_or_default();
+    let extensions = request.extensions_mut();
+    extensions.insert(ClientIp::parse(&source));
+    extensions.insert(info.user.clone());
+    Ok(request.with_path_parameters(event.path_parameters.unwrap_or_default()))
+}
+
+/// All but the unreserved characters and `/` (RFC 3986, section 3.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Encodes a path, which API Gateway has decoded.
+fn encode(path: &str) -> PercentEncode<'_> {
+    let path = if path.starts_with('/') { path } else { "/" };
+    utf8_percent_encode(path, ENCODED)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event() -> Value {
+        json!({
+            "version": "2.0",
+            "rawPath": "/food/caf\u{e9} au lait",
+            "rawQueryString": "limit=2&x=%20",
+            "headers": {"host": "api.example", "x-name": "Ad\u{e9}la\u{ef}de"},
+            "pathParameters": {"food_id": "caf\u{e9} au lait"},
+            "requestContext": {"http": {"method": "PUT", "path": "/"}, "stage": "$default"},
+            "body": "e30=",
+            "isBase64Encoded": true,
+        })
+    }
+
+    fn read(event: &str) -> Result<Request, ApiError> {
+        Event::from(event).request
+    }
+
+    #[test]
+    fn request_is_read_from_its_event() {
+        let event: Event = serde_json::from_slice(event().to_string().as_bytes()).unwrap();
+        let request = event.request.unwrap();
+        assert_eq!(request.method(), Method::PUT);
+        assert_eq!(request.uri(), "/food/caf%C3%A9%20au%20lait?limit=2&x=%20");
+        assert_eq!(request.headers()["host"], "api.example");
+        assert_eq!(request.headers()["x-name"], "Ad\u{e9}la\u{ef}de");
+        let parameters = request.path_parameters();
+        assert_eq!(parameters.first("food_id"), Some("caf\u{e9} au lait"));
+        assert_eq!(request.body(), &Body::Binary(b"{}".to_vec()));
+    }
+
+    #[test]
+    fn null_or_missing_part_is_empty() {
+        let context = json!({"http": {"method": "GET"}});
+        let null = json!({
+            "rawPath": null, "rawQueryString": null, "headers": null, "pathParameters": null,
+            "body": null, "requestContext": context,
+        });
+        for event in [null, json!({ "requestContext": context })] {
+            let request = read(&event.to_string()).unwrap();
+            assert_eq!(request.uri().path(), "/");
+            assert!(request.headers().is_empty() && request.path_parameters().is_empty());
+            assert_eq!(request.body(), &Body::Empty);
+        }
+    }
+
+    #[test]
+    fn escaped_body_is_decoded() {
+        let escaped = r#"{"body":"\u0065y8\/","isBase64Encoded":true,
+            "requestContext":{"http":{"method":"GET"}}}"#;
+        let request = read(escaped).unwrap();
+        assert_eq!(request.body(), &Body::Binary(b"{/?".to_vec()));
+    }
+
+    #[test]
+    fn event_that_is_no_request_is_a_400() {
+        let mut events: Vec<String> = ["", "null", "[]", "{}", "{"].map(str::to_owned).into();
+        for (member, value) in [
+            ("headers", json!({"x": "line\nbreak"})),
+            ("headers", json!({"a b": "c"})),
+            ("headers", json!({"x": null})),
+            ("headers", json!([])),
+            ("rawQueryString", json!("a b")),
+            ("rawPath", json!(1)),
+            ("pathParameters", json!({"food_id": 1})),
+            ("requestContext", json!({})),
+            ("requestContext", json!({"http": {"method": "G ET"}})),
+            ("body", json!("not base64")),
+        ] {
+            let mut event = event();
+            event[member] = value;
+            events.push(event.to_string());
+        }
+        for event in events {
+            let status = read(&event).unwrap_err().status();
+            assert_eq!(status, 400, "{event}");
+        }
+    }
+}

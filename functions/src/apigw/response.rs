@@ -1,0 +1,109 @@
+//! Responses to API Gateway (payload format 2.0).
+
+use std::future::Future;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use lambda_http::Request;
+use serde::{Serialize, Serializer};
+
+use super::request::Event;
+use crate::dependencies::FromDependencies;
+use crate::error::ApiError;
+use crate::http::response::Response;
+use crate::telemetry::{Outcome, RequestInfo};
+
+/// A function with a route.
+pub trait HttpHandler: FromDependencies + Send + Sync {
+    /// Handles a request.
+    fn handle(&self, request: Request) -> impl Future<Output = Result<Response, ApiError>> + Send;
+}
+
+/// A response to API Gateway.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiGatewayResponse {
+    status_code: u16,
+    #[serde(serialize_with = "serialize_headers")]
+    headers: HeaderMap,
+    body: String,
+    is_base64_encoded: bool,
+    /// For the request log.
+    #[serde(skip)]
+    pub(crate) outcome: Outcome,
+}
+
+impl ApiGatewayResponse {
+    fn new(info: RequestInfo, reply: Result<Response, ApiError>) -> Self {
+        let problem = reply.as_ref().err().map(ApiError::report);
+        let reply = reply.unwrap_or_else(ApiError::into_response);
+        let status = reply.status.as_u16();
+        Self {
+            status_code: status,
+            headers: reply.headers,
+            body: reply.body,
+            is_base64_encoded: reply.is_base64,
+            outcome: Outcome {
+                request: info,
+                status,
+                problem,
+            },
+        }
+    }
+}
+
+fn serialize_headers<S: Serializer>(headers: &HeaderMap, to: S) -> Result<S::Ok, S::Error> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = headers.iter();
+    to.collect_map(headers.map(|(name, value)| (name.as_str(), text(value))))
+}
+
+/// Handles an event. One that cannot be read gets a 400.
+pub async fn handle_event(
+    handler: &impl HttpHandler,
+    event: impl Into<Event>,
+) -> ApiGatewayResponse {
+    let Event { request, info } = event.into();
+    let reply = match request {
+        // Boxed: the types of nested futures grow beyond what the compiler follows.
+        Ok(request) => Box::pin(handler.handle(request)).await,
+        Err(error) => Err(error),
+    };
+    ApiGatewayResponse::new(info, reply)
+}
+
+/// Handles an event within this time, or returns a 503 before Lambda ends the process.
+pub(crate) async fn handle_event_with_deadline(
+    time: Duration,
+    handler: &impl HttpHandler,
+    event: impl Into<Event>,
+) -> ApiGatewayResponse {
+    let event = event.into();
+    let info = event.info.clone();
+    let answered = tokio::time::timeout(time, handle_event(handler, event)).await;
+    answered.unwrap_or_else(|elapsed| {
+        ApiGatewayResponse::new(info, Err(ApiError::unavailable(Some(elapsed.into()))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn response_is_written_as_api_gateway_reads_it() {
+        let reply = crate::http::response::ok(&"fine").no_store();
+        let answer = ApiGatewayResponse::new(RequestInfo::default(), Ok(reply));
+        assert_eq!(
+            serde_json::to_value(&answer).unwrap(),
+            json!({
+                "statusCode": 200,
+                "headers": {"content-type": "application/json", "cache-control": "no-store"},
+                "body": "\"fine\"",
+                "isBase64Encoded": false,
+            })
+        );
+    }
+}

@@ -1,3 +1,0 @@
-//! `DELETE /sessions/{session_id}`: ends one session of the caller's.
-
-functions::main!(EndSession);

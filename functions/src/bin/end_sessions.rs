@@ -1,3 +1,0 @@
-//! `DELETE /sessions`: ends the caller's sessions.
-
-functions::main!(EndSessions);

@@ -1,0 +1,3 @@
+//! `DELETE /sessions`: ends the caller's sessions.
+
+functions::main!(RevokeSessions);

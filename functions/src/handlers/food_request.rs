@@ -1,0 +1,162 @@
+//! The bodies of POST and PUT /food: a form with the image in it, or JSON that names an upload.
+
+use domain::image::ImageSource;
+use domain::use_cases::FoodInput;
+use http::header::CONTENT_TYPE;
+use lambda_http::Request;
+use serde::Deserialize;
+
+use crate::error::ApiError;
+use crate::http::multipart::FoodForm;
+use crate::http::request;
+
+/// The errors of the fields of a food, except missing ones.
+#[cfg(feature = "openapi")]
+pub(crate) fn invalid_food() -> [ApiError; 8] {
+    use domain::image::InvalidImage;
+    use domain::use_cases::{InvalidFood, InvalidFoodField as Field};
+
+    use crate::dependencies::MAX_IMAGE_BYTES;
+
+    let max_bytes = usize::try_from(MAX_IMAGE_BYTES).unwrap_or(usize::MAX);
+    [
+        vec![Field::TitleTooLong, Field::DescriptionTooLong],
+        vec![Field::DescriptionTooMuchMarkup],
+        vec![Field::UploadNotFound],
+        vec![Field::InvalidImage(InvalidImage::UnsupportedFormat)],
+        vec![Field::InvalidImage(InvalidImage::Malformed)],
+        vec![Field::InvalidImage(InvalidImage::TooManyPixels)],
+        vec![Field::InvalidImage(InvalidImage::TooComplex)],
+        vec![Field::InvalidImage(InvalidImage::TooLarge { max_bytes })],
+    ]
+    .map(|fields| InvalidFood(fields).into())
+}
+
+/// Text, and an image of up to about 4.4 MB. The words `null` (as title or description) and `undefined` (as image) count as
+/// missing: an old client sends them.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::ToSchema)]
+#[schema(as = FoodForm)]
+#[expect(dead_code, reason = "a form is no struct")]
+pub(crate) struct Form {
+    /// Kept as typed.
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
+    title: String,
+    /// HTML, of at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
+    /// unknown elements are removed.
+    #[schema(min_length = 1, max_length = 20_000, pattern = r"\S")]
+    description: String,
+    /// JPEG, PNG, WebP or GIF, recognised by its bytes. An update without one keeps the image.
+    #[schema(format = Binary, nullable = false)]
+    food_image: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FoodFields))]
+pub(crate) struct Body {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
+    title: Option<String>,
+    /// HTML, of at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
+    /// unknown elements are removed.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 20_000, pattern = r"\S"))]
+    description: Option<String>,
+    /// From `POST /food/images`. An update without one keeps the image.
+    #[cfg_attr(feature = "openapi", schema(format = "uuid", nullable = false))]
+    image_id: Option<String>,
+}
+
+/// Reads the body. A body that does not declare JSON is read as a form.
+pub(crate) async fn parse(request: &mut Request) -> Result<FoodInput, ApiError> {
+    if is_json(request) {
+        let body: Body = request::json(request)?;
+        let image = body.image_id.map_or(ImageSource::None, ImageSource::Upload);
+        return Ok(FoodInput {
+            title: body.title.unwrap_or_default(),
+            description: body.description.unwrap_or_default(),
+            image,
+        });
+    }
+    let form = FoodForm::parse(request).await?;
+    Ok(FoodInput {
+        title: form.title,
+        description: form.description,
+        image: form.image.map_or(ImageSource::None, ImageSource::Inline),
+    })
+}
+
+/// The parts that make two requests with one idempotency key different requests.
+pub(crate) fn content(input: &FoodInput) -> Vec<&[u8]> {
+    let (title, description) = (input.title.as_bytes(), input.description.as_bytes());
+    match &input.image {
+        ImageSource::None => vec![title, description, b""],
+        ImageSource::Inline(bytes) => vec![title, description, bytes],
+        ImageSource::Upload(id) => vec![title, description, b"", id.as_bytes()],
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use lambda_http::Body;
+
+    use super::*;
+
+    async fn parsed(content_type: &str, body: impl Into<Body>) -> Result<FoodInput, u16> {
+        let mut request = http::Request::builder()
+            .header(CONTENT_TYPE, content_type)
+            .body(body.into())
+            .unwrap();
+        parse(&mut request)
+            .await
+            .map_err(|error| error.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn json_names_an_upload_or_no_image() {
+        let body = r#"{"title":"Suya","description":"Hot","image_id":"an id","user_id":"x"}"#;
+        for content_type in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            " application/json ;x",
+        ] {
+            let expected = FoodInput {
+                title: "Suya".to_owned(),
+                description: "Hot".to_owned(),
+                image: ImageSource::Upload("an id".to_owned()),
+            };
+            assert_eq!(parsed(content_type, body).await, Ok(expected));
+        }
+        for empty in ["{}", r#"{"title":null,"description":null,"image_id":null}"#] {
+            let parsed = parsed("application/json", empty).await;
+            assert_eq!(parsed, Ok(FoodInput::default()));
+        }
+    }
+
+    #[tokio::test]
+    async fn json_of_another_shape_is_422_and_what_is_neither_is_400() {
+        for body in ["", "[]", r#"{"title":1}"#, r#"{"image_id":{}}"#] {
+            assert_eq!(parsed("application/json", body).await, Err(422), "{body}");
+        }
+        for content_type in ["text/plain", "application/jsonx", "multipart/form-data"] {
+            assert_eq!(parsed(content_type, "{}").await, Err(400), "{content_type}");
+        }
+    }
+
+    #[test]
+    fn content_differs_for_file_and_upload_of_same_bytes() {
+        let with = |image| FoodInput {
+            image,
+            ..FoodInput::default()
+        };
+        let file = with(ImageSource::Inline(Bytes::from_static(b"x")));
+        let upload = with(ImageSource::Upload("x".to_owned()));
+        assert_ne!(content(&file), content(&upload));
+    }
+}

@@ -1,0 +1,33 @@
+//! `DELETE /sessions/{session_id}`: ends one session of the caller's.
+
+use domain::clock::SystemClock;
+use domain::id::SessionId;
+use domain::use_cases::revoke_session;
+
+use crate::http::auth::Auth;
+use crate::http::{request, response};
+use crate::{ApiError, HttpHandler, Request, Response};
+
+crate::dependencies::function!(RevokeSession { auth: Auth = auth });
+
+impl HttpHandler for RevokeSession {
+    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
+        let user = self.auth.authenticate(&request).await?;
+        let id = SessionId::parse(&request::path(&request, "session_id"))?;
+        revoke_session(&self.auth.sessions, &SystemClock, user, id).await?;
+        Ok(response::no_content())
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl crate::openapi::OpenApiOperation for RevokeSession {
+    fn operation() -> crate::openapi::Operation {
+        use crate::openapi::{Operation, example};
+        use domain::use_cases::LookupError;
+
+        Operation::new("Sign out elsewhere", "Its tokens are refused at once.")
+            .id("session_id", "session", example::SESSION_ID)
+            .answers_nothing(204, "It is over.")
+            .errors([LookupError::NotFound.into()])
+    }
+}

@@ -1,0 +1,9 @@
+//! What the routes share of HTTP.
+
+pub(crate) mod auth;
+pub(crate) mod etag;
+pub(crate) mod idempotency;
+pub mod multipart;
+pub mod pagination;
+pub(crate) mod request;
+pub(crate) mod response;

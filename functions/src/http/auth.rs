@@ -1,0 +1,93 @@
+//! The user of a signed-in route.
+
+use std::future::Future;
+
+use domain::clock::SystemClock;
+use domain::use_cases::{AuthenticatedUser, TokenIdentity, authenticate, verify_access_token};
+use futures_util::future::join;
+use http::header::AUTHORIZATION;
+use infrastructure::jwt::JwtTokens;
+use infrastructure::sessions::Sessions;
+use lambda_http::Request;
+
+use crate::error::ApiError;
+use crate::http::request;
+
+/// Authenticates requests.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    pub(crate) sessions: Sessions,
+    pub(crate) access: JwtTokens,
+}
+
+impl Auth {
+    /// Verifies the access token of a request, and nothing else.
+    pub(crate) fn verify_token(&self, request: &Request) -> Result<TokenIdentity, ApiError> {
+        let caller = verify_access_token(&self.access, &SystemClock, bearer(request))?;
+        request::record_user(request, caller.user);
+        Ok(caller)
+    }
+
+    /// Verifies the access token of a request, and its session.
+    pub(crate) async fn authenticate(
+        &self,
+        request: &Request,
+    ) -> Result<AuthenticatedUser, ApiError> {
+        self.require_session(self.verify_token(request)?).await
+    }
+
+    /// Checks the session of a verified token.
+    pub(crate) async fn require_session(
+        &self,
+        caller: TokenIdentity,
+    ) -> Result<AuthenticatedUser, ApiError> {
+        Ok(authenticate(&self.sessions, caller).await?)
+    }
+
+    /// Runs `read` concurrently with the session check. If the session is invalid, that error wins over any
+    /// error of `read`.
+    pub(crate) async fn require_session_while<T>(
+        &self,
+        caller: TokenIdentity,
+        read: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<(AuthenticatedUser, T), ApiError> {
+        // Boxed: two calls at once are a large future.
+        let (user, read) = join(Box::pin(self.require_session(caller)), read).await;
+        Ok((user?, read?))
+    }
+}
+
+/// Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1), or an empty text.
+fn bearer(request: &Request) -> &str {
+    request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map_or("", |(_, token)| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::Body;
+
+    use super::*;
+
+    #[test]
+    fn token_follows_bearer_in_any_case() {
+        for (header, token) in [
+            ("Bearer a.b.c", "a.b.c"),
+            ("bearer  a.b.c ", "a.b.c"),
+            ("Bearer", ""),
+            ("Bearer ", ""),
+            ("Basic YTpi", ""),
+            ("a.b.c", ""),
+            ("", ""),
+        ] {
+            let request = http::Request::builder().header(AUTHORIZATION, header);
+            assert_eq!(bearer(&request.body(Body::Empty).unwrap()), token);
+        }
+        assert_eq!(bearer(&Request::new(Body::Empty)), "");
+    }
+}

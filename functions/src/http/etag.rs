@@ -1,0 +1,181 @@
+//! Versions of a food: `ETag`, `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1). The crate
+//! `headers` does not give out the tags of a list, and the domain needs the versions.
+
+use domain::food::{Food, VersionPrecondition};
+use http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue};
+use lambda_http::Request;
+
+use crate::error::ApiError;
+
+/// The message for an `If-Match` that cannot be parsed.
+pub(crate) const INVALID_IF_MATCH: &str = "If-Match should be * or a list of entity tags";
+
+/// Returns the tag of a food.
+pub(crate) fn etag(food: &Food) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{}\"", opaque(food))).expect("digits in quotes")
+}
+
+fn opaque(food: &Food) -> String {
+    food.version.to_string()
+}
+
+/// Returns the versions that the client wants to change. A header that cannot be parsed is an error: its
+/// client did not want to overwrite any version.
+pub(crate) fn if_match(request: &Request) -> Result<VersionPrecondition, ApiError> {
+    let Some(list) = list(request.headers(), IF_MATCH) else {
+        return Ok(VersionPrecondition::None);
+    };
+    match Tags::parse(&list) {
+        Some(Tags::Any) => Ok(VersionPrecondition::None),
+        // Compared strongly, so that no weak tag matches.
+        Some(Tags::These { strong, .. }) => Ok(VersionPrecondition::AnyOf(
+            strong.into_iter().filter_map(version).collect(),
+        )),
+        None => Err(ApiError::invalid_request(INVALID_IF_MATCH)),
+    }
+}
+
+/// Whether the client has this version of the food. A header that cannot be parsed is ignored.
+pub(crate) fn is_not_modified(request: &Request, current: &Food) -> bool {
+    let list = list(request.headers(), IF_NONE_MATCH);
+    match list.as_deref().and_then(Tags::parse) {
+        Some(Tags::Any) => true,
+        Some(Tags::These { strong, weak }) => {
+            let current = opaque(current);
+            strong.iter().chain(&weak).any(|tag| *tag == current)
+        }
+        None => false,
+    }
+}
+
+/// Joins all lines of a header.
+fn list(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+    let lines = headers.get_all(name).iter();
+    let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let lines: Vec<_> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}
+
+enum Tags<'a> {
+    Any,
+    These {
+        strong: Vec<&'a str>,
+        weak: Vec<&'a str>,
+    },
+}
+
+impl<'a> Tags<'a> {
+    /// Parses `*` or a list of tags. A tag may contain commas, but no quotes.
+    fn parse(list: &'a str) -> Option<Self> {
+        const SPACE: [char; 2] = [' ', '\t'];
+        if list.trim_matches(SPACE) == "*" {
+            return Some(Self::Any);
+        }
+        let (mut strong, mut weak) = (Vec::new(), Vec::new());
+        let mut rest = list;
+        loop {
+            // Empty elements are ignored (RFC 9110, section 5.6.1), and the list may be empty.
+            rest = rest.trim_start_matches([' ', '\t', ',']);
+            if rest.is_empty() {
+                return Some(Self::These { strong, weak });
+            }
+            let (tags, quoted) = match rest.strip_prefix("W/") {
+                Some(quoted) => (&mut weak, quoted),
+                None => (&mut strong, rest),
+            };
+            let (opaque, after) = quoted.strip_prefix('"')?.split_once('"')?;
+            tags.push(opaque);
+            rest = after.trim_start_matches(SPACE);
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return None;
+            }
+        }
+    }
+}
+
+/// Parses a version as [`etag`] writes it, and not otherwise.
+fn version(opaque: &str) -> Option<u64> {
+    let version: u64 = opaque.parse().ok()?;
+    (version.to_string() == opaque).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::testing::sample;
+    use lambda_http::Body;
+
+    use super::*;
+
+    fn food(version: u64) -> Food {
+        Food {
+            version,
+            ..sample::food(&sample::public_user(sample::timestamp()))
+        }
+    }
+
+    fn request(name: &str, value: &str) -> Request {
+        let request = http::Request::builder().header(name, value);
+        request.body(Body::Empty).unwrap()
+    }
+
+    fn matched(value: &str) -> Result<VersionPrecondition, u16> {
+        if_match(&request("if-match", value)).map_err(|error| error.status().as_u16())
+    }
+
+    #[test]
+    fn if_match_is_compared_strongly() {
+        for (value, versions) in [
+            ("\"3\"", vec![3]),
+            (" \"3\" , \"4\",", vec![3, 4]),
+            ("W/\"3\", \"4\"", vec![4]),
+            ("\"03\", \"+3\", \"3,4\", \"\", \"x\"", vec![]),
+            ("\"18446744073709551616\"", vec![]),
+            (" , ", vec![]),
+        ] {
+            assert_eq!(
+                matched(value),
+                Ok(VersionPrecondition::AnyOf(versions)),
+                "{value}"
+            );
+        }
+        assert_eq!(matched("*"), Ok(VersionPrecondition::None));
+        assert_eq!(
+            if_match(&Request::new(Body::Empty)).unwrap(),
+            VersionPrecondition::None
+        );
+        let mut two_lines = request("if-match", "\"3\"");
+        let headers = two_lines.headers_mut();
+        headers.append(IF_MATCH, HeaderValue::from_static("\"5\""));
+        assert_eq!(
+            if_match(&two_lines).unwrap(),
+            VersionPrecondition::AnyOf(vec![3, 5])
+        );
+    }
+
+    #[test]
+    fn malformed_if_match_is_a_400() {
+        for value in ["3", "\"3", "\"3\" \"4\"", "*, \"3\"", "w/\"3\"", "\"3\"4"] {
+            assert_eq!(matched(value), Err(400), "{value}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_is_compared_weakly() {
+        for (value, has_it) in [
+            ("\"3\"", true),
+            ("W/\"3\"", true),
+            ("\"2\", W/\"3\"", true),
+            ("*", true),
+            ("\"2\"", false),
+            ("3", false),
+            ("\"3\" x", false),
+            ("\"03\"", false),
+            ("\"3v\"", false),
+        ] {
+            let request = request("if-none-match", value);
+            assert_eq!(is_not_modified(&request, &food(3)), has_it, "{value}");
+        }
+        assert!(!is_not_modified(&Request::new(Body::Empty), &food(3)));
+    }
+}

@@ -1,0 +1,170 @@
+//! The header `Idempotency-Key`: a request is executed once, however often it is sent.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::future::Future;
+
+use domain::clock::{Clock as _, SystemClock};
+use domain::id::InvalidId;
+use domain::idempotency::{
+    IdempotencyKey, IdempotencyOutcome, IdempotencyRecord, IdempotencyStore as _,
+};
+use domain::storage::StorageError;
+use http::{HeaderName, HeaderValue, StatusCode};
+use infrastructure::idempotency::operation;
+use infrastructure::sessions::Sessions;
+use lambda_http::Request;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ApiError, OnRetry};
+use crate::http::response::Response;
+
+/// Executes requests once.
+pub(crate) struct IdempotencyGuard {
+    pub(crate) store: Sessions,
+}
+
+/// A response as it is stored.
+#[derive(Serialize, Deserialize)]
+struct SavedResponse {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+impl IdempotencyGuard {
+    /// Runs `act` once per idempotency key and returns its response; a retry returns the saved response.
+    /// `id` is the id to create; `act` receives the id chosen by the first attempt.
+    pub(crate) async fn execute<Id, Acting>(
+        &self,
+        operation: Option<IdempotencyRecord>,
+        id: Id,
+        parse: impl FnOnce(&str) -> Result<Id, InvalidId>,
+        act: impl FnOnce(Id) -> Acting,
+    ) -> Result<Response, ApiError>
+    where
+        Id: Display,
+        Acting: Future<Output = Result<Response, ApiError>>,
+    {
+        let Some(operation) = operation else {
+            return act(id).await;
+        };
+        let (own, now) = (id.to_string(), SystemClock.now());
+        let first = match self.store.begin(&operation, &own, now).await? {
+            IdempotencyOutcome::Acquired(first) => first,
+            IdempotencyOutcome::InProgress => return Err(ApiError::request_in_progress()),
+            IdempotencyOutcome::KeyReused => return Err(ApiError::idempotency_key_reused()),
+            IdempotencyOutcome::Completed(saved) => return Ok(load(&saved)?),
+        };
+        let id = parse(&first).map_err(|_| corrupt())?;
+        let reply = match act(id).await {
+            Ok(reply) => reply,
+            Err(error) => match error.on_retry() {
+                OnRetry::Replay => error.into_response(),
+                OnRetry::Execute => {
+                    // Where this errors too, retries wait until the lease ends.
+                    let _ = self.store.release(&operation).await;
+                    return Err(error);
+                }
+            },
+        };
+        // Where this errors, a retry finds the resource by its id.
+        let _ = self.store.finish(&operation, &save(&reply)).await;
+        Ok(reply)
+    }
+}
+
+/// Returns the operation of a request with an `Idempotency-Key`. `scope` names the action and the user,
+/// `content` is what makes a retry the same request.
+pub(crate) fn idempotent_operation(
+    request: &Request,
+    scope: impl FnOnce() -> String,
+    content: &[&[u8]],
+) -> Result<Option<IdempotencyRecord>, ApiError> {
+    let key = key(request)?;
+    Ok(key.map(|key| operation(&scope(), &key, content)))
+}
+
+/// A key in quotes is a string of RFC 8941, as the draft has it; most clients send it without.
+fn key(request: &Request) -> Result<Option<IdempotencyKey>, ApiError> {
+    let Some(value) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
+    let raw = value.to_str().unwrap_or_default().trim();
+    let unquoted = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    IdempotencyKey::parse(unquoted.unwrap_or(raw))
+        .map(Some)
+        .map_err(|error| ApiError::invalid_request(error.to_string()))
+}
+
+fn save(reply: &Response) -> String {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = reply.headers.iter();
+    let saved = SavedResponse {
+        status: reply.status.as_u16(),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect(),
+        body: reply.body.clone(),
+    };
+    serde_json::to_string(&saved).expect("texts and a number")
+}
+
+fn load(saved: &str) -> Result<Response, StorageError> {
+    let saved: SavedResponse = serde_json::from_str(saved).map_err(|_| corrupt())?;
+    let headers = saved.headers.into_iter().map(|(name, value)| {
+        let name = HeaderName::try_from(name).map_err(|_| corrupt())?;
+        Ok((name, HeaderValue::try_from(value).map_err(|_| corrupt())?))
+    });
+    Ok(Response {
+        status: StatusCode::from_u16(saved.status).map_err(|_| corrupt())?,
+        headers: headers.collect::<Result<_, StorageError>>()?,
+        body: saved.body,
+        is_base64: false,
+    })
+}
+
+fn corrupt() -> StorageError {
+    StorageError::Corrupt("the saved response of an operation".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::Body;
+
+    use super::*;
+
+    #[test]
+    fn key_may_be_quoted() {
+        let raw = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+        let (quoted, padded) = (format!("\"{raw}\""), format!(" {raw} "));
+        for (header, expected) in [
+            (raw, Some(raw)),
+            (&quoted, Some(raw)),
+            (&padded, Some(raw)),
+            ("", None),
+            ("\"\"", None),
+            ("with a space in the middle", None),
+            (&"x".repeat(256), None),
+        ] {
+            let request = http::Request::builder().header("Idempotency-Key", header);
+            let parsed = key(&request.body(Body::Empty).unwrap());
+            let parsed = parsed.map(|key| key.unwrap().as_str().to_owned());
+            assert_eq!(parsed.ok().as_deref(), expected, "{header}");
+        }
+        assert_eq!(key(&Request::new(Body::Empty)).unwrap(), None);
+    }
+
+    #[test]
+    fn saved_response_loads_as_it_was() {
+        let tag = HeaderValue::from_static("\"1\"");
+        let reply = crate::http::response::created(&"Größe 🍲").with_etag(tag);
+        let loaded = load(&save(&reply)).unwrap();
+        assert_eq!(loaded.status, reply.status);
+        assert_eq!(loaded.headers, reply.headers);
+        assert_eq!(loaded.body, reply.body);
+        for saved in ["", "{}", r#"{"status":99,"headers":{},"body":""}"#] {
+            assert!(matches!(load(saved), Err(StorageError::Corrupt(_))));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Paging: `?limit=` and `?cursor=` in, `Link: <…>; rel="next"` out (RFC 8288).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::id::{FoodId, UserId};
+use domain::page::{Page, PageRequest, PageSize};
+use http::header::{HOST, LINK};
+use http::{HeaderName, HeaderValue, Request as HttpRequest, StatusCode};
+use lambda_http::Request;
+use serde::Serialize;
+
+use crate::error::ApiError;
+use crate::http::request;
+use crate::http::response::Response;
+
+/// The size of a body inside the JSON of a Lambda response, which holds 6 MB (AWS Lambda quotas, "synchronous
+/// invocation payload") with its headers.
+const MAX_BODY_BYTES: usize = 5_000_000;
+
+/// An id that a page can start after. A cursor is the id with a tag of its list, so that a list rejects the
+/// cursors of another.
+pub trait Cursor: Copy {
+    /// Names the list.
+    const TAG: u8;
+
+    /// The bytes of the id.
+    fn bytes(&self) -> [u8; 16];
+
+    /// The id with these bytes.
+    fn from_bytes(bytes: [u8; 16]) -> Self;
+
+    /// Encodes the cursor for a link.
+    fn write(&self) -> String {
+        let mut cursor = [Self::TAG; 17];
+        cursor[1..].copy_from_slice(&self.bytes());
+        URL_SAFE_NO_PAD.encode(cursor)
+    }
+
+    /// Decodes a cursor of this list.
+    fn read(raw: &str) -> Option<Self> {
+        let cursor = URL_SAFE_NO_PAD.decode(raw).ok()?;
+        let (tag, id) = cursor.split_first()?;
+        let id = id.try_into().ok()?;
+        (*tag == Self::TAG).then(|| Self::from_bytes(id))
+    }
+}
+
+macro_rules! impl_cursor {
+    ($id:ty, $tag:literal) => {
+        impl Cursor for $id {
+            const TAG: u8 = $tag;
+            fn bytes(&self) -> [u8; 16] {
+                *self.as_bytes()
+            }
+            fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self::from_bytes(bytes)
+            }
+        }
+    };
+}
+
+impl_cursor!(UserId, b'u');
+impl_cursor!(FoodId, b'f');
+
+/// Parses `limit` and `cursor`.
+pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError> {
+    let size = match request::query(request, "limit") {
+        None => PageSize::default(),
+        Some(raw) => PageSize::parse(&raw)?,
+    };
+    let after = match request::query(request, "cursor") {
+        None => None,
+        Some(raw) => Some(Id::read(&raw).ok_or_else(ApiError::foreign_cursor)?),
+    };
+    Ok(PageRequest { after, size })
+}
+
+/// Makes a 200 with an array, and a `Link` where more follows. The page ends early where its body would grow
+/// too large.
+pub(crate) fn reply<'page, Id: Cursor, T, B: Serialize>(
+    request: &Request,
+    asked: PageRequest<Id>,
+    page: &'page Page<T>,
+    id: impl Fn(&T) -> Id,
+    body: impl Fn(&'page T) -> B,
+) -> Response {
+    let mut array = String::from("[");
+    let (mut size, mut last, mut more) = (0, None, page.more);
+    for item in &page.items {
+        let item_json = serde_json::to_string(&body(item)).expect("our bodies have text keys");
+        size += size_inside_json(item_json.as_bytes()) + 1;
+        if last.is_some() {
+            if size > MAX_BODY_BYTES {
+                more = true;
+                break;
+            }
+            array.push(',');
+        }
+        array.push_str(&item_json);
+        last = Some(id(item));
+    }
+    array.push(']');
+    let mut reply = Response::json(StatusCode::OK, "application/json", array);
+    if let (true, Some(last)) = (more, last) {
+        let next = next_link(request, asked.size, &last.write());
+        reply.headers.insert(LINK, next);
+    }
+    reply
+}
+
+/// Returns the size of a text without control characters as a JSON string.
+fn size_inside_json(text: &[u8]) -> usize {
+    let escaped = text.iter().filter(|byte| matches!(byte, b'"' | b'\\'));
+    text.len() + escaped.count()
+}
+
+/// Makes an absolute link where the request has a host, else a relative one.
+fn next_link<B>(request: &HttpRequest<B>, size: PageSize, cursor: &str) -> HeaderValue {
+    let header = |name: HeaderName| request.headers().get(name)?.to_str().ok();
+    let path = request.uri().path();
+    let query = format!("limit={}&cursor={cursor}", size.get());
+    let absolute = || {
+        let scheme = header(HeaderName::from_static("x-forwarded-proto"))
+            .filter(|scheme| matches!(*scheme, "http" | "https"))?;
+        http::Uri::builder()
+            .scheme(scheme)
+            .authority(header(HOST)?)
+            .path_and_query(format!("{path}?{query}"))
+            .build()
+            .ok()
+    };
+    let target = absolute().map_or_else(|| format!("?{query}"), |uri| uri.to_string());
+    HeaderValue::try_from(format!("<{target}>; rel=\"next\""))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn link(headers: &[(&str, &str)]) -> String {
+        let mut request = HttpRequest::builder().uri("/food?limit=3");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let size = PageSize::parse("3").unwrap();
+        let link = next_link(&request.body(()).unwrap(), size, "abc");
+        link.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn next_page_is_linked_under_the_requested_host() {
+        assert_eq!(
+            link(&[("host", "api.example.com"), ("x-forwarded-proto", "https")]),
+            "<https://api.example.com/food?limit=3&cursor=abc>; rel=\"next\""
+        );
+        for odd in [
+            &[("host", "api.example.com")][..],
+            &[("host", "a>b"), ("x-forwarded-proto", "https")],
+            &[("host", "a.example"), ("x-forwarded-proto", "javascript")],
+        ] {
+            assert_eq!(link(odd), "<?limit=3&cursor=abc>; rel=\"next\"");
+        }
+    }
+
+    #[test]
+    fn page_ends_before_its_response_grows_too_large() {
+        let asked = PageRequest {
+            after: None,
+            size: PageSize::default(),
+        };
+        let page = Page {
+            items: vec!["\"".repeat(500_000); 5],
+            more: false,
+        };
+        let request = Request::new(lambda_http::Body::Empty);
+        let id = FoodId::from_bytes([7; 16]);
+        let reply = reply(&request, asked, &page, |_| id, |item| item);
+        // A quote is two bytes in the body, and four inside the JSON of the response.
+        let items: Vec<String> = serde_json::from_str(&reply.body).unwrap();
+        assert_eq!(items.len(), 2);
+        assert!(reply.headers.contains_key(LINK));
+    }
+
+    #[test]
+    fn malformed_cursor_is_rejected() {
+        let padded = format!("{}=", FoodId::from_bytes([7; 16]).write());
+        for cursor in ["", "f", "AAAA", "!!!!", &"A".repeat(1_000), &padded] {
+            assert_eq!(FoodId::read(cursor), None, "{cursor}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cursor_is_read_by_its_own_list_only(bytes: [u8; 16]) {
+            let food = FoodId::from_bytes(bytes);
+            prop_assert_eq!(FoodId::read(&food.write()), Some(food));
+            prop_assert_eq!(UserId::read(&food.write()), None);
+        }
+    }
+}

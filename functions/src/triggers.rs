@@ -1,0 +1,5 @@
+//! Functions that no request invokes.
+
+mod scheduled;
+
+pub use scheduled::ScheduledHandler;

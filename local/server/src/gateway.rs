@@ -1,0 +1,246 @@
+//! API Gateway's HTTP API on one machine: turns each HTTP request into the event of a function, and the
+//! response of the function into an HTTP response.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Extension, Path, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use bytes::Bytes;
+use functions::api::Api;
+use functions::routes::{ROUTES, Route};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::apigw_event::{self, Incoming, RequestId};
+use crate::error::GatewayError;
+use crate::images::Images;
+use crate::request_log::{self, Colours};
+
+/// API Gateway's quota for the body of a request.
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// The routes by method and path in one key, such as `GET/food/{food_id}`. API Gateway looks at the method first:
+/// `GET /users/me` is `GET /users/{user_id}`, although `DELETE /users/me` is a route. Axum's router would respond
+/// with 405.
+static ROUTER: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
+    let mut router = matchit::Router::new();
+    for route in &ROUTES {
+        let key = format!("{}{}", route.method, route.path);
+        router.insert(key, route).expect("no two routes conflict");
+    }
+    router
+});
+
+/// The state that requests share.
+pub(crate) struct Gateway {
+    pub(crate) api: Arc<Api>,
+    pub(crate) images: Images,
+    pub(crate) address: SocketAddr,
+    /// The setting `ALLOWED_ORIGIN`.
+    pub(crate) allowed_origin: String,
+    /// How the lines of the request log look; `None` where there is no log.
+    pub(crate) log: Option<Colours>,
+}
+
+impl Gateway {
+    /// Serves the images, and the routes as well if `serves_routes`.
+    pub(crate) fn router(self: &Arc<Self>, serves_routes: bool) -> Router {
+        let router = Router::new().route("/images/{*key}", get(image).fallback(not_found));
+        let router = if serves_routes {
+            router.fallback(invoke)
+        } else {
+            router.fallback(engines_only)
+        };
+        router
+            .layer(cors(&self.allowed_origin))
+            .layer(from_fn_with_state(Arc::clone(self), log_request))
+            .with_state(Arc::clone(self))
+    }
+}
+
+/// The CORS configuration of `template.yaml`. `allowed_origin` is `*`, or origins with commas between them.
+fn cors(allowed_origin: &str) -> CorsLayer {
+    let origins = || allowed_origin.split(',').map(str::trim);
+    let allow_origin = if origins().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(allow_origin)
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+        ])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CACHE_CONTROL,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("traceparent"),
+            HeaderName::from_static("tracestate"),
+            HeaderName::from_static("x-requested-with"),
+        ])
+        .expose_headers([header::LINK, header::ETAG, header::RETRY_AFTER])
+        .max_age(Duration::from_hours(2))
+}
+
+/// Gives the request its id, and logs it once there is a response.
+async fn log_request(
+    State(gateway): State<Arc<Gateway>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let id = RequestId::generate();
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if method == Method::OPTIONS {
+        // A preflight: 200 to tower-http, 204 to API Gateway.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert("apigw-requestid", id);
+    }
+    if let Some(colours) = gateway.log {
+        request_log::write(colours, &method, uri.path(), &response, started.elapsed());
+    }
+    response
+}
+
+async fn image(
+    State(gateway): State<Arc<Gateway>>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, GatewayError> {
+    gateway.images.get(&key, &headers).await
+}
+
+async fn not_found() -> GatewayError {
+    GatewayError::NotFound
+}
+
+async fn engines_only() -> GatewayError {
+    GatewayError::EnginesOnly
+}
+
+async fn invoke(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, GatewayError> {
+    let (parts, body) = request.into_parts();
+    // API Gateway decodes a path before it routes: `%2F` separates segments.
+    let path = percent_decode_str(parts.uri.path()).decode_utf8();
+    let path = path.map_err(|_| GatewayError::BadRequest)?;
+    let key = format!("{}{path}", parts.method);
+    let matched = ROUTER.at(&key).map_err(|_| GatewayError::NotFound)?;
+    let body = read(body).await?;
+    let event = apigw_event::encode(&Incoming {
+        parts: &parts,
+        path: &path,
+        route: matched.value,
+        parameters: &matched.params,
+        body: &body,
+        client: client.ip(),
+        server: gateway.address,
+        id: &id,
+    })?;
+    drop(body);
+    let (api, function) = (Arc::clone(&gateway.api), matched.value.name);
+    let (response, outcome) = run_to_end(async move { api.watch(function, &event).await })
+        .await?
+        .ok_or(GatewayError::NotFound)?;
+    let mut response = apigw_event::decode(&response)?;
+    response.extensions_mut().insert(outcome);
+    Ok(response)
+}
+
+/// Reads the body, up to API Gateway's quota. The rest of a larger one is discarded: a client that still sends it
+/// would not see the response.
+async fn read(mut body: Body) -> Result<Bytes, GatewayError> {
+    match Limited::new(&mut body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            while let Some(Ok(_)) = body.frame().await {}
+            Err(GatewayError::TooLarge)
+        }
+        Err(_) => Err(GatewayError::BadRequest),
+    }
+}
+
+/// The number of functions that run at a time: each may need the memory of a password hash or an image.
+static CONCURRENCY: Semaphore = Semaphore::const_new(8);
+
+/// Runs a function to its end even if the client disconnects, and contains its panic, as Lambda does. The function has
+/// a thread of its own: hashing and decoding do not delay the I/O of other requests.
+async fn run_to_end<T: Send + 'static>(
+    function: impl Future<Output = T> + Send + 'static,
+) -> Result<T, GatewayError> {
+    let permit = CONCURRENCY.acquire().await;
+    let runtime = Handle::current();
+    let function = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        runtime.block_on(function)
+    });
+    function.await.map_err(|error| {
+        tracing::error!(%error, "a function panicked");
+        GatewayError::Internal
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn method_and_path_select_the_route_together() {
+        let function = |key: &str| ROUTER.at(key).ok().map(|found| found.value.name);
+        for route in &ROUTES {
+            let key = format!("{}{}", route.method, route.path);
+            assert_eq!(function(&key), Some(route.name));
+        }
+        assert_eq!(function("DELETE/users/me"), Some("delete_user"));
+        assert_eq!(function("GET/users/me"), Some("get_user"));
+        for key in [
+            "HEAD/food",
+            "GET/food/",
+            "GET//food",
+            "GET/food/1/2",
+            "GET/login",
+        ] {
+            assert_eq!(function(key), None, "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn body_is_limited_to_10_mb() {
+        let body = Bytes::from(vec![0; MAX_BODY_BYTES + 1]);
+        let fits = body.slice(1..);
+        assert_eq!(read(Body::from(fits.clone())).await, Ok(fits));
+        assert_eq!(read(Body::from(body)).await, Err(GatewayError::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn panic_of_a_function_is_an_internal_error() {
+        let response: Result<(), _> = run_to_end(async { panic!("on purpose") }).await;
+        assert_eq!(response, Err(GatewayError::Internal));
+    }
+}

@@ -1,0 +1,341 @@
+//! The whole API on one machine: API Gateway, the functions, their database, their store of
+//! images and the CDN, in one process.
+
+mod apigw_event;
+mod data_dir;
+/// A few people and foods to look at.
+pub mod demo;
+mod error;
+/// The scene that the files in `events/` expect.
+pub mod fixtures;
+mod gateway;
+mod images;
+mod request_log;
+/// The settings of the functions.
+pub mod settings;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use engines::dynamodb::DynamoDbError;
+use engines::s3::S3Error;
+use engines::setup::SetupError;
+use engines::{DynamoDb, S3, TableNames};
+use functions::api::Api;
+use functions::dependencies::Dependencies;
+use functions::settings::{Settings, SettingsError};
+use infrastructure::aws::{Aws, InvalidCaBundle};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use crate::data_dir::DataDirError;
+use crate::data_dir::{DataDir, Secrets};
+pub use crate::demo::DemoError;
+pub use crate::fixtures::SeedError;
+use crate::gateway::Gateway;
+use crate::images::Images;
+pub use crate::request_log::Colours;
+use crate::settings::{
+    ACCESS_KEY_ID, EffectiveSettings, JSON_FILE, LocalDefaults, SECRET_ACCESS_KEY, SHELL_FILE,
+};
+
+/// How long requests may take to end once the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 picks a free one.
+    pub port: u16,
+    /// Where data is kept.
+    pub storage: Storage,
+    /// Settings as in the environment. They win over the defaults; those that begin with `AWS_` are ignored.
+    pub settings: Vec<(String, String)>,
+    /// The data to start with.
+    pub fill: Option<Seed>,
+    /// Whether the functions run in other programs: then routes are not served, and the settings are written
+    /// into the folder.
+    pub engines_only: bool,
+    /// How the lines of the request log look; `None` where none are written.
+    pub log: Option<Colours>,
+}
+
+impl Default for Options {
+    /// A free port, nothing kept, default settings: for tests.
+    fn default() -> Self {
+        Self {
+            port: 0,
+            storage: Storage::Memory,
+            settings: Vec::new(),
+            fill: None,
+            engines_only: false,
+            log: None,
+        }
+    }
+}
+
+/// The data to start with. Existing data stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seed {
+    /// A few users and foods to look at.
+    Demo,
+    /// What the files in `events/` expect, with their secrets.
+    Events,
+}
+
+/// Where data is kept.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// In memory and in a temporary folder.
+    Memory,
+    /// In this folder, which is created if it is missing. One process uses it at a time.
+    Dir(PathBuf),
+}
+
+/// Why the API does not start. Each message says in one line what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The system does not allow to listen on the port, or another program does.
+    #[error(
+        "cannot listen on port {port}: {source}; choose another with --port (0 picks a free one)"
+    )]
+    Port {
+        /// The port.
+        port: u16,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// See [`DataDirError`].
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// See [`DynamoDbError`].
+    #[error("{0}{advice}", advice = if matches!(.0, DynamoDbError::Unusable { .. }) { ELSEWHERE } else { "" })]
+    DynamoDb(#[from] DynamoDbError),
+    /// See [`S3Error`].
+    #[error("{0}{advice}", advice = if matches!(.0, S3Error::Unusable { .. }) { ELSEWHERE } else { "" })]
+    S3(#[from] S3Error),
+    /// An engine rejects a table or the bucket.
+    #[error(
+        "{0}: {reason}; check the names of tables and bucket in the environment, or start with an \
+         empty folder: --data-dir",
+        reason = root_cause(.0)
+    )]
+    Setup(#[from] SetupError),
+    /// A setting is invalid.
+    #[error("{0}; correct it in the environment, or unset it")]
+    Settings(#[from] SettingsError),
+    /// See [`InvalidCaBundle`].
+    #[error(transparent)]
+    Certificates(#[from] InvalidCaBundle),
+    /// The API rejected a request of the demo.
+    #[error("the demo cannot be filled in: {0}; start without --demo, or with an empty folder")]
+    Demo(#[from] DemoError),
+    /// See [`SeedError`].
+    #[error(
+        "the scene of the events cannot be set: {0}; choose an empty folder with --data-dir, or \
+         keep nothing with --memory"
+    )]
+    Scene(#[from] SeedError),
+}
+
+const ELSEWHERE: &str = "; choose another folder with --data-dir, or keep nothing with --memory";
+
+/// Returns the last error of a chain, in one line.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string().replace('\n', " ")
+}
+
+/// The API, running until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Local {
+    base_url: String,
+    data_dir: Option<PathBuf>,
+    settings: EffectiveSettings,
+    aws: Aws,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+    engines: Engines,
+}
+
+/// The engines, in the order in which they stop: the folder is unlocked once nothing writes to it.
+#[derive(Debug)]
+struct Engines {
+    dynamodb: DynamoDb,
+    s3: S3,
+    data_dir: Option<DataDir>,
+}
+
+impl Engines {
+    fn start(storage: &Storage) -> Result<(Self, Secrets), StartError> {
+        let (key, secret) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+        match storage {
+            Storage::Memory => {
+                let engines = Self {
+                    dynamodb: DynamoDb::memory()?,
+                    s3: S3::temporary(key, secret)?,
+                    data_dir: None,
+                };
+                Ok((engines, Secrets::generate()?))
+            }
+            Storage::Dir(path) => {
+                let dir = DataDir::open(path)?;
+                let secrets = dir.secrets()?;
+                let engines = Self {
+                    dynamodb: DynamoDb::open(&dir.database())?,
+                    s3: S3::open(&dir.images(), key, secret)?,
+                    data_dir: Some(dir),
+                };
+                Ok((engines, secrets))
+            }
+        }
+    }
+
+    /// Creates the tables and the buckets that the settings name.
+    async fn create(&self, settings: &EffectiveSettings) -> Result<Aws, StartError> {
+        let aws = Aws::new(engines::settings(&self.dynamodb, &self.s3))?;
+        let tables = TableNames {
+            users: settings.get("USERS_TABLE").to_owned(),
+            foods: settings.get("FOODS_TABLE").to_owned(),
+            sessions: settings.get("SESSIONS_TABLE").to_owned(),
+        };
+        engines::create_tables(&aws.dynamodb(), &tables).await?;
+        for bucket in ["IMAGES_BUCKET", "UPLOADS_BUCKET"] {
+            engines::create_bucket(&aws.s3(), settings.get(bucket)).await?;
+        }
+        Ok(aws)
+    }
+}
+
+impl Local {
+    /// Starts the engines and the server. Once this returns, requests are served and the [data to start
+    /// with](Options::fill) exists.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let port = options.port;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.map_err(|source| StartError::Port { port, source })?;
+        let address = listener.local_addr();
+        let address = address.map_err(|source| StartError::Port { port, source })?;
+        let (engines, secrets) = Engines::start(&options.storage)?;
+        let base_url = format!("http://{address}");
+        let mut given = options.settings;
+        if options.fill == Some(Seed::Events) {
+            // Last, so that they win: the tokens of the events are signed with them.
+            let (access, refresh) = (fixtures::ACCESS_SECRET, fixtures::REFRESH_SECRET);
+            given.push(("ACCESS_SECRET".to_owned(), access.to_owned()));
+            given.push(("REFRESH_SECRET".to_owned(), refresh.to_owned()));
+        }
+        let settings = EffectiveSettings::new(
+            given,
+            &LocalDefaults {
+                image_base_url: &format!("{base_url}{}", Images::PATH),
+                dynamodb_url: engines.dynamodb.url(),
+                s3_url: engines.s3.url(),
+                secrets: &secrets,
+            },
+        );
+        let aws = engines.create(&settings).await?;
+        let function_settings = Settings::new(settings.to_map());
+        let api = Arc::new(Api::new(&function_settings)?);
+        let gateway = Arc::new(Gateway {
+            api: Arc::clone(&api),
+            images: Images::new(aws.s3(), settings.get("IMAGES_BUCKET").to_owned()),
+            address,
+            allowed_origin: settings.get("ALLOWED_ORIGIN").to_owned(),
+            log: options.log,
+        });
+        match options.fill {
+            Some(Seed::Demo) => demo::fill(&gateway, address).await?,
+            Some(Seed::Events) => fixtures::fill(&Dependencies::new(function_settings)?).await?,
+            None => {}
+        }
+        if let (true, Some(dir)) = (options.engines_only, &engines.data_dir) {
+            dir.write(SHELL_FILE, settings.shell().as_bytes())?;
+            dir.write(JSON_FILE, settings.json().as_bytes())?;
+        }
+        let router = gateway.router(!options.engines_only);
+        let (stop, stopped) = oneshot::channel();
+        Ok(Self {
+            base_url,
+            data_dir: engines.data_dir.as_ref().map(|dir| dir.path().to_owned()),
+            settings,
+            aws,
+            stop,
+            server: tokio::spawn(async move {
+                tokio::select! {
+                    () = serve(listener, router, stopped) => {}
+                    () = sweep(api) => {}
+                }
+            }),
+            engines,
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Returns the absolute path of the folder; `None` when nothing is kept.
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// Returns the settings for functions that run in other processes.
+    pub fn environment(&self) -> &EffectiveSettings {
+        &self.settings
+    }
+
+    /// Returns clients of the engines, to inspect the data behind the API.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// Takes no more requests, waits a few seconds for those in flight, and stops the engines.
+    pub async fn stop(self) {
+        let Self {
+            stop,
+            mut server,
+            engines,
+            ..
+        } = self;
+        let _ = stop.send(());
+        if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+            server.abort();
+        }
+        // They wait for their threads.
+        let _ = tokio::task::spawn_blocking(move || drop(engines)).await;
+    }
+}
+
+/// Serves until `stop` is sent or dropped, and then until the requests in flight are served.
+async fn serve(listener: TcpListener, router: axum::Router, stop: oneshot::Receiver<()>) {
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async {
+        let _ = stop.await;
+    });
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the server ended");
+    }
+}
+
+/// Runs the function that `EventBridge` calls every day.
+async fn sweep(api: Arc<Api>) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        hourly.tick().await;
+        api.sweep_images().await;
+    }
+}

@@ -1,0 +1,160 @@
+//! The gateway in this process: what it does without a function.
+
+#![allow(clippy::unwrap_used, reason = "a test stops here")]
+
+use http::Method;
+use local::{Local, Options};
+use serde_json::json;
+use test_support::{Client, text};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const IMAGE: &[u8] = include_bytes!("../../../events/jollof.jpg");
+
+async fn start() -> (Local, Client) {
+    let local = Local::start(Options::default()).await.unwrap();
+    let client = Client::new(local.base_url());
+    (local, client)
+}
+
+#[tokio::test]
+async fn request_reaches_its_function() {
+    let (_local, client) = start().await;
+    let user = client.sign_up("ada").await;
+    assert_eq!(user.status, 201, "{}", user.text());
+    assert_eq!(user.header("content-type"), "application/json");
+    assert_eq!(user.header("apigw-requestid").len(), 16);
+    let id = text(&user.json()["id"]);
+    // The path is decoded on the way.
+    let encoded = format!("/users/%3{}{}", &id[..1], &id[1..]);
+    assert_eq!(client.get(&encoded).send().await.json(), user.json());
+}
+
+#[tokio::test]
+async fn unknown_route_is_the_404_of_api_gateway() {
+    let (_local, client) = start().await;
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/users/"),
+        (Method::GET, "/users/a/b"),
+        (Method::GET, "/login"),
+        (Method::DELETE, "/users"),
+        (Method::GET, "/food/a%2Fb"),
+        (Method::PATCH, "/food/1"),
+        (Method::POST, "/images/x"),
+        (Method::GET, "/images"),
+    ] {
+        let response = client.request(method, path).send().await;
+        assert_eq!(response.status, 404, "{path}");
+        assert_eq!(response.header("content-type"), "application/json");
+        assert_eq!(response.json(), json!({"message": "Not Found"}));
+    }
+    let head = client.request(Method::HEAD, "/food").send().await;
+    assert_eq!(head.status, 404);
+    let undecodable = client.get("/food/%FF").send().await;
+    assert_eq!(undecodable.status, 400);
+    assert_eq!(undecodable.json(), json!({"message": "Bad Request"}));
+}
+
+#[tokio::test]
+async fn body_over_10_mb_is_the_413_of_api_gateway() {
+    let (_local, client) = start().await;
+    let body = vec![b' '; 10 * 1024 * 1024 + 1];
+    let login = client.post("/login").body("application/json", body);
+    let response = login.send().await;
+    assert_eq!(response.status, 413);
+    let body = response.json();
+    assert_eq!(body["message"], "Request Entity Too Large");
+    assert!(text(&body["upload_err"]).contains("POST /food/images"));
+    // The connection is still good.
+    assert_eq!(client.get("/food").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn image_is_served_with_its_stored_headers() {
+    let (local, client) = start().await;
+    let key =
+        "foods/01990000-0000-7000-8000-00000000f001/01990000-0000-7000-8000-00000000c001/320.jpg";
+    let put = local.aws().s3().put_object().bucket("images").key(key);
+    let put = put.content_type("image/jpeg").cache_control("max-age=7");
+    put.body(IMAGE.to_vec().into()).send().await.unwrap();
+
+    let path = format!("/images/{key}");
+    let got = client.get(&path).send().await;
+    assert_eq!(got.status, 200);
+    assert_eq!(got.body, IMAGE);
+    assert_eq!(got.header("content-type"), "image/jpeg");
+    assert_eq!(got.header("cache-control"), "max-age=7");
+    assert_eq!(got.header("x-content-type-options"), "nosniff");
+
+    let head = client.request(Method::HEAD, &path).send().await;
+    assert_eq!(head.status, 200);
+    assert!(head.body.is_empty());
+    for name in ["content-type", "content-length", "etag"] {
+        assert!(!head.header(name).is_empty(), "{name}");
+        assert_eq!(head.header(name), got.header(name), "{name}");
+    }
+
+    let conditional = |tag| client.get(&path).header("if-none-match", tag).send();
+    let unchanged = conditional(got.header("etag")).await;
+    assert_eq!(unchanged.status, 304);
+    assert!(unchanged.body.is_empty());
+    assert_eq!(unchanged.header("etag"), got.header("etag"));
+    assert_eq!(conditional("\"other\"").await.status, 200);
+}
+
+#[tokio::test]
+async fn only_images_of_the_bucket_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(Options {
+        storage: local::Storage::Dir(folder.path().to_owned()),
+        ..Options::default()
+    });
+    let local = local.await.unwrap();
+    let put = local.aws().s3().put_object().bucket("images");
+    let put = put.key("uploads/1/2").body(IMAGE.to_vec().into());
+    put.send().await.unwrap();
+    assert!(folder.path().join("secrets.json").exists());
+    let client = Client::new(local.base_url());
+    for key in [
+        "../secrets.json",
+        "../../secrets.json",
+        "%2e%2e/%2e%2e/secrets.json",
+        "..%2f..%2fsecrets.json",
+        "/../secrets.json",
+        "..%5c..%5csecrets.json",
+        "foods",
+        "foods/1/2.jpg",
+        "uploads/1/2",
+    ] {
+        let response = client.get(&format!("/images/{key}")).send().await;
+        assert_eq!(response.status, 404, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn request_in_flight_is_served_when_the_server_stops() {
+    let (local, _) = start().await;
+    let body = json!({"email": "ada@example.com", "password": "x"}).to_string();
+    let address = local.base_url().strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /login HTTP/1.1\r\nHost: {address}\r\nExpect: 100-continue\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    let stopping = tokio::spawn(local.stop());
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
+    stopping.await.unwrap();
+}

@@ -1,6 +1,0 @@
-//! Writes `openapi.json`: `cargo run -p openapi`.
-
-fn main() -> std::io::Result<()> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json");
-    std::fs::write(path, openapi::openapi_json())
-}

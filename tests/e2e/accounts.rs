@@ -1,0 +1,193 @@
+//! A user's own sessions, password and account, on both session stores.
+
+use futures_util::future::{join_all, join3};
+use serde_json::{Value, json};
+
+use crate::e2e::sessions::{WithSessionStore, on_both_stores, on_dynamodb, on_redis};
+use test_support::{Api, Form, Member, PASSWORD, Response, text};
+
+const ANOTHER: &str = "another horse battery";
+
+on_both_stores!(
+    sessions_are_listed_newest_first,
+    session_is_revoked_by_its_user_alone,
+    all_sessions_or_all_others_are_revoked,
+    changed_password_revokes_all_other_sessions,
+    deleted_account_takes_everything_along,
+    login_or_food_during_account_deletion_does_not_survive,
+);
+
+async fn sessions(api: &Api, access: &str) -> Vec<Value> {
+    let answer = api.get("/sessions").token(access).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.json().as_array().expect("an array").clone()
+}
+
+async fn is_signed_in(api: &Api, member: &Member) -> bool {
+    match api.get("/sessions").bearer(member).send().await.status {
+        200 => true,
+        401 => false,
+        status => panic!("{status}"),
+    }
+}
+
+async fn change(api: &Api, member: &Member, old: &str, new: &str) -> Response {
+    let body = json!({"old_password": old, "new_password": new});
+    let call = api.put("/users/me/password").bearer(member);
+    call.json(&body).send().await
+}
+
+async fn log_in(api: &Api, member: &Member, password: &str) -> Response {
+    let body = json!({"email": member.email, "password": password});
+    api.post("/login").json(&body).send().await
+}
+
+fn is_empty(answer: &Response) {
+    assert_eq!(
+        (answer.status, answer.body.len()),
+        (204, 0),
+        "{}",
+        answer.text()
+    );
+}
+
+async fn sessions_are_listed_newest_first(on: WithSessionStore) {
+    let api = &on.api;
+    let phone = api.member("ada").await;
+    let laptop = api.log_in("ada").await;
+    api.member("eve").await;
+    let listed = sessions(api, &phone.access).await;
+    assert_eq!(listed.len(), 2);
+    assert_eq!(
+        (&listed[0]["current"], &listed[1]["current"]),
+        (&json!(false), &json!(true))
+    );
+    assert!(listed[0]["created_at"].as_str() >= listed[1]["created_at"].as_str());
+    for session in &listed {
+        assert_eq!(session["refreshed_at"], Value::Null);
+        assert_eq!(session.as_object().unwrap().len(), 6, "{session}");
+    }
+    let refreshed = api.refresh(&laptop.refresh).await.json();
+    let listed = sessions(api, &text(&refreshed["access_token"])).await;
+    assert_eq!(listed[0]["current"], true);
+    assert!(listed[0]["refreshed_at"].is_string());
+    api.log_out(&phone.access).await;
+    let listed = sessions(api, &laptop.access).await;
+    assert_eq!(listed.len(), 1);
+}
+
+async fn changed_password_revokes_all_other_sessions(on: WithSessionStore) {
+    let api = &on.api;
+    let phone = api.member("ada").await;
+    let laptop = api.log_in("ada").await;
+    // The second time as after a lost answer.
+    for _ in 0..2 {
+        is_empty(&change(api, &phone, PASSWORD, ANOTHER).await);
+    }
+    assert!(is_signed_in(api, &phone).await);
+    assert!(!is_signed_in(api, &laptop).await);
+    assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
+    let old = log_in(api, &phone, PASSWORD).await;
+    old.has_code(401, "incorrect_password");
+    assert_eq!(log_in(api, &phone, ANOTHER).await.status, 200);
+}
+
+async fn deleted_account_takes_everything_along(on: WithSessionStore) {
+    let api = &on.api;
+    let ada = api.member("ada").await;
+    let (laptop, eve) = (api.log_in("ada").await, api.member("eve").await);
+    let theirs = api.share(&eve, "Egusi").await;
+    for nth in 0..4 {
+        api.share(&ada, &format!("Jollof {nth}")).await;
+    }
+    is_empty(&api.delete("/users/me").bearer(&ada).send().await);
+    for token in [&ada, &laptop] {
+        assert!(!is_signed_in(api, token).await);
+        assert_eq!(api.refresh(&token.refresh).await.status, 401);
+    }
+    let gone = api.get(&format!("/users/{}", ada.id)).send().await;
+    assert_eq!(gone.status, 404);
+    log_in(api, &ada, PASSWORD)
+        .await
+        .has_code(401, "incorrect_password");
+    assert_eq!(api.foods().await, json!([theirs]));
+    assert_eq!(api.stored_images().await.len(), 1);
+    assert!(api.is_free("users", &format!("USER#{}", ada.id)).await);
+    assert!(api.is_free("users", "EMAIL#ada@example.com").await);
+    assert!(api.is_free("foods", "TITLE#jollof 3").await);
+    assert!(!api.is_free("users", &format!("LEFT#{}", ada.id)).await);
+    // The address and the titles are free.
+    let again = api.member("ada").await;
+    assert_ne!(again.id, ada.id);
+    api.share(&again, "Jollof 3").await;
+    assert!(is_signed_in(api, &eve).await);
+}
+
+async fn login_or_food_during_account_deletion_does_not_survive(on: WithSessionStore) {
+    let api = &on.api;
+    let ada = api.member("ada").await;
+    let logins = join_all((0..6).map(|_| log_in(api, &ada, PASSWORD)));
+    let shares = join_all((0..6).map(|nth| {
+        let form = Form::food_with_image(&format!("Jollof {nth}"));
+        api.post_food(&ada, form)
+    }));
+    let deletion = api.delete("/users/me").bearer(&ada).send();
+    let (logins, shares, deleted) = join3(logins, shares, deletion).await;
+    is_empty(&deleted);
+    for login in logins {
+        if login.status == 200 {
+            let access = text(&login.json()["access_token"]);
+            let listed = api.get("/sessions").token(&access).send().await;
+            assert_eq!(listed.status, 401);
+        } else {
+            login.has_code(401, "incorrect_password");
+        }
+    }
+    for share in shares {
+        assert!(matches!(share.status, 201 | 401), "{}", share.text());
+    }
+    assert!(!is_signed_in(api, &ada).await);
+    // The sweep deletes the foods created meanwhile.
+    assert!(!api.is_free("users", &format!("LEFT#{}", ada.id)).await);
+}
+
+async fn session_is_revoked_by_its_user_alone(on: WithSessionStore) {
+    let api = &on.api;
+    let phone = api.member("ada").await;
+    let laptop = api.log_in("ada").await;
+    let eve = api.member("eve").await;
+    let id = text(&sessions(api, &laptop.access).await[0]["id"]);
+    let path = format!("/sessions/{id}");
+    let theirs = api.delete(&path).bearer(&eve).send().await;
+    theirs.is_problem(404, &[("not_found", "there is no such thing")]);
+    assert!(is_signed_in(api, &laptop).await);
+    is_empty(&api.delete(&path).bearer(&phone).send().await);
+    assert!(!is_signed_in(api, &laptop).await);
+    assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
+    assert!(is_signed_in(api, &phone).await);
+    let again = api.delete(&path).bearer(&phone).send().await;
+    again.has_code(404, "not_found");
+}
+
+async fn all_sessions_or_all_others_are_revoked(on: WithSessionStore) {
+    let api = &on.api;
+    let (phone, eve) = (api.member("ada").await, api.member("eve").await);
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(api.log_in("ada").await);
+    }
+    is_empty(&api.delete("/sessions").bearer(&phone).send().await);
+    for other in &others {
+        assert!(!is_signed_in(api, other).await);
+        assert_eq!(api.refresh(&other.refresh).await.status, 401);
+    }
+    assert!(is_signed_in(api, &phone).await);
+    let laptop = api.log_in("ada").await;
+    let all = api.delete("/sessions?current=true").bearer(&phone);
+    is_empty(&all.send().await);
+    for ended in [&phone, &laptop] {
+        assert!(!is_signed_in(api, ended).await);
+    }
+    assert!(is_signed_in(api, &eve).await);
+}

@@ -1,0 +1,137 @@
+//! Paging by `Link`.
+
+use std::collections::HashSet;
+
+use domain::food::{Description, FoodRepository as _};
+use domain::testing::sample;
+use infrastructure::dynamodb::DynamoDbFoods;
+use serde_json::Value;
+use test_support::{Api, Response, text};
+
+/// Puts foods into the table as the function would, without their images.
+async fn seed(api: &Api, count: usize, description: Option<&str>) {
+    let foods = DynamoDbFoods::new(api.local.aws().dynamodb(), "foods".to_owned());
+    let creator = sample::public_user(sample::timestamp());
+    let mut new: Vec<_> = (0..count).map(|_| sample::food(&creator)).collect();
+    for food in &mut new {
+        if let Some(text) = description {
+            food.description = Description::stored(text).unwrap();
+        }
+    }
+    for part in new.chunks(16) {
+        let saves = part.iter().map(|food| foods.create(food));
+        for saved in futures_util::future::join_all(saves).await {
+            saved.expect("created");
+        }
+    }
+}
+
+fn items(page: &Response) -> Vec<Value> {
+    page.json().as_array().expect("an array").clone()
+}
+
+/// All pages of a list. Runs `between` after each.
+async fn walk(api: &Api, path: &str, between: impl AsyncFn(usize)) -> Vec<Response> {
+    let mut pages = Vec::new();
+    let mut next = Some(path.to_owned());
+    while let Some(path) = next {
+        let page = api.get(&path).send().await;
+        assert_eq!(page.status, 200);
+        next = page.next();
+        pages.push(page);
+        between(pages.len()).await;
+    }
+    pages
+}
+
+fn ids(pages: &[Response]) -> Vec<String> {
+    let items = pages.iter().flat_map(items);
+    items.map(|item| text(&item["id"])).collect()
+}
+
+#[tokio::test]
+async fn each_food_is_listed_once_while_new_ones_arrive() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    seed(&api, 300, None).await;
+    let pages = walk(&api, "/food?limit=30", async |page| {
+        if page % 3 == 0 {
+            api.share(&ada, &format!("New {page}")).await;
+        }
+    });
+    let pages = pages.await;
+    assert!(pages.iter().all(|page| items(page).len() == 30));
+    let seen = ids(&pages);
+    assert_eq!(seen.len(), 300);
+    assert!(seen.is_sorted_by(|a, b| a > b), "newest first");
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 300);
+}
+
+#[tokio::test]
+async fn users_are_listed_oldest_first() {
+    let api = Api::start().await;
+    let mut expected = Vec::new();
+    for nth in 0..5 {
+        expected.push(text(&api.sign_up(&format!("user{nth}")).await.json()["id"]));
+    }
+    let pages = walk(&api, "/users?limit=2", async |_| {}).await;
+    assert_eq!(ids(&pages), expected);
+    let next = pages[0].next().expect("a next page");
+    let base = api.url("/users?limit=2&cursor=");
+    assert!(next.starts_with(&base), "{next}");
+}
+
+#[tokio::test]
+async fn page_holds_at_most_100_foods() {
+    let api = Api::start().await;
+    for path in ["/users", "/food"] {
+        let empty = api.get(path).send().await;
+        assert_eq!((empty.text().as_str(), empty.next()), ("[]", None));
+    }
+    seed(&api, 101, None).await;
+    for path in ["/food", "/food?limit=100"] {
+        let page = api.get(path).send().await;
+        assert_eq!(items(&page).len(), 100);
+        assert!(page.next().is_some());
+    }
+}
+
+#[tokio::test]
+async fn bad_limit_or_forged_cursor_is_an_invalid_request() {
+    let api = Api::start().await;
+    seed(&api, 3, None).await;
+    api.sign_up("ada").await;
+    api.sign_up("eve").await;
+    let cursor = |link: String| link.split_once("cursor=").unwrap().1.to_owned();
+    let of_foods = cursor(api.get("/food?limit=1").send().await.next().unwrap());
+    let of_users = cursor(api.get("/users?limit=1").send().await.next().unwrap());
+    for path in [
+        "/food?limit=0",
+        "/food?limit=101",
+        "/food?limit=-1",
+        "/food?limit=",
+        "/food?limit=1e1",
+        "/food?cursor=",
+        "/food?cursor=%00",
+        "/food?cursor=01990000-0000-7000-8000-000000000001",
+        &format!("/food?cursor={of_users}"),
+        &format!("/users?cursor={of_foods}"),
+        &format!("/food?cursor={of_foods}A"),
+        "/users?limit=9999999999999999999999",
+    ] {
+        api.get(path).send().await.has_code(400, "invalid_request");
+    }
+    let with_unknown = format!("/food?cursor={of_foods}&limit=1&x=%F0");
+    assert_eq!(api.get(&with_unknown).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn page_of_long_descriptions_ends_before_five_megabytes() {
+    let api = Api::start().await;
+    // 80 KB each: DynamoDB stops at 1 MB, after twelve of them.
+    seed(&api, 100, Some(&"🍲".repeat(20_000))).await;
+    let pages = walk(&api, "/food", async |_| {}).await;
+    assert!(pages.iter().all(|page| page.body.len() < 5_000_000));
+    assert_eq!(ids(&pages).len(), 100);
+    assert_eq!(items(&pages[0]).len(), 61, "filled up to five megabytes");
+}

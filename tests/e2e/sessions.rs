@@ -1,0 +1,328 @@
+//! Logging in, refreshing, logging out: on both session stores.
+
+use std::time::Duration;
+
+use domain::clock::{Clock as _, SystemClock, Timestamp};
+use domain::id::{SessionId, UserId};
+use domain::token::{Claims, TokenSigner as _};
+use engines::Valkey;
+use functions::routes::ROUTES;
+use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
+use serde_json::json;
+use test_support::{Api, Form, PASSWORD, Response, text};
+
+const ACCESS_SECRET: &str = "an access secret for the tests of sessions";
+const REFRESH_SECRET: &str = "a refresh secret for the tests of sessions";
+
+const SECRETS: [(&str, &str); 2] = [
+    ("ACCESS_SECRET", ACCESS_SECRET),
+    ("REFRESH_SECRET", REFRESH_SECRET),
+];
+
+const SOME_ID: &str = "01990000-0000-7000-8000-000000000001";
+
+const EXPIRED: (&str, &str) = ("error", "Token is expired");
+const MALFORMED: (&str, &str) = ("error", "token contains an invalid number of segments");
+const REFUSED: (&str, &str) = ("error", "unauthorized");
+
+/// The API on one of the session stores.
+pub(crate) struct WithSessionStore {
+    pub(crate) api: Api,
+    _valkey: Option<Valkey>,
+}
+
+pub(crate) async fn on_dynamodb() -> WithSessionStore {
+    WithSessionStore {
+        api: Api::with(&SECRETS).await,
+        _valkey: None,
+    }
+}
+
+pub(crate) async fn on_redis() -> WithSessionStore {
+    let valkey = Valkey::start().expect("a Valkey or Redis server");
+    let url = valkey.url();
+    let settings = [SECRETS[0], SECRETS[1], ("TOKEN_STORE_URL", &url)];
+    WithSessionStore {
+        api: Api::with(&settings).await,
+        _valkey: Some(valkey),
+    }
+}
+
+/// Makes a test of each function: once on `DynamoDB`, once on a Redis-compatible server.
+macro_rules! on_both_stores {
+    ($($test:ident),* $(,)?) => {
+        mod on_dynamodb_sessions {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::on_dynamodb().await).await;
+            })*
+        }
+        mod on_redis_sessions {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::on_redis().await).await;
+            })*
+        }
+    };
+}
+
+pub(crate) use on_both_stores;
+
+on_both_stores!(
+    session_begins_is_refreshed_and_ends,
+    logout_revokes_one_session_at_once,
+    previous_refresh_token_is_valid_until_the_next_refresh,
+);
+
+fn signer(token_use: TokenUse, secret: &str) -> JwtTokens {
+    JwtTokens::new(token_use, Secret::parse(secret).unwrap(), None)
+}
+
+fn access_signer() -> JwtTokens {
+    signer(TokenUse::Access, ACCESS_SECRET)
+}
+
+fn claims(signer: &JwtTokens, token: &str) -> Claims {
+    signer.verify(token, SystemClock.now()).expect("our token")
+}
+
+/// Whether the access token is valid: by a request that is wrong for another reason.
+async fn is_signed_in(api: &Api, access: &str) -> bool {
+    let response = api.post("/food").token(access).form(Form::new());
+    let response = response.send().await;
+    match response.status {
+        422 => true,
+        401 => false,
+        status => panic!("{status}: {}", response.text()),
+    }
+}
+
+async fn assert_revoked(api: &Api, refresh: &str) {
+    api.refresh(refresh).await.is_problem(401, &[REFUSED]);
+}
+
+fn tokens(response: &Response) -> (String, String) {
+    let body = response.json();
+    (text(&body["access_token"]), text(&body["refresh_token"]))
+}
+
+async fn session_begins_is_refreshed_and_ends(on: WithSessionStore) {
+    let api = &on.api;
+    let id = text(&api.sign_up("ada").await.json()["id"]);
+    let login = json!({"email": " ADA@example.com", "password": PASSWORD});
+    let response = api.post("/login").json(&login).send().await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("cache-control"), "no-store");
+    let (access, refresh) = tokens(&response);
+    assert_eq!(
+        response.json(),
+        json!({
+            "access_token": access, "refresh_token": refresh,
+            "id": id, "first_name": "ada", "last_name": "Tester",
+            "token_type": "Bearer", "expires_in": 900,
+        })
+    );
+    let claims = claims(&access_signer(), &access);
+    assert_eq!(claims.user.to_string(), id);
+    let lifetime = claims.expires_at.since(claims.issued_at);
+    assert_eq!(lifetime, Duration::from_mins(15));
+    assert!(is_signed_in(api, &access).await);
+
+    let response = api.refresh(&refresh).await;
+    assert_eq!(response.status, 201);
+    assert_eq!(response.header("cache-control"), "no-store");
+    let (next_access, next_refresh) = tokens(&response);
+    assert_eq!(
+        response.json(),
+        json!({
+            "access_token": next_access, "refresh_token": next_refresh,
+            "token_type": "Bearer", "expires_in": 900,
+        })
+    );
+    assert_ne!(next_refresh, refresh);
+    assert!(is_signed_in(api, &next_access).await);
+
+    let response = api.log_out(&next_access).await;
+    assert_eq!(
+        (response.status, response.json()),
+        (200, json!("Successfully logged out"))
+    );
+    for access in [access, next_access] {
+        api.log_out(&access).await.is_problem(401, &[REFUSED]);
+    }
+    for refresh in [refresh, next_refresh] {
+        assert_revoked(api, &refresh).await;
+    }
+}
+
+async fn logout_revokes_one_session_at_once(on: WithSessionStore) {
+    let api = &on.api;
+    let phone = api.member("ada").await;
+    let laptop = api.log_in("ada").await;
+    let eve = api.member("eve").await;
+    assert_eq!(api.log_out(&phone.access).await.status, 200);
+    assert!(!is_signed_in(api, &phone.access).await);
+    assert!(is_signed_in(api, &laptop.access).await);
+    assert!(is_signed_in(api, &eve.access).await);
+    assert_eq!(api.refresh(&laptop.refresh).await.status, 201);
+    assert_revoked(api, &phone.refresh).await;
+}
+
+/// The responses of all routes that take an access token.
+async fn signed_in_routes(api: &Api, authorization: Option<&str>) -> Vec<Response> {
+    let mut responses = Vec::new();
+    for route in ROUTES.iter().filter(|route| route.signed_in) {
+        let path = route.path.replace("{food_id}", SOME_ID);
+        let path = path.replace("{session_id}", SOME_ID);
+        let mut call = api.request(route.method.parse().unwrap(), &path);
+        if let Some(value) = authorization {
+            call = call.header("authorization", value);
+        }
+        responses.push(call.send().await);
+    }
+    responses
+}
+
+#[tokio::test]
+async fn foreign_tokens_are_refused() {
+    let api = &Api::with(&SECRETS).await;
+    let ada = api.member("ada").await;
+    let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+    let expire = |claims: &Claims| Claims {
+        issued_at: past(1_700_000_000),
+        expires_at: past(1_700_000_900),
+        ..claims.clone()
+    };
+    let ours = claims(&access_signer(), &ada.access);
+    let other_user = Claims {
+        user: UserId::new(SystemClock.now()),
+        ..ours.clone()
+    };
+    let other_session = Claims {
+        session: SessionId::new(SystemClock.now()),
+        ..ours.clone()
+    };
+    let (signed, _) = ada.access.rsplit_once('.').unwrap();
+    let foreign = signer(TokenUse::Access, "a secret that nobody told the server");
+    for (token, problem) in [
+        (access_signer().sign(&expire(&ours)).unwrap(), EXPIRED),
+        (foreign.sign(&ours).unwrap(), REFUSED),
+        (foreign.sign(&expire(&ours)).unwrap(), REFUSED),
+        (access_signer().sign(&other_user).unwrap(), REFUSED),
+        (access_signer().sign(&other_session).unwrap(), REFUSED),
+        (ada.refresh.clone(), REFUSED),
+        (format!("{signed}."), REFUSED),
+        (signed.to_owned(), MALFORMED),
+        ("undefined".to_owned(), MALFORMED),
+    ] {
+        let authorization = format!("Bearer {token}");
+        for response in signed_in_routes(api, Some(&authorization)).await {
+            response.is_problem(401, &[problem]);
+            let challenge = response.header("www-authenticate");
+            assert!(challenge.starts_with("Bearer realm="), "{challenge}");
+            assert!(challenge.contains("invalid_token"), "{challenge}");
+        }
+    }
+    for authorization in [None, Some("Basic YTpi"), Some(ada.access.as_str())] {
+        for response in signed_in_routes(api, authorization).await {
+            response.is_problem(401, &[MALFORMED]);
+            let challenge = response.header("www-authenticate");
+            assert_eq!(challenge, "Bearer realm=\"food-app\"");
+        }
+    }
+
+    let refresh = signer(TokenUse::Refresh, REFRESH_SECRET);
+    let ours = claims(&refresh, &ada.refresh);
+    let foreign = signer(TokenUse::Refresh, "a secret that nobody told the server");
+    for (token, problem) in [
+        (refresh.sign(&expire(&ours)).unwrap(), EXPIRED),
+        (foreign.sign(&ours).unwrap(), REFUSED),
+        (ada.access.clone(), REFUSED),
+        ("a.b.c".to_owned(), MALFORMED),
+    ] {
+        api.refresh(&token).await.is_problem(401, &[problem]);
+    }
+    // None of them harmed the session.
+    assert_eq!(api.refresh(&ada.refresh).await.status, 201);
+    assert_eq!(api.log_out(&ada.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn wrong_password_and_unknown_email_get_one_response() {
+    let api = Api::start().await;
+    api.sign_up("ada").await;
+    let mut responses = Vec::new();
+    for (email, password) in [
+        ("ada@example.com", "another password"),
+        ("nobody@example.com", PASSWORD),
+        ("ada@example.com", "x"),
+        ("ada@example.com", &"x".repeat(100_000)),
+    ] {
+        let login = json!({"email": email, "password": password});
+        let response = api.post("/login").json(&login).send().await;
+        let problem = [("incorrect_password", "incorrect email or password")];
+        response.is_problem(401, &problem);
+        let challenge = response.header("www-authenticate");
+        assert_eq!(challenge, "Bearer realm=\"food-app\"");
+        let mut names: Vec<_> = response.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        responses.push((response.text(), names));
+    }
+    responses.dedup();
+    assert_eq!(responses.len(), 1);
+}
+
+#[tokio::test]
+async fn token_lifetimes_are_settings() {
+    let settings = [
+        SECRETS[0],
+        SECRETS[1],
+        ("ACCESS_TOKEN_TTL_SECONDS", "60"),
+        ("REFRESH_TOKEN_TTL_SECONDS", "3600"),
+    ];
+    let api = Api::with(&settings).await;
+    let ada = api.member("ada").await;
+    let response = api.refresh(&ada.refresh).await;
+    assert_eq!(response.json()["expires_in"], 60);
+    let refresh = signer(TokenUse::Refresh, REFRESH_SECRET);
+    for (claims, lifetime) in [
+        (claims(&access_signer(), &ada.access), 60),
+        (claims(&refresh, &ada.refresh), 3600),
+    ] {
+        let since = claims.expires_at.since(claims.issued_at);
+        assert_eq!(since, Duration::from_secs(lifetime));
+    }
+}
+
+#[tokio::test]
+async fn unknown_members_of_login_and_refresh_bind_to_nothing() {
+    let api = Api::start().await;
+    let (ada, eve) = (api.member("ada").await, api.member("eve").await);
+    let login = json!({
+        "email": "eve@example.com", "password": PASSWORD,
+        "id": ada.id, "user_id": ada.id, "sub": ada.id, "expires_in": 1_000_000,
+    });
+    let body = api.post("/login").json(&login).send().await.json();
+    assert_eq!(body["expires_in"], 900);
+    assert_eq!(body["id"], eve.id);
+    let body = json!({"refresh_token": eve.refresh, "user_id": ada.id, "access_token": ada.access});
+    let (access, _) = tokens(&api.post("/refresh").json(&body).send().await);
+    let food = api.post("/food").token(&access);
+    let food = food.form(Form::food_with_image("Fufu")).send().await;
+    assert_eq!(food.json()["user_id"], eve.id);
+}
+
+async fn previous_refresh_token_is_valid_until_the_next_refresh(on: WithSessionStore) {
+    let api = &on.api;
+    let ada = api.member("ada").await;
+    let (_, second) = tokens(&api.refresh(&ada.refresh).await);
+    let again = api.refresh(&ada.refresh).await;
+    assert_eq!(again.status, 201);
+    assert_eq!(tokens(&again).1, second, "the same refresh token once more");
+    let (access, third) = tokens(&api.refresh(&second).await);
+    assert!(is_signed_in(api, &access).await);
+    // Somebody has a copy: the whole session is revoked.
+    assert_revoked(api, &ada.refresh).await;
+    assert_revoked(api, &third).await;
+    assert!(!is_signed_in(api, &access).await);
+}

@@ -1,0 +1,107 @@
+//! The real binaries, each started as a process and answering its events.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use functions::routes::{FUNCTIONS, WITHOUT_ROUTE};
+use test_support::Function;
+use test_support::fixture::{Fixture, assert_tells_nothing, event};
+use test_support::server::Server;
+
+use crate::event::events::{check, expected, function};
+use crate::event::recorded::{BINARIES, binary};
+
+#[test]
+fn there_is_one_binary_for_each_function() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin");
+    let files = std::fs::read_dir(folder).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.collect();
+    let functions = FUNCTIONS.map(|function| format!("{}.rs", function.name));
+    assert_eq!(files, functions.into());
+}
+
+#[tokio::test]
+async fn every_binary_answers_its_events() {
+    for (name, binary) in BINARIES {
+        let fixture = Fixture::set().await;
+        let mut running = Function::start(binary, &fixture.settings).await;
+        // Failures first: they leave the fixture as it is. One process answers them all.
+        let mut events = expected();
+        events.retain(|(event, ..)| function(event) == name);
+        events.sort_by_key(|(event, status, _)| (*status < 300, event.len()));
+        for (case, status, body) in events {
+            // Those that write the same cannot share a fixture.
+            let needs_own_fixture = [
+                "create_food.idempotent",
+                "create_food.upload",
+                "create_food.upload_idempotent",
+                "update_food.upload",
+                "create_user.idempotent",
+                "revoke_session.current",
+                "revoke_sessions.all",
+                "refresh.reused_token",
+                "update_food.keeps_image",
+            ];
+            if needs_own_fixture.contains(&case) {
+                let fixture = Fixture::set().await;
+                let mut running = Function::start(binary, &fixture.settings).await;
+                check(case, &running.invoke(&event(case)).await, status, &body);
+            } else {
+                check(case, &running.invoke(&event(case)).await, status, &body);
+            }
+        }
+        if !WITHOUT_ROUTE.contains(&name) {
+            let nonsense = running.invoke("{\"version\":\"2.0\"}").await;
+            assert_eq!(nonsense["statusCode"], 400, "{name}: {nonsense}");
+        }
+        assert_tells_nothing(&running.log().await, name);
+    }
+}
+
+#[tokio::test]
+async fn missing_or_invalid_setting_stops_a_binary_with_its_name() {
+    let fixture = Fixture::set().await;
+    for (binary, name, value) in [
+        ("create_user", "USERS_TABLE", None),
+        ("get_user", "AWS_SECRET_ACCESS_KEY", None),
+        ("sweep_images", "IMAGES_BUCKET", None),
+        ("create_user", "PASSWORD_MIN_LENGTH", Some("ninety")),
+        ("login", "ACCESS_SECRET", Some("too-short-secret")),
+        ("login", "ACCESS_TOKEN_TTL_SECONDS", Some("-15")),
+        (
+            "logout",
+            "TOKEN_STORE_URL",
+            Some("http://user:hunter2@127.0.0.1"),
+        ),
+        ("create_food", "MAX_IMAGE_BYTES", Some("8MB")),
+        ("get_food", "IMAGE_BASE_URL", Some("images.food.example")),
+        ("get_food", "AWS_CA_BUNDLE", Some("/no/such/bundle.pem")),
+    ] {
+        let mut settings = fixture.settings.clone();
+        settings.retain(|(other, _)| other != name);
+        settings.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        let path = self::binary(binary);
+        let log = Function::start(path, &settings).await.failure().await;
+        assert!(log.contains(name), "{binary}: {log}");
+        let is_shown = value.is_some_and(|value| log.contains(value));
+        assert!(!is_shown, "{binary}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn function_responds_503_before_its_timeout_and_goes_on() {
+    let fixture = Fixture::set().await;
+    // Accepts connections and never responds.
+    let silent = Server::start(|_| std::future::pending()).await;
+    let settings = fixture.settings_with(&[("AWS_ENDPOINT_URL_S3", &silent.url())]);
+    let timeout = Duration::from_secs(3);
+    let mut running = Function::with_time(binary("create_food"), &settings, timeout).await;
+    let response = running.invoke(&event("create_food")).await;
+    assert_eq!(response["statusCode"], 503, "{response}");
+    assert_eq!(response["headers"]["retry-after"], "1");
+    let response = running.invoke(&event("create_food.no_token")).await;
+    assert_eq!(response["statusCode"], 401, "{response}");
+    let log = running.log().await;
+    assert!(log.contains("deadline has elapsed"), "{log}");
+}

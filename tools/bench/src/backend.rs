@@ -1,0 +1,193 @@
+//! The engines behind TLS, and the events of a function.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use engines::shared::Engines;
+use engines::tls;
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use test_support::template::template;
+use test_support::{Fixture, event};
+
+use crate::Error;
+
+/// Where Debian, and where Amazon Linux, keep the certificates that the system trusts.
+const SYSTEM_ROOTS: [&str; 2] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
+
+/// `DynamoDB` and S3, and both behind TLS.
+pub struct Backend {
+    dynamodb: String,
+    s3: String,
+    /// The root that our functions trust. To read it costs as much as the five roots that they have built in.
+    our_roots: NamedTempFile,
+    /// The roots that an SDK with its defaults trusts: the system's, and ours.
+    system_roots: NamedTempFile,
+    _engines: Arc<Engines>,
+}
+
+impl Backend {
+    /// Starts the engines.
+    pub fn start() -> Result<Self, Error> {
+        let engines = Engines::shared();
+        let system = SYSTEM_ROOTS
+            .into_iter()
+            .find(|path| Path::new(path).exists());
+        Ok(Self {
+            dynamodb: tls::terminate(engines.dynamodb().url())?,
+            s3: tls::terminate(engines.s3().url())?,
+            our_roots: bundle(&[])?,
+            system_roots: bundle(&system.map(fs::read).transpose()?.unwrap_or_default())?,
+            _engines: engines,
+        })
+    }
+
+    /// The workload of a function, with tables of its own: one workload does not read what another writes.
+    pub async fn workload(&self, function: &str) -> Result<Workload, Error> {
+        let fixture = Fixture::set().await;
+        let template = &template("functions")[function];
+        let path = |file: &NamedTempFile| file.path().display().to_string();
+        let mut settings = fixture.settings_with(&[
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
+            ("AWS_ENDPOINT_URL_S3", &self.s3),
+            ("AWS_CA_BUNDLE", &path(&self.our_roots)),
+            (
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+                &template["memory"].to_string(),
+            ),
+            // Thousands of accounts are made from one client IP.
+            ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
+            ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1000000"),
+        ]);
+        settings.retain(|(name, _)| {
+            name.starts_with("AWS_") || template["variables"].get(name).is_some()
+        });
+        settings.push(("SSL_CERT_FILE".to_owned(), path(&self.system_roots)));
+        Ok(Workload {
+            settings,
+            fixture,
+            event: serde_json::from_str(&event(function))?,
+            repeat: Repeat::of(function),
+            sent: 0,
+        })
+    }
+}
+
+fn bundle(roots: &[u8]) -> Result<NamedTempFile, Error> {
+    let mut file = NamedTempFile::new()?;
+    file.write_all(roots)?;
+    file.write_all(tls::ROOT.as_bytes())?;
+    Ok(file)
+}
+
+/// How the next event succeeds as well.
+#[derive(Debug, Clone, Copy)]
+enum Repeat {
+    /// It is the same event.
+    AsItIs,
+    /// The fixture is seeded again.
+    Restored,
+    /// This text of its body, which has to be unique, gets a number.
+    Numbered(&'static str),
+}
+
+impl Repeat {
+    fn of(function: &str) -> Self {
+        match function {
+            "logout" | "refresh" | "delete_food" | "delete_user" | "change_password"
+            | "revoke_session" | "revoke_sessions" => Self::Restored,
+            "create_user" => Self::Numbered("grace"),
+            "create_food" => Self::Numbered("Suya"),
+            _ => Self::AsItIs,
+        }
+    }
+}
+
+/// The fixture, settings and events of one function.
+pub struct Workload {
+    settings: Vec<(String, String)>,
+    fixture: Fixture,
+    event: Value,
+    repeat: Repeat,
+    sent: u32,
+}
+
+impl Workload {
+    /// The settings of the function, by name.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.settings.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The next event. It will succeed.
+    pub async fn event(&mut self) -> Result<String, Error> {
+        self.sent += 1;
+        match self.repeat {
+            Repeat::AsItIs => {}
+            Repeat::Restored => self.fixture.restore().await,
+            // All numbers have the same length, and so all events.
+            Repeat::Numbered(text) => {
+                return numbered(&self.event, text, 1_000_000 + self.sent);
+            }
+        }
+        Ok(self.event.to_string())
+    }
+}
+
+/// The event with a number after each `text` in its body.
+fn numbered(event: &Value, text: &str, number: u32) -> Result<String, Error> {
+    let mut event = event.clone();
+    let is_base64 = event["isBase64Encoded"] == true;
+    let body = event["body"].as_str().ok_or("the event has no body")?;
+    let body = if is_base64 {
+        STANDARD.decode(body)?
+    } else {
+        body.as_bytes().to_vec()
+    };
+    let mut changed = Vec::new();
+    let mut rest = body.as_slice();
+    while let Some(at) = rest
+        .windows(text.len())
+        .position(|window| window == text.as_bytes())
+    {
+        let (before, after) = rest.split_at(at + text.len());
+        changed.extend_from_slice(before);
+        changed.extend_from_slice(number.to_string().as_bytes());
+        rest = after;
+    }
+    if changed.is_empty() {
+        return Err(format!("the event's body has no {text:?}").into());
+    }
+    changed.extend_from_slice(rest);
+    event["body"] = if is_base64 {
+        STANDARD.encode(changed).into()
+    } else {
+        String::from_utf8(changed)?.into()
+    };
+    Ok(event.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn number_follows_each_occurrence() {
+        let plain = json!({"body": "ada and ada", "isBase64Encoded": false});
+        let changed: Value = serde_json::from_str(&numbered(&plain, "ada", 7).unwrap()).unwrap();
+        assert_eq!(changed["body"], "ada7 and ada7");
+        let encoded = json!({"body": STANDARD.encode("a\r\nada"), "isBase64Encoded": true});
+        let changed: Value = serde_json::from_str(&numbered(&encoded, "ada", 7).unwrap()).unwrap();
+        assert_eq!(changed["body"], STANDARD.encode("a\r\nada7"));
+        assert!(numbered(&plain, "eve", 7).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! Values that are made from one text, or from one image.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::clock::Timestamp;
+use domain::food::{Description, Title};
+use domain::id::{FoodId, SessionId, TokenId, UserId};
+use domain::testing::html::dangers;
+use domain::token::{Claims, TokenSigner as _};
+use domain::user::Email;
+use functions::http::pagination::{self, Cursor};
+use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
+use lambda_http::Body;
+use ring::hmac;
+
+/// An address is one that mail can be sent to and a key can be made of.
+pub fn email(input: &[u8]) {
+    let Ok(raw) = str::from_utf8(input) else {
+        return;
+    };
+    let Ok(email) = Email::parse(raw) else {
+        return;
+    };
+    let typed = email.as_typed();
+    assert_eq!(typed, raw.trim());
+    assert!(typed.len() <= Email::MAX_BYTES);
+    // Nothing that a mail's head or a list of addresses would end at.
+    assert!(!typed.chars().any(char::is_control), "{typed:?}");
+    let (local, domain) = typed.rsplit_once('@').expect("an @");
+    assert!(!local.is_empty() && domain.contains('.'), "{typed:?}");
+    let again = Email::parse(typed).expect("an address");
+    assert_eq!(again.folded(), email.folded());
+    // In a key of DynamoDB, with what stands before it: 2,048 bytes.
+    assert!(email.folded().len() < 2_000);
+}
+
+/// What is left of a description runs nothing, loads nothing but images, and is left alone when it
+/// is saved again.
+pub fn html(input: &[u8]) {
+    let Ok(raw) = str::from_utf8(input) else {
+        return;
+    };
+    if let Ok(title) = Title::parse(raw) {
+        assert_eq!(Title::parse(title.as_str()), Ok(title));
+    }
+    let Ok(description) = Description::sanitize(raw) else {
+        return;
+    };
+    let safe = description.as_str();
+    assert!(safe.chars().count() <= Description::MAX_CHARS);
+    assert_eq!(dangers(safe), BTreeSet::new(), "{safe:?}");
+    match Description::sanitize(safe) {
+        Ok(again) => assert_eq!(again.as_str(), safe),
+        Err(error) => panic!("{error}: {safe:?}"),
+    }
+}
+
+/// Rendering any bytes ends in an error or in renditions, which are images and no larger.
+pub fn image(input: &[u8]) {
+    // Large images take long and reach nothing more.
+    const MAX_PIXELS: u32 = 250_000;
+    let Ok(image) = media::decode(input) else {
+        return;
+    };
+    if image.width() * image.height() > MAX_PIXELS {
+        return;
+    }
+    for rendition in media::render(input).expect("a decoded image") {
+        assert!(rendition.width <= image.width() && rendition.height <= image.height());
+        let again = media::decode(&rendition.bytes).expect("an image");
+        assert_eq!(again.width(), rendition.width);
+        assert_eq!(again.height(), rendition.height);
+    }
+}
+
+/// Only what a list has given out is its cursor.
+pub fn cursor(input: &[u8]) {
+    let Ok(query) = str::from_utf8(input) else {
+        return;
+    };
+    if let Some(id) = FoodId::read(query) {
+        assert_eq!(id.write(), query);
+        assert_eq!(UserId::read(query), None);
+    }
+    let Ok(uri) = http::Uri::try_from(format!("/food?{query}")) else {
+        return;
+    };
+    let mut request = lambda_http::Request::new(Body::Empty);
+    *request.uri_mut() = uri;
+    if let Ok(asked) = pagination::parse::<FoodId>(&request) {
+        assert!((1..=100).contains(&asked.size.get()));
+        if let Some(after) = asked.after {
+            assert!(query.contains("cursor"));
+            assert_eq!(FoodId::read(&after.write()), Some(after));
+        }
+    }
+}
+
+const SECRET: &str = local::fixtures::ACCESS_SECRET;
+
+static TOKENS: LazyLock<JwtTokens> = LazyLock::new(|| {
+    let secret = Secret::parse(SECRET).expect("a secret");
+    JwtTokens::new(TokenUse::Access, secret, None)
+});
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_seconds(1_792_002_005).expect("a moment")
+}
+
+/// The one token that there is.
+static GENUINE: LazyLock<String> = LazyLock::new(|| {
+    let claims = Claims {
+        user: UserId::from_bytes([1; 16]),
+        session: SessionId::from_bytes([2; 16]),
+        token: TokenId::from_bytes([3; 16]),
+        issued_at: now(),
+        expires_at: now().plus(Duration::from_mins(15)),
+    };
+    TOKENS.sign(&claims).expect("signed")
+});
+
+/// No text is a token but one that we have signed; and of what is signed with our secret nothing
+/// counts that is not as we write it. An input that begins with `{` is a header and, behind a line
+/// break, claims: they are signed first.
+pub fn jwt(input: &[u8]) {
+    if input.starts_with(b"{") {
+        let mut parts = input.splitn(2, |byte| *byte == b'\n');
+        let mut part = || URL_SAFE_NO_PAD.encode(parts.next().unwrap_or_default());
+        let message = format!("{}.{}", part(), part());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        if let Ok(claims) = TOKENS.verify(&format!("{message}.{signature}"), now()) {
+            assert!(claims.expires_at > now());
+            let again = TOKENS.sign(&claims).expect("signed");
+            assert_eq!(TOKENS.verify(&again, now()), Ok(claims));
+        }
+    } else if let Ok(token) = str::from_utf8(input) {
+        let is_genuine = token == GENUINE.as_str();
+        assert_eq!(TOKENS.verify(token, now()).is_ok(), is_genuine, "{token}");
+    }
+}
