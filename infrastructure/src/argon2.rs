@@ -1,4 +1,4 @@
-//! Passwords as Argon2id hashes; bcrypt hashes from a migration still verify.
+//! Password hashing with Argon2id; verifies migrated bcrypt hashes too.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -9,46 +9,49 @@ use ::argon2::password_hash::{self, PasswordVerifier as _};
 use ::argon2::{ARGON2ID_IDENT, Argon2, Block, Params, PasswordHash as Phc, Version};
 use domain::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 
-/// A hash of random bytes: nobody has its password, and comparing takes as long as with any other.
+/// A hash with random output: no password matches it, and verifying takes as long as for a user's hash.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$Zm9vZC1hcHAtZGVjb3ktMQ$\
                      n7Yc2kHqM0wQe3x8Zr1VfUoTjGd5LbSiPaCvNy6E4hI";
 
-/// Argon2id with the crate's defaults, which are OWASP's: 19 MiB, 2 passes, 1 lane
+/// Argon2id with the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane
 /// (<https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>).
 #[derive(Clone, Default)]
 pub struct Argon2Hasher {
     memory: Option<Arc<Memory>>,
 }
 
-/// Holds what the last password left in it, until the next is hashed: as the allocator would, and
-/// whoever reads it reads passwords as they arrive as well.
+/// Working memory. It is not wiped after a hash: an attacker who can read it can read passwords of requests
+/// as well.
 type Memory = OnceLock<Mutex<Vec<Block>>>;
 
 impl Argon2Hasher {
-    /// Keeps the 19 MiB from one hash to the next (docs/decisions/0012-memory-sizes.md).
+    /// Reuses 19 MiB of memory for all hashes (docs/decisions/0012-memory-sizes.md).
     pub fn keeping_memory() -> Self {
         Self {
             memory: Some(Arc::default()),
         }
     }
 
-    /// Allocates the kept memory on another thread, before there is a password to hash.
+    /// Allocates the reused memory on another thread, ahead of the first hash.
     pub fn prepare(&self) {
         if let Some(memory) = self.memory.clone()
             && memory.get().is_none()
         {
-            // Without a thread the hash allocates it.
+            // If no thread starts, the first hash allocates it.
             let _ = thread::Builder::new().spawn(move || {
                 memory.get_or_init(blocks);
             });
         }
     }
 
-    fn output(&self, password: &[u8], salt: &[u8]) -> Result<Output, Failed> {
+    fn output(&self, password: &[u8], salt: &[u8]) -> Result<Output, BoxError> {
         let argon2 = Argon2::default();
         let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
-        let memory = self.memory.as_ref().map(|kept| kept.get_or_init(blocks));
-        // A concurrent hash allocates memory of its own.
+        let memory = self
+            .memory
+            .as_ref()
+            .map(|memory| memory.get_or_init(blocks));
+        // A concurrent hash allocates its own memory.
         if let Some(Ok(mut blocks)) = memory.map(Mutex::try_lock) {
             argon2.hash_password_into_with_memory(password, salt, &mut out, &mut *blocks)?;
         } else {
@@ -57,7 +60,7 @@ impl Argon2Hasher {
         Ok(Output::new(&out)?)
     }
 
-    fn phc(&self, password: &[u8]) -> Result<Phc, Failed> {
+    fn phc(&self, password: &[u8]) -> Result<Phc, BoxError> {
         let salt = Salt::new(&password_hash::try_generate_salt()?)?;
         Ok(Phc {
             algorithm: ARGON2ID_IDENT,
@@ -73,7 +76,7 @@ fn blocks() -> Mutex<Vec<Block>> {
     Mutex::new(vec![Block::new(); Params::DEFAULT.block_count()])
 }
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl PasswordHasher for Argon2Hasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
@@ -93,11 +96,11 @@ impl PasswordHasher for Argon2Hasher {
         let Ok(phc) = Phc::new(hash.as_str()) else {
             return PasswordCheck::Invalid;
         };
-        if let Some((salt, ours)) = current(&phc) {
-            // Outputs compare in constant time.
+        if let Some((salt, expected)) = with_current_params(&phc) {
+            // `Output` compares in constant time.
             let is_equal = self
                 .output(password, salt)
-                .is_ok_and(|output| output == *ours);
+                .is_ok_and(|output| output == *expected);
             return if is_equal {
                 PasswordCheck::Valid
             } else {
@@ -116,19 +119,19 @@ impl PasswordHasher for Argon2Hasher {
 }
 
 impl fmt::Debug for Argon2Hasher {
-    /// Nothing of what is in the memory.
+    /// Omits the memory, which may hold password material.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Argon2Hasher").finish_non_exhaustive()
     }
 }
 
-/// Salt and output of a hash that is made as we make them.
-fn current(phc: &Phc) -> Option<(&Salt, &Output)> {
-    let ours = ParamsString::try_from(&Params::DEFAULT).ok()?;
-    let is_ours = phc.algorithm == ARGON2ID_IDENT
+/// Salt and output of a hash; `None` if it has other parameters than new hashes.
+fn with_current_params(phc: &Phc) -> Option<(&Salt, &Output)> {
+    let params = ParamsString::try_from(&Params::DEFAULT).ok()?;
+    let is_current = phc.algorithm == ARGON2ID_IDENT
         && phc.version == Some(Version::V0x13.into())
-        && phc.params == ours;
-    let salt = phc.salt.as_ref().filter(|_| is_ours)?;
+        && phc.params == params;
+    let salt = phc.salt.as_ref().filter(|_| is_current)?;
     let output = phc.hash.as_ref()?;
     (output.len() == Params::DEFAULT_OUTPUT_LEN).then_some((salt, output))
 }
@@ -140,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    fn verdict(password: &str, hash: &str) -> PasswordCheck {
+    fn verify(password: &str, hash: &str) -> PasswordCheck {
         Argon2Hasher::default().verify(
             &Password::unvalidated(password),
             &PasswordHash::new(hash.to_owned()),
@@ -148,34 +151,34 @@ mod tests {
     }
 
     #[test]
-    fn new_hash_is_argon2id_at_owasp_settings() {
+    fn new_hash_has_owasp_argon2id_parameters() {
         for hasher in [Argon2Hasher::default(), Argon2Hasher::keeping_memory()] {
             let password = Password::unvalidated("correct horse battery");
             let hash = hasher.hash(&password).unwrap();
             assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
             assert_eq!(hasher.verify(&password, &hash), PasswordCheck::Valid);
             assert_eq!(
-                verdict("correct horse", hash.as_str()),
+                verify("correct horse", hash.as_str()),
                 PasswordCheck::Invalid
             );
-            let again = hasher.hash(&password).unwrap();
-            assert_ne!(again, hash, "each hash has a salt of its own");
+            let second = hasher.hash(&password).unwrap();
+            assert_ne!(second, hash, "each hash has its own salt");
         }
         let others = Argon2::default().hash_password(b"secret").unwrap();
-        assert_eq!(verdict("secret", &others.to_string()), PasswordCheck::Valid);
+        assert_eq!(verify("secret", &others.to_string()), PasswordCheck::Valid);
     }
 
     #[test]
     fn prepared_memory_is_reused() {
-        let address = |hasher: &Argon2Hasher| {
+        let memory_address = |hasher: &Argon2Hasher| {
             let memory = hasher.memory.as_ref().unwrap().get()?;
             Some(memory.lock().unwrap().as_ptr() as usize)
         };
         let hasher = Argon2Hasher::keeping_memory();
-        assert_eq!(address(&hasher), None);
+        assert_eq!(memory_address(&hasher), None);
         hasher.prepare();
         let prepared = loop {
-            if let Some(address) = address(&hasher) {
+            if let Some(address) = memory_address(&hasher) {
                 break address;
             }
             thread::yield_now();
@@ -183,18 +186,18 @@ mod tests {
         for _ in 0..2 {
             hasher.prepare();
             hasher.hash(&Password::unvalidated("secret")).unwrap();
-            assert_eq!(address(&hasher), Some(prepared));
+            assert_eq!(memory_address(&hasher), Some(prepared));
         }
     }
 
     #[test]
-    fn concurrent_hashes_do_not_mix() {
+    fn concurrent_hashes_are_independent() {
         let hasher = Argon2Hasher::keeping_memory();
         thread::scope(|scope| {
-            for nth in 0..4 {
+            for index in 0..4 {
                 let hasher = &hasher;
                 scope.spawn(move || {
-                    let password = Password::unvalidated(&format!("password {nth}"));
+                    let password = Password::unvalidated(&format!("password {index}"));
                     let hash = hasher.hash(&password).unwrap();
                     assert_eq!(hasher.verify(&password, &hash), PasswordCheck::Valid);
                 });
@@ -203,17 +206,17 @@ mod tests {
     }
 
     #[test]
-    fn bcrypt_hash_is_outdated() {
+    fn valid_bcrypt_hash_needs_rehash() {
         // From the test vectors of crypt_blowfish.
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         for hash in [hash, &hash.replace("$2a$", "$2b$")] {
-            assert_eq!(verdict("U*U", hash), PasswordCheck::ValidNeedsRehash);
-            assert_eq!(verdict("U*u", hash), PasswordCheck::Invalid);
+            assert_eq!(verify("U*U", hash), PasswordCheck::ValidNeedsRehash);
+            assert_eq!(verify("U*u", hash), PasswordCheck::Invalid);
         }
     }
 
     #[test]
-    fn other_argon2_settings_are_outdated() {
+    fn other_argon2_parameters_need_rehash() {
         let weak = Params::new(8 * 1024, 1, 1, None).unwrap();
         for (algorithm, version, params) in [
             (Algorithm::Argon2id, Version::V0x13, weak),
@@ -222,20 +225,20 @@ mod tests {
         ] {
             let other = Argon2::new(algorithm, version, params);
             let other = other.hash_password(b"secret").unwrap().to_string();
-            assert_eq!(verdict("secret", &other), PasswordCheck::ValidNeedsRehash);
-            assert_eq!(verdict("Secret", &other), PasswordCheck::Invalid);
+            assert_eq!(verify("secret", &other), PasswordCheck::ValidNeedsRehash);
+            assert_eq!(verify("Secret", &other), PasswordCheck::Invalid);
         }
     }
 
     #[test]
-    fn decoy_costs_as_much_as_any_hash() {
+    fn dummy_hash_has_current_parameters() {
         let dummy_hash = Argon2Hasher::default().dummy_hash();
-        assert!(current(&Phc::new(dummy_hash.as_str()).unwrap()).is_some());
-        assert_eq!(verdict("", dummy_hash.as_str()), PasswordCheck::Invalid);
+        assert!(with_current_params(&Phc::new(dummy_hash.as_str()).unwrap()).is_some());
+        assert_eq!(verify("", dummy_hash.as_str()), PasswordCheck::Invalid);
     }
 
     #[test]
-    fn unreadable_hash_matches_no_password() {
+    fn malformed_hash_matches_no_password() {
         for hash in [
             "",
             "$2a$99$short",
@@ -243,7 +246,7 @@ mod tests {
             "plain",
             "$argon2id$v=19$m=1,t=1,p=1$AA$AA",
         ] {
-            assert_eq!(verdict("plain", hash), PasswordCheck::Invalid, "{hash}");
+            assert_eq!(verify("plain", hash), PasswordCheck::Invalid, "{hash}");
         }
     }
 }

@@ -1,8 +1,12 @@
-//! AWS clients, built lean: one TLS stack, the roots that AWS names, credentials and region from
-//! Lambda's environment. No profile files, no instance metadata, no default chain: each of them
-//! would be paid for by every cold start (docs/decisions/0003-lean-aws-clients.md).
+//! AWS clients for fast cold starts: one TLS stack, Amazon's root certificates, credentials and region
+//! from the environment that Lambda sets. No profile files, instance metadata or default chain
+//! (docs/decisions/0003-lean-aws-clients.md).
 
 mod connector;
+mod error;
+mod pool;
+#[cfg(test)]
+mod test_server;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,14 +17,16 @@ use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
-use connector::HttpConnectionPool;
+use connector::PooledConnector;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 use thiserror::Error;
 
-/// The roots that AWS endpoints chain to: <https://www.amazontrust.com/repository/>.
-pub(crate) const AMAZON_ROOTS: [&[u8]; 5] = [
+pub(crate) use error::map_sdk_error;
+
+/// Root certificates of AWS endpoints, in DER: <https://www.amazontrust.com/repository/>.
+const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("aws/amazon_roots/AmazonRootCA1.cer"),
     include_bytes!("aws/amazon_roots/AmazonRootCA2.cer"),
     include_bytes!("aws/amazon_roots/AmazonRootCA3.cer"),
@@ -28,20 +34,20 @@ pub(crate) const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("aws/amazon_roots/SFSRootCAG2.cer"),
 ];
 
-/// For an attempt, and for all attempts together. The function as a whole has a deadline of its own
-/// (docs/ARCHITECTURE.md, "Failing parts").
+/// Timeouts of one attempt and of a call with all its retries. The function has its own deadline as well
+/// (docs/ARCHITECTURE.md, "Failure handling").
 type Timeouts = [Duration; 2];
 
-/// A call takes milliseconds.
+/// A `DynamoDB` call usually takes milliseconds.
 const DYNAMODB_TIMEOUTS: Timeouts = [Duration::from_secs(2), Duration::from_secs(5)];
-/// An image has megabytes.
+/// An S3 call may transfer an image of several megabytes.
 const S3_TIMEOUTS: Timeouts = [Duration::from_secs(3), Duration::from_secs(7)];
 const MAX_ATTEMPTS: u32 = 4;
-/// Attempts are as far apart as AWS recommends for `DynamoDB`, instead of a second and more.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Backoff that AWS recommends for `DynamoDB`; the SDK's default starts at a second.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// What an AWS client needs to know: the variables that Lambda sets, by their own names.
+/// Settings of the AWS clients. Each field holds the environment variable that its comment names.
 #[derive(Clone)]
 pub struct AwsSettings {
     /// `AWS_REGION`
@@ -52,91 +58,89 @@ pub struct AwsSettings {
     pub secret_access_key: String,
     /// `AWS_SESSION_TOKEN`
     pub session_token: Option<String>,
-    /// `AWS_ENDPOINT_URL_DYNAMODB`: another endpoint than the region's.
+    /// `AWS_ENDPOINT_URL_DYNAMODB`: replaces the endpoint of the region.
     pub dynamodb_endpoint: Option<String>,
-    /// `AWS_ENDPOINT_URL_S3`: another endpoint than the region's; its buckets are paths.
+    /// `AWS_ENDPOINT_URL_S3`: replaces the endpoint of the region, with path-style bucket URLs.
     pub s3_endpoint: Option<String>,
-    /// What the file named by `AWS_CA_BUNDLE` holds, in PEM: trusted instead of Amazon's roots.
+    /// Content of the file that `AWS_CA_BUNDLE` names, in PEM: trusted instead of Amazon's roots.
     pub ca_bundle: Option<Vec<u8>>,
 }
 
-/// The trusted certificates are not PEM.
+/// The CA bundle is not PEM, holds no certificate or holds an invalid one.
 #[derive(Debug, Error)]
-#[error("no TLS connection can be made with these certificates")]
+#[error("the CA bundle has no usable certificates in PEM")]
 pub struct InvalidCaBundle(#[source] Box<dyn std::error::Error + Send + Sync>);
 
-/// The AWS clients of one function: one of each service, made when it is first asked for. They
-/// share their connections.
+/// AWS clients, one per service, created at first use. They share a connection pool.
 #[derive(Clone)]
 pub struct Aws {
     settings: AwsSettings,
-    https: HttpConnectionPool,
+    connector: PooledConnector,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
 }
 
 impl std::fmt::Debug for Aws {
-    /// The region only: the rest has secrets.
+    /// Shows the region only, since the settings contain secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Aws({})", self.settings.region)
     }
 }
 
 impl Aws {
-    /// Connects to nothing yet.
+    /// Parses the CA bundle. Opens no connection.
     pub fn new(settings: AwsSettings) -> Result<Self, InvalidCaBundle> {
         let roots = match settings.ca_bundle.as_deref() {
-            Some(bundle) => store(CertificateDer::pem_slice_iter(bundle)),
-            None => store(AMAZON_ROOTS.into_iter().map(|root| Ok(root.into()))),
+            Some(bundle) => root_store(CertificateDer::pem_slice_iter(bundle)),
+            None => root_store(AMAZON_ROOTS.into_iter().map(|root| Ok(root.into()))),
         }?;
-        let https =
-            HttpConnectionPool::new(roots).map_err(|error| InvalidCaBundle(error.into()))?;
+        let connector =
+            PooledConnector::new(roots).map_err(|error| InvalidCaBundle(error.into()))?;
         Ok(Self {
             settings,
-            https,
+            connector,
             dynamodb: OnceLock::new(),
             s3: OnceLock::new(),
         })
     }
 
-    /// The client of `DynamoDB`.
+    /// The `DynamoDB` client.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let client = self.dynamodb.get_or_init(|| self.new_dynamodb());
         client.clone()
     }
 
-    /// The client of S3.
+    /// The S3 client.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         self.s3.get_or_init(|| self.new_s3()).clone()
     }
 
-    /// Begins to connect to `DynamoDB`, so that the first request need not wait for it. Whether it
-    /// succeeds, that request will tell. For use on a runtime.
+    /// Opens a connection to `DynamoDB` in the background, so that the first request does not wait for it.
+    /// A failure shows at that request. Requires a Tokio runtime.
     pub fn connect_to_dynamodb(&self) {
-        self.https.preconnect(&self.dynamodb_url());
+        self.connector.preconnect(&self.dynamodb_url());
     }
 
-    /// The same for a bucket of S3. A bucket with a dot in its name has no certificate of its own, and
-    /// the SDK asks for it elsewhere.
+    /// Opens a connection to an S3 bucket in the background. Requires a Tokio runtime. Does nothing for a
+    /// name with a dot: the wildcard certificate of S3 does not cover it, so the SDK uses another host.
     pub fn connect_to_s3(&self, bucket: &str) {
         if !bucket.contains('.') {
-            self.https.preconnect(&self.s3_url(bucket));
+            self.connector.preconnect(&self.s3_url(bucket));
         }
     }
 
-    /// What the clients are made from.
     pub(crate) fn settings(&self) -> &AwsSettings {
         &self.settings
     }
 
-    /// Where the bucket is, for who posts a form to it.
+    /// The URL to which a client posts an upload form.
     pub(crate) fn bucket_url(&self, bucket: &str) -> String {
         let region = &self.settings.region;
         match &self.settings.s3_endpoint {
             Some(endpoint) => format!("{endpoint}/{bucket}"),
-            // It would have no certificate of its own.
+            // The wildcard certificate of S3 does not cover a dot in the name.
             None if bucket.contains('.') => {
-                format!("https://s3.{region}.{}/{bucket}", suffix(region))
+                format!("https://s3.{region}.{}/{bucket}", partition_domain(region))
             }
             None => self.s3_url(bucket),
         }
@@ -145,13 +149,15 @@ impl Aws {
     fn dynamodb_url(&self) -> String {
         let region = &self.settings.region;
         let endpoint = self.settings.dynamodb_endpoint.clone();
-        endpoint.unwrap_or_else(|| format!("https://dynamodb.{region}.{}", suffix(region)))
+        endpoint
+            .unwrap_or_else(|| format!("https://dynamodb.{region}.{}", partition_domain(region)))
     }
 
     fn s3_url(&self, bucket: &str) -> String {
         let region = &self.settings.region;
         let endpoint = self.settings.s3_endpoint.clone();
-        endpoint.unwrap_or_else(|| format!("https://{bucket}.s3.{region}.{}", suffix(region)))
+        endpoint
+            .unwrap_or_else(|| format!("https://{bucket}.s3.{region}.{}", partition_domain(region)))
     }
 
     fn new_dynamodb(&self) -> aws_sdk_dynamodb::Client {
@@ -161,9 +167,9 @@ impl Aws {
                 self.settings.region.clone(),
             ))
             .credentials_provider(self.credentials())
-            .http_client(self.https.client())
-            .retry_config(retries())
-            .timeout_config(timeouts(DYNAMODB_TIMEOUTS))
+            .http_client(self.connector.client())
+            .retry_config(retry_config())
+            .timeout_config(timeout_config(DYNAMODB_TIMEOUTS))
             .sleep_impl(TokioSleep::new())
             .identity_cache(IdentityCache::no_cache())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -178,9 +184,9 @@ impl Aws {
                 self.settings.region.clone(),
             ))
             .credentials_provider(self.credentials())
-            .http_client(self.https.client())
-            .retry_config(retries())
-            .timeout_config(timeouts(S3_TIMEOUTS))
+            .http_client(self.connector.client())
+            .retry_config(retry_config())
+            .timeout_config(timeout_config(S3_TIMEOUTS))
             .sleep_impl(TokioSleep::new())
             .force_path_style(self.settings.s3_endpoint.is_some());
         config.set_endpoint_url(self.settings.s3_endpoint.clone());
@@ -198,9 +204,9 @@ impl Aws {
     }
 }
 
-/// What the names of a region's endpoints end with. The SDK knows it as well, but is asked only with a
-/// request. In a region that this gets wrong nothing is prepared, and all else goes on.
-fn suffix(region: &str) -> &'static str {
+/// Domain of the AWS partition of a region. The SDK resolves its endpoints itself, per request; for a
+/// partition that is missing here only [`Aws::connect_to_dynamodb`] and [`Aws::connect_to_s3`] fail.
+fn partition_domain(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "amazonaws.com.cn"
     } else if region.starts_with("eusc-") {
@@ -210,8 +216,8 @@ fn suffix(region: &str) -> &'static str {
     }
 }
 
-/// The certificates as roots. None at all would trust nobody.
-fn store<'a>(
+/// Rejects an empty list, with which every TLS handshake would fail.
+fn root_store<'a>(
     certificates: impl Iterator<Item = Result<CertificateDer<'a>, pem::Error>>,
 ) -> Result<RootCertStore, InvalidCaBundle> {
     let mut roots = RootCertStore::empty();
@@ -222,21 +228,21 @@ fn store<'a>(
             .map_err(|error| InvalidCaBundle(error.into()))?;
     }
     if roots.is_empty() {
-        return Err(InvalidCaBundle("no certificate in it".into()));
+        return Err(InvalidCaBundle("the bundle has no certificates".into()));
     }
     Ok(roots)
 }
 
-fn retries() -> RetryConfig {
+fn retry_config() -> RetryConfig {
     RetryConfig::standard()
-        // `HttpConnectionPool` does it itself, and the SDK would complain of not finding the connection.
+        // `PooledConnector` replaces connections itself; the SDK would log that it cannot find them.
         .with_reconnect_mode(ReconnectMode::ReuseAllConnections)
         .with_max_attempts(MAX_ATTEMPTS)
-        .with_initial_backoff(FIRST_PAUSE)
-        .with_max_backoff(LONGEST_PAUSE)
+        .with_initial_backoff(INITIAL_BACKOFF)
+        .with_max_backoff(MAX_BACKOFF)
 }
 
-fn timeouts([attempt, operation]: Timeouts) -> TimeoutConfig {
+fn timeout_config([attempt, operation]: Timeouts) -> TimeoutConfig {
     TimeoutConfig::builder()
         .operation_attempt_timeout(attempt)
         .operation_timeout(operation)
@@ -249,8 +255,8 @@ mod tests {
 
     use super::*;
 
-    /// SHA-256 of the certificates, from <https://www.amazontrust.com/repository/>.
-    const PUBLISHED: [&str; 5] = [
+    /// SHA-256 fingerprints of the certificates, from <https://www.amazontrust.com/repository/>.
+    const FINGERPRINTS: [&str; 5] = [
         "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
         "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
         "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
@@ -259,9 +265,9 @@ mod tests {
     ];
 
     #[test]
-    fn trusted_roots_are_the_five_that_amazon_publishes() {
+    fn trusted_roots_match_amazon_fingerprints() {
         let fingerprint = |root| hex::encode(digest(&SHA256, root));
-        assert_eq!(AMAZON_ROOTS.map(fingerprint), PUBLISHED);
+        assert_eq!(AMAZON_ROOTS.map(fingerprint), FINGERPRINTS);
     }
 
     fn settings(ca_bundle: Option<&str>) -> AwsSettings {
@@ -277,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn bundle_without_certificates_is_rejected() {
+    fn ca_bundle_without_certificates_is_rejected() {
         let no_certificate = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
         for bundle in ["", "not PEM", no_certificate, &no_certificate[..30]] {
             assert!(Aws::new(settings(Some(bundle))).is_err(), "{bundle}");
@@ -287,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn prepared_urls_are_those_of_the_sdk() {
+    async fn preconnect_urls_match_sdk_endpoints() {
         use aws_sdk_dynamodb::config::endpoint as dynamodb;
         use aws_sdk_s3::config::endpoint as s3;
         use {dynamodb::ResolveEndpoint as _, s3::ResolveEndpoint as _};
@@ -319,8 +325,8 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_not_in_debug_output() {
-        let shown = format!("{:?}", Aws::new(settings(None)).unwrap());
-        assert_eq!(shown, "Aws(eu-west-1)");
+    fn debug_output_has_no_credentials() {
+        let debug = format!("{:?}", Aws::new(settings(None)).unwrap());
+        assert_eq!(debug, "Aws(eu-west-1)");
     }
 }

@@ -1,8 +1,8 @@
-//! Digests as text.
+//! SHA-256 digests in hexadecimal.
 
 use ring::digest::{SHA256, digest};
 
-/// The SHA-256 of a text in hexadecimal, stored in the place of personal data.
-pub(crate) fn of(text: &str) -> String {
+/// Hashes a text, to store the digest in place of personal data.
+pub(crate) fn sha256_hex(text: &str) -> String {
     hex::encode(digest(&SHA256, text.as_bytes()))
 }

@@ -1,16 +1,16 @@
-//! Users, foods and sessions on `DynamoDB`. No operation scans: what a request costs does not grow
-//! with the data.
+//! Users, foods and sessions on `DynamoDB`. No operation uses `Scan`, so the cost of a request does not
+//! grow with the table.
 
-mod error;
 mod foods;
 mod idempotency;
 mod item;
 mod page;
 mod rate_limits;
 mod sessions;
-/// The tables: their keys, indexes and attributes.
+/// Names of keys, indexes and attributes of the tables.
 pub mod table;
 mod transaction;
+mod update;
 mod users;
 
 pub use foods::DynamoDbFoods;

@@ -1,12 +1,13 @@
-//! What is kept of a request under an idempotency key: digests.
+//! Digests that identify a request with an idempotency key.
 
 use domain::idempotency::{IdempotencyKey, IdempotencyRecord};
 use ring::digest::{Context, SHA256};
 use ring::hmac;
 
-/// The operation of a caller (`scope`: which operation, and for whom) under a key, with the parts of the
-/// request. The fingerprint is keyed with the idempotency key, which is not stored, so the store does
-/// not allow guessing what password was in a request.
+/// Returns the record of a request. `scope` names the operation and its caller; `request` is the content of
+/// the request in parts. The id hashes scope and key (SHA-256), the fingerprint the content (HMAC-SHA-256).
+/// The HMAC key is the idempotency key, which is not stored, so that stored fingerprints do not allow
+/// guessing a password in a request.
 pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> IdempotencyRecord {
     let mut id = Context::new(&SHA256);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.as_str().as_bytes());
@@ -25,7 +26,7 @@ pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Idempo
     }
 }
 
-/// Before each part, so that parts cannot run into one another.
+/// A length prefix for each part, so that no two lists of parts hash alike.
 fn length(part: &[u8]) -> [u8; 8] {
     u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes()
 }
@@ -39,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn scope_key_and_request_tell_operations_apart() {
+    fn idempotency_record_depends_on_scope_key_and_request() {
         let (food, user) = ("create_food", "create_user");
         let (this, that) = (key("0123456789abcdef"), key("0123456789abcdeg"));
         let one = operation(food, &this, &[b"ab", b"c"]);
@@ -48,7 +49,10 @@ mod tests {
         assert_ne!(one.id, operation(user, &this, &[b"ab", b"c"]).id);
         let other = operation(food, &that, &[b"ab", b"c"]);
         assert_ne!(one.id, other.id);
-        assert_ne!(one.fingerprint, other.fingerprint, "made with the key");
+        assert_ne!(
+            one.fingerprint, other.fingerprint,
+            "the key is part of the fingerprint"
+        );
         let requests: [&[&[u8]]; 3] = [&[b"a", b"bc"], &[b"abc"], &[b"ab", b"c", b""]];
         for request in requests {
             let other = operation(food, &this, request);

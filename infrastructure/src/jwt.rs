@@ -1,5 +1,5 @@
-//! Tokens as JWT (RFC 7519), signed with HS256. The signature is made by ring, which TLS brings
-//! along anyway: the backends that `jsonwebtoken` offers are 0.9 and 2.9 MB larger.
+//! JWT access and refresh tokens (RFC 7519), signed with HS256. Signatures come from ring, which TLS needs
+//! anyway: the crypto backends of `jsonwebtoken` add 0.9 and 2.9 MB to each function.
 
 use std::sync::Once;
 
@@ -14,21 +14,21 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Who issues our tokens and for whom: `iss` and `aud`.
+/// The claims `iss` and `aud` of every token.
 const ISSUER: &str = "food-app";
 const AUDIENCE: &str = "food-app";
 
-/// What a token is for: the claim `token_use`.
+/// Purpose of a token: the claim `token_use`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenUse {
-    /// Sent with each request.
+    /// Authenticates requests.
     Access,
-    /// Exchanged for the next pair.
+    /// Is exchanged for a new pair of tokens.
     Refresh,
 }
 
-/// A secret of at least 32 bytes, as long as the signature (RFC 7518, section 3.2).
+/// An HMAC secret of at least 32 bytes, the length of the signature (RFC 7518, section 3.2).
 #[derive(Clone)]
 pub struct Secret {
     id: String,
@@ -36,22 +36,22 @@ pub struct Secret {
     decoding: DecodingKey,
 }
 
-/// A secret that is too short.
+/// The secret is too short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a secret has at least {min} bytes", min = Secret::MIN_BYTES)]
+#[error("a secret must have at least {min} bytes", min = Secret::MIN_BYTES)]
 pub struct InvalidSecret;
 
 impl Secret {
-    /// The shortest secret.
+    /// Minimum length of a secret.
     pub const MIN_BYTES: usize = 32;
 
-    /// The only way in.
+    /// Checks the length of a secret and derives its key id.
     pub fn parse(raw: &str) -> Result<Self, InvalidSecret> {
         let bytes = raw.as_bytes();
         if bytes.len() < Self::MIN_BYTES {
             return Err(InvalidSecret);
         }
-        // Names the secret in a token's header without telling anything about it.
+        // The `kid` of a token names its secret without revealing it.
         let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
         let tag = hmac::sign(&key, b"food-app key id");
         Ok(Self {
@@ -68,8 +68,8 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Signs and verifies the tokens of one use. The previous secret still verifies, so that secrets
-/// rotate without signing anybody out.
+/// Signs and verifies tokens of one [`TokenUse`]. Tokens signed with the previous secret remain valid, so
+/// that rotating secrets logs no user out.
 #[derive(Debug, Clone)]
 pub struct JwtTokens {
     token_use: TokenUse,
@@ -98,7 +98,7 @@ impl JwtTokens {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // Against the domain's clock instead, to the second.
+        // `verify` compares `exp` with the time that its caller passes.
         validation.validate_exp = false;
         Self {
             token_use,
@@ -131,7 +131,7 @@ impl TokenSigner for JwtTokens {
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|error| token_error(&error))?;
-        // What must be understood is not understood here (RFC 7515, section 4.1.11).
+        // No critical header extension is supported (RFC 7515, section 4.1.11).
         if header.crit.is_some() {
             return Err(TokenError::Rejected);
         }
@@ -173,7 +173,7 @@ fn token_error(error: &Error) -> TokenError {
     }
 }
 
-/// HS256 over ring, as the provider that `jsonwebtoken` wants.
+/// HS256 by ring, for the provider interface of `jsonwebtoken`.
 struct Hs256(hmac::Key);
 
 impl Signer<Vec<u8>> for Hs256 {
@@ -216,7 +216,7 @@ static RING: CryptoProvider = CryptoProvider {
 
 fn install_ring() {
     static INSTALLED: Once = Once::new();
-    // Nobody else in this process installs one, and the built-in ones are not compiled in.
+    // Fails only if a provider is installed, and the built-in ones are not compiled in.
     INSTALLED.call_once(|| {
         let _ = RING.install_default();
     });

@@ -1,23 +1,22 @@
-//! The ports of the domain over real technology: users, foods and sessions on `DynamoDB`, sessions
-//! on a Redis-compatible server, images on S3, tokens as JWT, passwords as Argon2id.
+//! Adapters for the ports of the domain: users, foods and sessions on `DynamoDB`, sessions on a
+//! Redis-compatible server, images on S3, JWT tokens, Argon2id password hashes.
 
-/// Passwords as Argon2id hashes; bcrypt hashes from a migration still verify.
+/// Password hashing with Argon2id; verifies migrated bcrypt hashes too.
 pub mod argon2;
-/// AWS clients, built lean.
+/// AWS clients for fast cold starts.
 pub mod aws;
-/// Digests as text.
 mod digest;
 /// Users, foods and sessions on `DynamoDB`.
 pub mod dynamodb;
-/// What is kept of a request under an idempotency key: digests.
+/// Digests that identify an idempotent request.
 pub mod idempotency;
-/// Tokens as JWT, signed with HS256.
+/// JWT access and refresh tokens, signed with HS256.
 pub mod jwt;
-/// Renditions of images.
+/// Image renditions by the crate `media`.
 pub mod media;
-/// Sessions on a Redis-compatible server.
+/// Sessions, idempotency records and rate limits on a Redis-compatible server.
 pub mod redis;
 /// Images and uploads on S3.
 pub mod s3;
-/// The token table on whichever technology the settings choose.
+/// The session store that `TOKEN_STORE_URL` selects: `DynamoDB` or Redis.
 pub mod sessions;

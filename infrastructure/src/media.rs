@@ -1,11 +1,11 @@
-//! Renditions by the crate `media`.
+//! Image renditions by the crate `media`.
 
 use bytes::Bytes;
 use domain::image::{Format, ImageRenderer, InvalidImage, Rendition, Size};
 use media::ImageError;
 use tokio::task::spawn_blocking;
 
-/// Decodes and encodes on a blocking thread, so that the runtime serves other tasks meanwhile.
+/// Decodes and encodes on a blocking thread, so that it does not block the async runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct MediaRenderer;
 
@@ -18,7 +18,7 @@ impl ImageRenderer for MediaRenderer {
             Ok(Err(ImageError::TooManyPixels)) => Err(InvalidImage::TooManyPixels),
             Ok(Err(ImageError::TooComplex)) => Err(InvalidImage::TooComplex),
             Err(error) => {
-                tracing::error!(%error, "a codec panicked");
+                tracing::error!(%error, "image codec panicked");
                 Err(InvalidImage::Malformed)
             }
         }

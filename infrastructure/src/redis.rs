@@ -1,4 +1,5 @@
-//! Sessions on a Redis-compatible server: Redis 6.2 or later, Valkey, `ElastiCache`.
+//! Sessions, idempotency records and rate limits on Redis 6.2 or later, Valkey or `ElastiCache`. Every
+//! write is one script or transaction, so it is atomic.
 
 mod connection;
 mod idempotency;

@@ -1,4 +1,4 @@
-//! Images and uploads on S3, each in a bucket of its own.
+//! Images and uploads on S3, in separate buckets.
 
 mod bucket;
 mod images;

@@ -1,4 +1,4 @@
-//! The token table on whichever technology the settings choose.
+//! The session store that `TOKEN_STORE_URL` selects.
 
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
@@ -10,17 +10,17 @@ use domain::storage::StorageError;
 use crate::dynamodb::DynamoDbSessions;
 use crate::redis::RedisSessions;
 
-/// Sessions where `TOKEN_STORE_URL` says.
+/// Sessions, idempotency records and rate limits in the store that `TOKEN_STORE_URL` selects.
 #[derive(Debug, Clone)]
 pub enum Sessions {
-    /// The setting is empty.
+    /// If the setting is empty.
     DynamoDb(DynamoDbSessions),
-    /// The setting is a `redis://` or `rediss://` URL.
+    /// If the setting is a `redis://` or `rediss://` URL.
     Redis(Box<RedisSessions>),
 }
 
-/// Calls the store that was chosen.
-macro_rules! on_either {
+/// Calls a method of the selected store.
+macro_rules! delegate {
     ($self:ident, $sessions:ident => $call:expr) => {
         match $self {
             Self::DynamoDb($sessions) => $call.await,
@@ -31,7 +31,7 @@ macro_rules! on_either {
 
 impl SessionStore for Sessions {
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError> {
-        on_either!(self, sessions => sessions.create(session, now))
+        delegate!(self, sessions => sessions.create(session, now))
     }
 
     async fn find(
@@ -40,7 +40,7 @@ impl SessionStore for Sessions {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StorageError> {
-        on_either!(self, sessions => sessions.find(user, session, now))
+        delegate!(self, sessions => sessions.find(user, session, now))
     }
 
     async fn rotate(
@@ -51,15 +51,15 @@ impl SessionStore for Sessions {
         next: &RefreshTokenState,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
-        on_either!(self, sessions => sessions.rotate(user, session, presented, next, now))
+        delegate!(self, sessions => sessions.rotate(user, session, presented, next, now))
     }
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        on_either!(self, sessions => sessions.revoke(user, session))
+        delegate!(self, sessions => sessions.revoke(user, session))
     }
 
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
-        on_either!(self, sessions => sessions.list(user, now))
+        delegate!(self, sessions => sessions.list(user, now))
     }
 
     async fn revoke_all(
@@ -67,39 +67,35 @@ impl SessionStore for Sessions {
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<(), StorageError> {
-        on_either!(self, sessions => sessions.revoke_all(user, except))
+        delegate!(self, sessions => sessions.revoke_all(user, except))
     }
 }
 
 impl IdempotencyStore for Sessions {
     async fn begin(
         &self,
-        operation: &IdempotencyRecord,
+        record: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
     ) -> Result<IdempotencyOutcome, StorageError> {
-        on_either!(self, sessions => sessions.begin(operation, resource, now))
+        delegate!(self, sessions => sessions.begin(record, resource, now))
     }
 
-    async fn finish(
-        &self,
-        operation: &IdempotencyRecord,
-        answer: &str,
-    ) -> Result<(), StorageError> {
-        on_either!(self, sessions => sessions.finish(operation, answer))
+    async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError> {
+        delegate!(self, sessions => sessions.finish(record, response))
     }
 
-    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError> {
-        on_either!(self, sessions => sessions.release(operation))
+    async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError> {
+        delegate!(self, sessions => sessions.release(record))
     }
 }
 
 impl RateLimitStore for Sessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
-        on_either!(self, sessions => sessions.count(counter))
+        delegate!(self, sessions => sessions.count(counter))
     }
 
     async fn decrement(&self, counter: &Counter) -> Result<(), StorageError> {
-        on_either!(self, sessions => sessions.decrement(counter))
+        delegate!(self, sessions => sessions.decrement(counter))
     }
 }

@@ -1,5 +1,5 @@
-//! Transactions that meet another one on the same claim. The engine of the other tests never reports a
-//! conflict, so a script responds here.
+//! Transaction conflicts on a claim. The embedded engine never reports a conflict, so a scripted connector
+//! responds here.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -27,16 +27,16 @@ use serde_json::{Value, json};
 const CONFLICT: &str = "TransactionCanceledException";
 const IN_PROGRESS: &str = "TransactionInProgressException";
 
-/// Cancels transactions, and has one claim at most.
+/// An HTTP connector that cancels transactions and stores at most one claim.
 #[derive(Debug, Clone)]
 struct Script(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     error: &'static str,
-    /// The number of transactions to cancel.
+    /// Number of transactions still to cancel.
     conflicts: usize,
-    /// The key of the claim, and the item.
+    /// Key and item of the stored claim.
     claim: Option<(String, Value)>,
     operations: Vec<String>,
 }
@@ -59,7 +59,7 @@ impl Script {
             .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .sleep_impl(TokioSleep::new())
-            // It retries a transaction in progress.
+            // The SDK would retry a transaction in progress itself.
             .retry_config(RetryConfig::disabled());
         Client::from_conf(config.build())
     }
@@ -84,8 +84,8 @@ impl State {
         };
         self.conflicts = rest;
         let items = input["TransactItems"].as_array().expect("items");
-        // Only the entity itself is free.
-        let reasons = (0..items.len()).map(|nth| match nth {
+        // Only the claims conflict, not the entity.
+        let reasons = (0..items.len()).map(|index| match index {
             0 => json!({"Code": "None"}),
             _ => json!({"Code": "TransactionConflict"}),
         });
@@ -110,7 +110,7 @@ impl HttpConnector for Script {
     }
 }
 
-/// The claim on an e-mail address or a title.
+/// Key and item of a claim.
 fn claim(key: String, attribute: &str, owner: &impl ToString) -> (String, Value) {
     (key, json!({ attribute: {"S": owner.to_string()} }))
 }
@@ -135,7 +135,7 @@ fn foods(script: &Script) -> DynamoDbFoods {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflict_on_taken_email_is_email_taken_at_once() {
+async fn conflict_on_taken_email_is_not_retried() {
     for error in [CONFLICT, IN_PROGRESS] {
         let other = UserId::new(sample::timestamp());
         let taken = claim("EMAIL#ada@example.com".to_owned(), "user_id", &other);
@@ -156,16 +156,16 @@ async fn conflict_on_free_email_is_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_conflicts_are_unavailable() {
+async fn persistent_transaction_conflict_is_unavailable() {
     let script = Script::new(CONFLICT, usize::MAX, None);
     let Err(InsertUserError::Storage(error)) = sign_up(&script).await else {
-        panic!("it should fail");
+        panic!("expected a storage error");
     };
     assert!(matches!(error, StorageError::Unavailable(_)), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflict_on_taken_title_or_upload_is_reported_at_once() {
+async fn conflict_on_taken_title_or_upload_is_not_retried() {
     let (food, other) = (rice(), FoodId::new(sample::timestamp()));
     let upload = ImageId::new(sample::timestamp());
     let new = Food {
@@ -196,7 +196,7 @@ async fn conflict_on_taken_title_or_upload_is_reported_at_once() {
     assert!(matches!(updated, Err(ReplaceFoodError::UploadTaken)));
 }
 
-/// Its response was lost, or another change gave the food this title.
+/// The first response was lost, or a concurrent update gave the food this title.
 #[tokio::test(start_paused = true)]
 async fn conflict_on_own_claim_is_retried() {
     let food = rice();

@@ -1,4 +1,4 @@
-//! The contract of the foods, on the real engine, and what listing them costs.
+//! The food repository contract on `DynamoDB`, and the read capacity of a list.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -33,8 +33,8 @@ async fn on_dynamodb() -> (DynamoDbFoods, Arc<Engines>) {
 domain::food_repository_contract!(on_dynamodb().await);
 
 #[tokio::test]
-async fn listing_costs_the_same_with_100_foods_and_with_20_000() {
-    // An engine of its own: the import blocks it for longer than the other tests wait.
+async fn list_cost_does_not_grow_with_the_table() {
+    // The import blocks the engine for longer than other tests wait, so the shared one is not used.
     let dynamodb = DynamoDb::memory().unwrap();
     let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
@@ -54,7 +54,7 @@ async fn listing_costs_the_same_with_100_foods_and_with_20_000() {
     assert_eq!(cost_of_listing(&foods, &meter).await, few);
 }
 
-/// A small page, a page of all that fits, and a page from the middle.
+/// Read units of a page with one food, a page with 99 foods and a page after a cursor.
 async fn cost_of_listing(foods: &DynamoDbFoods, meter: &Meter) -> Vec<f64> {
     let mut costs = Vec::new();
     for (size, after) in [("1", None), ("99", None), ("20", Some(copy_id(50)))] {
@@ -67,14 +67,14 @@ async fn cost_of_listing(foods: &DynamoDbFoods, meter: &Meter) -> Vec<f64> {
     costs
 }
 
-/// Sorts before the ids of our time, the older the higher the number.
+/// An id that sorts before current ids; higher numbers sort first.
 fn copy_id(number: u32) -> FoodId {
     let mut bytes = [0; 16];
     bytes[12..].copy_from_slice(&(u32::MAX - number).to_be_bytes());
     FoodId::from_bytes(bytes)
 }
 
-/// Past the repository, which writes one food at a time: copies of the one that is there.
+/// Imports copies of the stored food. The repository would write them one by one.
 fn add_copies(dynamodb: &DynamoDb, table: &str, numbers: Range<u32>) {
     let database = dynamodb.database();
     let request = ScanRequest {
@@ -96,7 +96,7 @@ fn add_copies(dynamodb: &DynamoDb, table: &str, numbers: Range<u32>) {
         .unwrap();
 }
 
-/// Adds up what queries consume.
+/// An SDK interceptor that sums up the read units of queries.
 #[derive(Debug, Clone, Default)]
 struct Meter(Arc<Mutex<f64>>);
 

@@ -1,5 +1,5 @@
-//! JSON Web Tokens, and what is tried against them: the attacks that RFC 8725 names and those that testing
-//! tools send. Each token of an attack is made by hand, none by the code that it is shown to.
+//! Attacks on JSON Web Tokens: those of RFC 8725 and of penetration testing tools. The tests build every
+//! token by hand, independently of the code under test.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -12,10 +12,10 @@ const SECRET: &str = "an access secret of thirty-two bytes";
 const ID: &str = "01990000-0000-7000-8000-000000000001";
 
 fn now() -> Timestamp {
-    Timestamp::from_unix_seconds(1_792_002_005).expect("a moment")
+    Timestamp::from_unix_seconds(1_792_002_005).expect("a timestamp")
 }
 
-const ANOTHER: &str = "another access secret, older or newer";
+const OTHER_SECRET: &str = "another access secret, older or newer";
 
 fn tokens_of(current: &str, previous: Option<&str>) -> JwtTokens {
     let secret = |secret| Secret::parse(secret).expect("a secret");
@@ -26,15 +26,15 @@ fn tokens() -> JwtTokens {
     tokens_of(SECRET, None)
 }
 
-/// What is said of a token where there is one secret; the same is said while secrets rotate, when the
-/// one of these tests is the current one and when it is the previous one.
+/// Verifies a token with [`SECRET`] alone. Asserts that the result does not change while secrets rotate, with
+/// [`SECRET`] as the current or the previous one.
 fn verify(token: &str) -> Result<Claims, TokenError> {
-    let said = tokens().verify(token, now());
-    for (current, previous) in [(SECRET, ANOTHER), (ANOTHER, SECRET)] {
+    let result = tokens().verify(token, now());
+    for (current, previous) in [(SECRET, OTHER_SECRET), (OTHER_SECRET, SECRET)] {
         let rotating = tokens_of(current, Some(previous));
-        assert_eq!(rotating.verify(token, now()), said, "{token:.300}");
+        assert_eq!(rotating.verify(token, now()), result, "{token:.300}");
     }
-    said
+    result
 }
 
 fn signed_by(algorithm: hmac::Algorithm, key: &[u8], header: &str, claims: &str) -> String {
@@ -47,7 +47,7 @@ fn signed_by(algorithm: hmac::Algorithm, key: &[u8], header: &str, claims: &str)
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// With the right secret: what only somebody who knows it could try, or a mistake of ours.
+/// A token with a valid signature.
 fn signed(header: &str, claims: &str) -> String {
     signed_by(hmac::HMAC_SHA256, SECRET.as_bytes(), header, claims)
 }
@@ -57,19 +57,19 @@ fn kid(secret: &str) -> String {
     hex::encode(&hmac::sign(&key, b"food-app key id").as_ref()[..8])
 }
 
-fn header_of_kid(kid: &str) -> String {
+fn header_with_kid(kid: &str) -> String {
     format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{kid}"}}"#)
 }
 
 fn header() -> String {
-    header_of_kid(&kid(SECRET))
+    header_with_kid(&kid(SECRET))
 }
 
 fn header_with(member: &str) -> String {
     header().replace('}', &format!(",{member}}}"))
 }
 
-fn header_of(algorithm: &str) -> String {
+fn header_with_algorithm(algorithm: &str) -> String {
     header().replace("HS256", algorithm)
 }
 
@@ -90,35 +90,35 @@ fn claims_without(member: &str) -> String {
     claims().replace(&format!("\"{member}\":"), &format!("\"not_{member}\":"))
 }
 
-/// None of these is a token, whatever it is called.
-fn assert_refused(attacks: impl IntoIterator<Item = (impl AsRef<str>, String)>) {
+/// Asserts that every token, each with the name of its attack, is rejected.
+fn assert_rejected(attacks: impl IntoIterator<Item = (impl AsRef<str>, String)>) {
     for (attack, token) in attacks {
         assert!(verify(&token).is_err(), "{}: {token:.300}", attack.as_ref());
     }
 }
 
 #[test]
-fn secret_has_at_least_32_bytes_and_is_not_shown() {
+fn secret_has_32_bytes_and_is_redacted_in_debug() {
     assert!(Secret::parse(&"x".repeat(31)).is_err());
     assert!(Secret::parse(&"x".repeat(32)).is_ok());
     assert!(!format!("{:?}", tokens()).contains("secret of"));
 }
 
 #[test]
-fn signed_token_is_valid_until_its_second() {
+fn token_is_valid_until_its_expiry_second() {
     let token = signed(&header(), &claims());
     let verified = verify(&token).expect("a token");
     let ours = tokens().sign(&verified).expect("a token");
     assert_eq!(verify(&ours), Ok(verified.clone()));
     let end = verified.expires_at;
-    let last = Timestamp::from_unix_millis(end.unix_millis() - 1).expect("a moment");
+    let last = Timestamp::from_unix_millis(end.unix_millis() - 1).expect("a timestamp");
     assert!(tokens().verify(&token, last).is_ok());
     let expired = tokens().verify(&token, end);
     assert_eq!(expired, Err(TokenError::Expired));
 }
 
 #[test]
-fn malformed_token_is_told_from_a_refused_one() {
+fn token_without_three_base64_parts_is_malformed() {
     for token in [
         "", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d", "é.é.é", "null",
     ] {
@@ -127,14 +127,14 @@ fn malformed_token_is_told_from_a_refused_one() {
 }
 
 #[test]
-fn only_our_signature_is_valid() {
+fn forged_or_altered_signature_is_rejected() {
     let genuine = signed(&header(), &claims());
     let (message, signature) = genuine.rsplit_once('.').expect("a signature");
     let raw = URL_SAFE_NO_PAD.decode(signature).expect("base64");
     let encoded = |bytes: &[u8]| format!("{message}.{}", URL_SAFE_NO_PAD.encode(bytes));
     let with_key = |key: &[u8]| signed_by(hmac::HMAC_SHA256, key, &header(), &claims());
     let standard = STANDARD.encode(&raw);
-    assert_refused([
+    assert_rejected([
         ("stripped", format!("{message}.")),
         ("no third part", message.to_owned()),
         ("of zeros (CVE-2022-21449)", encoded(&[0; 32])),
@@ -154,11 +154,11 @@ fn only_our_signature_is_valid() {
             with_key(&SECRET.as_bytes()[..32]),
         ),
     ]);
-    // Nor is it told that it has expired.
-    let (key, expired) = (ANOTHER.as_bytes(), claims_with("exp", "1792002005"));
+    // A forged token is rejected even if it has expired.
+    let (key, expired) = (OTHER_SECRET.as_bytes(), claims_with("exp", "1792002005"));
     let token = signed_by(hmac::HMAC_SHA256, key, &header(), &expired);
     assert_eq!(verify(&token), Err(TokenError::Rejected));
-    // Every bit counts.
+    // Changing any bit invalidates the token.
     for at in 0..genuine.len() {
         for bit in 0..7 {
             let mut bytes = genuine.clone().into_bytes();
@@ -170,47 +170,47 @@ fn only_our_signature_is_valid() {
 }
 
 #[test]
-fn each_secret_signs_only_under_its_own_kid() {
-    let rotating = tokens_of(SECRET, Some(ANOTHER));
-    for named in [SECRET, ANOTHER] {
-        for signing in [SECRET, ANOTHER] {
-            let header = header_of_kid(&kid(named));
+fn kid_selects_the_secret() {
+    let rotating = tokens_of(SECRET, Some(OTHER_SECRET));
+    for named in [SECRET, OTHER_SECRET] {
+        for signing in [SECRET, OTHER_SECRET] {
+            let header = header_with_kid(&kid(named));
             let token = signed_by(hmac::HMAC_SHA256, signing.as_bytes(), &header, &claims());
-            let is_token = rotating.verify(&token, now()).is_ok();
-            assert_eq!(is_token, named == signing, "{named}, {signing}");
+            let is_valid = rotating.verify(&token, now()).is_ok();
+            assert_eq!(is_valid, named == signing, "{named}, {signing}");
         }
     }
 }
 
 #[test]
-fn algorithm_of_the_header_is_not_trusted() {
+fn algorithm_in_header_is_not_trusted() {
     for algorithm in [
         "none", "None", "nOnE", "", "null", "hs256", "HS256 ", "HS384", "HS512", "RS256", "ES256",
         "PS256", "EdDSA", "dir",
     ] {
-        let token = signed(&header_of(algorithm), &claims());
+        let token = signed(&header_with_algorithm(algorithm), &claims());
         let (message, _) = token.rsplit_once('.').expect("a signature");
-        assert_refused([
+        assert_rejected([
             (algorithm, format!("{message}.")),
             (algorithm, message.to_owned()),
             (algorithm, token.clone()),
         ]);
     }
-    // Signed as its header says, with the right secret (RFC 8725, section 3.1).
+    // Signed with the right secret and another algorithm (RFC 8725, section 3.1).
     for (name, algorithm) in [("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)] {
-        for header in [header_of(name), header()] {
+        for header in [header_with_algorithm(name), header()] {
             let token = signed_by(algorithm, SECRET.as_bytes(), &header, &claims());
-            assert_refused([(name, token)]);
+            assert_rejected([(name, token)]);
         }
     }
     let missing = header().replace(r#""alg":"HS256","#, "");
     let twice = header_with(r#""alg":"none""#);
-    assert_refused([missing, twice].map(|header| ("", signed(&header, &claims()))));
+    assert_rejected([missing, twice].map(|header| ("", signed(&header, &claims()))));
 }
 
 #[test]
-fn key_is_never_taken_from_the_token() {
-    // The attacker's key, in the header or where the header points to, and a token signed with it.
+fn key_in_token_header_is_ignored() {
+    // A token signed with the attacker's key, which its header contains or links to.
     let key = b"the attacker's own key of some 32 bytes";
     let encoded = URL_SAFE_NO_PAD.encode(key);
     for member in [
@@ -220,7 +220,7 @@ fn key_is_never_taken_from_the_token() {
         format!(r#""x5c":["{encoded}"]"#),
     ] {
         let token = signed_by(hmac::HMAC_SHA256, key, &header_with(&member), &claims());
-        assert_refused([(member, token)]);
+        assert_rejected([(member, token)]);
     }
     for kid in [
         "",
@@ -231,18 +231,18 @@ fn key_is_never_taken_from_the_token() {
         "\\u0000",
     ] {
         for key in [key.as_slice(), b"", SECRET.as_bytes()] {
-            let token = signed_by(hmac::HMAC_SHA256, key, &header_of_kid(kid), &claims());
+            let token = signed_by(hmac::HMAC_SHA256, key, &header_with_kid(kid), &claims());
             assert_eq!(verify(&token), Err(TokenError::Rejected), "{kid}");
         }
     }
-    let no_text = |kid| format!(r#"{{"typ":"JWT","alg":"HS256","kid":{kid}}}"#);
-    assert_refused(["null", "1", "{}"].map(|kid| (kid, signed(&no_text(kid), &claims()))));
+    let with_raw_kid = |kid| format!(r#"{{"typ":"JWT","alg":"HS256","kid":{kid}}}"#);
+    assert_rejected(["null", "1", "{}"].map(|kid| (kid, signed(&with_raw_kid(kid), &claims()))));
 }
 
 #[test]
-fn claims_are_exactly_ours() {
-    let bent = claims_with("exp", "1792002006");
-    assert!(verify(&signed(&header(), &bent)).is_ok());
+fn token_with_invalid_claim_is_rejected() {
+    let changed = claims_with("exp", "1792002006");
+    assert!(verify(&signed(&header(), &changed)).is_ok());
     for (member, value) in [
         ("exp", "1792002005"),
         ("exp", "-1"),
@@ -271,25 +271,25 @@ fn claims_are_exactly_ours() {
         ("token_use", "null"),
     ] {
         let claims = claims_with(member, value);
-        assert_refused([(&claims, signed(&header(), &claims))]);
+        assert_rejected([(&claims, signed(&header(), &claims))]);
     }
     for member in ["sub", "sid", "jti", "iat", "exp", "iss", "aud", "token_use"] {
         let twice = claims().replace('}', &format!(",{}", &claims_with(member, "\"x\"")[1..]));
         let tokens = [claims_without(member), twice].map(|claims| signed(&header(), &claims));
-        assert_refused(tokens.map(|token| (member, token)));
+        assert_rejected(tokens.map(|token| (member, token)));
     }
     let nested = "[".repeat(100_000);
     let others = ["", "null", "[]", "\"\"", "{}", "{", &nested];
-    assert_refused(others.map(|claims| (claims, signed(&header(), claims))));
+    assert_rejected(others.map(|claims| (claims, signed(&header(), claims))));
 }
 
 #[test]
-fn other_kinds_of_token_are_refused() {
+fn other_token_formats_are_rejected() {
     let genuine = signed(&header(), &claims());
     let parts: Vec<_> = genuine.split('.').collect();
     let (head, body, signature) = (parts[0], parts[1], parts[2]);
     let json = format!(r#"{{"protected":"{head}","payload":"{body}","signature":"{signature}"}}"#);
-    assert_refused([
+    assert_rejected([
         (
             "JWE (RFC 7516)",
             format!("{head}.{body}.{body}.{body}.{signature}"),
@@ -310,13 +310,12 @@ fn other_kinds_of_token_are_refused() {
             format!("{}.{body}.{signature}", "A".repeat(1_000_000)),
         ),
     ]);
-    // What must be understood is not for us (RFC 7515, section 4.1.11), and what is unencoded is
-    // signed over other bytes (RFC 7797).
+    // Critical header extensions (RFC 7515, section 4.1.11), among them an unencoded payload (RFC 7797).
     for member in [
         r#""crit":["exp"]"#,
         r#""crit":["b64"],"b64":false"#,
         r#""crit":[]"#,
     ] {
-        assert_refused([(member, signed(&header_with(member), &claims()))]);
+        assert_rejected([(member, signed(&header_with(member), &claims()))]);
     }
 }

@@ -1,5 +1,5 @@
-"""Given an upload as we signed it, on standard input: lets boto3 sign the same at the same moment, compares, and posts an image by
-each. Prints one line of JSON."""
+"""Reads a presigned POST from standard input, presigns the same upload with boto3 at the same time, compares both and posts an
+image with each. Prints one line of JSON."""
 
 import base64
 import datetime
@@ -12,22 +12,22 @@ import botocore.signers
 import urllib3
 from botocore.config import Config
 
-asked = json.load(sys.stdin)
-fields = dict(asked["fields"])
-moment = datetime.datetime.strptime(fields["x-amz-date"], "%Y%m%dT%H%M%SZ")
+given = json.load(sys.stdin)
+fields = dict(given["fields"])
+timestamp = datetime.datetime.strptime(fields["x-amz-date"], "%Y%m%dT%H%M%SZ")
 
-# Both modules ask for the time by a function of this name.
-botocore.auth.get_current_datetime = lambda *_, **__: moment
-botocore.signers.get_current_datetime = lambda *_, **__: moment
+# Both modules read the clock through a function of this name.
+botocore.auth.get_current_datetime = lambda *_, **__: timestamp
+botocore.signers.get_current_datetime = lambda *_, **__: timestamp
 
 client = boto3.client(
-    "s3", endpoint_url=asked["endpoint"], region_name=asked["region"], aws_access_key_id=asked["access_key_id"],
-    aws_secret_access_key=asked["secret_access_key"], config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    "s3", endpoint_url=given["endpoint"], region_name=given["region"], aws_access_key_id=given["access_key_id"],
+    aws_secret_access_key=given["secret_access_key"], config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
 )
-theirs = client.generate_presigned_post(
-    asked["bucket"], fields["key"], Fields={"Content-Type": fields["Content-Type"]},
-    Conditions=[["content-length-range", asked["bytes"], asked["bytes"]], {"Content-Type": fields["Content-Type"]}],
-    ExpiresIn=asked["lifetime"],
+expected = client.generate_presigned_post(
+    given["bucket"], fields["key"], Fields={"Content-Type": fields["Content-Type"]},
+    Conditions=[["content-length-range", given["bytes"], given["bytes"]], {"Content-Type": fields["Content-Type"]}],
+    ExpiresIn=given["lifetime"],
 )
 
 
@@ -39,16 +39,16 @@ def policy(fields):
 
 
 def post(url, fields):
-    image = base64.b64decode(asked["image"])
+    image = base64.b64decode(given["image"])
     form = [*fields.items(), ("file", ("image", image, fields["Content-Type"]))]
     return urllib3.PoolManager().request("POST", url, fields=form).status
 
 
-same = [name for name in ("key", "Content-Type", "x-amz-algorithm", "x-amz-credential", "x-amz-date")]
+compared = [name for name in ("key", "Content-Type", "x-amz-algorithm", "x-amz-credential", "x-amz-date")]
 print(json.dumps({
-    "names": sorted(theirs["fields"]) == sorted(fields),
-    "url": theirs["url"] == asked["url"],
-    "fields": all(theirs["fields"][name] == fields[name] for name in same),
-    "policy": policy(theirs["fields"]) == policy(fields),
-    "posted": [post(asked["url"], fields), post(theirs["url"], theirs["fields"])],
+    "names": sorted(expected["fields"]) == sorted(fields),
+    "url": expected["url"] == given["url"],
+    "fields": all(expected["fields"][name] == fields[name] for name in compared),
+    "policy": policy(expected["fields"]) == policy(fields),
+    "posted": [post(given["url"], fields), post(expected["url"], expected["fields"])],
 }))

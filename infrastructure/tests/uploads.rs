@@ -1,4 +1,4 @@
-//! Uploads straight into the bucket: what the engine takes of what we sign, and an independent client.
+//! Presigned POST uploads: the embedded S3 server enforces their policy, and boto3 signs the same form.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -19,7 +19,7 @@ use infrastructure::s3::S3Uploads;
 use serde_json::{Value, json};
 use test_support::Client;
 
-const FILE: &[u8] = b"GIF89a, and what follows";
+const FILE: &[u8] = b"GIF89a and more bytes";
 const LIFETIME: Duration = Duration::from_mins(15);
 
 struct Bucket {
@@ -69,14 +69,14 @@ async fn post(url: &str, fields: &[(String, String)], file: &[u8]) -> u16 {
 }
 
 #[tokio::test]
-async fn signed_upload_is_stored_found_and_deleted() {
+async fn presigned_upload_is_stored_found_and_deleted() {
     let bucket = Bucket::new().await;
     assert_eq!(bucket.found(1_000).await, None);
     let signed = bucket.sign(FILE.len());
     let status = post(&signed.url, &signed.fields, FILE).await;
     assert_eq!(status, 204);
     assert_eq!(bucket.found(1_000).await.as_deref(), Some(FILE));
-    // One byte more than the limit, to report that it is too large.
+    // One byte more than the limit lets the caller detect a file that is too large.
     assert_eq!(bucket.found(10).await.unwrap(), FILE[..11]);
     for _ in 0..2 {
         bucket.uploads.delete(bucket.key).await.unwrap();
@@ -85,11 +85,11 @@ async fn signed_upload_is_stored_found_and_deleted() {
 }
 
 #[tokio::test]
-async fn boto3_signs_the_same_form() {
+async fn presigned_form_matches_that_of_boto3() {
     let bucket = Bucket::new().await;
     let settings = bucket.engines.settings();
     let signed = bucket.sign(FILE.len());
-    let asked = json!({
+    let input = json!({
         "endpoint": settings.s3_endpoint,
         "region": REGION,
         "access_key_id": settings.access_key_id,
@@ -101,7 +101,7 @@ async fn boto3_signs_the_same_form() {
         "lifetime": LIFETIME.as_secs(),
         "image": STANDARD.encode(FILE),
     });
-    let told = tokio::task::spawn_blocking(move || {
+    let output = tokio::task::spawn_blocking(move || {
         let mut python = Command::new("python3")
             .arg(concat!(
                 env!("CARGO_MANIFEST_DIR"),
@@ -114,20 +114,20 @@ async fn boto3_signs_the_same_form() {
             .spawn()
             .expect("python3");
         let mut stdin = python.stdin.take().expect("a pipe");
-        stdin.write_all(asked.to_string().as_bytes()).unwrap();
+        stdin.write_all(input.to_string().as_bytes()).unwrap();
         drop(stdin);
         python.wait_with_output().unwrap()
     });
-    let told = told.await.unwrap();
-    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let output = output.await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let expected = json!({
         "names": true, "url": true, "fields": true, "policy": true, "posted": [204, 204],
     });
-    assert_eq!(told, expected);
+    assert_eq!(report, expected);
 }
 
 #[tokio::test]
-async fn upload_that_was_not_signed_is_rejected() {
+async fn upload_that_differs_from_signed_form_is_rejected() {
     let bucket = Bucket::new().await;
     let size = FILE.len();
     let signed = bucket.sign(size);
@@ -148,52 +148,34 @@ async fn upload_that_was_not_signed_is_rejected() {
         owner: UserId::from_bytes([7; 16]),
         ..bucket.key
     };
-    let mut refused = vec![
-        (
-            "another key",
-            changed("key", &other.to_string()),
-            FILE.to_vec(),
-        ),
-        (
-            "a key of foods",
-            changed("key", "foods/x.gif"),
-            FILE.to_vec(),
-        ),
-        (
-            "another type",
-            changed("Content-Type", "text/html"),
-            FILE.to_vec(),
-        ),
-        (
-            "another signature",
-            changed("x-amz-signature", &"0".repeat(64)),
-            FILE.to_vec(),
-        ),
-        (
-            "another policy",
-            changed("policy", &policy_of(&bucket.sign(8_000_000))),
-            FILE.to_vec(),
-        ),
-        ("less", signed.fields.clone(), FILE[1..].to_vec()),
-        ("more", signed.fields.clone(), [FILE, b"!"].concat()),
-        ("nothing", signed.fields.clone(), Vec::new()),
-    ];
     let unsigned = signed.fields.iter();
     let unsigned = unsigned.filter(|(name, _)| name != "x-amz-signature");
-    refused.push(("no signature", unsigned.cloned().collect(), FILE.to_vec()));
     let long_ago = domain::clock::Timestamp::from_unix_seconds(1_790_000_000).unwrap();
     let new = NewUpload {
         kind: ImageKind::Gif,
         bytes: size,
     };
-    let late = bucket
-        .uploads
-        .presign_post(bucket.key, &new, long_ago, LIFETIME);
-    refused.push(("too late", late.fields, FILE.to_vec()));
-    for (what, fields, file) in refused {
+    let uploads = &bucket.uploads;
+    let expired = uploads.presign_post(bucket.key, &new, long_ago, LIFETIME);
+    let other_policy = policy_of(&bucket.sign(8_000_000));
+    let zeros = "0".repeat(64);
+    let with_file = |case, fields| (case, fields, FILE.to_vec());
+    let rejected = [
+        with_file("other key", changed("key", &other.to_string())),
+        with_file("rendition key", changed("key", "foods/x.gif")),
+        with_file("other type", changed("Content-Type", "text/html")),
+        with_file("other signature", changed("x-amz-signature", &zeros)),
+        with_file("other policy", changed("policy", &other_policy)),
+        with_file("no signature", unsigned.cloned().collect()),
+        with_file("expired", expired.fields),
+        ("too short", signed.fields.clone(), FILE[1..].to_vec()),
+        ("too long", signed.fields.clone(), [FILE, b"!"].concat()),
+        ("empty", signed.fields.clone(), Vec::new()),
+    ];
+    for (case, fields, file) in rejected {
         let status = post(&signed.url, &fields, &file).await;
-        assert!((400..500).contains(&status), "{what}: {status}");
-        assert_eq!(bucket.found(1_000).await, None, "{what}");
+        assert!((400..500).contains(&status), "{case}: {status}");
+        assert_eq!(bucket.found(1_000).await, None, "{case}");
     }
     assert_eq!(post(&signed.url, &signed.fields, FILE).await, 204);
 }

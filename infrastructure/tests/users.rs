@@ -1,4 +1,4 @@
-//! The contract of the accounts, on the real engine.
+//! The user repository contract on `DynamoDB`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ async fn on_dynamodb() -> (DynamoDbUsers, Arc<Engines>) {
 domain::user_repository_contract!(on_dynamodb().await);
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_a_refusal_and_not_worth_another_try() {
+async fn missing_table_is_a_permanent_error() {
     let engines = Engines::shared();
     let users = DynamoDbUsers::new(engines.aws().dynamodb(), "no-such-table".to_owned());
     let found = users.find(sample::user().public.id).await;

@@ -1,5 +1,5 @@
-//! Foods. A food, the claim on its title, and that on the upload that its image was, are items of their
-//! own, written as one:
+//! Foods. One transaction writes a food together with the claims on its title and its upload, which make
+//! both unique:
 //!
 //! | `pk` | attributes |
 //! |---|---|
@@ -22,24 +22,24 @@ use domain::page::{Page, PageRequest};
 use domain::storage::StorageError;
 use domain::user::{PublicUser, UserName};
 
-use super::error::map_sdk_error;
 use super::item::{
     Item, corrupt, millis, number, read, read_millis, read_number, read_optional, text,
 };
 use super::page::{Index, list};
 use super::table::foods as table;
 use super::transaction::{self, Outcome};
+use crate::aws::map_sdk_error;
 
-/// How many items a batch has at most (a limit of `BatchGetItem`).
-const AT_ONCE: usize = 100;
-/// The attribute of a claim that names its owner.
+/// Maximum number of keys of a `BatchGetItem` request.
+const MAX_BATCH_KEYS: usize = 100;
+/// Attribute of a claim: the food that holds it.
 const FOOD_ID: &str = "food_id";
-/// The one partition of the feed.
-const EVERYTHING: &str = "FOOD";
-/// Nobody changed the food since it was read, and it is the same person's.
+/// Value of [`table::FEED`] in every food: the feed index has one partition.
+const FEED: &str = "FOOD";
+/// Condition of an update or deletion: the food has the version that was read, and its owner.
 const UNCHANGED: &str = "version = :current AND user_id = :owner";
 
-/// Foods on a table of `DynamoDB`.
+/// Foods in a `DynamoDB` table.
 #[derive(Debug, Clone)]
 pub struct DynamoDbFoods {
     client: Client,
@@ -47,13 +47,13 @@ pub struct DynamoDbFoods {
 }
 
 impl DynamoDbFoods {
-    /// Foods on this table.
+    /// Uses this table. Sends no request.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
     async fn get(&self, id: FoodId, consistent: bool) -> Result<Option<Food>, StorageError> {
-        let answer = self
+        let response = self
             .client
             .get_item()
             .table_name(&self.table)
@@ -62,10 +62,10 @@ impl DynamoDbFoods {
             .send()
             .await
             .map_err(map_sdk_error)?;
-        answer.item.as_ref().map(food).transpose()
+        response.item.as_ref().map(food).transpose()
     }
 
-    fn claim(&self, id: FoodId, title: &Title) -> TransactWriteItem {
+    fn claim_title(&self, id: FoodId, title: &Title) -> TransactWriteItem {
         let claim = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(title_key(title)))
@@ -74,21 +74,21 @@ impl DynamoDbFoods {
         transaction::put(claim)
     }
 
-    /// `None` where the image was no upload.
+    /// `None` if the image was not uploaded. [`UPLOAD_CLAIM_TTL`] outlasts the upload itself.
     fn claim_upload(&self, food: &Food) -> Option<TransactWriteItem> {
         let upload = food.upload?;
-        let forgotten_at = food.updated_at.plus(UPLOAD_CLAIM_TTL);
+        let expires_at = food.updated_at.plus(UPLOAD_CLAIM_TTL);
         let claim = Put::builder()
             .table_name(&self.table)
             .item(table::PK, text(upload_key(upload)))
             .item(FOOD_ID, text(food.id.to_string()))
-            .item(table::EXPIRES_AT, number(forgotten_at.unix_seconds()))
+            .item(table::EXPIRES_AT, number(expires_at.unix_seconds()))
             .condition_expression("attribute_not_exists(pk) OR food_id = :food_id")
             .expression_attribute_values(":food_id", text(food.id.to_string()));
         Some(transaction::put(claim))
     }
 
-    fn unclaim(&self, id: FoodId, title: &Title) -> TransactWriteItem {
+    fn release_title(&self, id: FoodId, title: &Title) -> TransactWriteItem {
         let claim = Delete::builder()
             .table_name(&self.table)
             .key(table::PK, text(title_key(title)))
@@ -97,45 +97,37 @@ impl DynamoDbFoods {
         transaction::delete(claim)
     }
 
-    /// Updates the food's item alone, and tells whether its condition was met.
-    async fn update_item(
-        &self,
-        food: FoodId,
-        change: &str,
-        condition: &str,
-        values: &Item,
-    ) -> Result<bool, StorageError> {
-        let update = || {
-            self.client
-                .update_item()
-                .table_name(&self.table)
-                .key(table::PK, text(food_key(food)))
-                .update_expression(change)
-                .condition_expression(condition)
-                .set_expression_attribute_values(Some(values.clone()))
-                .send()
-        };
+    /// Updates the item of a food alone.
+    async fn update_item(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PK, text(food_key(current.id)))
+            .update_expression(update_expression(current, changed))
+            .condition_expression(UNCHANGED)
+            .set_expression_attribute_values(Some(update_values(current, changed)));
         let mut pauses = transaction::pauses();
         loop {
-            let Err(error) = update().await else {
-                return Ok(true);
+            let Err(error) = update.clone().send().await else {
+                return Ok(());
             };
             match (error.as_service_error(), pauses.next()) {
                 (Some(UpdateItemError::ConditionalCheckFailedException(_)), _) => {
-                    return Ok(false);
+                    return Err(ReplaceFoodError::VersionConflict);
                 }
-                // A transaction is at work on the food: nothing is known of it yet.
+                // A transaction on the food is in progress; its outcome is unknown.
                 (Some(UpdateItemError::TransactionConflictException(_)), Some(pause)) => {
                     tokio::time::sleep(pause).await;
                 }
-                _ => return Err(map_sdk_error(error)),
+                _ => return Err(map_sdk_error(error).into()),
             }
         }
     }
 
-    /// With the claims that the change needs, and without those that it gives up. An upload stays the
-    /// food's.
-    async fn update_and_claim(
+    /// Updates a food and writes its claims in one transaction. Each claim comes with the error that an
+    /// unmet condition of it means.
+    async fn update_with_claims(
         &self,
         current: &Food,
         changed: &Food,
@@ -144,29 +136,27 @@ impl DynamoDbFoods {
         let update = Update::builder()
             .table_name(&self.table)
             .key(table::PK, text(food_key(current.id)))
-            .update_expression(change(current, changed))
+            .update_expression(update_expression(current, changed))
             .condition_expression(UNCHANGED)
-            .set_expression_attribute_values(Some(change_values(current, changed)));
-        let (mut items, mut refusals) = (
-            vec![transaction::update(update)],
-            vec![ReplaceFoodError::VersionConflict],
-        );
-        for (claim, refusal) in claims {
+            .set_expression_attribute_values(Some(update_values(current, changed)));
+        let mut items = vec![transaction::update(update)];
+        let mut errors = vec![ReplaceFoodError::VersionConflict];
+        for (claim, error) in claims {
             items.push(claim);
-            refusals.push(refusal);
+            errors.push(error);
         }
         let outcome = transaction::write(&self.client, items, FOOD_ID).await?;
-        let refusal = |nth: &usize| outcome.refuses(*nth);
-        match (&outcome, (0..refusals.len()).find(refusal)) {
+        let is_unmet = |index: &usize| outcome.is_unmet(*index);
+        match (&outcome, (0..errors.len()).find(is_unmet)) {
             (Outcome::Written, _) => Ok(()),
-            (Outcome::Refused(_), Some(nth)) => Err(refusals.swap_remove(nth)),
-            (Outcome::Refused(_), None) => Err(corrupt("a claim").into()),
+            (Outcome::Rejected(_), Some(index)) => Err(errors.swap_remove(index)),
+            (Outcome::Rejected(_), None) => Err(corrupt("food_id of a claim").into()),
         }
     }
 }
 
-fn busy() -> StorageError {
-    StorageError::Unavailable("some keys are never processed".into())
+fn throttled() -> StorageError {
+    StorageError::Unavailable("DynamoDB left keys of a batch unprocessed".into())
 }
 
 fn food_key(id: FoodId) -> String {
@@ -181,19 +171,19 @@ fn upload_key(upload: ImageId) -> String {
     format!("UPLOAD#{upload}")
 }
 
-fn change(current: &Food, changed: &Food) -> String {
-    let mut change = "SET title = :title, description = :description, image_id = :image_id, \
+fn update_expression(current: &Food, changed: &Food) -> String {
+    let mut expression = "SET title = :title, description = :description, image_id = :image_id, \
                       image_sizes = :image_sizes, updated_at = :updated_at, version = :version"
         .to_owned();
     match changed.upload {
-        Some(_) => change.push_str(", upload_id = :upload_id"),
-        None if current.upload.is_some() => change.push_str(" REMOVE upload_id"),
+        Some(_) => expression.push_str(", upload_id = :upload_id"),
+        None if current.upload.is_some() => expression.push_str(" REMOVE upload_id"),
         None => {}
     }
-    change
+    expression
 }
 
-fn change_values(current: &Food, changed: &Food) -> Item {
+fn update_values(current: &Food, changed: &Food) -> Item {
     let upload = changed
         .upload
         .map(|id| (":upload_id", text(id.to_string())));
@@ -240,7 +230,7 @@ impl FoodRepository for DynamoDbFoods {
             .table_name(&self.table)
             .item(table::PK, text(food_key(food.id)))
             .item(table::ID, text(food.id.to_string()))
-            .item(table::FEED, text(EVERYTHING))
+            .item(table::FEED, text(FEED))
             .item(table::USER_ID, text(food.creator.id.to_string()))
             .item("creator_first_name", text(food.creator.first_name.as_str()))
             .item("creator_last_name", text(food.creator.last_name.as_str()))
@@ -256,12 +246,17 @@ impl FoodRepository for DynamoDbFoods {
             Some(upload) => new.item("upload_id", text(upload.to_string())),
             None => new,
         };
-        let mut items = vec![transaction::put(new), self.claim(food.id, &food.title)];
+        let mut items = vec![
+            transaction::put(new),
+            self.claim_title(food.id, &food.title),
+        ];
         items.extend(self.claim_upload(food));
         match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
-            refused if refused.refuses(0) || refused.refuses(1) => Err(InsertFoodError::TitleTaken),
-            Outcome::Refused(_) => Err(InsertFoodError::UploadTaken),
+            outcome if outcome.is_unmet(0) || outcome.is_unmet(1) => {
+                Err(InsertFoodError::TitleTaken)
+            }
+            Outcome::Rejected(_) => Err(InsertFoodError::UploadTaken),
         }
     }
 
@@ -277,7 +272,7 @@ impl FoodRepository for DynamoDbFoods {
         let feed = Index {
             table: &self.table,
             name: table::FEED_INDEX,
-            partition: (table::FEED, EVERYTHING),
+            partition: (table::FEED, FEED),
             sort: table::ID,
             ascending: false,
         };
@@ -286,29 +281,30 @@ impl FoodRepository for DynamoDbFoods {
 
     async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError> {
         let mut found = Vec::with_capacity(ids.len());
-        for some in ids.chunks(AT_ONCE) {
-            let keys = some.iter().map(|id| {
+        for ids in ids.chunks(MAX_BATCH_KEYS) {
+            let keys = ids.iter().map(|id| {
                 let pk = text(food_key(*id));
                 Item::from([(table::PK.to_owned(), pk)])
             });
-            let wanted = KeysAndAttributes::builder()
+            let batch = KeysAndAttributes::builder()
                 .set_keys(Some(keys.collect()))
                 .projection_expression("image_id")
                 .consistent_read(true);
-            let wanted = wanted.build().expect("keys");
-            let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
+            let batch = batch.build().expect("keys");
+            let mut pending = Some(HashMap::from([(self.table.clone(), batch)]));
             let mut pauses = transaction::pauses();
-            while let Some(batch) = wanted.take().filter(|batch| !batch.is_empty()) {
+            while let Some(batch) = pending.take().filter(|batch| !batch.is_empty()) {
                 let request = self.client.batch_get_item();
-                let answer = request.set_request_items(Some(batch)).send().await;
-                let answer = answer.map_err(map_sdk_error)?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                let response = request.set_request_items(Some(batch)).send().await;
+                let response = response.map_err(map_sdk_error)?;
+                let items = response.responses.unwrap_or_default();
+                for item in items.into_values().flatten() {
                     found.push(read(&item, "image_id", ImageId::parse)?);
                 }
-                wanted = answer.unprocessed_keys;
-                if wanted.as_ref().is_some_and(|rest| !rest.is_empty()) {
-                    // Throttled, or more than 16 MB: the rest another time.
-                    let pause = pauses.next().ok_or_else(busy)?;
+                pending = response.unprocessed_keys;
+                if pending.as_ref().is_some_and(|keys| !keys.is_empty()) {
+                    // The response is throttled or exceeds 16 MB.
+                    let pause = pauses.next().ok_or_else(throttled)?;
                     tokio::time::sleep(pause).await;
                 }
             }
@@ -322,7 +318,7 @@ impl FoodRepository for DynamoDbFoods {
         request: PageRequest<FoodId>,
     ) -> Result<Page<FoodId>, StorageError> {
         let owner = owner.to_string();
-        let theirs = Index {
+        let index = Index {
             table: &self.table,
             name: table::BY_OWNER_INDEX,
             partition: (table::USER_ID, &owner),
@@ -330,31 +326,27 @@ impl FoodRepository for DynamoDbFoods {
             ascending: true,
         };
         let id = |item: &Item| read(item, table::ID, FoodId::parse);
-        list(&self.client, &theirs, request, id).await
+        list(&self.client, &index, request, id).await
     }
 
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
         let mut claims = Vec::new();
         if current.title.folded() != changed.title.folded() {
-            let claim = self.claim(changed.id, &changed.title);
+            let claim = self.claim_title(changed.id, &changed.title);
             claims.push((claim, ReplaceFoodError::TitleTaken));
-            let unclaim = self.unclaim(current.id, &current.title);
-            claims.push((unclaim, corrupt("the claim on the title").into()));
+            let release = self.release_title(current.id, &current.title);
+            claims.push((release, corrupt("food_id of the title claim").into()));
         }
         if current.upload != changed.upload
             && let Some(claim) = self.claim_upload(changed)
         {
             claims.push((claim, ReplaceFoodError::UploadTaken));
         }
-        if !claims.is_empty() {
-            return self.update_and_claim(current, changed, claims).await;
+        if claims.is_empty() {
+            self.update_item(current, changed).await
+        } else {
+            self.update_with_claims(current, changed, claims).await
         }
-        let (change, values) = (change(current, changed), change_values(current, changed));
-        let id = current.id;
-        let is_done = self.update_item(id, &change, UNCHANGED, &values).await?;
-        is_done
-            .then_some(())
-            .ok_or(ReplaceFoodError::VersionConflict)
     }
 
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError> {
@@ -366,12 +358,12 @@ impl FoodRepository for DynamoDbFoods {
             .expression_attribute_values(":owner", text(food.creator.id.to_string()));
         let items = vec![
             transaction::delete(delete),
-            self.unclaim(food.id, &food.title),
+            self.release_title(food.id, &food.title),
         ];
         match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
-            refused if refused.refuses(0) => Err(RemoveFoodError::VersionConflict),
-            Outcome::Refused(_) => Err(corrupt("the claim on the title").into()),
+            outcome if outcome.is_unmet(0) => Err(RemoveFoodError::VersionConflict),
+            Outcome::Rejected(_) => Err(corrupt("food_id of the title claim").into()),
         }
     }
 }

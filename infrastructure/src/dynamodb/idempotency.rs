@@ -1,14 +1,14 @@
-//! What clients asked for with an idempotency key, an item each in the table of sessions:
+//! Idempotency records, one item each in the sessions table:
 //!
-//! | attribute | |
+//! | attribute | value |
 //! |---|---|
-//! | `pk` `sk` | `OPERATION#<digest of the key>`, `OPERATION` |
-//! | `fingerprint` | a digest of the request |
-//! | `resource` | the id of what is made |
-//! | `lease_ends_at` | until when nobody else begins, in ms |
-//! | `answer` | once it is done |
-//! | `forgotten_at` | in ms |
-//! | `expires_at` | the same in seconds, rounded up, for the table's TTL |
+//! | `pk` `sk` | `OPERATION#<IdempotencyRecord::id>`, `OPERATION` |
+//! | `fingerprint` | digest of the request |
+//! | `resource` | id of the resource to create |
+//! | `lease_ends_at` | end of the current attempt's lease (ms); 0 after a release |
+//! | `answer` | saved response, once the operation is completed |
+//! | `forgotten_at` | end of the retention (ms) |
+//! | `expires_at` | `forgotten_at` in seconds, rounded up, for the table's TTL |
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -19,23 +19,24 @@ use domain::idempotency::{
 };
 use domain::storage::StorageError;
 
-use super::error::{is_met, map_sdk_error};
 use super::item::{millis, number, read_millis, read_text, text};
 use super::sessions::{DynamoDbSessions, ttl};
 use super::table::sessions as table;
+use super::update::try_update;
+use crate::aws::map_sdk_error;
 
 const KIND: &str = "OPERATION";
 
-fn key(operation: &IdempotencyRecord) -> String {
-    format!("{KIND}#{}", operation.id)
+fn key(record: &IdempotencyRecord) -> String {
+    format!("{KIND}#{}", record.id)
 }
 
 impl DynamoDbSessions {
-    fn update_operation(&self, operation: &IdempotencyRecord) -> UpdateItemFluentBuilder {
+    fn update_record(&self, record: &IdempotencyRecord) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key(table::PK, text(key(operation)))
+            .key(table::PK, text(key(record)))
             .key(table::SK, text(KIND))
     }
 }
@@ -43,7 +44,7 @@ impl DynamoDbSessions {
 impl IdempotencyStore for DynamoDbSessions {
     async fn begin(
         &self,
-        operation: &IdempotencyRecord,
+        record: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
     ) -> Result<IdempotencyOutcome, StorageError> {
@@ -52,9 +53,9 @@ impl IdempotencyStore for DynamoDbSessions {
             .client
             .put_item()
             .table_name(&self.table)
-            .item(table::PK, text(key(operation)))
+            .item(table::PK, text(key(record)))
             .item(table::SK, text(KIND))
-            .item("fingerprint", text(&operation.fingerprint))
+            .item("fingerprint", text(&record.fingerprint))
             .item("resource", text(resource))
             .item("lease_ends_at", millis(now.plus(LEASE_DURATION)))
             .item("forgotten_at", millis(forgotten_at))
@@ -67,23 +68,23 @@ impl IdempotencyStore for DynamoDbSessions {
         let Err(error) = put else {
             return Ok(IdempotencyOutcome::Acquired(resource.to_owned()));
         };
-        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
+        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
         else {
             return Err(map_sdk_error(error));
         };
-        let Some(kept) = refused.item() else {
+        let Some(stored) = failed.item() else {
             return Err(map_sdk_error(error));
         };
-        if read_text(kept, "fingerprint")? != operation.fingerprint {
+        if read_text(stored, "fingerprint")? != record.fingerprint {
             return Ok(IdempotencyOutcome::KeyReused);
         }
-        if kept.contains_key("answer") {
+        if stored.contains_key("answer") {
             return Ok(IdempotencyOutcome::Completed(
-                read_text(kept, "answer")?.to_owned(),
+                read_text(stored, "answer")?.to_owned(),
             ));
         }
-        let first = read_text(kept, "resource")?.to_owned();
-        let lease_ends_at = read_millis(kept, "lease_ends_at")?;
+        let first = read_text(stored, "resource")?.to_owned();
+        let lease_ends_at = read_millis(stored, "lease_ends_at")?;
         if lease_ends_at > now {
             return Ok(if first == resource {
                 IdempotencyOutcome::Acquired(first)
@@ -92,37 +93,33 @@ impl IdempotencyStore for DynamoDbSessions {
             });
         }
         let take_over = self
-            .update_operation(operation)
+            .update_record(record)
             .update_expression("SET lease_ends_at = :next")
             .condition_expression("lease_ends_at = :current AND attribute_not_exists(answer)")
             .expression_attribute_values(":next", millis(now.plus(LEASE_DURATION)))
             .expression_attribute_values(":current", millis(lease_ends_at));
-        Ok(if is_met(take_over).await? {
+        Ok(if try_update(take_over).await? {
             IdempotencyOutcome::Acquired(first)
         } else {
             IdempotencyOutcome::InProgress
         })
     }
 
-    async fn finish(
-        &self,
-        operation: &IdempotencyRecord,
-        answer: &str,
-    ) -> Result<(), StorageError> {
+    async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError> {
         let finish = self
-            .update_operation(operation)
+            .update_record(record)
             .update_expression("SET answer = :answer")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(answer)")
-            .expression_attribute_values(":answer", text(answer));
-        is_met(finish).await.map(|_| ())
+            .expression_attribute_values(":answer", text(response));
+        try_update(finish).await.map(|_| ())
     }
 
-    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError> {
+    async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError> {
         let release = self
-            .update_operation(operation)
-            .update_expression("SET lease_ends_at = :over")
+            .update_record(record)
+            .update_expression("SET lease_ends_at = :zero")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":over", number(0));
-        is_met(release).await.map(|_| ())
+            .expression_attribute_values(":zero", number(0));
+        try_update(release).await.map(|_| ())
     }
 }

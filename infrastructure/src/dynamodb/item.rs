@@ -1,5 +1,5 @@
-//! Attribute ↔ value: what is stored is parsed as what is sent, and a failure is `Corrupt`, never a
-//! default.
+//! Conversions between attributes and values. A missing or invalid attribute is `Corrupt`, never a
+//! default value.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::Timestamp;
 use domain::storage::StorageError;
 
-/// An item as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
@@ -18,15 +17,15 @@ pub(super) fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-pub(super) fn millis(moment: Timestamp) -> AttributeValue {
-    number(moment.unix_millis())
+pub(super) fn millis(timestamp: Timestamp) -> AttributeValue {
+    number(timestamp.unix_millis())
 }
 
-pub(super) fn corrupt(what: &str) -> StorageError {
-    StorageError::Corrupt(format!("attribute {what}").into())
+pub(super) fn corrupt(attribute: &str) -> StorageError {
+    StorageError::Corrupt(format!("missing or invalid attribute {attribute}").into())
 }
 
-/// The text of an attribute.
+/// Returns a string attribute.
 pub(super) fn read_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StorageError> {
     match item.get(name) {
         Some(AttributeValue::S(text)) => Ok(text),
@@ -34,7 +33,7 @@ pub(super) fn read_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, Stora
     }
 }
 
-/// The text of an attribute, parsed.
+/// Parses a string attribute.
 pub(super) fn read<T, E>(
     item: &Item,
     name: &str,
@@ -43,7 +42,7 @@ pub(super) fn read<T, E>(
     parse(read_text(item, name)?).map_err(|_| corrupt(name))
 }
 
-/// The same of an attribute that may be missing.
+/// Parses a string attribute; `None` if it is missing.
 pub(super) fn read_optional<T, E>(
     item: &Item,
     name: &str,
@@ -52,7 +51,7 @@ pub(super) fn read_optional<T, E>(
     item.get(name).map(|_| read(item, name, parse)).transpose()
 }
 
-/// The number of an attribute.
+/// Parses a number attribute.
 pub(super) fn read_number<T: std::str::FromStr>(
     item: &Item,
     name: &str,
@@ -63,7 +62,7 @@ pub(super) fn read_number<T: std::str::FromStr>(
     }
 }
 
-/// The moment of an attribute, in milliseconds since 1970.
+/// Parses a number attribute that holds milliseconds since 1970.
 pub(super) fn read_millis(item: &Item, name: &str) -> Result<Timestamp, StorageError> {
     Timestamp::from_unix_millis(read_number(item, name)?).ok_or_else(|| corrupt(name))
 }

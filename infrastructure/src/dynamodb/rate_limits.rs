@@ -1,27 +1,28 @@
-//! Counted attempts, an item for each counter in the table of sessions:
+//! Rate-limit counters, one item each in the sessions table:
 //!
-//! | attribute | |
+//! | attribute | value |
 //! |---|---|
 //! | `pk` `sk` | `ATTEMPTS#<digest of the counter's name>`, `ATTEMPTS` |
-//! | `attempts` | how many |
-//! | `expires_at` | when its window ends, for the table's TTL |
+//! | `attempts` | number of attempts in the window |
+//! | `expires_at` | end of the window in seconds, rounded up, for the table's TTL |
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
 use domain::rate_limit::{Counter, RateLimitStore};
 use domain::storage::StorageError;
 
-use super::error::{is_met, map_sdk_error};
 use super::item::{number, read_number, text};
 use super::sessions::{DynamoDbSessions, ttl};
 use super::table::sessions as table;
-use crate::digest;
+use super::update::try_update;
+use crate::aws::map_sdk_error;
+use crate::digest::sha256_hex;
 
 const KIND: &str = "ATTEMPTS";
 
 impl DynamoDbSessions {
-    fn update_attempts(&self, counter: &Counter) -> UpdateItemFluentBuilder {
-        let name = digest::of(&counter.name);
+    fn update_counter(&self, counter: &Counter) -> UpdateItemFluentBuilder {
+        let name = sha256_hex(&counter.name);
         self.client
             .update_item()
             .table_name(&self.table)
@@ -33,7 +34,7 @@ impl DynamoDbSessions {
 impl RateLimitStore for DynamoDbSessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         let updated = self
-            .update_attempts(counter)
+            .update_counter(counter)
             .update_expression("ADD attempts :one SET expires_at = :expires_at")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":expires_at", ttl(counter.ends_at))
@@ -46,11 +47,11 @@ impl RateLimitStore for DynamoDbSessions {
 
     async fn decrement(&self, counter: &Counter) -> Result<(), StorageError> {
         let decrement = self
-            .update_attempts(counter)
+            .update_counter(counter)
             .update_expression("ADD attempts :minus_one")
-            .condition_expression("attempts > :none")
+            .condition_expression("attempts > :zero")
             .expression_attribute_values(":minus_one", number(-1))
-            .expression_attribute_values(":none", number(0));
-        is_met(decrement).await.map(|_| ())
+            .expression_attribute_values(":zero", number(0));
+        try_update(decrement).await.map(|_| ())
     }
 }

@@ -1,11 +1,11 @@
-//! Sessions, an item each:
+//! Sessions, one item each; timestamps in ms:
 //!
-//! | attribute | |
+//! | attribute | value |
 //! |---|---|
-//! | `pk` `sk` | the user's id, the session's id |
-//! | `token` `issued_at` `refresh_expires_at` | the current refresh token; moments in ms |
-//! | `previous` `rotated_at` | the one before, once there was a refresh |
-//! | `created_at` `user_agent` | |
+//! | `pk` `sk` | user id, session id |
+//! | `token` `issued_at` `refresh_expires_at` | current refresh token |
+//! | `previous` `rotated_at` | previous refresh token and the time of its rotation, after the first refresh |
+//! | `created_at` `user_agent` | login |
 //! | `expires_at` | `refresh_expires_at` in seconds, rounded up, for the table's TTL |
 
 use aws_sdk_dynamodb::Client;
@@ -19,18 +19,19 @@ use domain::session::{
 use domain::storage::StorageError;
 use futures_util::future::join_all;
 
-use super::error::map_sdk_error;
 use super::item::{Item, millis, number, read, read_millis, text};
 use super::table::sessions as table;
+use crate::aws::map_sdk_error;
 
-/// How many sessions are revoked at once.
-const AT_ONCE: usize = 10;
+/// Number of sessions that `revoke_all` deletes concurrently.
+const MAX_CONCURRENT_DELETES: usize = 10;
+/// Condition of a rotation: the presented token is the current one and has not expired.
 const IS_CURRENT: &str = "#token = :presented AND refresh_expires_at > :now";
 const ROTATE: &str = "SET #token = :next, issued_at = :issued_at, \
                       refresh_expires_at = :refresh_expires_at, expires_at = :expires_at, \
                       previous = :presented, rotated_at = :now";
 
-/// Sessions on a table of `DynamoDB`.
+/// Sessions, idempotency records and rate limits in a `DynamoDB` table.
 #[derive(Debug, Clone)]
 pub struct DynamoDbSessions {
     pub(super) client: Client,
@@ -38,20 +39,20 @@ pub struct DynamoDbSessions {
 }
 
 impl DynamoDbSessions {
-    /// Sessions on this table.
+    /// Uses this table. Sends no request.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// All items of the user, or of each just what is named.
-    async fn of_user(
+    /// Reads all items of a user; with a projection only the attributes in it.
+    async fn query_user(
         &self,
         user: UserId,
         projection: Option<&str>,
     ) -> Result<Vec<Item>, StorageError> {
         let (mut items, mut start) = (Vec::new(), None);
         loop {
-            let answer = self
+            let response = self
                 .client
                 .query()
                 .table_name(&self.table)
@@ -63,8 +64,8 @@ impl DynamoDbSessions {
                 .send()
                 .await
                 .map_err(map_sdk_error)?;
-            items.extend(answer.items.unwrap_or_default());
-            start = answer.last_evaluated_key;
+            items.extend(response.items.unwrap_or_default());
+            start = response.last_evaluated_key;
             if start.is_none() {
                 return Ok(items);
             }
@@ -72,7 +73,7 @@ impl DynamoDbSessions {
     }
 }
 
-/// A TTL deletes what lies before the second it stands at.
+/// The TTL attribute, in seconds. Rounds up, because `DynamoDB` may delete an item from that second on.
 pub(super) fn ttl(expires_at: Timestamp) -> AttributeValue {
     let seconds = expires_at.unix_seconds();
     let rounds_down = expires_at.whole_seconds() < expires_at;
@@ -80,13 +81,13 @@ pub(super) fn ttl(expires_at: Timestamp) -> AttributeValue {
 }
 
 fn session(item: &Item) -> Result<Session, StorageError> {
-    let superseded = || {
+    let previous = || {
         Ok(PreviousToken {
             token: read(item, "previous", TokenId::parse)?,
             at: read_millis(item, "rotated_at")?,
         })
     };
-    let agent = || read(item, "user_agent", |raw| UserAgent::parse(raw).ok_or(()));
+    let user_agent = || read(item, "user_agent", |raw| UserAgent::parse(raw).ok_or(()));
     let has = |name| item.contains_key(name);
     Ok(Session {
         id: read(item, table::SK, SessionId::parse)?,
@@ -96,9 +97,9 @@ fn session(item: &Item) -> Result<Session, StorageError> {
             issued_at: read_millis(item, "issued_at")?,
             expires_at: read_millis(item, "refresh_expires_at")?,
         },
-        previous: has("previous").then(superseded).transpose()?,
+        previous: has("previous").then(previous).transpose()?,
         created_at: read_millis(item, "created_at")?,
-        user_agent: has("user_agent").then(agent).transpose()?,
+        user_agent: has("user_agent").then(user_agent).transpose()?,
     })
 }
 
@@ -132,7 +133,7 @@ impl SessionStore for DynamoDbSessions {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StorageError> {
-        let answer = self
+        let response = self
             .client
             .get_item()
             .table_name(&self.table)
@@ -142,16 +143,16 @@ impl SessionStore for DynamoDbSessions {
             .send()
             .await
             .map_err(map_sdk_error)?;
-        let Some(item) = answer.item else {
+        let Some(item) = response.item else {
             return Ok(None);
         };
         let session = self::session(&item)?;
-        // A TTL deletes late, by days.
+        // TTL deletion is late, by days.
         Ok((!session.has_expired(now)).then_some(session))
     }
 
-    /// The SDK sends it again when the answer was lost. It tells `Repeated` then, with `next` as the
-    /// current token: the same to the caller.
+    /// One conditional update. When a response is lost, the SDK repeats the update, whose result is then
+    /// `Replayed` with `next` as the current token, which callers treat like `Rotated`.
     async fn rotate(
         &self,
         user: UserId,
@@ -180,18 +181,18 @@ impl SessionStore for DynamoDbSessions {
             .send()
             .await;
         let error = match updated {
-            Ok(answer) => {
-                let item = answer.attributes.unwrap_or_default();
+            Ok(response) => {
+                let item = response.attributes.unwrap_or_default();
                 return Ok(Rotation::Rotated(self::session(&item)?));
             }
             Err(error) => error,
         };
-        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) =
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
             error.as_service_error()
         else {
             return Err(map_sdk_error(error));
         };
-        let Some(item) = refused.item() else {
+        let Some(item) = failed.item() else {
             return Ok(Rotation::SessionNotFound);
         };
         let stored = self::session(item)?;
@@ -218,13 +219,13 @@ impl SessionStore for DynamoDbSessions {
     }
 
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
-        let items = self.of_user(user, None).await?;
+        let items = self.query_user(user, None).await?;
         let sessions = items.iter().map(session);
         let sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
-        let living = sessions
+        let active = sessions
             .into_iter()
             .filter(|session| !session.has_expired(now));
-        Ok(living.collect())
+        Ok(active.collect())
     }
 
     async fn revoke_all(
@@ -232,14 +233,14 @@ impl SessionStore for DynamoDbSessions {
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<(), StorageError> {
-        let items = self.of_user(user, Some(table::SK)).await?;
+        let items = self.query_user(user, Some(table::SK)).await?;
         let ids = items
             .iter()
             .map(|item| read(item, table::SK, SessionId::parse));
         let mut ids: Vec<SessionId> = ids.collect::<Result<_, _>>()?;
         ids.retain(|id| except != Some(*id));
-        for some in ids.chunks(AT_ONCE) {
-            let revoked = join_all(some.iter().map(|id| self.revoke(user, *id))).await;
+        for ids in ids.chunks(MAX_CONCURRENT_DELETES) {
+            let revoked = join_all(ids.iter().map(|id| self.revoke(user, *id))).await;
             revoked.into_iter().collect::<Result<(), _>>()?;
         }
         Ok(())
@@ -251,10 +252,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ttl_never_comes_early() {
-        let at = |millis| ttl(Timestamp::from_unix_millis(millis).unwrap());
-        assert_eq!(at(1000), number(1));
-        assert_eq!(at(1001), number(2));
-        assert_eq!(at(1999), number(2));
+    fn ttl_rounds_up_to_the_second() {
+        let ttl_of = |millis| ttl(Timestamp::from_unix_millis(millis).unwrap());
+        assert_eq!(ttl_of(1000), number(1));
+        assert_eq!(ttl_of(1001), number(2));
+        assert_eq!(ttl_of(1999), number(2));
     }
 }

@@ -1,27 +1,26 @@
-//! The tables: their keys, indexes and attributes, named once. `template.yaml` makes the same ones.
+//! Names of keys, indexes and attributes. `template.yaml` creates the tables with the same names.
 
-/// Attribute names and item keys of the table of users.
+/// Names in the users table.
 pub mod users {
-    /// Partition key: `USER#<id>` for an account, `EMAIL#<address>` for the claim on its address,
-    /// `LEFT#<id>` for an account that is deleted.
+    /// Partition key: `USER#<id>` of an account, `EMAIL#<folded e-mail>` of the claim on its e-mail,
+    /// `LEFT#<id>` of a tombstone.
     pub const PK: &str = "pk";
-    /// Global secondary index of all accounts, and apart of all that are deleted: `directory` (a
-    /// constant each) and `id`.
+    /// Global secondary index that lists accounts and tombstones, each kind in one partition, by `id`.
     pub const DIRECTORY_INDEX: &str = "directory";
     /// Partition key of [`DIRECTORY_INDEX`].
     pub const DIRECTORY: &str = "directory";
     /// Sort key of [`DIRECTORY_INDEX`].
     pub const ID: &str = "id";
-    /// What [`DIRECTORY_INDEX`] shows beside its keys: no address, no hash.
+    /// Attributes in [`DIRECTORY_INDEX`] besides its keys: no e-mail, no password hash.
     pub const DIRECTORY_PROJECTION: [&str; 3] = ["first_name", "last_name", "left_at"];
 }
 
-/// Attribute names and item keys of the table of foods.
+/// Names in the foods table.
 pub mod foods {
-    /// Partition key: `FOOD#<id>` for a food, `TITLE#<folded title>` for the claim on its title,
-    /// `UPLOAD#<id>` for the claim on the upload that its image was.
+    /// Partition key: `FOOD#<id>` of a food, `TITLE#<folded title>` of the claim on its title,
+    /// `UPLOAD#<id>` of the claim on its uploaded image.
     pub const PK: &str = "pk";
-    /// Global secondary index of all foods: `feed` (a constant) and `id`, with all attributes.
+    /// Global secondary index of all foods: `feed` (a constant) and `id`, all attributes projected.
     pub const FEED_INDEX: &str = "feed";
     /// Partition key of [`FEED_INDEX`].
     pub const FEED: &str = "feed";
@@ -31,17 +30,16 @@ pub mod foods {
     pub const USER_ID: &str = "user_id";
     /// Sort key of both indexes.
     pub const ID: &str = "id";
-    /// When a claim on an upload may go, in seconds since 1970: the table's TTL attribute. Nothing else
-    /// has it.
+    /// TTL attribute of an upload claim, in seconds since 1970. No other item has it.
     pub const EXPIRES_AT: &str = "expires_at";
 }
 
-/// Attribute names of the table of sessions.
+/// Names in the sessions table, which also holds idempotency records and rate limits.
 pub mod sessions {
-    /// Partition key: the user's id.
+    /// Partition key: the user id of a session.
     pub const PK: &str = "pk";
-    /// Sort key: the session's id.
+    /// Sort key: the session id of a session.
     pub const SK: &str = "sk";
-    /// When the item may go, in seconds since 1970: the table's TTL attribute.
+    /// TTL attribute, in seconds since 1970.
     pub const EXPIRES_AT: &str = "expires_at";
 }

@@ -1,4 +1,4 @@
-//! Writing several items as one step.
+//! Transactions that write several items, with retries of conflicts.
 
 use std::time::Duration;
 
@@ -10,48 +10,48 @@ use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder
 use domain::storage::StorageError;
 use tokio::time::Instant;
 
-use super::error::map_sdk_error;
 use super::item::corrupt;
 use super::table::users::PK;
+use crate::aws::map_sdk_error;
 
-/// The time after which a conflict is not retried any more: that of any other call to `DynamoDB`.
+/// Conflicts are retried for this long: the timeout of any other `DynamoDB` call.
 const RETRY_TIME: Duration = Duration::from_secs(5);
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(5);
+const MAX_BACKOFF: Duration = Duration::from_millis(200);
 
-/// Another transaction is in progress on an item, or this one under its own token.
+/// Error codes of a conflict: another transaction on an item, or this one under its own token, is in progress.
 const CONFLICTS: [&str; 3] = [
     "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
 ];
 
-/// What became of a transaction.
+/// The result of a transaction.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// All of it is written.
+    /// All items were written.
     Written,
-    /// None of it is written: for each item, whether its condition was not met.
-    Refused(Vec<bool>),
+    /// No item was written: for each item, whether its condition was unmet.
+    Rejected(Vec<bool>),
 }
 
 impl Outcome {
-    /// Whether it was refused and the condition of this item was not met.
-    pub(super) fn refuses(&self, item: usize) -> bool {
+    /// Whether the condition of the item with this index was unmet.
+    pub(super) fn is_unmet(&self, item: usize) -> bool {
         match self {
             Self::Written => false,
-            Self::Refused(unmet) => unmet.get(item) == Some(&true),
+            Self::Rejected(unmet) => unmet.get(item) == Some(&true),
         }
     }
 }
 
-/// An item of a transaction, of a put that has a table and an item.
+/// Wraps a put that has a table and an item.
 pub(super) fn put(put: PutBuilder) -> TransactWriteItem {
     let put = put.build().expect("a put with a table and an item");
     TransactWriteItem::builder().put(put).build()
 }
 
-/// An item of a transaction, of an update that has a table, a key and an expression.
+/// Wraps an update that has a table, a key and an expression.
 pub(super) fn update(update: UpdateBuilder) -> TransactWriteItem {
     let update = update
         .build()
@@ -59,22 +59,22 @@ pub(super) fn update(update: UpdateBuilder) -> TransactWriteItem {
     TransactWriteItem::builder().update(update).build()
 }
 
-/// An item of a transaction, of a deletion that has a table and a key.
+/// Wraps a deletion that has a table and a key.
 pub(super) fn delete(delete: DeleteBuilder) -> TransactWriteItem {
     let delete = delete.build().expect("a deletion with a table and a key");
     TransactWriteItem::builder().delete(delete).build()
 }
 
-/// The pauses between attempts, with full jitter; ends after [`RETRY_TIME`].
+/// Pauses between retries: exponential backoff with full jitter, for [`RETRY_TIME`].
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     let started = Instant::now();
     (1..).map_while(move |attempt: u32| {
-        let longest = LONGEST_PAUSE.min(FIRST_PAUSE * (1 << attempt.min(6)));
-        (started.elapsed() < RETRY_TIME).then(|| longest.mul_f64(fastrand::f64()))
+        let backoff = MAX_BACKOFF.min(INITIAL_BACKOFF * (1 << attempt.min(6)));
+        (started.elapsed() < RETRY_TIME).then(|| backoff.mul_f64(fastrand::f64()))
     })
 }
 
-/// Whether the item is a claim, a put with the attribute `owner`, that is stored for another owner.
+/// Whether the item is a claim (a put with the attribute `owner`) and another owner holds it.
 async fn is_taken(
     client: &Client,
     item: &TransactWriteItem,
@@ -97,9 +97,9 @@ async fn is_taken(
 
 /// Writes all items or none. `owner` is the attribute of a claim that names its owner.
 ///
-/// `DynamoDB` cancels a transaction, instead of waiting, when another one is in progress on an item
-/// of it. The claims are read then: one with another owner is reported like an unmet condition. The
-/// transaction is retried only where none is taken.
+/// `DynamoDB` cancels a transaction if another one is in progress on one of its items. This function then
+/// reads the claims: a claim with another owner is reported like an unmet condition; if there is none, the
+/// transaction is retried.
 pub(super) async fn write(
     client: &Client,
     items: Vec<TransactWriteItem>,
@@ -107,12 +107,12 @@ pub(super) async fn write(
 ) -> Result<Outcome, StorageError> {
     let mut pauses = pauses();
     loop {
-        let sent = client
+        let result = client
             .transact_write_items()
             .set_transact_items(Some(items.clone()))
             .send()
             .await;
-        let Err(error) = sent else {
+        let Err(error) = result else {
             return Ok(Outcome::Written);
         };
         let codes: Vec<_> = match error.as_service_error() {
@@ -126,7 +126,7 @@ pub(super) async fn write(
         };
         if codes.contains(&"ConditionalCheckFailed") {
             let unmet = codes.iter().map(|code| *code == "ConditionalCheckFailed");
-            return Ok(Outcome::Refused(unmet.collect()));
+            return Ok(Outcome::Rejected(unmet.collect()));
         }
         if codes.iter().any(|code| CONFLICTS.contains(code)) {
             let mut taken = Vec::new();
@@ -134,7 +134,7 @@ pub(super) async fn write(
                 taken.push(is_taken(client, item, owner).await?);
             }
             if taken.contains(&true) {
-                return Ok(Outcome::Refused(taken));
+                return Ok(Outcome::Rejected(taken));
             }
         }
         let is_transient = |code: &&str| {
@@ -155,12 +155,12 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn retries_end_after_the_time_of_a_call() {
+    async fn transaction_retries_end_after_retry_time() {
         let started = Instant::now();
         for pause in pauses() {
             tokio::time::sleep(pause).await;
         }
-        let longest = RETRY_TIME + LONGEST_PAUSE;
+        let longest = RETRY_TIME + MAX_BACKOFF;
         assert!((RETRY_TIME..=longest).contains(&started.elapsed()));
     }
 }

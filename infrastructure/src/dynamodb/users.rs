@@ -1,15 +1,13 @@
-//! Accounts. An account and the claim on its e-mail address are two items, written as one:
+//! Accounts. One transaction writes an account together with the claim on its e-mail, which makes it
+//! unique; another one deletes both and writes a tombstone:
 //!
-//! | `pk` | attributes |
-//! |---|---|
-//! | `USER#<id>` | `id` `first_name` `last_name` `email` `password_hash` `created_at` (ms) `directory` |
-//! | `EMAIL#<lower-case address>` | `user_id` |
-//!
-//! Somebody whose account is deleted is remembered for a while: `LEFT#<id>` with `id` `left_at` (ms)
-//! `directory`.
+//! | `pk` | item | attributes |
+//! |---|---|---|
+//! | `USER#<id>` | account | `id` `first_name` `last_name` `email` `password_hash` `created_at` (ms) `directory` |
+//! | `EMAIL#<folded e-mail>` | claim | `user_id` |
+//! | `LEFT#<id>` | tombstone | `id` `left_at` (ms) `directory` |
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Delete, Put};
 use domain::clock::Timestamp;
 use domain::id::UserId;
@@ -20,22 +18,24 @@ use domain::user::{
     Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserName, UserRepository,
 };
 
-use super::error::map_sdk_error;
 use super::item::{Item, corrupt, millis, read, read_millis, read_text, text};
 use super::page::{Index, list};
 use super::table::users as table;
 use super::transaction;
+use super::update::try_update;
+use crate::aws::map_sdk_error;
 
 const PASSWORD_HASH: &str = "password_hash";
+/// Attribute of a claim: the account that holds it.
 const USER_ID: &str = "user_id";
-/// The one partition of the directory.
-const EVERYBODY: &str = "USER";
-/// The partition of those who left.
-const LEFT: &str = "LEFT";
-/// What a public user is made of.
+/// Value of [`table::DIRECTORY`] in every account.
+const ACCOUNTS: &str = "USER";
+/// Value of [`table::DIRECTORY`] in every tombstone.
+const TOMBSTONES: &str = "LEFT";
+/// Projection: the attributes of a [`PublicUser`].
 const PUBLIC: &str = "id, first_name, last_name";
 
-/// Accounts on a table of `DynamoDB`.
+/// Accounts in a `DynamoDB` table.
 #[derive(Debug, Clone)]
 pub struct DynamoDbUsers {
     client: Client,
@@ -43,7 +43,7 @@ pub struct DynamoDbUsers {
 }
 
 impl DynamoDbUsers {
-    /// Accounts on this table.
+    /// Uses this table. Sends no request.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
@@ -52,19 +52,19 @@ impl DynamoDbUsers {
         Index {
             table: &self.table,
             name: table::DIRECTORY_INDEX,
-            partition: (table::DIRECTORY, EVERYBODY),
+            partition: (table::DIRECTORY, ACCOUNTS),
             sort: table::ID,
             ascending: true,
         }
     }
 
-    async fn account(
+    async fn get(
         &self,
         pk: String,
         projection: &str,
         consistent: bool,
     ) -> Result<Option<Item>, StorageError> {
-        let answer = self
+        let response = self
             .client
             .get_item()
             .table_name(&self.table)
@@ -74,7 +74,7 @@ impl DynamoDbUsers {
             .send()
             .await
             .map_err(map_sdk_error)?;
-        Ok(answer.item)
+        Ok(response.item)
     }
 }
 
@@ -82,7 +82,7 @@ fn account_key(id: UserId) -> String {
     format!("USER#{id}")
 }
 
-fn left_key(id: UserId) -> String {
+fn tombstone_key(id: UserId) -> String {
     format!("LEFT#{id}")
 }
 
@@ -113,50 +113,42 @@ impl UserRepository for DynamoDbUsers {
             .item("email", text(user.email.as_typed()))
             .item(PASSWORD_HASH, text(password.as_str()))
             .item("created_at", millis(user.created_at))
-            .item(table::DIRECTORY, text(EVERYBODY));
+            .item(table::DIRECTORY, text(ACCOUNTS));
         let claim = new()
             .item(table::PK, text(claim_key(&user.email)))
             .item(USER_ID, text(user.public.id.to_string()));
         let items = [account, claim].map(transaction::put);
         match transaction::write(&self.client, items.into(), USER_ID).await? {
             transaction::Outcome::Written => Ok(()),
-            transaction::Outcome::Refused(_) => Err(InsertUserError::EmailTaken),
+            transaction::Outcome::Rejected(_) => Err(InsertUserError::EmailTaken),
         }
     }
 
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
-        let item = self.account(account_key(id), PUBLIC, false).await?;
+        let item = self.get(account_key(id), PUBLIC, false).await?;
         item.as_ref().map(public_user).transpose()
     }
 
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
-        let item = self.account(account_key(id), PUBLIC, true).await?;
+        let item = self.get(account_key(id), PUBLIC, true).await?;
         item.as_ref().map(public_user).transpose()
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
-        let claim = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(table::PK, text(claim_key(email)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(map_sdk_error)?;
-        // Without a claim the account that nobody has is read, as long as any other takes.
-        let id = match &claim.item {
+        let claim = self.get(claim_key(email), USER_ID, true).await?;
+        // An unknown e-mail reads an account too, with an id that none has, so that timing does not reveal it.
+        let id = match &claim {
             Some(claim) => read(claim, USER_ID, UserId::parse)?,
             None => UserId::from_bytes([0; 16]),
         };
         let account = self
-            .account(
+            .get(
                 account_key(id),
                 "id, first_name, last_name, password_hash",
                 true,
             )
             .await?;
-        // Both are written as one: a claim without an account is somebody who left just now.
+        // A claim without its account: the account was deleted between the two reads.
         let Some(account) = account else {
             return Ok(None);
         };
@@ -167,7 +159,7 @@ impl UserRepository for DynamoDbUsers {
     }
 
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError> {
-        let account = self.account(account_key(id), PASSWORD_HASH, true).await?;
+        let account = self.get(account_key(id), PASSWORD_HASH, true).await?;
         let hash = |account: &Item| Ok(read_text(account, PASSWORD_HASH)?.to_owned());
         let hash = account.as_ref().map(hash).transpose()?;
         Ok(hash.map(PasswordHash::new))
@@ -183,7 +175,7 @@ impl UserRepository for DynamoDbUsers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, StorageError> {
-        let updated = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -191,20 +183,12 @@ impl UserRepository for DynamoDbUsers {
             .update_expression("SET password_hash = :new")
             .condition_expression("password_hash = :old")
             .expression_attribute_values(":old", text(old.as_str()))
-            .expression_attribute_values(":new", text(new.as_str()))
-            .send()
-            .await;
-        match updated {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(map_sdk_error(error)),
-            },
-        }
+            .expression_attribute_values(":new", text(new.as_str()));
+        try_update(update).await
     }
 
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {
-        let account = self.account(account_key(id), "email", true).await?;
+        let account = self.get(account_key(id), "email", true).await?;
         let Some(account) = account else {
             return Ok(());
         };
@@ -218,22 +202,22 @@ impl UserRepository for DynamoDbUsers {
         let claim = delete(claim_key(&email))
             .condition_expression("user_id = :id")
             .expression_attribute_values(":id", text(id.to_string()));
-        let left = Put::builder()
+        let tombstone = Put::builder()
             .table_name(&self.table)
-            .item(table::PK, text(left_key(id)))
+            .item(table::PK, text(tombstone_key(id)))
             .item(table::ID, text(id.to_string()))
             .item("left_at", millis(now))
-            .item(table::DIRECTORY, text(LEFT));
+            .item(table::DIRECTORY, text(TOMBSTONES));
         let items = vec![
             transaction::delete(account),
             transaction::delete(claim),
-            transaction::put(left),
+            transaction::put(tombstone),
         ];
         match transaction::write(&self.client, items, USER_ID).await? {
             transaction::Outcome::Written => Ok(()),
-            // Somebody else was first.
-            refused if refused.refuses(0) => Ok(()),
-            transaction::Outcome::Refused(_) => Err(corrupt("the claim on the address")),
+            // A concurrent call deleted the account.
+            outcome if outcome.is_unmet(0) => Ok(()),
+            transaction::Outcome::Rejected(_) => Err(corrupt("user_id of the e-mail claim")),
         }
     }
 
@@ -241,11 +225,11 @@ impl UserRepository for DynamoDbUsers {
         &self,
         request: PageRequest<UserId>,
     ) -> Result<Page<DeletedUser>, StorageError> {
-        let everybody_who_left = Index {
-            partition: (table::DIRECTORY, LEFT),
+        let tombstones = Index {
+            partition: (table::DIRECTORY, TOMBSTONES),
             ..self.directory()
         };
-        list(&self.client, &everybody_who_left, request, |item| {
+        list(&self.client, &tombstones, request, |item| {
             Ok(DeletedUser {
                 user: read(item, table::ID, UserId::parse)?,
                 at: read_millis(item, "left_at")?,
@@ -258,7 +242,7 @@ impl UserRepository for DynamoDbUsers {
         self.client
             .delete_item()
             .table_name(&self.table)
-            .key(table::PK, text(left_key(id)))
+            .key(table::PK, text(tombstone_key(id)))
             .send()
             .await
             .map(|_| ())

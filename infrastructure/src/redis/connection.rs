@@ -1,4 +1,4 @@
-//! One connection for all requests, opened at first use and replaced when it breaks.
+//! One multiplexed connection, opened at first use and replaced when it breaks.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -14,17 +14,19 @@ use redis::{
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-/// Each is far below a function's own timeout, also when both come twice.
+/// Two attempts with both timeouts still end before the function's own deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Before a command is retried.
+/// Random delay before a retry.
 const PAUSE_MILLIS: RangeInclusive<u64> = 10..=60;
 
-/// `TOKEN_STORE_URL` is not the URL of a Redis-compatible server. What it is may be a secret.
+/// `TOKEN_STORE_URL` is not a `redis://` or `rediss://` URL. The message omits the value, which may be a
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("not a redis:// or rediss:// URL")]
 pub struct InvalidTokenStoreUrl;
 
+/// A client for one server. Clones share its connection.
 #[derive(Clone)]
 pub(super) struct Connection {
     client: Client,
@@ -34,8 +36,10 @@ pub(super) struct Connection {
 #[derive(Default)]
 struct Current {
     connection: Option<MultiplexedConnection>,
-    /// Counts connections, to tell the broken one from the one that took its place.
+    /// Number of connections opened so far: a command drops the connection only if it is still the one that
+    /// broke.
     generation: u64,
+    /// Last failure to connect.
     failure: Option<(Instant, RedisError)>,
 }
 
@@ -45,7 +49,7 @@ struct Lease {
     is_new: bool,
 }
 
-/// How far the attempt to execute a command came.
+/// Progress of an attempt to execute a command.
 enum Attempt {
     NotConnected,
     Sent {
@@ -57,8 +61,7 @@ enum Attempt {
 impl Connection {
     pub(super) fn new(url: &str) -> Result<Self, InvalidTokenStoreUrl> {
         if url.starts_with("rediss://") {
-            // Without a word from us rustls panics where a build holds two providers. An error is
-            // somebody having said it before.
+            // Otherwise rustls panics in a build with two providers. An error means that one is installed.
             let _ = rustls::crypto::ring::default_provider().install_default();
         } else if !url.starts_with("redis://") {
             return Err(InvalidTokenStoreUrl);
@@ -69,35 +72,35 @@ impl Connection {
         })
     }
 
-    /// Executes a command; see [`execute`](Self::execute).
+    /// Executes a command; see [`execute_idempotent`](Self::execute_idempotent).
     pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, StorageError> {
-        self.execute(|mut connection| async move { cmd.query_async(&mut connection).await })
+        self.execute_idempotent(|mut conn| async move { cmd.query_async(&mut conn).await })
             .await
     }
 
-    /// Executes several commands; see [`execute`](Self::execute).
+    /// Executes several commands; see [`execute_idempotent`](Self::execute_idempotent).
     pub(super) async fn query_all<T: FromRedisValue>(
         &self,
         cmds: &Pipeline,
     ) -> Result<T, StorageError> {
-        self.execute(|mut connection| async move { cmds.query_async(&mut connection).await })
+        self.execute_idempotent(|mut conn| async move { cmds.query_async(&mut conn).await })
             .await
     }
 
-    /// Executes a script; see [`execute`](Self::execute).
+    /// Executes a script; see [`execute_idempotent`](Self::execute_idempotent).
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StorageError> {
-        self.execute(|mut connection| async move { script.invoke_async(&mut connection).await })
+        self.execute_idempotent(|mut conn| async move { script.invoke_async(&mut conn).await })
             .await
     }
 
-    /// Executes a command and retries it once: on a new connection if the old one broke, as it often
-    /// does while a Lambda is frozen, or after a short random delay if it cannot connect or the server is in trouble. The
-    /// server may have executed the first attempt, so the command must be idempotent. A reply of an
-    /// unexpected type is reported as corrupt data.
-    async fn execute<T: FromRedisValue, Reply>(
+    /// Executes a command and retries it once: on a new connection if an idle one broke, which is usual
+    /// after a Lambda freeze, or after a random delay if connecting failed or the server is busy. The first
+    /// attempt may have been executed, so the command must be idempotent. A reply of an unexpected type is
+    /// reported as corrupt data.
+    async fn execute_idempotent<T: FromRedisValue, Reply>(
         &self,
         send: impl Fn(MultiplexedConnection) -> Reply,
     ) -> Result<T, StorageError>
@@ -105,27 +108,24 @@ impl Connection {
         Reply: Future<Output = RedisResult<Value>>,
     {
         let (mut result, attempt) = self.try_execute(&send).await;
-        let retries_at_once = match (&result, attempt) {
+        let retries_immediately = match (&result, attempt) {
             (Err(_), Attempt::NotConnected) => Some(false),
             (Err(error), Attempt::Sent { was_idle }) if is_broken(error) => Some(was_idle),
-            (Err(error), Attempt::Sent { .. }) if is_passing(error) => Some(false),
+            (Err(error), Attempt::Sent { .. }) if is_transient(error) => Some(false),
             _ => None,
         };
-        if let Some(at_once) = retries_at_once {
-            if !at_once {
+        if let Some(immediately) = retries_immediately {
+            if !immediately {
                 let pause = fastrand::u64(PAUSE_MILLIS);
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
             result = self.try_execute(&send).await.0;
         }
-        let value = result.map_err(|error| match error.code() {
-            Some("WRONGTYPE") => StorageError::Corrupt(error.into()),
-            _ => StorageError::Unavailable(error.into()),
-        })?;
+        let value = result.map_err(map_redis_error)?;
         from_redis_value(value).map_err(|error| StorageError::Corrupt(error.into()))
     }
 
-    /// Returns the reply, and how far the attempt came.
+    /// Executes a command once. Drops the connection if it broke.
     async fn try_execute<Reply>(
         &self,
         send: impl Fn(MultiplexedConnection) -> Reply,
@@ -148,8 +148,9 @@ impl Connection {
         (reply, Attempt::Sent { was_idle })
     }
 
+    /// Returns the connection, or opens one. Concurrent calls wait for the same attempt to connect.
     async fn lease(&self) -> RedisResult<Lease> {
-        let asked_at = Instant::now();
+        let requested_at = Instant::now();
         let mut current = self.current.lock().await;
         if let Some(connection) = &current.connection {
             return Ok(Lease {
@@ -158,9 +159,9 @@ impl Connection {
                 is_new: false,
             });
         }
-        // Whoever waited while somebody else map_redis_error does not wait for another failure.
+        // Connecting failed while this call waited for the lock: do not wait for another failure.
         if let Some((failed_at, error)) = &current.failure
-            && *failed_at > asked_at
+            && *failed_at > requested_at
         {
             return Err(error.clone());
         }
@@ -189,26 +190,33 @@ impl Connection {
     }
 }
 
-/// A stored value that cannot be what this service wrote.
-pub(super) fn corrupt(what: &str) -> StorageError {
-    StorageError::Corrupt(format!("session field {what}").into())
+/// A stored field that is missing or was not written by this service.
+pub(super) fn corrupt(field: &str) -> StorageError {
+    StorageError::Corrupt(format!("missing or invalid field {field}").into())
 }
 
-/// Whether another connection could do better. A read-only server was the primary once: the name
-/// may belong to another one by now.
+fn map_redis_error(error: RedisError) -> StorageError {
+    match error.code() {
+        Some("WRONGTYPE") => StorageError::Corrupt(error.into()),
+        _ => StorageError::Unavailable(error.into()),
+    }
+}
+
+/// Whether a new connection may succeed. A read-only server has lost the primary role, and after a
+/// failover the host name resolves to the new primary.
 fn is_broken(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()
         || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
-/// Whether the same server could do better in a moment: it loads its data, or hands over.
-fn is_passing(error: &RedisError) -> bool {
+/// Whether the server may succeed after a delay: it is loading its data or failing over.
+fn is_transient(error: &RedisError) -> bool {
     matches!(error.retry_method(), RetryMethod::WaitAndRetry)
 }
 
 impl fmt::Debug for Connection {
-    /// The server, without the password.
+    /// Shows host and port, not the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Connection")
             .field(&self.client.get_connection_info().addr().to_string())

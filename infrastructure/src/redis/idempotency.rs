@@ -1,12 +1,12 @@
-//! What clients asked for with an idempotency key, a hash each under `operation:<digest of the key>`:
+//! Idempotency records, a hash each under `operation:<IdempotencyRecord::id>`:
 //!
-//! | field | |
+//! | field | value |
 //! |---|---|
-//! | `fingerprint` | a digest of the request |
-//! | `resource` | the id of what is made |
-//! | `lease_ends_at` | until when nobody else begins, in ms |
-//! | `forgotten_at` | in ms; the key goes a day after it was made |
-//! | `answer` | once it is done |
+//! | `fingerprint` | digest of the request |
+//! | `resource` | id of the resource to create |
+//! | `lease_ends_at` | end of the current attempt's lease (ms); 0 after a release |
+//! | `forgotten_at` | end of the retention (ms), when the key expires too |
+//! | `answer` | saved response, once the operation is completed |
 
 use std::sync::LazyLock;
 
@@ -20,34 +20,36 @@ use redis::Script;
 use super::connection::corrupt;
 use super::sessions::RedisSessions;
 
-/// Returns `[outcome, resource or answer]`.
+/// Acquires the lease of an operation: only one of several concurrent callers gets it. Returns `{outcome,
+/// resource or saved response}`. Creates the record if there is none, or if its retention has ended. A call
+/// that is repeated with the same `resource`, because a reply was lost, acquires the lease again.
 static BEGIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local key = KEYS[1]
 local fingerprint, resource, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local lease_ends_at, forgotten_at, kept = ARGV[4], ARGV[5], ARGV[6]
+local lease_ends_at, forgotten_at, retention = ARGV[4], ARGV[5], ARGV[6]
 
-local found = redis.call('HMGET', key,
+local stored = redis.call('HMGET', key,
     'fingerprint', 'resource', 'lease_ends_at', 'forgotten_at', 'answer')
-if not found[4] or tonumber(found[4]) <= now then
+if not stored[4] or tonumber(stored[4]) <= now then
     redis.call('DEL', key)
     redis.call('HSET', key, 'fingerprint', fingerprint, 'resource', resource,
         'lease_ends_at', lease_ends_at, 'forgotten_at', forgotten_at)
-    redis.call('PEXPIRE', key, kept)
-    return {'yours', resource}
+    redis.call('PEXPIRE', key, retention)
+    return {'acquired', resource}
 end
-if found[1] ~= fingerprint then return {'different', ''} end
-if found[5] then return {'done', found[5]} end
-if tonumber(found[3]) > now and found[2] ~= resource then return {'running', ''} end
+if stored[1] ~= fingerprint then return {'key_reused', ''} end
+if stored[5] then return {'completed', stored[5]} end
+if tonumber(stored[3]) > now and stored[2] ~= resource then return {'in_progress', ''} end
 redis.call('HSET', key, 'lease_ends_at', lease_ends_at)
-return {'yours', found[2]}
+return {'acquired', stored[2]}
 ",
     )
 });
 
-/// Sets a field of an operation that was begun and is not done.
-static MARK: LazyLock<Script> = LazyLock::new(|| {
+/// Sets a field of a record that exists and is not completed.
+static SET_FIELD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 if redis.call('HEXISTS', KEYS[1], 'resource') == 1
@@ -59,57 +61,53 @@ return 1
     )
 });
 
-fn key(operation: &IdempotencyRecord) -> String {
-    format!("operation:{}", operation.id)
+fn key(record: &IdempotencyRecord) -> String {
+    format!("operation:{}", record.id)
 }
 
 impl RedisSessions {
-    async fn mark(
+    async fn set_field(
         &self,
-        operation: &IdempotencyRecord,
+        record: &IdempotencyRecord,
         field: &str,
         value: &str,
     ) -> Result<(), StorageError> {
-        let mut mark = MARK.key(key(operation));
-        self.connection.run(mark.arg(field).arg(value)).await
+        let mut script = SET_FIELD.key(key(record));
+        self.connection.run(script.arg(field).arg(value)).await
     }
 }
 
-// All of this is idempotent: see `Connection::execute`.
+// Every command is idempotent: see `Connection::execute_idempotent`.
 impl IdempotencyStore for RedisSessions {
     async fn begin(
         &self,
-        operation: &IdempotencyRecord,
+        record: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
     ) -> Result<IdempotencyOutcome, StorageError> {
-        let mut begin = BEGIN.key(key(operation));
+        let mut begin = BEGIN.key(key(record));
         let begin = begin
-            .arg(&operation.fingerprint)
+            .arg(&record.fingerprint)
             .arg(resource)
             .arg(now.unix_millis())
             .arg(now.plus(LEASE_DURATION).unix_millis())
             .arg(now.plus(RETENTION).unix_millis())
             .arg(u64::try_from(RETENTION.as_millis()).unwrap_or(u64::MAX));
-        let (outcome, what): (String, String) = self.connection.run(begin).await?;
+        let (outcome, value): (String, String) = self.connection.run(begin).await?;
         match outcome.as_str() {
-            "yours" => Ok(IdempotencyOutcome::Acquired(what)),
-            "running" => Ok(IdempotencyOutcome::InProgress),
-            "different" => Ok(IdempotencyOutcome::KeyReused),
-            "done" => Ok(IdempotencyOutcome::Completed(what)),
-            _ => Err(corrupt("operation")),
+            "acquired" => Ok(IdempotencyOutcome::Acquired(value)),
+            "in_progress" => Ok(IdempotencyOutcome::InProgress),
+            "key_reused" => Ok(IdempotencyOutcome::KeyReused),
+            "completed" => Ok(IdempotencyOutcome::Completed(value)),
+            _ => Err(corrupt("of an idempotency record")),
         }
     }
 
-    async fn finish(
-        &self,
-        operation: &IdempotencyRecord,
-        answer: &str,
-    ) -> Result<(), StorageError> {
-        self.mark(operation, "answer", answer).await
+    async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError> {
+        self.set_field(record, "answer", response).await
     }
 
-    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError> {
-        self.mark(operation, "lease_ends_at", "0").await
+    async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError> {
+        self.set_field(record, "lease_ends_at", "0").await
     }
 }

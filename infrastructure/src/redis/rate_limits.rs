@@ -1,5 +1,5 @@
-//! Counted attempts, a number each under `attempts:<digest of the counter's name>`. The key expires
-//! with its window.
+//! Rate-limit counters: a number of attempts under `attempts:<digest of the counter's name>`. The key
+//! expires with its window.
 
 use std::sync::LazyLock;
 
@@ -8,9 +8,10 @@ use domain::storage::StorageError;
 use redis::Script;
 
 use super::sessions::RedisSessions;
-use crate::digest;
+use crate::digest::sha256_hex;
 
-/// Increments the counter, which lives for a whole window: at least until it ends.
+/// Increments the counter and returns it. A new counter expires after a whole window, so never before its
+/// window ends.
 static COUNT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -21,7 +22,7 @@ return count
     )
 });
 
-/// Decrements the counter if it exists.
+/// Decrements the counter if it is positive.
 static DECREMENT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -33,10 +34,11 @@ return count
 });
 
 fn key(counter: &Counter) -> String {
-    format!("attempts:{}", digest::of(&counter.name))
+    format!("attempts:{}", sha256_hex(&counter.name))
 }
 
-// When a reply is lost, an attempt is counted or given back twice: see `Connection::execute`.
+// Not idempotent: a lost reply may count or refund an attempt twice (see `Connection::execute_idempotent`), which
+// `RateLimitStore` allows.
 impl RateLimitStore for RedisSessions {
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
         let window = u64::try_from(counter.window.as_millis()).unwrap_or(u64::MAX);

@@ -1,14 +1,14 @@
-//! Sessions, a hash each under `session:{<user id>}:<session id>`:
+//! Sessions, a hash each under `session:{<user id>}:<session id>`; timestamps in ms:
 //!
-//! | field | |
+//! | field | value |
 //! |---|---|
-//! | `token` `issued_at` `expires_at` | the current refresh token; moments in ms |
-//! | `previous` `rotated_at` | the one before, once there was a refresh |
-//! | `created_at` `user_agent` | |
+//! | `token` `issued_at` `expires_at` | current refresh token |
+//! | `previous` `rotated_at` | previous refresh token and the time of its rotation, after the first refresh |
+//! | `created_at` `user_agent` | login |
 //!
-//! The key goes when the session ends. Which sessions a user has is in a sorted set, `sessions:{<user id>}`:
-//! their ids, by the moment of their end in ms. It goes with the last of them. The braces keep all that is
-//! a user's on one node of a cluster.
+//! The key expires with the session. The sorted set `sessions:{<user id>}` lists the ids of a user's sessions
+//! by their expiry and expires with the last of them. The braces are a hash tag: they put all keys of a user
+//! on one node of a cluster.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -23,10 +23,10 @@ use redis::Script;
 
 use super::connection::{Connection, InvalidTokenStoreUrl, corrupt};
 
-/// What every script that keeps a session ends with: the session is in the user's set until it ends,
-/// and the set is kept as long as any of them.
-const KEEP: &str = r"
-local function keep(session, set, id, expires_at, now, lifetime)
+/// A Lua function: sets the expiry of a session, lists it in the user's set, removes expired ids from the set
+/// and extends the set's expiry to that of the session.
+const SET_EXPIRY: &str = r"
+local function set_expiry(session, set, id, expires_at, now, lifetime)
     redis.call('PEXPIRE', session, lifetime)
     redis.call('ZADD', set, expires_at, id)
     redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
@@ -34,17 +34,21 @@ local function keep(session, set, id, expires_at, now, lifetime)
 end
 ";
 
+/// Stores a session and lists it in the user's set.
 static CREATE: LazyLock<Script> = LazyLock::new(|| {
     let create = r"
 local id, expires_at, now, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
-keep(KEYS[1], KEYS[2], id, expires_at, now, lifetime)
+set_expiry(KEYS[1], KEYS[2], id, expires_at, now, lifetime)
 return 1
 ";
-    Script::new(&format!("{KEEP}{create}"))
+    Script::new(&format!("{SET_EXPIRY}{create}"))
 });
 
-/// An atomic compare-and-swap that returns `[outcome, record]`; `domain::session` has the outcomes.
+/// Compares the presented refresh token with the current one and replaces it, atomically: of concurrent
+/// refreshes with one token, one rotates. The previous token is a replay for [`REFRESH_GRACE`]; after that,
+/// and for any other token, the session is deleted. Returns `{outcome, record}`. Leaves a record with invalid
+/// fields unchanged.
 static ROTATE: LazyLock<Script> = LazyLock::new(|| {
     let rotate = r"
 local key = KEYS[1]
@@ -52,40 +56,40 @@ local presented, now, grace = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local next_token, next_issued_at, next_expires_at = ARGV[4], ARGV[5], ARGV[6]
 local lifetime, id = ARGV[7], ARGV[8]
 
-local function is_id(text)
+local function is_uuid(text)
     return text and #text == 36 and text:find('^[%x-]+$')
 end
 
 local kind = redis.call('TYPE', key).ok
-if kind == 'none' then return {'ended', {}} end
+if kind == 'none' then return {'not_found', {}} end
 if kind ~= 'hash' then return {'corrupt', {}} end
 
 local stored = redis.call('HMGET', key, 'token', 'expires_at', 'previous', 'rotated_at')
 local token, expires_at = stored[1], tonumber(stored[2])
 local previous, rotated_at = stored[3], tonumber(stored[4])
-if not is_id(token) or not expires_at then return {'corrupt', {}} end
-if previous and not (is_id(previous) and rotated_at) then return {'corrupt', {}} end
+if not is_uuid(token) or not expires_at then return {'corrupt', {}} end
+if previous and not (is_uuid(previous) and rotated_at) then return {'corrupt', {}} end
 
-if expires_at <= now then return {'ended', {}} end
+if expires_at <= now then return {'not_found', {}} end
 if token == presented then
     redis.call('HSET', key,
         'token', next_token, 'issued_at', next_issued_at, 'expires_at', next_expires_at,
         'previous', presented, 'rotated_at', ARGV[2])
     local record = redis.call('HGETALL', key)
-    keep(key, KEYS[2], id, next_expires_at, ARGV[2], lifetime)
+    set_expiry(key, KEYS[2], id, next_expires_at, ARGV[2], lifetime)
     return {'rotated', record}
 end
 if previous == presented and now - rotated_at <= grace then
-    return {'repeated', redis.call('HGETALL', key)}
+    return {'replayed', redis.call('HGETALL', key)}
 end
 redis.call('DEL', key)
 redis.call('ZREM', KEYS[2], id)
 return {'reused', {}}
 ";
-    Script::new(&format!("{KEEP}{rotate}"))
+    Script::new(&format!("{SET_EXPIRY}{rotate}"))
 });
 
-/// Sessions on a Redis-compatible server.
+/// Sessions, idempotency records and rate limits on a Redis-compatible server.
 #[derive(Debug, Clone)]
 pub struct RedisSessions {
     pub(super) connection: Connection,
@@ -94,8 +98,8 @@ pub struct RedisSessions {
 type Record = HashMap<String, String>;
 
 impl RedisSessions {
-    /// Sessions on the server with this `redis://` or `rediss://` URL. Connects at first use.
-    /// With `rediss://` the certificates of the system are trusted.
+    /// Parses a `redis://` or `rediss://` URL. Connects at first use. TLS trusts the system's root
+    /// certificates.
     pub fn new(url: &str) -> Result<Self, InvalidTokenStoreUrl> {
         let connection = Connection::new(url)?;
         Ok(Self { connection })
@@ -106,17 +110,17 @@ fn key(user: UserId, session: SessionId) -> String {
     format!("session:{{{user}}}:{session}")
 }
 
-/// The set of the user's sessions.
-fn set(user: UserId) -> String {
+/// Key of the set of the user's sessions.
+fn set_key(user: UserId) -> String {
     format!("sessions:{{{user}}}")
 }
 
-fn millis_left(expires_at: Timestamp, now: Timestamp) -> i64 {
+fn remaining_millis(expires_at: Timestamp, now: Timestamp) -> i64 {
     expires_at.unix_millis() - now.unix_millis()
 }
 
 fn fields(session: &Session) -> Vec<(&'static str, String)> {
-    let millis = |moment: Timestamp| moment.unix_millis().to_string();
+    let millis = |timestamp: Timestamp| timestamp.unix_millis().to_string();
     let mut fields = vec![
         ("token", session.refresh.token.to_string()),
         ("issued_at", millis(session.refresh.issued_at)),
@@ -127,8 +131,8 @@ fn fields(session: &Session) -> Vec<(&'static str, String)> {
         fields.push(("previous", previous.token.to_string()));
         fields.push(("rotated_at", millis(previous.at)));
     }
-    if let Some(agent) = &session.user_agent {
-        fields.push(("user_agent", agent.as_str().to_owned()));
+    if let Some(user_agent) = &session.user_agent {
+        fields.push(("user_agent", user_agent.as_str().to_owned()));
     }
     fields
 }
@@ -159,7 +163,7 @@ fn timestamp(raw: &str) -> Option<Timestamp> {
 }
 
 fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, StorageError> {
-    let superseded = |token| {
+    let previous = |token| {
         Ok(PreviousToken {
             token,
             at: read(record, "rotated_at", timestamp)?,
@@ -174,23 +178,23 @@ fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, Stor
             expires_at: read(record, "expires_at", timestamp)?,
         },
         previous: read_optional(record, "previous", token)?
-            .map(superseded)
+            .map(previous)
             .transpose()?,
         created_at: read(record, "created_at", timestamp)?,
         user_agent: read_optional(record, "user_agent", UserAgent::parse)?,
     })
 }
 
-// All of this is idempotent: see `Connection::execute`.
+// Every command is idempotent: see `Connection::execute_idempotent`.
 impl SessionStore for RedisSessions {
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError> {
         let mut create = CREATE.key(key(session.user, session.id));
         let create = create
-            .key(set(session.user))
+            .key(set_key(session.user))
             .arg(session.id.to_string())
             .arg(session.refresh.expires_at.unix_millis())
             .arg(now.unix_millis())
-            .arg(millis_left(session.refresh.expires_at, now));
+            .arg(remaining_millis(session.refresh.expires_at, now));
         for (name, value) in fields(session) {
             create.arg(name).arg(value);
         }
@@ -212,8 +216,8 @@ impl SessionStore for RedisSessions {
         Ok((!session.has_expired(now)).then_some(session))
     }
 
-    /// A retry whose first attempt was executed returns `Repeated` with `next` as the current token: the
-    /// same to the caller.
+    /// A retry after a lost reply returns `Replayed` with `next` as the current token, which callers treat
+    /// like `Rotated`.
     async fn rotate(
         &self,
         user: UserId,
@@ -224,27 +228,27 @@ impl SessionStore for RedisSessions {
     ) -> Result<Rotation, StorageError> {
         let mut rotate = ROTATE.key(key(user, session));
         let rotate = rotate
-            .key(set(user))
+            .key(set_key(user))
             .arg(presented.to_string())
             .arg(now.unix_millis())
             .arg(u64::try_from(REFRESH_GRACE.as_millis()).unwrap_or(u64::MAX))
             .arg(next.token.to_string())
             .arg(next.issued_at.unix_millis())
             .arg(next.expires_at.unix_millis())
-            .arg(millis_left(next.expires_at, now))
+            .arg(remaining_millis(next.expires_at, now))
             .arg(session.to_string());
         let (outcome, record): (String, Record) = self.connection.run(rotate).await?;
         match outcome.as_str() {
             "rotated" => Ok(Rotation::Rotated(self::session(user, session, &record)?)),
-            "repeated" => Ok(Rotation::Replayed(self::session(user, session, &record)?)),
+            "replayed" => Ok(Rotation::Replayed(self::session(user, session, &record)?)),
             "reused" => Ok(Rotation::Reused),
-            "ended" => Ok(Rotation::SessionNotFound),
+            "not_found" => Ok(Rotation::SessionNotFound),
             _ => Err(corrupt("token, expires_at, previous or rotated_at")),
         }
     }
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        self.remove(user, &[session]).await
+        self.delete_sessions(user, &[session]).await
     }
 
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
@@ -257,15 +261,15 @@ impl SessionStore for RedisSessions {
             records.hgetall(key(user, *id));
         }
         let records: Vec<Record> = self.connection.query_all(&records).await?;
-        let mut living = Vec::new();
+        let mut active = Vec::new();
         for (id, record) in ids.into_iter().zip(records) {
-            // One that is over may stand in the set for a while.
+            // The set may list an expired session.
             if !record.is_empty() {
                 let session = self::session(user, id, &record)?;
-                living.extend((!session.has_expired(now)).then_some(session));
+                active.extend((!session.has_expired(now)).then_some(session));
             }
         }
-        Ok(living)
+        Ok(active)
     }
 
     async fn revoke_all(
@@ -278,25 +282,25 @@ impl SessionStore for RedisSessions {
         if ids.is_empty() {
             return Ok(());
         }
-        self.remove(user, &ids).await
+        self.delete_sessions(user, &ids).await
     }
 }
 
 impl RedisSessions {
-    /// The sessions in the user's set.
+    /// Reads the ids in the user's set. Some may be of expired sessions.
     async fn ids(&self, user: UserId) -> Result<Vec<SessionId>, StorageError> {
-        let range = redis::Cmd::zrange(set(user), 0, -1);
+        let range = redis::Cmd::zrange(set_key(user), 0, -1);
         let ids: Vec<String> = self.connection.query(&range).await?;
         let ids = ids.iter().map(|id| SessionId::parse(id));
         ids.collect::<Result<_, _>>()
-            .map_err(|_| corrupt("id in the set of sessions"))
+            .map_err(|_| corrupt("in the set of sessions"))
     }
 
-    async fn remove(&self, user: UserId, ids: &[SessionId]) -> Result<(), StorageError> {
+    async fn delete_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<(), StorageError> {
         let keys: Vec<_> = ids.iter().map(|id| key(user, *id)).collect();
         let ids: Vec<_> = ids.iter().map(SessionId::to_string).collect();
         let mut transaction = redis::pipe();
-        transaction.atomic().del(keys).zrem(set(user), ids);
+        transaction.atomic().del(keys).zrem(set_key(user), ids);
         self.connection.query_all(&transaction).await
     }
 }
@@ -321,10 +325,10 @@ mod tests {
     }
 
     #[test]
-    fn password_is_not_in_debug_output() {
+    fn debug_output_has_no_redis_password() {
         let sessions = RedisSessions::new("redis://me:secret@localhost:6379/1").unwrap();
-        let shown = format!("{sessions:?}");
-        assert!(shown.contains("localhost:6379"), "{shown}");
-        assert!(!shown.contains("secret"), "{shown}");
+        let debug = format!("{sessions:?}");
+        assert!(debug.contains("localhost:6379"), "{debug}");
+        assert!(!debug.contains("secret"), "{debug}");
     }
 }

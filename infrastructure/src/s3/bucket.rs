@@ -1,6 +1,6 @@
-//! What both buckets have in common.
+//! Operations on a bucket of images or uploads.
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::Object;
 use bytes::Bytes;
@@ -8,9 +8,9 @@ use domain::clock::Timestamp;
 use domain::image::StoredObject;
 use domain::storage::StorageError;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, map_sdk_error};
 
-/// A bucket. The client is made on first use, so that a start without S3 does not wait for it.
+/// A bucket. Creates the S3 client at first use, so that it does not delay the start of a function.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     pub(super) aws: Aws,
@@ -23,7 +23,7 @@ impl Bucket {
         Self { aws, name }
     }
 
-    /// Stores an object; `cache_control` is the header that readers get.
+    /// Stores an object. Readers get `media_type` as `Content-Type` and `cache_control` as `Cache-Control`.
     pub(super) async fn put(
         &self,
         key: String,
@@ -37,7 +37,7 @@ impl Bucket {
         put.send().await.map(|_| ()).map_err(map_sdk_error)
     }
 
-    /// The first `max_bytes` of an object; `None` when there is none, or an empty one.
+    /// Reads the first `max_bytes` of an object; `None` if it is missing or empty.
     pub(super) async fn get(
         &self,
         key: String,
@@ -57,6 +57,7 @@ impl Bucket {
         Ok(Some(body.into_bytes()))
     }
 
+    /// Lists up to 1,000 objects whose keys sort after `after`.
     pub(super) async fn list(
         &self,
         after: Option<&str>,
@@ -69,25 +70,11 @@ impl Bucket {
 }
 
 fn stored_object(object: &Object) -> Result<StoredObject, StorageError> {
-    let corrupt = || StorageError::Corrupt("an object without a key or a timestamp".into());
+    let corrupt = || StorageError::Corrupt("an S3 object without key or timestamp".into());
     let stored_at = object.last_modified().and_then(|at| at.to_millis().ok());
     let stored_at = stored_at.and_then(Timestamp::from_unix_millis);
     Ok(StoredObject {
         key: object.key().ok_or_else(corrupt)?.to_owned(),
         stored_at: stored_at.ok_or_else(corrupt)?,
     })
-}
-
-pub(super) fn map_sdk_error<E, R>(error: SdkError<E, R>) -> StorageError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match error.code() {
-        // A retry does not help.
-        Some("AccessDenied" | "NoSuchBucket" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => {
-            StorageError::Rejected(error.into())
-        }
-        _ => StorageError::Unavailable(error.into()),
-    }
 }

@@ -1,27 +1,27 @@
-//! Renditions in a bucket.
+//! Image renditions in an S3 bucket.
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use domain::image::{ImageStore, RenditionKey, StoredObject};
 use domain::storage::StorageError;
 
-use super::bucket::{Bucket, map_sdk_error};
-use crate::aws::Aws;
+use super::bucket::Bucket;
+use crate::aws::{Aws, map_sdk_error};
 
-/// An object never changes: browsers and the CDN may cache it for a year (RFC 8246).
+/// Lets browsers and the CDN cache a rendition for a year: its object never changes (RFC 8246).
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
-/// Renditions in a bucket of S3.
+/// Image renditions in an S3 bucket.
 #[derive(Debug, Clone)]
 pub struct S3Images(Bucket);
 
 impl S3Images {
-    /// Renditions in this bucket.
+    /// Uses this bucket. Sends no request.
     pub fn new(aws: &Aws, bucket: String) -> Self {
         Self(Bucket::new(aws, bucket))
     }
 
-    /// Opens a connection for a request that follows: see [`Aws::connect_to_s3`].
+    /// Opens a connection for the next request in the background; see [`Aws::connect_to_s3`].
     pub fn connect(&self) {
         self.0.aws.connect_to_s3(&self.0.name);
     }
@@ -48,11 +48,11 @@ impl ImageStore for S3Images {
         let delete = self.0.aws.s3().delete_objects().bucket(&self.0.name);
         let deleted = match delete.delete(objects).send().await {
             Ok(deleted) if deleted.errors().is_empty() => Ok(()),
-            Ok(deleted) => Err(not_deleted(deleted.errors())),
+            Ok(deleted) => Err(map_delete_errors(deleted.errors())),
             Err(error) => Err(map_sdk_error(error)),
         };
         deleted.inspect_err(|error| {
-            // Callers ignore the error, so this is its only trace.
+            // Callers ignore the error, so it is logged here.
             let key = keys.first().map(ToString::to_string);
             tracing::warn!(image.key = key, error = %error, "renditions not deleted");
         })
@@ -63,7 +63,7 @@ impl ImageStore for S3Images {
     }
 }
 
-fn not_deleted(errors: &[aws_sdk_s3::types::Error]) -> StorageError {
+fn map_delete_errors(errors: &[aws_sdk_s3::types::Error]) -> StorageError {
     let codes: Vec<_> = errors.iter().filter_map(|error| error.code()).collect();
     let cause = codes.join(", ").into();
     if codes.contains(&"AccessDenied") {

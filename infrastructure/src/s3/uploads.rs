@@ -1,5 +1,5 @@
-//! Uploads in a bucket, and the forms that clients upload with: S3 accepts a form whose policy we signed (AWS,
-//! "Browser-based uploads using POST", Signature Version 4). The SDK has no presigner for forms.
+//! Uploads in an S3 bucket, and presigned POST forms for clients: S3 accepts a form with a signed policy (AWS,
+//! "Browser-Based Uploads Using POST", Signature Version 4). The SDK has no presigner for forms.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use domain::image::{
 use domain::storage::StorageError;
 use serde_json::{Value, json};
 
-use super::bucket::{Bucket, map_sdk_error};
-use crate::aws::Aws;
+use super::bucket::Bucket;
+use crate::aws::{Aws, map_sdk_error};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// With what a policy is signed, and for where.
-struct Scope<'a> {
+/// Credentials and bucket of a presigned POST.
+struct PostSigner<'a> {
     access_key_id: &'a str,
     secret_access_key: &'a str,
     session_token: Option<&'a str>,
@@ -28,17 +28,17 @@ struct Scope<'a> {
     bucket: &'a str,
 }
 
-/// Uploads in a bucket of S3.
+/// Uploads in an S3 bucket.
 #[derive(Debug, Clone)]
 pub struct S3Uploads(Bucket);
 
 impl S3Uploads {
-    /// Uploads in this bucket.
+    /// Uses this bucket. Sends no request.
     pub fn new(aws: &Aws, bucket: String) -> Self {
         Self(Bucket::new(aws, bucket))
     }
 
-    /// Stores an upload as a client would, for fixtures.
+    /// Stores an upload without a presigned POST, for fixtures.
     pub async fn put(
         &self,
         key: UploadKey,
@@ -54,8 +54,8 @@ impl S3Uploads {
 
 impl UploadStore for S3Uploads {
     async fn find(&self, key: UploadKey, max_bytes: usize) -> Result<Option<Bytes>, StorageError> {
-        let at_most = max_bytes.saturating_add(1);
-        self.0.get(key.to_string(), at_most).await
+        let limit = max_bytes.saturating_add(1);
+        self.0.get(key.to_string(), limit).await
     }
 
     async fn delete(&self, key: UploadKey) -> Result<(), StorageError> {
@@ -77,10 +77,10 @@ impl UploadSigner for S3Uploads {
         now: Timestamp,
         lifetime: Duration,
     ) -> PresignedPost {
-        let now = now.whole_seconds(); // the precision of the form
+        let now = now.whole_seconds(); // the precision of `x-amz-date`
         let Bucket { aws, name } = &self.0;
         let settings = aws.settings();
-        let scope = Scope {
+        let signer = PostSigner {
             access_key_id: &settings.access_key_id,
             secret_access_key: &settings.secret_access_key,
             session_token: settings.session_token.as_deref(),
@@ -89,19 +89,20 @@ impl UploadSigner for S3Uploads {
         };
         PresignedPost {
             url: aws.bucket_url(name),
-            fields: scope.fields(key, upload, now, now.plus(lifetime)),
+            fields: signer.fields(key, upload, now, now.plus(lifetime)),
         }
     }
 }
 
-impl Scope<'_> {
-    /// The form that uploads exactly this. What the policy does not name, S3 refuses.
+impl PostSigner<'_> {
+    /// Returns the form fields, which allow one upload with this key, type and size. S3 rejects fields that
+    /// the policy does not name.
     fn fields(
         &self,
         key: UploadKey,
         upload: &NewUpload,
         now: Timestamp,
-        ends_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Vec<(String, String)> {
         let date = date(now);
         let credential = format!(
@@ -125,7 +126,7 @@ impl Scope<'_> {
             json!(["content-length-range", upload.bytes, upload.bytes]),
         ];
         conditions.extend(fields.iter().map(|(name, value)| json!({*name: value})));
-        let policy = policy(ends_at, &conditions);
+        let policy = policy(expires_at, &conditions);
         let signature = self.signature(&policy, now);
         fields.extend([("policy", policy), ("x-amz-signature", signature)]);
         let fields = fields.into_iter();
@@ -134,25 +135,25 @@ impl Scope<'_> {
             .collect()
     }
 
-    /// Of a policy as it is sent.
+    /// Signs an encoded policy.
     fn signature(&self, policy: &str, now: Timestamp) -> String {
         let secret = self.secret_access_key;
-        let moment = Duration::from_millis(now.unix_millis().unsigned_abs());
-        let moment = std::time::UNIX_EPOCH + moment;
-        let key = generate_signing_key(secret, moment, self.region, "s3");
+        let since_epoch = Duration::from_millis(now.unix_millis().unsigned_abs());
+        let time = std::time::UNIX_EPOCH + since_epoch;
+        let key = generate_signing_key(secret, time, self.region, "s3");
         calculate_signature(key, policy.as_bytes())
     }
 }
 
-/// A policy as it is sent.
-fn policy(ends_at: Timestamp, conditions: &[Value]) -> String {
-    let policy = json!({"expiration": ends_at.to_string(), "conditions": conditions});
+/// A POST policy: JSON in base64.
+fn policy(expires_at: Timestamp, conditions: &[Value]) -> String {
+    let policy = json!({"expiration": expires_at.to_string(), "conditions": conditions});
     STANDARD.encode(policy.to_string())
 }
 
-/// A moment as Signature Version 4 writes it: `20151229T000000Z`.
-fn date(moment: Timestamp) -> String {
-    let second = moment.whole_seconds().to_string();
+/// Formats a timestamp for Signature Version 4: `20151229T000000Z`.
+fn date(timestamp: Timestamp) -> String {
+    let second = timestamp.whole_seconds().to_string();
     let (second, _) = second.split_once('.').unwrap_or((&second, ""));
     let digits = second.chars().filter(|c| !matches!(c, '-' | ':' | 'Z'));
     digits.chain(['Z']).collect()
@@ -164,8 +165,8 @@ mod tests {
 
     use super::*;
 
-    /// The credentials of AWS's examples.
-    const EXAMPLE: Scope = Scope {
+    /// Credentials in the examples of the AWS documentation.
+    const EXAMPLE: PostSigner = PostSigner {
         access_key_id: "AKIAIOSFODNN7EXAMPLE",
         secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         session_token: None,
@@ -177,10 +178,10 @@ mod tests {
         Timestamp::from_unix_seconds(1_451_347_200).unwrap() // 2015-12-29
     }
 
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html>: its policy has Windows's
-    /// ends of lines.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html>: its policy has CRLF line
+    /// ends.
     #[test]
-    fn the_published_policy_has_the_published_signature() {
+    fn post_signature_matches_aws_example() {
         let policy = r#"{ "expiration": "2015-12-30T12:00:00.000Z",
   "conditions": [
     {"bucket": "sigv4examplebucket"},
@@ -205,9 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn session_token_is_in_the_form_and_in_its_policy() {
+    fn session_token_is_in_form_and_policy() {
         let token = "IQoJb3JpZ2luX2Vj\"//+=";
-        let scope = Scope {
+        let signer = PostSigner {
             session_token: Some(token),
             ..EXAMPLE
         };
@@ -220,9 +221,9 @@ mod tests {
             bytes: 4_711,
         };
         let now = midnight();
-        let fields = scope.fields(key, &new, now, now.plus(Duration::from_mins(15)));
+        let fields = signer.fields(key, &new, now, now.plus(Duration::from_mins(15)));
         let field = |name: &str| {
-            let found = fields.iter().find(|(other, _)| other == name);
+            let found = fields.iter().find(|(field, _)| field == name);
             found.map(|(_, value)| value.as_str()).unwrap()
         };
         assert_eq!(field("x-amz-security-token"), token);

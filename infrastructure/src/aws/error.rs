@@ -1,0 +1,26 @@
+//! Maps errors of AWS clients to errors of the domain.
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use domain::storage::StorageError;
+
+/// Maps errors for which a retry does not help to `Rejected`, others to `Unavailable`.
+pub(crate) fn map_sdk_error<E, R>(error: SdkError<E, R>) -> StorageError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match error.code() {
+        Some(
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "InvalidAccessKeyId"
+            | "NoSuchBucket"
+            | "ResourceNotFoundException"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException"
+            | "ValidationException",
+        ) => StorageError::Rejected(error.into()),
+        _ => StorageError::Unavailable(error.into()),
+    }
+}
