@@ -32,7 +32,7 @@ fn decode(file: &str, output: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Peak memory of this process. The one that `getrusage` reports may be that of the parent.
+/// Peak memory of this process. `getrusage` may report that of the parent.
 fn peak_kb() -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let peak = status

@@ -1,7 +1,7 @@
-//! Decodes files, by format.
+//! Decodes JPEG, PNG, WebP and GIF files.
 //!
-//! The decoders are used directly: `image` converts CMYK to RGB before its profile can be applied, and cuts a GIF frame that is larger than
-//! the screen.
+//! Uses the decoders directly: `image` converts CMYK to RGB before its profile can be applied, and crops a
+//! GIF frame that is larger than the screen.
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -16,10 +16,10 @@ use crate::raster::{Raster, Samples};
 use crate::size::Size;
 use crate::{ImageError, MAX_WIDTH};
 
-/// Maximum size of decoded pixels and of what decoding or scaling them allocates beside them.
+/// Memory limit in bytes for decoded pixels and the buffers that decoding or scaling them needs.
 const MAX_MEMORY: u64 = 285_000_000;
 
-/// Maximum size of what the PNG decoder allocates beside the pixels: rows and the uncompressed profile.
+/// Memory limit in bytes of the PNG decoder besides the pixels: rows and the uncompressed profile.
 const MAX_PNG_CHUNK_BYTES: usize = 8 << 20;
 
 /// Decodes the first frame of a file. Checks its size and memory before it decodes pixels.
@@ -27,21 +27,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Raster, ImageError> {
     match bytes {
         [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes),
         [0x89, b'P', b'N', b'G', ..] => png(bytes),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => webp(bytes),
+        [b'R', b'I', b'F', b'F', ..] if bytes.get(8..12) == Some(&b"WEBP"[..]) => webp(bytes),
         [b'G', b'I', b'F', b'8', ..] => gif(bytes),
         _ => Err(ImageError::UnsupportedFormat),
     }
@@ -63,7 +49,7 @@ pub(crate) fn check_memory(decoding: u64, size: Size, samples: Samples) -> Resul
     }
 }
 
-/// Reads the orientation of EXIF data, which some encoders prefix as in JPEG.
+/// Reads the orientation of EXIF data. Some encoders prefix the data as in JPEG.
 pub(crate) fn orientation(exif: Option<&[u8]>) -> Orientation {
     exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))
         .and_then(Orientation::from_exif_chunk)
@@ -76,7 +62,7 @@ pub(crate) fn icc(profile: Option<&[u8]>) -> Option<ColorProfile> {
 
 fn png(bytes: &[u8]) -> Result<Raster, ImageError> {
     const IEND: &[u8] = b"\0\0\0\0IEND\xAE\x42\x60\x82";
-    // The decoder requires the last chunk, even if all pixels are there.
+    // The decoder requires the last chunk, even if the pixels are complete.
     let bytes = if bytes.ends_with(IEND) {
         Cow::Borrowed(bytes)
     } else {
@@ -96,13 +82,13 @@ fn png(bytes: &[u8]) -> Result<Raster, ImageError> {
         png::ColorType::GrayscaleAlpha => Samples::GrayAlpha,
         png::ColorType::Rgb => Samples::Rgb,
         png::ColorType::Rgba => Samples::Rgba,
-        png::ColorType::Indexed => return Err(ImageError::Malformed), // never: palettes are expanded
+        png::ColorType::Indexed => return Err(ImageError::Malformed), // unreachable: palettes are expanded
     };
     let length = reader.output_buffer_size().ok_or(ImageError::TooComplex)?;
     check_memory(length as u64, size, samples)?;
     let mut pixels = vec![0; length];
     reader.next_frame(&mut pixels).map_err(png_error)?;
-    let _ = reader.finish(); // EXIF data may follow the pixels; nothing else in there matters
+    let _ = reader.finish(); // EXIF data may follow the pixels
     let info = reader.info();
     Ok(Raster {
         declared: size,
@@ -122,7 +108,7 @@ fn png_error(error: png::DecodingError) -> ImageError {
     }
 }
 
-/// Profile of a PNG that declares gamma and chromaticities instead.
+/// Profile of a PNG that declares gamma or chromaticities instead of one.
 fn png_gamma(info: &png::Info) -> Option<ColorProfile> {
     const PLAUSIBLE: std::ops::RangeInclusive<f32> = 0.05..=20.0;
     if info.srgb.is_some() {
@@ -167,7 +153,7 @@ fn webp(bytes: &[u8]) -> Result<Raster, ImageError> {
     } else {
         Samples::Rgb
     };
-    // The decoder holds the pixels and at once: the canvas of an animation, planes of YUV and alpha, or ARGB.
+    // Besides the pixels the decoder holds the canvas of an animation, planes of YUV and alpha, or ARGB.
     let bytes_per_pixel = match (decoder.is_animated(), decoder.is_lossy(), samples) {
         (true, ..) => 14,
         (_, true, Samples::Rgba) => 11,
@@ -191,7 +177,7 @@ fn webp(bytes: &[u8]) -> Result<Raster, ImageError> {
     })
 }
 
-/// A frame may be larger than the screen, which then grows, as in browsers.
+/// Decodes the first frame. If it exceeds the screen, the image grows, as in browsers.
 fn gif(bytes: &[u8]) -> Result<Raster, ImageError> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);

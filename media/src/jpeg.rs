@@ -1,7 +1,8 @@
 //! Decodes JPEG.
 //!
-//! jpeg-decoder decodes unusual sampling correctly, keeps CMYK for its profile, and scales while it decodes. It has no limit of scans, and
-//! its rules for missing Huffman tables and for color transforms differ from those of browsers: [`Header`] makes up for that.
+//! jpeg-decoder decodes unusual sampling correctly, keeps CMYK for its profile, and scales while it decodes.
+//! It has no limit of scans, and its rules for missing Huffman tables and for color transforms differ from
+//! those of browsers; [`Header`] provides the data to correct that.
 
 use std::borrow::Cow;
 
@@ -80,7 +81,7 @@ fn scale(
 ) -> Result<Size, ImageError> {
     let needed = largest_rendition(size, orientation);
     let requested = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
-    // The decoder stops where one of the sides suffices, so the shorter one must be out of reach.
+    // The decoder stops at a scale where either side is large enough; `u16::MAX` excludes the shorter side.
     let (width, height) = if needed.width < needed.height {
         decoder.scale(u16::MAX, requested(needed.height))
     } else {
@@ -102,7 +103,7 @@ struct Header<'a> {
     has_huffman_tables: bool,
     /// Components of the frame: identifier, sampling factors and quantization table.
     components: &'a [[u8; 3]],
-    /// The first scan, from its marker, and all that follows.
+    /// All bytes from the marker of the first scan on.
     scans: &'a [u8],
 }
 
@@ -110,32 +111,15 @@ impl<'a> Header<'a> {
     fn parse(bytes: &'a [u8]) -> Self {
         let mut header = Self::default();
         let mut rest = bytes;
-        // Bytes between segments are skipped, as by all decoders.
+        // Like all decoders, skip bytes between segments.
         while let Some((at, marker)) = markers(rest).next() {
             let Some((segment, next)) = split_segment(&rest[at..]) else {
                 break;
             };
             match (marker, segment) {
                 (0xE0, [b'J', b'F', b'I', b'F', 0, ..]) => header.is_jfif |= segment.len() >= 14,
-                (
-                    0xEE,
-                    [
-                        b'A',
-                        b'd',
-                        b'o',
-                        b'b',
-                        b'e',
-                        _,
-                        _,
-                        _,
-                        _,
-                        _,
-                        _,
-                        transform,
-                        ..,
-                    ],
-                ) => {
-                    header.adobe = Some(*transform);
+                (0xEE, [b'A', b'd', b'o', b'b', b'e', rest @ ..]) if rest.len() > 6 => {
+                    header.adobe = Some(rest[6]);
                 }
                 (0xC0..=0xC2, [_, _, _, _, _, _, components @ ..]) => {
                     header.components = components.as_chunks().0;
@@ -152,7 +136,7 @@ impl<'a> Header<'a> {
         header
     }
 
-    /// Headers of all scans, each with what follows it.
+    /// Returns the header of each scan and all bytes after it.
     fn scans(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let starts = markers(self.scans).filter(|&(_, marker)| marker == 0xDA);
         starts.filter_map(|(at, _)| split_segment(&self.scans[at..]))
@@ -180,7 +164,8 @@ impl<'a> Header<'a> {
         visited.sum()
     }
 
-    /// Color transform of three components: by JFIF, else by Adobe, else by the names of components, as libjpeg decides.
+    /// Color transform of three components: by the JFIF marker, else by the Adobe marker, else by the ids of
+    /// the components, as in libjpeg.
     fn color_transform(&self) -> ColorTransform {
         let is_named_rgb = matches!(self.components, [[b'R', ..], [b'G', ..], [b'B', ..]]);
         let is_rgb = self.adobe.map_or(is_named_rgb, |transform| transform == 0);
@@ -202,7 +187,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Splits what follows a marker into its segment and the rest.
+/// Splits the bytes at a marker into the content of its segment and the rest.
 fn split_segment(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let [_, _, high, low, rest @ ..] = bytes else {
         return None;
@@ -211,7 +196,7 @@ fn split_segment(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length.saturating_sub(2))
 }
 
-/// Finds markers and their positions: not stuffed bytes, fill bytes, restart markers or the start of the image.
+/// Finds markers and their positions. Skips stuffed bytes, fill bytes, restart markers and the start of image.
 fn markers(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     let pairs = bytes.windows(2).enumerate();
     pairs.filter_map(|(at, pair)| match pair {
@@ -221,7 +206,8 @@ fn markers(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// Frames of MJPEG rely on the tables of ITU T.81, annex K.3. The decoder has them for files that declare to come from an AVI.
+/// Adds the header of an AVI frame, for which the decoder uses the default tables of ITU T.81, annex K.3.
+/// MJPEG frames rely on these.
 fn with_default_huffman_tables(bytes: &[u8]) -> Vec<u8> {
     const AVI: &[u8] = b"\xFF\xE0\0\x10AVI1\0\0\0\0\0\0\0\0\0\0";
     let (start, rest) = bytes.split_at(2);

@@ -69,7 +69,7 @@ pub enum ImageError {
 /// Decodes an image and encodes its renditions: a JPEG and a WebP for each of [`WIDTHS`], up to the
 /// first that is at least as wide as the image.
 ///
-/// Narrow renditions come first, and of each width the JPEG. No rendition is larger than the image.
+/// Renditions are sorted by width; of each width the JPEG comes first. None is larger than the image.
 pub fn render(bytes: &[u8]) -> Result<Vec<Rendition>, ImageError> {
     let mut image = decode(bytes)?;
     let largest = Size::of(&image);

@@ -1,4 +1,4 @@
-//! Decoded images: scaled down, converted to sRGB, turned upright.
+//! Decoded images: scaled down, converted to sRGB, rotated upright.
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -80,8 +80,8 @@ pub(crate) struct Raster {
 }
 
 impl Raster {
-    /// Scales to the largest rendition, converts to sRGB and turns upright, in this order: the later
-    /// steps have fewer pixels to process.
+    /// Scales to the largest rendition, converts to sRGB and applies the orientation, in this order: the
+    /// later steps have fewer pixels to process.
     pub(crate) fn into_srgb(self) -> Result<DynamicImage, ImageError> {
         let samples = self.samples;
         let size = largest_rendition(self.declared, self.orientation);
@@ -136,7 +136,7 @@ pub(crate) fn downscale(image: DynamicImage, to: Size) -> Result<DynamicImage, I
     to_image(resize(image.into_bytes(), from, to, samples)?, to, samples)
 }
 
-/// Scales with a Lanczos filter. Multiplies alpha in place, where the library would copy the image.
+/// Scales with a Lanczos filter. Multiplies alpha in place; the library would copy the image.
 fn resize(pixels: Vec<u8>, from: Size, to: Size, samples: Samples) -> Result<Vec<u8>, ImageError> {
     if from == to {
         return Ok(pixels);

@@ -1,4 +1,4 @@
-//! Decodes files of `tests/cases`, which were once decoded wrong. Expected is what Chromium displays.
+//! Decodes files of `tests/cases`, which were once decoded wrong. Expected are the colors that Chromium shows.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -76,7 +76,7 @@ fn gif_canvas_grows_to_first_frame() {
 }
 
 #[test]
-fn rotated_jpeg_keeps_its_edge() {
+fn rotated_jpeg_is_not_trimmed_at_its_edge() {
     let expected = [[84, 163, 80], [63, 63, 90], [198, 163, 80], [191, 63, 90]];
     assert_decodes(case!("trimmed-edge-271.jpg"), (271, 320), expected);
 }
@@ -104,7 +104,7 @@ fn missing_end_of_file_marker_is_ignored() {
 }
 
 #[test]
-fn missing_huffman_tables_are_the_default_ones() {
+fn jpeg_without_huffman_tables_uses_standard_ones() {
     assert_decodes(case!("mjpeg-no-dht.jpg"), (64, 48), IMAGE);
 }
 

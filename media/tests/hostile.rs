@@ -1,4 +1,4 @@
-//! Rejects files that are made to exhaust memory or time, before that happens.
+//! Rejects files that are made to exhaust memory or time.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use support::{chunk, gif, gradient, jpeg, png, transparent, webp, with_chunk};
 
-/// Asserts that this process has never had more memory than an image may take.
+/// Asserts that the peak memory of this process is below the limit for one image.
 #[track_caller]
 fn assert_memory_is_bounded() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -26,7 +26,7 @@ fn zeros(length: u64) -> impl io::Read {
     io::repeat(0).take(length)
 }
 
-/// A PNG of 8-bit RGBA that declares a size and has any compressed data.
+/// An 8-bit RGBA PNG with this declared size and compressed data.
 fn png_of(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
     let header = [width.to_be_bytes(), height.to_be_bytes(), [8, 6, 0, 0]].concat();
     [
@@ -51,8 +51,8 @@ fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
     [&[0xFF, marker], &length[..], content].concat()
 }
 
-/// A JPEG with scans of all components, each with these spectral and approximation parameters, and
-/// with the same data.
+/// A JPEG whose scans cover all components, with these spectral and approximation parameters and the
+/// same data.
 fn jpeg_of(process: u8, side: u16, components: u8, scans: &[[u8; 3]], data: &[u8]) -> Vec<u8> {
     let ids = 1..=components;
     let side = side.to_be_bytes();
@@ -75,7 +75,7 @@ fn jpeg_of(process: u8, side: u16, components: u8, scans: &[[u8; 3]], data: &[u8
     file
 }
 
-/// A WebP that declares this width and height.
+/// A lossless WebP that declares this width and height.
 fn lossless_webp(side: u32) -> Vec<u8> {
     let mut file = webp(&gradient(8, 8), &[], &[]);
     file[21..25].copy_from_slice(&((side - 1) * 0x4001).to_le_bytes()); // twice 14 bits
@@ -83,7 +83,7 @@ fn lossless_webp(side: u32) -> Vec<u8> {
 }
 
 #[test]
-fn too_many_pixels_are_rejected_by_the_header() {
+fn too_many_pixels_are_rejected_before_decoding() {
     let frame = transparent(1, 1);
     for file in [
         jpeg_of(0xC0, 8000, 1, &[[0, 63, 0]], &vec![0; 40_000]),

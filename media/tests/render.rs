@@ -24,7 +24,7 @@ fn assert_similar(found: &DynamicImage, expected: &DynamicImage) {
 }
 
 #[test]
-fn image_has_a_jpeg_and_a_webp_for_each_target() {
+fn image_has_jpeg_and_webp_for_each_width() {
     for (width, height, targets) in [
         (1, 1, 1),
         (320, 200, 1),
