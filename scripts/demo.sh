@@ -20,7 +20,10 @@ step() {
 # Sends a request and prints the body. Ends the script unless the status is 2xx.
 request() {
   local response status body
-  response=$(curl -sS -w '\n%{http_code}' -X "$1" "${@:3}" -- "$2")
+  response=$(curl -sS -w '\n%{http_code}' -X "$1" "${@:3}" -- "$2") || {
+    printf 'No response from %s. Is the API running? cargo run -p local\n' "$2" >&2
+    exit 1
+  }
   status=${response##*$'\n'}
   body=${response%$'\n'*}
   if [[ $status != 2* ]]; then
