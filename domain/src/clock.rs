@@ -129,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn timestamps_sort_as_their_texts_do(one in 0..=LAST, other in 0..=LAST) {
+        fn timestamps_and_their_texts_sort_alike(one in 0..=LAST, other in 0..=LAST) {
             let (one, other) = (Timestamp(one), Timestamp(other));
             prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
         }

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_ids_sort_later() {
+    fn ids_sort_by_creation_time() {
         let now = Timestamp::from_unix_millis(1_792_002_005_007).unwrap();
         let earlier = FoodId::new(now);
         let later = FoodId::new(now.plus(Duration::from_millis(1)));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn id_is_parsed_from_36_characters_in_either_case() {
+    fn id_parses_hyphenated_uuids_only() {
         let id = FoodId::from_bytes([0xa7; 16]);
         let text = id.to_string();
         assert_eq!(FoodId::parse(&text), Ok(id));

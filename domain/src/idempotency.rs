@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn key_has_16_to_255_visible_ascii_characters() {
+    fn idempotency_key_has_16_to_255_visible_ascii_characters() {
         for raw in ["~".repeat(16), "!".repeat(255)] {
             let key = IdempotencyKey::parse(&raw).unwrap();
             assert_eq!(key.as_str(), raw);

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_size_is_a_plain_number_from_1_to_100() {
+    fn page_size_is_a_number_from_1_to_100() {
         for (raw, size) in [("1", 1), ("100", 100), ("007", 7)] {
             assert_eq!(PageSize::parse(raw).map(PageSize::get), Ok(size));
         }

@@ -151,7 +151,7 @@ mod tests {
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
     #[test]
-    fn length_is_counted_in_characters() {
+    fn password_length_is_counted_in_characters() {
         for (raw, expected) in [
             (
                 "é".repeat(7),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn common_password_is_refused_in_any_case() {
+    fn common_password_is_rejected_in_any_case() {
         let lax = PasswordPolicy { min_chars: 1 };
         for common in COMMON.lines() {
             for raw in [common, &common.to_uppercase()] {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_service_are_refused_with_digits_and_signs() {
+    fn context_words_are_rejected_despite_digits_and_symbols() {
         for (raw, is_common) in [
             ("foodapp1", true),
             ("Food-App-2026!", true),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn debug_output_hides_secrets() {
         let password = Password::unvalidated("correct horse");
         let hash = PasswordHash::new("$argon2id$secret".to_owned());
         let shown = format!("{password:?} {hash:?}");

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn client_ip_is_an_ipv4_address_or_an_ipv6_network() {
+    fn client_ip_is_an_ipv4_address_or_ipv6_64_bit_prefix() {
         for (one, other, is_same) in [
             ("203.0.113.7", "::ffff:203.0.113.7", true),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", true),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_exceeded_by_client_ip_or_by_account() {
+    fn limit_is_exceeded_per_ip_or_per_account() {
         for (on_account, from_address, is_exceeded) in [
             (10, 100, false),
             (11, 4, true),
@@ -216,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn window_ends_after_now_and_within_its_length(millis in 0_i64..4_000_000_000_000) {
+        fn current_window_ends_within_its_length(millis in 0_i64..4_000_000_000_000) {
             let now = Timestamp::from_unix_millis(millis).unwrap();
             let counter = Counter::per_account(LimitedAction::Login, "ada", &LIMITS, now);
             let left = counter.ends_at.since(now);

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn name_is_trimmed_and_counted_in_characters() {
+    fn name_is_trimmed_and_limited_to_100_characters() {
         assert_eq!(UserName::parse("  Ada ").unwrap().as_str(), "Ada");
         assert_eq!(UserName::parse(" \u{a0}\t"), Err(InvalidText::Empty));
         assert!(UserName::parse(&"🍲".repeat(100)).is_ok());
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn email_is_compared_without_case_and_kept_as_typed() {
+    fn email_is_compared_case_insensitively() {
         let typed = Email::parse(" Ada@Example.COM ").unwrap();
         assert_eq!(typed, Email::parse("ada@example.com").unwrap());
         assert_eq!(typed.as_typed(), "Ada@Example.COM");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn email_is_local_part_and_domain_of_at_most_254_bytes() {
+    fn email_syntax_and_length_are_checked() {
         let longest = format!("{}@{}.example.com", "a".repeat(64), "b.".repeat(88) + "b");
         assert_eq!(longest.len(), 254);
         for raw in [
@@ -171,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn email_survives_being_stored(
+        fn email_round_trips_through_its_text(
             raw in "[ \t]?[a-zA-Z0-9.\u{e4}\u{130}]{0,8}@?[a-zA-Z.\u{df}]{0,12} ?",
         ) {
             if let Ok(email) = Email::parse(&raw) {

@@ -17,7 +17,7 @@ fn attacks(kind: &str) -> Vec<String> {
 }
 
 #[test]
-fn sanitized_description_has_no_dangers_and_is_stable() {
+fn sanitizing_removes_all_known_xss_attacks() {
     for attack in [attacks("dangerous"), attacks("for_old_browsers")].concat() {
         for raw in [
             attack.clone(),
@@ -36,14 +36,14 @@ fn sanitized_description_has_no_dangers_and_is_stable() {
 }
 
 #[test]
-fn attacks_are_dangerous_before_they_are_sanitized() {
+fn xss_samples_are_unsafe_before_sanitizing() {
     for attack in attacks("dangerous") {
         assert_ne!(dangers(&attack), BTreeSet::new(), "{attack}");
     }
 }
 
 #[test]
-fn links_to_other_sites_stay_and_get_no_referrer() {
+fn external_links_stay_with_noreferrer() {
     for address in [
         "http://0x42.0x66.0x7.0x93/",
         "http://1113982867/",

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_keeps_formatting_and_loses_what_runs() {
+    fn description_keeps_formatting_and_loses_scripts() {
         let formatted = "<p>Best <strong>jollof</strong> in <em>town</em></p>";
         let composed = "🍲 مرحبا e\u{301}";
         for (raw, expected) in [
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn length_of_a_description_is_counted_in_characters_as_kept() {
+    fn description_length_is_counted_after_sanitizing() {
         for (raw, is_short_enough) in [
             ("🍲".repeat(20_000), true),
             ("🍲".repeat(20_001), false),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_multiply_are_refused_instead_of_parsed() {
+    fn excessive_markup_is_rejected_before_parsing() {
         let formats = "<b>".repeat(300);
         let attributes = format!("<b{}>", " a".repeat(801));
         let link = format!("<a href='https://example.com/{}'>", "&".repeat(1_500));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_is_counted_to_the_last_tag_attribute_and_byte() {
+    fn markup_limits_are_exact() {
         let tags = "<p>x</p>".repeat(400);
         assert!(has_moderate_markup(&tags));
         assert!(!has_moderate_markup(&format!("{tags}<p>")));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_of_an_editor_and_signs_that_open_no_tag_are_accepted() {
+    fn editor_markup_and_plain_less_than_signs_are_accepted() {
         let paragraph = "<p class=\"text\">The <strong>best</strong> <a href=\"https://example.com/\
                          jollof?in=town\" target=\"_blank\">jollof</a> there is.</p>";
         for raw in [paragraph.repeat(130), "I <3 this ".repeat(401)] {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_told_apart_as_a_browser_does() {
+    fn attributes_are_counted_like_the_html_tokenizer() {
         for (tag, attributes, behind) in [
             ("p>x", 0, ">x"),
             ("br/>x", 0, ">x"),
@@ -282,12 +282,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_sanitizing_panic(raw: String) {
+        fn sanitizing_never_panics(raw: String) {
             let _ = Description::sanitize(&raw);
         }
 
         #[test]
-        fn sanitizing_twice_changes_nothing(raw in "[a-z<>/=\"'& \u{e9}]{0,200}") {
+        fn sanitizing_is_idempotent(raw in "[a-z<>/=\"'& \u{e9}]{0,200}") {
             if let Ok(description) = Description::sanitize(&raw) {
                 let again = Description::sanitize(description.as_str());
                 prop_assert_eq!(again, Ok(description.clone()));

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_is_trimmed_and_counted_in_characters() {
+    fn title_is_trimmed_and_limited_to_100_characters() {
         assert_eq!(Title::parse(" Soup\n").unwrap().as_str(), "Soup");
         assert_eq!(Title::parse("  "), Err(InvalidText::Empty));
         assert!(Title::parse(&"🍲".repeat(100)).is_ok());
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_that_differ_in_case_or_encoding_are_one() {
+    fn titles_differing_in_case_or_encoding_are_equal() {
         for (one, other, is_same) in [
             ("JOLLOF Rice", "  jollof rICE ", true),
             ("Crème", "cre\u{300}me", true),
@@ -67,7 +67,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_title_survives_being_written_and_read(raw: String) {
+        fn title_round_trips_through_its_text(raw: String) {
             if let Ok(title) = Title::parse(&raw) {
                 prop_assert_eq!(Title::parse(title.as_str()), Ok(title.clone()));
                 let folded = title.folded();

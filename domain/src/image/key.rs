@@ -102,7 +102,7 @@ mod tests {
     const ID: &str = "0192f1a0-0000-7000-8000-00000000000a";
 
     #[test]
-    fn keys_parse_back() {
+    fn object_keys_round_trip_through_their_text() {
         for raw in [
             format!("foods/{ID}/{ID}/320.jpg"),
             format!("foods/{ID}/{ID}/1.webp"),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_text_that_is_no_key() {
+    fn malformed_object_keys_are_rejected() {
         let shouted = ID.to_uppercase();
         for raw in [
             "",
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_a_key_never_panics(prefix in prop::sample::select(vec!["", "foods/"]), raw: String) {
+        fn parsing_an_object_key_never_panics(prefix in prop::sample::select(vec!["", "foods/"]), raw: String) {
             let _ = RenditionKey::parse(&format!("{prefix}{raw}"));
             let _ = UploadKey::parse(&raw);
         }

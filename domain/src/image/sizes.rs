@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_text_that_is_no_list_of_sizes() {
+    fn malformed_sizes_are_rejected() {
         for raw in [
             "",
             " ",
@@ -113,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn written_sizes_parse_back(widths in prop::collection::btree_set(1..=2048_u32, 1..=4), height in 1..4097_u32) {
+        fn sizes_round_trip_through_their_text(widths in prop::collection::btree_set(1..=2048_u32, 1..=4), height in 1..4097_u32) {
             let sizes = widths.into_iter().map(|width| Size { width, height }).collect();
             let sizes = Sizes::new(sizes).unwrap();
             prop_assert_eq!(Sizes::parse(&sizes.to_string()), Ok(sizes));

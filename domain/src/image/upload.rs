@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn upload_has_an_accepted_type_and_size() {
+    fn upload_with_accepted_type_and_size_is_valid() {
         for kind in ImageKind::ALL {
             let new = NewUpload::parse(Some(kind.media_type()), Some(1_000), 1_000);
             assert_eq!(new, Ok(NewUpload { kind, bytes: 1_000 }));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_all_invalid_upload_fields_at_once() {
+    fn reports_all_field_errors_of_an_upload() {
         use InvalidUploadField::{KindRequired, SizeRequired, TooLarge, UnknownKind};
         assert_eq!(invalid(None, None), [KindRequired, SizeRequired]);
         assert_eq!(invalid(Some(" "), Some(0)), [KindRequired, SizeRequired]);

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn access_token_identifies_user_and_session_until_it_expires() {
+    async fn access_token_is_valid_until_it_expires() {
         let auth = AuthFixture::new();
         let (session, pair) = auth.log_in(user()).await;
         auth.clock
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn token_of_a_session_that_is_over_is_refused() {
+    async fn access_token_of_expired_session_is_rejected() {
         let mut auth = AuthFixture::new();
         auth.tokens.lifetimes.access = auth.tokens.lifetimes.refresh * 2;
         let (_, pair) = auth.log_in(user()).await;

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn change_revokes_all_other_sessions_also_when_retried() {
+    async fn password_change_revokes_all_other_sessions() {
         let (old, new) = ("correct horse", "better horse");
         for hash in ["new:correct horse", "old:correct horse"] {
             let fixture = Fixture::new(hash).await;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_old_password_changes_nothing_after_as_much_hashing() {
+    async fn wrong_old_password_takes_as_long_as_a_correct_one() {
         let mut fixture = Fixture::new("new:correct horse").await;
         let refused = fixture.change("battery staple", "better horse").await;
         let is_incorrect = |outcome| matches!(outcome, Err(ChangePasswordError::IncorrectPassword));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_change_counts_twice_and_a_retry_does_not_count() {
+    async fn failed_password_change_counts_as_two_attempts() {
         let fixture = Fixture::new("new:correct horse").await;
         for _ in 0..20 {
             let retried = fixture.attempt("x y z w", "correct horse").await;

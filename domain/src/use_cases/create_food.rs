@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn taken_title_or_upload_leaves_no_food_and_no_image() {
+    async fn taken_title_or_upload_creates_no_food_and_no_image() {
         let mut fixture = Fixture::new();
         let upload = fixture.food.upload(fixture.ada.id);
         let with_upload = |title| input(title, ImageSource::Upload(upload.to_string()));
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_image_store_creates_no_food() {
+    async fn failure_to_store_images_creates_no_food() {
         let Fixture { ada, id, food } = Fixture::new();
         let images = ImagePipeline {
             store: unavailable(&food.images.store),

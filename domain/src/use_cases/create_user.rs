@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn new_user_is_saved_with_a_hash_once_per_id() {
+    async fn sign_up_with_same_id_creates_one_user() {
         let (fixture, id) = (AuthFixture::new(), new_id());
         let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
         let email = " Ada@Example.com ";
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn taken_email_is_refused_after_as_much_hashing() {
+    async fn taken_email_takes_as_long_as_a_free_email() {
         let fixture = AuthFixture::new();
         let first = fixture.sign_up(new_id(), "ada@example.com").await;
         assert!(first.is_ok());

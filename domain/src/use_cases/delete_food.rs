@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn food_is_deleted_with_its_image_and_no_other() {
+    async fn deleting_a_food_deletes_its_image_only() {
         // Also when the response is lost.
         for fault in [Fault::None, Fault::ResponseLost] {
             let fixture = FoodFixture::new();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn image_stays_when_deletion_fails_or_its_outcome_is_unknown() {
+    async fn image_stays_when_food_deletion_fails_or_is_unknown() {
         for (on_delete, on_find) in [
             (Fault::Unavailable, Fault::None),
             (Fault::ResponseLost, Fault::Unavailable),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn image_that_was_attached_meanwhile_is_deleted() {
+    async fn image_attached_during_deletion_is_deleted() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let images = &fixture.images.store;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_an_expected_version_is_deleted() {
+    async fn deletion_requires_an_expected_version() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let contended = Faulty::new(&fixture.foods, async |method| {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_deletion_of_an_image_does_not_fail_the_deletion() {
+    async fn failed_image_deletion_does_not_fail_food_deletion() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let (foods, images) = (&fixture.foods, unavailable(&fixture.images.store));

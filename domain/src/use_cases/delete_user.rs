@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deletion_removes_all_of_the_user_and_nothing_of_others() {
+    async fn user_deletion_removes_data_of_that_user_only() {
         let fixture = Fixture::new();
         let (ada, eve) = (fixture.user(250).await, fixture.user(2).await);
         // Also when retried.
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_deletion_keeps_the_session_for_a_retry() {
+    async fn failed_user_deletion_keeps_the_session() {
         let fixture = Fixture::new();
         let who = fixture.user(3).await;
         let (users, foods) = (&fixture.auth.users, &fixture.food.foods);

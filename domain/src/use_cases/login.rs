@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn right_password_creates_a_session() {
+    async fn correct_password_creates_a_session() {
         let (fixture, ada) = fixture("new:correct horse").await;
         let email = ada.email.as_typed().to_uppercase();
         let signed_in = fixture.login(&email, "correct horse").await.unwrap();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_password_and_unknown_email_take_the_same_work() {
+    async fn wrong_password_and_unknown_email_take_equal_time() {
         for hash in ["new:correct horse", "old:correct horse", "unreadable"] {
             let (fixture, ada) = fixture(hash).await;
             for (email, password) in [
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn outdated_hash_is_replaced_once() {
+    async fn outdated_password_hash_is_replaced_at_login() {
         let (fixture, ada) = fixture("old:correct horse").await;
         let failing = faulty(&fixture.users, "replace_password", Fault::Unavailable);
         let email = ada.email.as_typed();
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failures_are_limited_and_successes_are_not() {
+    async fn only_failed_logins_count_toward_the_limit() {
         let (fixture, ada) = fixture("new:correct horse").await;
         let known = ada.email.as_typed();
         for email in [known, "nobody@example.com"] {

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn account_under_attack_stays_open_to_a_clean_client_ip() {
+    async fn attacked_account_accepts_logins_from_a_new_ip() {
         let (attempts, clock) = (MemoryRateLimits::default(), FixedClock::default());
         let mut guesses = 0;
         for nth in 0..100 {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unavailable_store_lets_nobody_through() {
+    async fn unavailable_rate_limit_store_rejects_attempts() {
         let (attempts, clock) = (MemoryRateLimits::default(), FixedClock::default());
         let failed = attempt(&unavailable(&attempts), &clock, "ada", "").await;
         assert!(matches!(failed, Err(RateLimitError::Storage(_))));

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn session_lives_as_long_as_it_is_refreshed() {
+    async fn refresh_extends_the_session() {
         let auth = AuthFixture::new();
         let (_, mut pair) = auth.log_in(user()).await;
         // Tokens count whole seconds, and the clock stands at the beginning of one.
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unusable_token_is_refused() {
+    async fn invalid_refresh_token_is_rejected() {
         let auth = AuthFixture::new();
         let (session, pair) = auth.log_in(user()).await;
         for token in ["", "null", "refresh|1|2|3|4|5"] {

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_orphans_are_deleted_and_shown_images_stay() {
+    async fn sweep_deletes_old_orphans_and_keeps_used_images() {
         let fixture = FoodFixture::new();
         let (food, orphan) = (fixture.add().await, fixture.add_orphan());
         let replaced = Food {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn uploads_are_deleted_after_a_day() {
+    async fn unused_uploads_are_deleted_after_a_day() {
         let fixture = FoodFixture::new();
         fixture.upload(UserId::new(sample::timestamp()));
         let recent = fixture.sweep().await;
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sweeps_more_objects_than_one_list_returns() {
+    async fn sweep_continues_after_the_first_page() {
         let fixture = FoodFixture::new();
         let mut shown = Vec::new();
         for nth in 0..600 {
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn image_that_is_attached_meanwhile_stays() {
+    async fn image_attached_during_sweep_stays() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         fixture.clock.advance(A_DAY * 2);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn food_created_while_owner_left_is_deleted_for_a_day() {
+    async fn food_created_during_user_deletion_is_deleted() {
         let (fixture, users, user) = (FoodFixture::new(), MemoryUsers::default(), sample::user());
         let hash = PasswordHash::new("a hash".to_owned());
         users.create(&user, &hash).await.unwrap();
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_deleted_when_foods_are_unavailable() {
+    async fn sweep_deletes_nothing_when_foods_are_unavailable() {
         let fixture = FoodFixture::new();
         fixture.add_orphan();
         fixture.clock.advance(A_DAY * 2);

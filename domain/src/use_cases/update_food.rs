@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn new_image_replaces_the_old_one_also_when_response_is_lost() {
+    async fn new_image_replaces_the_old_image() {
         for fault in [Fault::None, Fault::ResponseLost, Fault::DeliveredTwice] {
             let (fixture, food) = fixture().await;
             let foods = faulty(&fixture.foods, "update", fault);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn retry_with_attached_upload_keeps_image() {
+    async fn retry_with_same_upload_keeps_image() {
         let (fixture, food) = fixture().await;
         let id = fixture.upload(food.creator.id);
         let rice = || input("Rice", ImageSource::Upload(id.to_string()));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keeps_both_images_when_save_fails_or_its_outcome_is_unknown() {
+    async fn both_images_stay_when_update_fails_or_is_unknown() {
         for (on_update, on_find) in [
             (Fault::Unavailable, Fault::None),
             (Fault::ResponseLost, Fault::Unavailable),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn concurrent_update_is_a_conflict_and_leaves_no_image() {
+    async fn concurrent_update_conflicts_and_deletes_new_image() {
         for expected in [
             VersionPrecondition::None,
             VersionPrecondition::AnyOf(vec![1]),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unexpected_version_is_stale_before_any_call() {
+    async fn unexpected_version_is_rejected_without_storage_calls() {
         let (fixture, food) = fixture().await;
         let called = Cell::new(false);
         let foods = Faulty::new(&fixture.foods, async |_| {
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn food_deleted_meanwhile_is_not_found() {
+    async fn update_of_concurrently_deleted_food_is_not_found() {
         let (fixture, food) = fixture().await;
         let contended = Faulty::new(&fixture.foods, async |method| {
             if method == "update" {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_cleanup_does_not_fail_the_update() {
+    async fn failed_image_cleanup_does_not_fail_the_update() {
         let (fixture, food) = fixture().await;
         let images = ImagePipeline {
             store: faulty(&fixture.images.store, "delete", Fault::Unavailable),

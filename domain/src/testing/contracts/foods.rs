@@ -20,24 +20,24 @@ macro_rules! food_repository_contract {
             $adapter,
             [
                 created_food_is_found,
-                unknown_food_is_none,
-                title_belongs_to_one_food_in_any_case,
-                id_belongs_to_one_food,
-                update_applies_to_the_current_version_only,
-                food_of_another_owner_is_not_changed,
-                food_may_keep_its_title_or_its_spelling,
-                update_frees_the_old_title_and_takes_the_new_one,
-                deletion_applies_to_the_current_version_only,
-                deleted_food_frees_its_title,
+                unknown_food_is_not_found,
+                title_is_unique_ignoring_case,
+                food_id_is_unique,
+                update_requires_the_current_version,
+                food_of_another_owner_cannot_be_changed,
+                update_may_keep_title_or_change_its_case,
+                update_releases_old_title_and_claims_new_one,
+                deletion_requires_the_current_version,
+                deleted_food_releases_its_title,
                 foods_are_listed_newest_first,
                 foods_of_an_owner_are_listed_oldest_first,
-                images_of_existing_foods_are_found,
-                upload_belongs_to_one_food,
-                update_does_not_take_the_upload_of_another_food,
-                food_may_give_up_its_upload_and_take_it_again,
-                upload_of_a_deleted_food_stays_taken,
+                image_ids_of_existing_foods_are_found,
+                upload_is_attached_to_one_food_only,
+                update_cannot_take_upload_of_another_food,
+                food_can_drop_its_upload_and_attach_it_again,
+                upload_of_deleted_food_cannot_be_reused,
                 one_of_50_concurrent_foods_gets_the_title,
-                one_of_20_concurrent_updates_is_applied,
+                one_of_20_concurrent_updates_succeeds,
             ]
         );
     };
@@ -86,7 +86,7 @@ pub async fn created_food_is_found(foods: &impl FoodRepository) {
     assert_eq!(foods.find(food.id).await.expect("found"), Some(food));
 }
 
-pub async fn unknown_food_is_none(foods: &impl FoodRepository) {
+pub async fn unknown_food_is_not_found(foods: &impl FoodRepository) {
     let unknown = sample::food(&ada());
     assert_eq!(foods.find(unknown.id).await.expect("asked"), None);
     assert_eq!(find(foods, unknown.id).await, None);
@@ -99,7 +99,7 @@ pub async fn unknown_food_is_none(foods: &impl FoodRepository) {
     assert_eq!(find(foods, unknown.id).await, None);
 }
 
-pub async fn title_belongs_to_one_food_in_any_case(foods: &impl FoodRepository) {
+pub async fn title_is_unique_ignoring_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let mut copy = sample::food(&ada());
     copy.title = title(&rice.title.as_str().to_uppercase());
@@ -108,7 +108,7 @@ pub async fn title_belongs_to_one_food_in_any_case(foods: &impl FoodRepository) 
     assert_eq!(find(foods, copy.id).await, None);
 }
 
-pub async fn id_belongs_to_one_food(foods: &impl FoodRepository) {
+pub async fn food_id_is_unique(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let mut twin = sample::food(&ada());
     twin.id = rice.id;
@@ -117,7 +117,7 @@ pub async fn id_belongs_to_one_food(foods: &impl FoodRepository) {
     assert_is_stored(foods, &rice).await;
 }
 
-pub async fn update_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+pub async fn update_requires_the_current_version(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     for late_title in ["Late rice", "Fried rice"] {
@@ -127,7 +127,7 @@ pub async fn update_applies_to_the_current_version_only(foods: &impl FoodReposit
     assert_is_stored(foods, &fried).await;
 }
 
-pub async fn food_of_another_owner_is_not_changed(foods: &impl FoodRepository) {
+pub async fn food_of_another_owner_cannot_be_changed(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let stolen = Food {
         creator: ada(),
@@ -140,7 +140,7 @@ pub async fn food_of_another_owner_is_not_changed(foods: &impl FoodRepository) {
     assert_is_stored(foods, &rice).await;
 }
 
-pub async fn food_may_keep_its_title_or_its_spelling(foods: &impl FoodRepository) {
+pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let shouted = rice.title.as_str().to_uppercase();
     let louder = updated(foods, &rice, next_version(&rice, &shouted)).await;
@@ -149,7 +149,7 @@ pub async fn food_may_keep_its_title_or_its_spelling(foods: &impl FoodRepository
     updated(foods, &louder, same).await;
 }
 
-pub async fn update_frees_the_old_title_and_takes_the_new_one(foods: &impl FoodRepository) {
+pub async fn update_releases_old_title_and_claims_new_one(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     let heir = Food {
@@ -164,7 +164,7 @@ pub async fn update_frees_the_old_title_and_takes_the_new_one(foods: &impl FoodR
     assert_is_stored(foods, &heir).await;
 }
 
-pub async fn deletion_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+pub async fn deletion_requires_the_current_version(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     let late = foods.delete(&rice).await;
@@ -174,7 +174,7 @@ pub async fn deletion_applies_to_the_current_version_only(foods: &impl FoodRepos
     assert_eq!(find(foods, rice.id).await, None);
 }
 
-pub async fn deleted_food_frees_its_title(foods: &impl FoodRepository) {
+pub async fn deleted_food_releases_its_title(foods: &impl FoodRepository) {
     let (rice, other) = (created(foods).await, created(foods).await);
     foods.delete(&rice).await.expect("deleted");
     let heir = next_version(&other, &rice.title.as_str().to_uppercase());
@@ -212,7 +212,7 @@ pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodReposito
     assert_eq!(read_all(2, |id| *id, list).await, hers);
 }
 
-pub async fn images_of_existing_foods_are_found(foods: &impl FoodRepository) {
+pub async fn image_ids_of_existing_foods_are_found(foods: &impl FoodRepository) {
     let (one, _, other) = (
         created(foods).await,
         created(foods).await,
@@ -234,7 +234,7 @@ fn food_with_upload(upload: ImageId) -> Food {
     }
 }
 
-pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
+pub async fn upload_is_attached_to_one_food_only(foods: &impl FoodRepository) {
     let upload = ImageId::new(sample::timestamp());
     let rivals = [(); 10].map(|()| food_with_upload(upload));
     let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
@@ -247,7 +247,7 @@ pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
     }
 }
 
-pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRepository) {
+pub async fn update_cannot_take_upload_of_another_food(foods: &impl FoodRepository) {
     let owner = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&owner).await.expect("created");
     let other = created(foods).await;
@@ -262,7 +262,7 @@ pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRe
     }
 }
 
-pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepository) {
+pub async fn food_can_drop_its_upload_and_attach_it_again(foods: &impl FoodRepository) {
     let mut current = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&current).await.expect("created");
     let upload = current.upload;
@@ -281,7 +281,7 @@ pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepo
     }
 }
 
-pub async fn upload_of_a_deleted_food_stays_taken(foods: &impl FoodRepository) {
+pub async fn upload_of_deleted_food_cannot_be_reused(foods: &impl FoodRepository) {
     let upload = ImageId::new(sample::timestamp());
     let (first, other) = (food_with_upload(upload), created(foods).await);
     foods.create(&first).await.expect("created");
@@ -309,7 +309,7 @@ pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodReposito
     assert_is_stored(foods, &rivals[winner]).await;
 }
 
-pub async fn one_of_20_concurrent_updates_is_applied(foods: &impl FoodRepository) {
+pub async fn one_of_20_concurrent_updates_succeeds(foods: &impl FoodRepository) {
     let food = created(foods).await;
     let edits: Vec<_> = (0..20)
         .map(|nth| next_version(&food, &format!("Edit {nth}")))

@@ -16,13 +16,13 @@ macro_rules! idempotency_store_contract {
             idempotency,
             $adapter,
             [
-                operation_belongs_to_its_first_request,
-                key_with_another_request_is_reported,
-                first_response_is_returned_until_it_is_forgotten,
-                expired_lease_is_taken_over_with_its_id,
-                released_operation_is_taken_over_at_once,
+                lease_is_held_by_the_first_request,
+                key_reuse_for_another_request_is_reported,
+                saved_response_is_returned_until_it_expires,
+                expired_lease_is_acquired_with_original_id,
+                released_lease_can_be_acquired_immediately,
                 one_of_20_concurrent_requests_acquires_the_lease,
-                unknown_operation_cannot_be_finished,
+                finishing_an_unknown_operation_does_nothing,
             ]
         );
     };
@@ -60,7 +60,7 @@ async fn begin(
     outcome.expect("asked")
 }
 
-pub async fn operation_belongs_to_its_first_request(store: &impl IdempotencyStore) {
+pub async fn lease_is_held_by_the_first_request(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     for _ in 0..2 {
         assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
@@ -71,7 +71,7 @@ pub async fn operation_belongs_to_its_first_request(store: &impl IdempotencyStor
     );
 }
 
-pub async fn key_with_another_request_is_reported(store: &impl IdempotencyStore) {
+pub async fn key_reuse_for_another_request_is_reported(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let other = other_request(&operation);
@@ -86,7 +86,7 @@ pub async fn key_with_another_request_is_reported(store: &impl IdempotencyStore)
     );
 }
 
-pub async fn first_response_is_returned_until_it_is_forgotten(store: &impl IdempotencyStore) {
+pub async fn saved_response_is_returned_until_it_expires(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     for response in ["a response", "another response"] {
@@ -112,7 +112,7 @@ pub async fn first_response_is_returned_until_it_is_forgotten(store: &impl Idemp
     );
 }
 
-pub async fn expired_lease_is_taken_over_with_its_id(store: &impl IdempotencyStore) {
+pub async fn expired_lease_is_acquired_with_original_id(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let end = now.plus(LEASE_DURATION);
@@ -125,7 +125,7 @@ pub async fn expired_lease_is_taken_over_with_its_id(store: &impl IdempotencySto
     }
 }
 
-pub async fn released_operation_is_taken_over_at_once(store: &impl IdempotencyStore) {
+pub async fn released_lease_can_be_acquired_immediately(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     store.release(&operation).await.expect("released");
@@ -153,7 +153,7 @@ pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl Idemp
     }
 }
 
-pub async fn unknown_operation_cannot_be_finished(store: &impl IdempotencyStore) {
+pub async fn finishing_an_unknown_operation_does_nothing(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     store.finish(&operation, "a response").await.expect("asked");
     store.release(&operation).await.expect("asked");

@@ -11,8 +11,8 @@ macro_rules! image_store_contract {
             images,
             $adapter,
             [
-                deletion_removes_the_given_renditions_only,
-                objects_are_listed_once_in_the_order_of_their_keys,
+                delete_removes_only_the_given_renditions,
+                objects_are_listed_once_in_key_order,
             ]
         );
     };
@@ -47,7 +47,7 @@ fn texts(keys: &[RenditionKey]) -> Vec<String> {
     texts
 }
 
-pub async fn deletion_removes_the_given_renditions_only(images: &impl ImageStore) {
+pub async fn delete_removes_only_the_given_renditions(images: &impl ImageStore) {
     let keys = stored(images).await;
     let (gone, kept) = keys.split_at(1);
     for _ in 0..2 {
@@ -56,7 +56,7 @@ pub async fn deletion_removes_the_given_renditions_only(images: &impl ImageStore
     }
 }
 
-pub async fn objects_are_listed_once_in_the_order_of_their_keys(images: &impl ImageStore) {
+pub async fn objects_are_listed_once_in_key_order(images: &impl ImageStore) {
     let mut keys = Vec::new();
     for _ in 0..10 {
         keys.extend(stored(images).await);

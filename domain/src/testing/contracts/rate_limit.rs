@@ -14,8 +14,8 @@ macro_rules! attempt_store_contract {
             rate_limit,
             $adapter,
             [
-                attempts_are_counted_by_subject_and_window,
-                returned_attempt_is_not_counted,
+                attempts_are_counted_per_subject_and_window,
+                decremented_count_is_never_negative,
                 concurrent_attempts_get_distinct_counts,
             ]
         );
@@ -37,7 +37,7 @@ async fn count(store: &impl RateLimitStore, counter: &Counter) -> u64 {
     store.count(counter).await.expect("counted")
 }
 
-pub async fn attempts_are_counted_by_subject_and_window(store: &impl RateLimitStore) {
+pub async fn attempts_are_counted_per_subject_and_window(store: &impl RateLimitStore) {
     let now = sample::timestamp();
     let ada = counter("ada", now);
     for nth in 1..=3 {
@@ -53,7 +53,7 @@ pub async fn attempts_are_counted_by_subject_and_window(store: &impl RateLimitSt
     }
 }
 
-pub async fn returned_attempt_is_not_counted(store: &impl RateLimitStore) {
+pub async fn decremented_count_is_never_negative(store: &impl RateLimitStore) {
     let ada = counter("ada", sample::timestamp());
     for nth in 1..=3 {
         assert_eq!(count(store, &ada).await, nth);

@@ -18,17 +18,17 @@ macro_rules! session_store_contract {
             sessions,
             $adapter,
             [
-                session_is_found_by_its_user_until_it_expires,
-                current_token_is_exchanged_once,
-                previous_token_after_its_grace_revokes_the_session,
-                token_two_rotations_old_revokes_the_session,
+                session_is_found_until_it_expires,
+                refresh_token_is_rotated_once,
+                previous_token_after_grace_period_revokes_session,
+                token_two_rotations_old_revokes_session,
                 expired_session_is_not_rotated,
-                revocation_ends_one_session_for_good,
-                live_sessions_of_one_user_are_listed,
-                revocation_of_all_spares_the_exception_and_others,
+                revoke_ends_only_the_given_session,
+                active_sessions_of_one_user_are_listed,
+                revoke_all_keeps_excepted_session_and_other_users,
                 sixty_sessions_are_listed_and_revoked,
-                concurrent_rotations_return_one_token,
-                revocation_during_rotation_wins,
+                concurrent_rotations_return_the_same_token,
+                session_revoked_during_rotation_stays_revoked,
             ]
         );
     };
@@ -84,7 +84,7 @@ async fn list(sessions: &impl SessionStore, user: UserId, now: Timestamp) -> Vec
     all
 }
 
-pub async fn session_is_found_by_its_user_until_it_expires(sessions: &impl SessionStore) {
+pub async fn session_is_found_until_it_expires(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     assert_eq!(find(sessions, &session).await, Some(session.clone()));
     let end = session.refresh.expires_at;
@@ -101,7 +101,7 @@ pub async fn session_is_found_by_its_user_until_it_expires(sessions: &impl Sessi
     }
 }
 
-pub async fn current_token_is_exchanged_once(sessions: &impl SessionStore) {
+pub async fn refresh_token_is_rotated_once(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let now = session.created_at;
     let rotated = rotated(sessions, &session, now).await;
@@ -112,7 +112,7 @@ pub async fn current_token_is_exchanged_once(sessions: &impl SessionStore) {
     }
 }
 
-pub async fn previous_token_after_its_grace_revokes_the_session(sessions: &impl SessionStore) {
+pub async fn previous_token_after_grace_period_revokes_session(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let rotated = rotated(sessions, &session, session.created_at).await;
     let late = session.created_at.plus(REFRESH_GRACE);
@@ -124,7 +124,7 @@ pub async fn previous_token_after_its_grace_revokes_the_session(sessions: &impl 
     assert_eq!(after, Rotation::SessionNotFound);
 }
 
-pub async fn token_two_rotations_old_revokes_the_session(sessions: &impl SessionStore) {
+pub async fn token_two_rotations_old_revokes_session(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let now = session.created_at;
     let second = rotated(sessions, &session, now).await;
@@ -141,7 +141,7 @@ pub async fn expired_session_is_not_rotated(sessions: &impl SessionStore) {
     assert_eq!(late, Rotation::SessionNotFound);
 }
 
-pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) {
+pub async fn revoke_ends_only_the_given_session(sessions: &impl SessionStore) {
     let one = created(sessions, new_user(), LIFETIME).await;
     let other = created(sessions, one.user, LIFETIME).await;
     for _ in 0..2 {
@@ -154,7 +154,7 @@ pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) 
     assert_eq!(find(sessions, &other).await, Some(other.clone()));
 }
 
-pub async fn live_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
+pub async fn active_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
     let ada = new_user();
     let first = created(sessions, ada, LIFETIME).await;
     let brief = created(sessions, ada, Duration::from_mins(1)).await;
@@ -174,7 +174,7 @@ pub async fn live_sessions_of_one_user_are_listed(sessions: &impl SessionStore) 
     assert_eq!(list(sessions, new_user(), now).await, []);
 }
 
-pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl SessionStore) {
+pub async fn revoke_all_keeps_excepted_session_and_other_users(sessions: &impl SessionStore) {
     let ada = new_user();
     let one = created(sessions, ada, LIFETIME).await;
     let two = created(sessions, ada, LIFETIME).await;
@@ -206,7 +206,7 @@ pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore)
     assert_eq!(list(sessions, ada, now).await, all[7..8]);
 }
 
-pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore) {
+pub async fn concurrent_rotations_return_the_same_token(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let (presented, now) = (session.refresh.token, session.created_at);
     let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
@@ -226,7 +226,7 @@ pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore)
     assert_eq!((rotations, tokens.len()), (1, 1));
 }
 
-pub async fn revocation_during_rotation_wins(sessions: &impl SessionStore) {
+pub async fn session_revoked_during_rotation_stays_revoked(sessions: &impl SessionStore) {
     for nth in 0..10 {
         let session = created(sessions, new_user(), LIFETIME).await;
         let (presented, now) = (session.refresh.token, session.created_at);

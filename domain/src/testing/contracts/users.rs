@@ -14,14 +14,14 @@ macro_rules! user_repository_contract {
             $adapter,
             [
                 created_user_is_found_by_id_and_email,
-                unknown_user_is_none,
-                email_belongs_to_one_user_in_any_case,
-                id_belongs_to_one_user,
-                password_is_replaced_only_while_it_is_current,
-                deleted_user_is_gone_and_frees_email,
-                tombstone_stays_until_it_is_removed,
+                unknown_user_is_not_found,
+                email_is_unique_ignoring_case,
+                user_id_is_unique,
+                password_is_replaced_only_if_unchanged,
+                deleted_user_is_not_found_and_email_is_free,
+                user_tombstone_is_listed_until_removed,
                 users_are_listed_oldest_first,
-                one_of_50_concurrent_sign_ups_gets_the_email,
+                one_of_50_concurrent_sign_ups_succeeds,
             ]
         );
     };
@@ -55,7 +55,7 @@ pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) 
     assert_eq!(credentials.password, hash("a hash"));
 }
 
-pub async fn unknown_user_is_none(users: &impl UserRepository) {
+pub async fn unknown_user_is_not_found(users: &impl UserRepository) {
     let unknown = sample::user();
     assert_is_unknown(users, &unknown).await;
     let (old, new) = (hash("old"), hash("new"));
@@ -74,7 +74,7 @@ async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
     assert!(credentials.expect("asked").is_none());
 }
 
-pub async fn email_belongs_to_one_user_in_any_case(users: &impl UserRepository) {
+pub async fn email_is_unique_ignoring_case(users: &impl UserRepository) {
     let ada = created(users).await;
     let mut eve = sample::user();
     eve.email = shouted(&ada.email);
@@ -83,7 +83,7 @@ pub async fn email_belongs_to_one_user_in_any_case(users: &impl UserRepository) 
     assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
 }
 
-pub async fn id_belongs_to_one_user(users: &impl UserRepository) {
+pub async fn user_id_is_unique(users: &impl UserRepository) {
     let ada = created(users).await;
     let mut twin = sample::user();
     twin.public.id = ada.public.id;
@@ -93,7 +93,7 @@ pub async fn id_belongs_to_one_user(users: &impl UserRepository) {
     assert!(claimed.expect("asked").is_none());
 }
 
-pub async fn password_is_replaced_only_while_it_is_current(users: &impl UserRepository) {
+pub async fn password_is_replaced_only_if_unchanged(users: &impl UserRepository) {
     let ada = created(users).await;
     for (old, new, is_replaced) in [("a hash", "newer", true), ("a hash", "newest", false)] {
         let (old, new) = (hash(old), hash(new));
@@ -104,7 +104,7 @@ pub async fn password_is_replaced_only_while_it_is_current(users: &impl UserRepo
     assert_eq!(credentials.expect("credentials").password, hash("newer"));
 }
 
-pub async fn deleted_user_is_gone_and_frees_email(users: &impl UserRepository) {
+pub async fn deleted_user_is_not_found_and_email_is_free(users: &impl UserRepository) {
     let ada = created(users).await;
     for _ in 0..2 {
         let deleted = users.delete(ada.public.id, sample::timestamp()).await;
@@ -116,7 +116,7 @@ pub async fn deleted_user_is_gone_and_frees_email(users: &impl UserRepository) {
     users.create(&heir, &hash("a hash")).await.expect("created");
 }
 
-pub async fn tombstone_stays_until_it_is_removed(users: &impl UserRepository) {
+pub async fn user_tombstone_is_listed_until_removed(users: &impl UserRepository) {
     let ada = created(users).await;
     let tombstone = DeletedUser {
         user: ada.public.id,
@@ -151,7 +151,7 @@ pub async fn users_are_listed_oldest_first(users: &impl UserRepository) {
     }
 }
 
-pub async fn one_of_50_concurrent_sign_ups_gets_the_email(users: &impl UserRepository) {
+pub async fn one_of_50_concurrent_sign_ups_succeeds(users: &impl UserRepository) {
     let email = sample::user().email;
     let rivals = [(); 50].map(|()| User {
         email: email.clone(),
