@@ -15,31 +15,31 @@ pub use repository::{
 };
 pub use title::Title;
 
-/// A food somebody recommends.
+/// A food that a user recommends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Food {
-    /// Which food it is.
+    /// Its id.
     pub id: FoodId,
-    /// Who shared it: alone may change or delete it.
+    /// The public name of the owner. Only the owner may change or delete the food.
     pub creator: PublicUser,
-    /// What it is called; no two foods share one.
+    /// Its title, unique by [`Title::folded`].
     pub title: Title,
-    /// What it is about.
+    /// Its description, as sanitized HTML.
     pub description: Description,
     /// Its image.
     pub image: Image,
-    /// The upload that the image came from, if it was uploaded first. No two foods share one.
+    /// The upload that the image was rendered from; `None` if the form contained the image. Unique.
     pub upload: Option<ImageId>,
-    /// When it was shared.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of its last update.
     pub updated_at: Timestamp,
-    /// How often it was saved: a change is made to one version and leads to the next.
+    /// Its version, from 1: an update requires the current version and increments it.
     pub version: u64,
 }
 
 impl Food {
-    /// The key of one rendition of the image.
+    /// Returns the object key of one rendition of the image.
     pub fn rendition_key(&self, size: Size, format: Format) -> RenditionKey {
         RenditionKey {
             food: self.id,
@@ -49,7 +49,7 @@ impl Food {
         }
     }
 
-    /// The keys of all renditions: narrowest first, JPEG before WebP.
+    /// Returns the object keys of all renditions: narrowest first, JPEG before WebP.
     pub fn rendition_keys(&self) -> Vec<RenditionKey> {
         let sizes = self.image.sizes.as_slice().iter();
         let keys =
@@ -58,7 +58,7 @@ impl Food {
     }
 }
 
-/// The versions of a food that a client permits to be changed or deleted (`If-Match`).
+/// The versions of a food that a request may change or delete (`If-Match`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionPrecondition {
     /// Any version.
@@ -68,7 +68,7 @@ pub enum VersionPrecondition {
 }
 
 impl VersionPrecondition {
-    /// Whether the precondition holds for this version.
+    /// Returns whether the precondition holds for this version.
     pub fn includes(&self, version: u64) -> bool {
         match self {
             Self::None => true,

@@ -11,8 +11,8 @@ mod secrets;
 pub use clock::FixedClock;
 pub use faulty::{Fault, Faulty, faulty, unavailable};
 pub use memory::{
-    FakeRenderer, MemoryFoods, MemoryImages, MemoryOperations, MemoryRateLimits, MemorySessions,
-    MemoryUploads, MemoryUsers,
+    FakeRenderer, MemoryFoods, MemoryIdempotencyRecords, MemoryImages, MemoryRateLimits,
+    MemorySessions, MemoryUploads, MemoryUsers,
 };
 pub use secrets::{FakeHasher, FakeSigner};
 
@@ -35,7 +35,10 @@ mod tests {
     }
 
     mod operations {
-        crate::idempotency_store_contract!((crate::testing::MemoryOperations::default(), ()));
+        crate::idempotency_store_contract!((
+            crate::testing::MemoryIdempotencyRecords::default(),
+            ()
+        ));
     }
 
     mod images {

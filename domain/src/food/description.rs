@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 use ammonia::Builder;
 use thiserror::Error;
 
-/// What a food is about: HTML that is safe to put into a page, 1 to 20,000 characters.
+/// The description of a food: sanitized HTML of 1 to 20,000 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description(String);
 
-/// Why a text is no description.
+/// The error of an invalid description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidDescription {
-    /// Nothing is left once what is not safe is gone.
+    /// The sanitized text is empty.
     #[error("the description is empty")]
     Empty,
     /// More than [`Description::MAX_CHARS`] characters.
@@ -25,35 +25,31 @@ pub enum InvalidDescription {
     TooMuchMarkup,
 }
 
-/// The formatting that rich-text editors write, and no element that loads, runs or posts anything
-/// but a link and an image.
+/// Allows text formatting, links and images; removes scripts, styles, forms and event handlers.
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(Builder::default);
 
 impl Description {
-    /// The longest description, in characters, as sent and as kept.
+    /// The maximum length in characters, before and after sanitizing.
     pub const MAX_CHARS: usize = 20_000;
 
-    // A browser's HTML parser repeats the formatting elements that are still open, attributes and
-    // all, in each paragraph: 20,000 characters of unclosed tags grow to half a gigabyte, and one
-    // long link is parsed two thousand times. With these three limits a pass over the worst text found
-    // takes 33 ms and 15 MB; a description from an editor is far from any of them.
+    // An HTML parser repeats unclosed formatting elements with their attributes in each paragraph, so
+    // 20,000 characters can grow to half a gigabyte. With these three limits the worst text found takes
+    // 33 ms and 15 MB; texts from rich-text editors are far below them.
 
-    /// The most opening tags in one description, and as many closing ones.
+    /// The maximum number of opening tags, and of closing tags.
     pub const MAX_TAGS: usize = 400;
 
-    /// The most attributes in one description.
+    /// The maximum number of attributes in all tags.
     pub const MAX_ATTRIBUTES: usize = 800;
 
-    /// The longest tag, with all its attributes.
+    /// The maximum length of one tag with its attributes, in bytes.
     pub const MAX_TAG_BYTES: usize = 1_500;
 
-    /// How often it may change while it is made safe again. Nearly all never does, and elements that
-    /// were where the parser would not have put them settle after once.
+    /// The maximum number of repetitions until the output is stable. Misplaced elements need one.
     const MAX_PASSES: usize = 4;
 
-    /// Makes HTML that somebody typed safe: scripts, event handlers and unknown elements go,
-    /// ordinary formatting stays. What is left is made safe again until that changes nothing, so that
-    /// no browser and no editor reads something else in it than was looked at here.
+    /// Removes everything that is not on the allow-list. Repeats this until the output is stable, which
+    /// prevents mutation XSS: browsers parse the result exactly as the sanitizer did.
     pub fn sanitize(raw: &str) -> Result<Self, InvalidDescription> {
         let mut safe = clean(raw.trim())?;
         for _ in 0..Self::MAX_PASSES {
@@ -66,7 +62,7 @@ impl Description {
         Err(InvalidDescription::TooMuchMarkup)
     }
 
-    /// A description that was made safe when it was saved: only its length is looked at.
+    /// Restores a description from storage. It was sanitized when it was saved, so only its length is checked.
     pub fn stored(safe: &str) -> Result<Self, InvalidDescription> {
         match safe.chars().count() {
             0 => Err(InvalidDescription::Empty),
@@ -75,13 +71,13 @@ impl Description {
         }
     }
 
-    /// HTML that is safe to put into a page.
+    /// Returns HTML that is safe to insert into a page.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// One pass: at most [`Description::MAX_CHARS`] characters in and out, or none.
+/// Sanitizes once; input and output have at most [`Description::MAX_CHARS`] characters.
 fn clean(raw: &str) -> Result<String, InvalidDescription> {
     if raw.chars().count() > Description::MAX_CHARS {
         return Err(InvalidDescription::TooLong);
@@ -89,7 +85,7 @@ fn clean(raw: &str) -> Result<String, InvalidDescription> {
     if !has_moderate_markup(raw) {
         return Err(InvalidDescription::TooMuchMarkup);
     }
-    // Writing ends where the text is too long for certain.
+    // The buffer stops the serializer when the text is certainly too long.
     let mut safe = Cursor::new(vec![0; Description::MAX_CHARS * 4].into_boxed_slice());
     let written = SANITIZER.clean(raw).write_to(&mut safe);
     let end = usize::try_from(safe.position()).unwrap_or(usize::MAX);
@@ -99,8 +95,8 @@ fn clean(raw: &str) -> Result<String, InvalidDescription> {
     }
 }
 
-/// Looks at every `<` that may begin a tag, wherever it stands: what stands in a comment or in
-/// another tag counts as well, so no context can hide a tag from the count.
+/// Checks the markup limits. Counts every `<` that may begin a tag, also inside comments and attributes, so
+/// that no context hides a tag.
 fn has_moderate_markup(html: &str) -> bool {
     let (mut opening, mut closing, mut attributes) = (0, 0, 0);
     for (at, _) in html.match_indices('<') {
@@ -112,9 +108,9 @@ fn has_moderate_markup(html: &str) -> bool {
         if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
             continue;
         }
-        let (found, length) = measure_tag(name);
+        let (tag_attributes, length) = measure_tag(name);
         *count += 1;
-        attributes += found;
+        attributes += tag_attributes;
         if *count > Description::MAX_TAGS
             || attributes > Description::MAX_ATTRIBUTES
             || length > Description::MAX_TAG_BYTES
@@ -125,8 +121,8 @@ fn has_moderate_markup(html: &str) -> bool {
     true
 }
 
-/// How many attributes the tag has whose name begins here, and how many bytes it takes: the states
-/// of the HTML tokenizer from "tag name" on (HTML, sections 13.2.5.8 and 13.2.5.32 to 13.2.5.40).
+/// Returns the number of attributes and the length in bytes of the tag at the start of `tag`. Follows the
+/// states of the HTML tokenizer from "tag name" on (HTML, sections 13.2.5.8 and 13.2.5.32 to 13.2.5.40).
 fn measure_tag(tag: &str) -> (usize, usize) {
     fn is_space(c: char) -> bool {
         matches!(c, '\t' | '\n' | '\x0C' | '\r' | ' ')
@@ -144,7 +140,7 @@ fn measure_tag(tag: &str) -> (usize, usize) {
             return (attributes, tag.len() - rest.len());
         }
         attributes += 1;
-        // Its first character belongs to a name, whatever it is.
+        // Any first character belongs to the name, also `=`.
         rest = from(name.as_str(), |c| {
             is_space(c) || matches!(c, '/' | '>' | '=')
         });

@@ -5,26 +5,26 @@ use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 
 use crate::text::{InvalidText, trim};
 
-/// What a food is called: trimmed, 1 to 100 characters, kept as typed.
+/// The title of a food: trimmed, 1 to 100 characters, case as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Title(String);
 
 impl Title {
-    /// The longest title, in characters (Unicode scalar values).
+    /// The maximum length in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
-    /// The only way in.
+    /// Trims the text and checks its length.
     pub fn parse(raw: &str) -> Result<Self, InvalidText> {
         trim(raw, Self::MAX_CHARS).map(Self)
     }
 
-    /// The title as typed, without outer space.
+    /// Returns the title as typed, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The title by which foods are told apart: titles that differ only in case, or in how an
-    /// accent is encoded, fold to the same text (Unicode canonical caseless matching, D145).
+    /// Returns the key for uniqueness: titles that differ only in case or in the encoding of accents have
+    /// equal keys (Unicode canonical caseless matching, D145).
     pub fn folded(&self) -> String {
         let decomposed = DecomposingNormalizer::new_nfd().normalize(&self.0);
         let folded = CaseMapper::new().fold_string(&decomposed);
@@ -71,7 +71,7 @@ mod tests {
             if let Ok(title) = Title::parse(&raw) {
                 prop_assert_eq!(Title::parse(title.as_str()), Ok(title.clone()));
                 let folded = title.folded();
-                // The key of a DynamoDB item holds 2048 bytes.
+                // The limit of a DynamoDB partition key is 2048 bytes.
                 prop_assert!(folded.len() < 2_000);
                 if let Ok(again) = Title::parse(&folded) {
                     prop_assert_eq!(again.folded(), folded.trim());

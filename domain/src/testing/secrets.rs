@@ -7,27 +7,27 @@ use crate::id::{SessionId, TokenId, UserId};
 use crate::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 
-/// Hashes nothing, and counts how often it was asked.
+/// Hashes nothing, and counts how often it was call_count.
 #[derive(Debug, Default)]
 pub struct FakeHasher {
-    asked: AtomicI64,
+    call_count: AtomicI64,
 }
 
 impl FakeHasher {
     /// How often something was hashed or compared.
-    pub fn asked(&self) -> i64 {
-        self.asked.load(Ordering::SeqCst)
+    pub fn call_count(&self) -> i64 {
+        self.call_count.load(Ordering::SeqCst)
     }
 }
 
 impl PasswordHasher for FakeHasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.call_count.fetch_add(1, Ordering::SeqCst);
         Ok(PasswordHash::new(format!("new:{}", password.reveal())))
     }
 
     fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.call_count.fetch_add(1, Ordering::SeqCst);
         match hash.as_str().split_once(':') {
             Some(("new", secret)) if secret == password.reveal() => PasswordCheck::Valid,
             Some(("old", secret)) if secret == password.reveal() => PasswordCheck::ValidNeedsRehash,

@@ -73,7 +73,7 @@ async fn updated(foods: &impl FoodRepository, current: &Food, next: Food) -> Foo
 }
 
 async fn find(foods: &impl FoodRepository, id: FoodId) -> Option<Food> {
-    foods.find_consistent(id).await.expect("asked")
+    foods.find_consistent(id).await.expect("a response")
 }
 
 async fn assert_is_stored(foods: &impl FoodRepository, food: &Food) {
@@ -88,7 +88,7 @@ pub async fn created_food_is_found(foods: &impl FoodRepository) {
 
 pub async fn unknown_food_is_not_found(foods: &impl FoodRepository) {
     let unknown = sample::food(&ada());
-    assert_eq!(foods.find(unknown.id).await.expect("asked"), None);
+    assert_eq!(foods.find(unknown.id).await.expect("a response"), None);
     assert_eq!(find(foods, unknown.id).await, None);
     let updated = foods
         .update(&unknown, &next_version(&unknown, "Ghost"))
@@ -103,8 +103,8 @@ pub async fn title_is_unique_ignoring_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let mut copy = sample::food(&ada());
     copy.title = title(&rice.title.as_str().to_uppercase());
-    let refused = foods.create(&copy).await;
-    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    let rejected = foods.create(&copy).await;
+    assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
     assert_eq!(find(foods, copy.id).await, None);
 }
 
@@ -112,8 +112,8 @@ pub async fn food_id_is_unique(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let mut twin = sample::food(&ada());
     twin.id = rice.id;
-    let refused = foods.create(&twin).await;
-    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    let rejected = foods.create(&twin).await;
+    assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
     assert_is_stored(foods, &rice).await;
 }
 
@@ -142,9 +142,9 @@ pub async fn food_of_another_owner_cannot_be_changed(foods: &impl FoodRepository
 
 pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
-    let shouted = rice.title.as_str().to_uppercase();
-    let louder = updated(foods, &rice, next_version(&rice, &shouted)).await;
-    let mut same = next_version(&louder, &shouted);
+    let uppercase = rice.title.as_str().to_uppercase();
+    let louder = updated(foods, &rice, next_version(&rice, &uppercase)).await;
+    let mut same = next_version(&louder, &uppercase);
     same.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
     updated(foods, &louder, same).await;
 }
@@ -152,16 +152,19 @@ pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepositor
 pub async fn update_releases_old_title_and_claims_new_one(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     updated(foods, &rice, next_version(&rice, "Fried rice")).await;
-    let heir = Food {
+    let successor = Food {
         title: rice.title,
         ..sample::food(&ada())
     };
-    foods.create(&heir).await.expect("the old title is free");
-    let refused = foods
-        .update(&heir, &next_version(&heir, "fried rice"))
+    foods
+        .create(&successor)
+        .await
+        .expect("the old title is free");
+    let rejected = foods
+        .update(&successor, &next_version(&successor, "fried rice"))
         .await;
-    assert!(matches!(refused, Err(ReplaceFoodError::TitleTaken)));
-    assert_is_stored(foods, &heir).await;
+    assert!(matches!(rejected, Err(ReplaceFoodError::TitleTaken)));
+    assert_is_stored(foods, &successor).await;
 }
 
 pub async fn deletion_requires_the_current_version(foods: &impl FoodRepository) {
@@ -177,8 +180,8 @@ pub async fn deletion_requires_the_current_version(foods: &impl FoodRepository) 
 pub async fn deleted_food_releases_its_title(foods: &impl FoodRepository) {
     let (rice, other) = (created(foods).await, created(foods).await);
     foods.delete(&rice).await.expect("deleted");
-    let heir = next_version(&other, &rice.title.as_str().to_uppercase());
-    updated(foods, &other, heir).await;
+    let successor = next_version(&other, &rice.title.as_str().to_uppercase());
+    updated(foods, &other, successor).await;
 }
 
 pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
@@ -224,7 +227,7 @@ pub async fn image_ids_of_existing_foods_are_found(foods: &impl FoodRepository) 
     let mut found = foods.find_images(&asked).await.expect("found");
     found.sort_unstable();
     assert_eq!(found, [one.image.id, other.image.id]);
-    assert_eq!(foods.find_images(&[]).await.expect("asked"), []);
+    assert_eq!(foods.find_images(&[]).await.expect("a response"), []);
 }
 
 fn food_with_upload(upload: ImageId) -> Food {
@@ -256,8 +259,8 @@ pub async fn update_cannot_take_upload_of_another_food(foods: &impl FoodReposito
             upload: owner.upload,
             ..next_version(&other, new_title)
         };
-        let refused = foods.update(&other, &stolen).await;
-        assert!(matches!(refused, Err(ReplaceFoodError::UploadTaken)));
+        let rejected = foods.update(&other, &stolen).await;
+        assert!(matches!(rejected, Err(ReplaceFoodError::UploadTaken)));
         assert_is_stored(foods, &other).await;
     }
 }
@@ -286,15 +289,15 @@ pub async fn upload_of_deleted_food_cannot_be_reused(foods: &impl FoodRepository
     let (first, other) = (food_with_upload(upload), created(foods).await);
     foods.create(&first).await.expect("created");
     foods.delete(&first).await.expect("deleted");
-    let refused = foods.create(&food_with_upload(upload)).await;
-    assert!(matches!(refused, Err(InsertFoodError::UploadTaken)));
+    let rejected = foods.create(&food_with_upload(upload)).await;
+    assert!(matches!(rejected, Err(InsertFoodError::UploadTaken)));
     // The title is reported first: the user can correct it.
     let both = Food {
         title: other.title,
         ..food_with_upload(upload)
     };
-    let refused = foods.create(&both).await;
-    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    let rejected = foods.create(&both).await;
+    assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
 }
 
 pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodRepository) {
@@ -321,11 +324,11 @@ pub async fn one_of_20_concurrent_updates_succeeds(foods: &impl FoodRepository) 
     let winner = outcomes.iter().position(Result::is_ok).expect("an edit");
     assert_is_stored(foods, &edits[winner]).await;
     for (nth, edit) in edits.into_iter().enumerate() {
-        let heir = Food {
+        let successor = Food {
             title: edit.title,
             ..sample::food(&ada())
         };
-        let is_free = foods.create(&heir).await.is_ok();
+        let is_free = foods.create(&successor).await.is_ok();
         assert_eq!(is_free, nth != winner, "the title of edit {nth}");
     }
 }

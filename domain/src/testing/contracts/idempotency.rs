@@ -42,7 +42,7 @@ fn other_request(operation: &IdempotencyRecord) -> IdempotencyRecord {
     }
 }
 
-fn yours(resource: &str) -> IdempotencyOutcome {
+fn acquired(resource: &str) -> IdempotencyOutcome {
     IdempotencyOutcome::Acquired(resource.to_owned())
 }
 
@@ -57,13 +57,13 @@ async fn begin(
     now: Timestamp,
 ) -> IdempotencyOutcome {
     let outcome = store.begin(operation, resource, now).await;
-    outcome.expect("asked")
+    outcome.expect("a response")
 }
 
 pub async fn lease_is_held_by_the_first_request(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     for _ in 0..2 {
-        assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
+        assert_eq!(begin(store, &operation, "one", now).await, acquired("one"));
     }
     assert_eq!(
         begin(store, &operation, "two", now).await,
@@ -103,7 +103,7 @@ pub async fn saved_response_is_returned_until_it_expires(store: &impl Idempotenc
     }
     let (other, much_later) = (other_request(&operation), now.plus(RETENTION));
     let outcome = begin(store, &other, "three", much_later).await;
-    assert_eq!(outcome, yours("three"));
+    assert_eq!(outcome, acquired("three"));
     let outcome = begin(store, &operation, "one", much_later).await;
     assert_eq!(
         outcome,
@@ -118,7 +118,7 @@ pub async fn expired_lease_is_acquired_with_original_id(store: &impl Idempotency
     let end = now.plus(LEASE_DURATION);
     for (resource, at, expected) in [
         ("two", just_before(end), IdempotencyOutcome::InProgress),
-        ("two", end, yours("one")),
+        ("two", end, acquired("one")),
         ("three", end, IdempotencyOutcome::InProgress),
     ] {
         assert_eq!(begin(store, &operation, resource, at).await, expected);
@@ -130,7 +130,10 @@ pub async fn released_lease_can_be_acquired_immediately(store: &impl Idempotency
     begin(store, &operation, "one", now).await;
     store.release(&operation).await.expect("released");
     let later = now.plus(Duration::from_millis(1));
-    assert_eq!(begin(store, &operation, "two", later).await, yours("one"));
+    assert_eq!(
+        begin(store, &operation, "two", later).await,
+        acquired("one")
+    );
     store.finish(&operation, "a response").await.expect("kept");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
     assert_eq!(begin(store, &operation, "two", later).await, response);
@@ -155,7 +158,10 @@ pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl Idemp
 
 pub async fn finishing_an_unknown_operation_does_nothing(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
-    store.finish(&operation, "a response").await.expect("asked");
-    store.release(&operation).await.expect("asked");
-    assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
+    store
+        .finish(&operation, "a response")
+        .await
+        .expect("a response");
+    store.release(&operation).await.expect("a response");
+    assert_eq!(begin(store, &operation, "one", now).await, acquired("one"));
 }

@@ -52,7 +52,7 @@ fn new_user() -> UserId {
 
 async fn find(sessions: &impl SessionStore, session: &Session) -> Option<Session> {
     let found = sessions.find(session.user, session.id, session.created_at);
-    found.await.expect("asked")
+    found.await.expect("a response")
 }
 
 /// Returns the token that was offered as the next one as well.
@@ -66,7 +66,7 @@ async fn rotate(
     let rotation = sessions
         .rotate(session.user, session.id, presented, &next, now)
         .await
-        .expect("asked");
+        .expect("a response");
     (next, rotation)
 }
 
@@ -96,7 +96,7 @@ pub async fn session_is_found_until_it_expires(sessions: &impl SessionStore) {
         (new_user(), session.id, just_before, false),
         (session.user, other, just_before, false),
     ] {
-        let found = sessions.find(user, id, now).await.expect("asked");
+        let found = sessions.find(user, id, now).await.expect("a response");
         assert_eq!(found.is_some(), is_found, "{user} {id} {now}");
     }
 }

@@ -31,7 +31,7 @@ fn hash(text: &str) -> PasswordHash {
     PasswordHash::new(text.to_owned())
 }
 
-fn shouted(email: &Email) -> Email {
+fn uppercase(email: &Email) -> Email {
     Email::parse(&email.as_typed().to_uppercase()).expect("an e-mail")
 }
 
@@ -49,7 +49,7 @@ pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) 
     }
     let password = users.find_password(id).await.expect("found");
     assert_eq!(password, Some(hash("a hash")));
-    let found = users.find_credentials(&shouted(&ada.email)).await;
+    let found = users.find_credentials(&uppercase(&ada.email)).await;
     let credentials = found.expect("found").expect("credentials");
     assert_eq!(credentials.user, ada.public);
     assert_eq!(credentials.password, hash("a hash"));
@@ -60,37 +60,37 @@ pub async fn unknown_user_is_not_found(users: &impl UserRepository) {
     assert_is_unknown(users, &unknown).await;
     let (old, new) = (hash("old"), hash("new"));
     let replaced = users.replace_password(unknown.public.id, &old, &new).await;
-    assert!(!replaced.expect("asked"));
+    assert!(!replaced.expect("a response"));
     assert_is_unknown(users, &unknown).await;
 }
 
 async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
     let id = user.public.id;
     for found in [users.find(id).await, users.find_consistent(id).await] {
-        assert_eq!(found.expect("asked"), None);
+        assert_eq!(found.expect("a response"), None);
     }
-    assert_eq!(users.find_password(id).await.expect("asked"), None);
+    assert_eq!(users.find_password(id).await.expect("a response"), None);
     let credentials = users.find_credentials(&user.email).await;
-    assert!(credentials.expect("asked").is_none());
+    assert!(credentials.expect("a response").is_none());
 }
 
 pub async fn email_is_unique_ignoring_case(users: &impl UserRepository) {
     let ada = created(users).await;
     let mut eve = sample::user();
-    eve.email = shouted(&ada.email);
-    let refused = users.create(&eve, &hash("another")).await;
-    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
-    assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
+    eve.email = uppercase(&ada.email);
+    let rejected = users.create(&eve, &hash("another")).await;
+    assert!(matches!(rejected, Err(InsertUserError::EmailTaken)));
+    assert_eq!(users.find(eve.public.id).await.expect("a response"), None);
 }
 
 pub async fn user_id_is_unique(users: &impl UserRepository) {
     let ada = created(users).await;
     let mut twin = sample::user();
     twin.public.id = ada.public.id;
-    let refused = users.create(&twin, &hash("another")).await;
-    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
+    let rejected = users.create(&twin, &hash("another")).await;
+    assert!(matches!(rejected, Err(InsertUserError::EmailTaken)));
     let claimed = users.find_credentials(&twin.email).await;
-    assert!(claimed.expect("asked").is_none());
+    assert!(claimed.expect("a response").is_none());
 }
 
 pub async fn password_is_replaced_only_if_unchanged(users: &impl UserRepository) {
@@ -98,7 +98,7 @@ pub async fn password_is_replaced_only_if_unchanged(users: &impl UserRepository)
     for (old, new, is_replaced) in [("a hash", "newer", true), ("a hash", "newest", false)] {
         let (old, new) = (hash(old), hash(new));
         let replaced = users.replace_password(ada.public.id, &old, &new).await;
-        assert_eq!(replaced.expect("asked"), is_replaced);
+        assert_eq!(replaced.expect("a response"), is_replaced);
     }
     let credentials = users.find_credentials(&ada.email).await.expect("found");
     assert_eq!(credentials.expect("credentials").password, hash("newer"));
@@ -111,9 +111,12 @@ pub async fn deleted_user_is_not_found_and_email_is_free(users: &impl UserReposi
         deleted.expect("deleted");
     }
     assert_is_unknown(users, &ada).await;
-    let mut heir = sample::user();
-    heir.email = ada.email;
-    users.create(&heir, &hash("a hash")).await.expect("created");
+    let mut successor = sample::user();
+    successor.email = ada.email;
+    users
+        .create(&successor, &hash("a hash"))
+        .await
+        .expect("created");
 }
 
 pub async fn user_tombstone_is_listed_until_removed(users: &impl UserRepository) {
@@ -166,7 +169,7 @@ pub async fn one_of_50_concurrent_sign_ups_succeeds(users: &impl UserRepository)
     let owner = credentials.expect("credentials").user;
     assert_eq!(owner, rivals[winner].public);
     for user in rivals {
-        let found = users.find(user.public.id).await.expect("asked");
+        let found = users.find(user.public.id).await.expect("a response");
         assert_eq!(found.is_some(), user.public.id == owner.id);
     }
 }

@@ -12,10 +12,10 @@ use crate::storage::StorageError;
 
 /// Operations in memory.
 #[derive(Debug, Default)]
-pub struct MemoryOperations(Mutex<HashMap<String, KeptOperation>>);
+pub struct MemoryIdempotencyRecords(Mutex<HashMap<String, StoredRecord>>);
 
 #[derive(Debug)]
-struct KeptOperation {
+struct StoredRecord {
     fingerprint: String,
     resource: String,
     lease_ends_at: Option<Timestamp>,
@@ -23,7 +23,7 @@ struct KeptOperation {
     forgotten_at: Timestamp,
 }
 
-impl IdempotencyStore for MemoryOperations {
+impl IdempotencyStore for MemoryIdempotencyRecords {
     async fn begin(
         &self,
         operation: &IdempotencyRecord,
@@ -33,7 +33,7 @@ impl IdempotencyStore for MemoryOperations {
         let mut operations = lock(&self.0);
         let kept = operations.get_mut(&operation.id);
         let Some(kept) = kept.filter(|kept| kept.forgotten_at > now) else {
-            let new = KeptOperation {
+            let new = StoredRecord {
                 fingerprint: operation.fingerprint.clone(),
                 resource: resource.to_owned(),
                 lease_ends_at: Some(now.plus(LEASE_DURATION)),
