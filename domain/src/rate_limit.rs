@@ -23,13 +23,13 @@ impl ClientIp {
     /// Parses an IP address. IPv6 addresses are reduced to their first 64 bits, the network of one customer
     /// (RFC 6177). All unparsable addresses are equal.
     pub fn parse(raw: &str) -> Self {
-        let address = raw.parse::<IpAddr>().ok();
-        Self(address.map(|address| match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = address.to_bits() >> 64 << 64;
+        let ip = raw.parse::<IpAddr>().ok();
+        Self(ip.map(|ip| match ip.to_canonical() {
+            IpAddr::V6(ip) => {
+                let network = ip.to_bits() >> 64 << 64;
                 IpAddr::V6(Ipv6Addr::from_bits(network))
             }
-            address @ IpAddr::V4(_) => address,
+            ip @ IpAddr::V4(_) => ip,
         }))
     }
 }
@@ -174,8 +174,8 @@ mod tests {
             let (one, other) = (ClientIp::parse(one), ClientIp::parse(other));
             assert_eq!(one == other, is_same, "{:?} {:?}", one.0, other.0);
         }
-        let shown = format!("{:?}", ClientIp::parse("203.0.113.7"));
-        assert_eq!(shown, "ClientIp(…)");
+        let output = format!("{:?}", ClientIp::parse("203.0.113.7"));
+        assert_eq!(output, "ClientIp(…)");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Memory adapters for tests, and the contracts that every adapter must meet.
+//! Test support: memory adapters, fault injection, samples, and contract tests of the ports.
 
 mod clock;
 pub mod contracts;
@@ -30,11 +30,11 @@ mod tests {
         crate::session_store_contract!((crate::testing::MemorySessions::default(), ()));
     }
 
-    mod attempts {
+    mod rate_limits {
         crate::attempt_store_contract!((crate::testing::MemoryRateLimits::default(), ()));
     }
 
-    mod operations {
+    mod idempotency {
         crate::idempotency_store_contract!((
             crate::testing::MemoryIdempotencyRecords::default(),
             ()

@@ -1,4 +1,4 @@
-//! The ports in memory, for tests of the domain.
+//! Memory adapters of the ports.
 
 mod foods;
 mod idempotency;

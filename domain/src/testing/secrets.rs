@@ -1,4 +1,4 @@
-//! A password hasher and a token signer for tests.
+//! A fast password hasher and token signer for tests.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,14 +7,15 @@ use crate::id::{SessionId, TokenId, UserId};
 use crate::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 
-/// Hashes nothing, and counts how often it was call_count.
+/// Stores passwords in plain text as `new:<password>`, treats `old:<password>` as an outdated hash, and counts
+/// calls.
 #[derive(Debug, Default)]
 pub struct FakeHasher {
     call_count: AtomicI64,
 }
 
 impl FakeHasher {
-    /// How often something was hashed or compared.
+    /// Returns the number of calls of `hash` and `verify`.
     pub fn call_count(&self) -> i64 {
         self.call_count.load(Ordering::SeqCst)
     }
@@ -40,7 +41,7 @@ impl PasswordHasher for FakeHasher {
     }
 }
 
-/// Signs with a name instead of a secret.
+/// Writes the claims in plain text, with a name instead of a signature.
 #[derive(Debug, Clone)]
 pub struct FakeSigner(pub &'static str);
 

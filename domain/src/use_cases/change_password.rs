@@ -209,13 +209,13 @@ mod tests {
             for _ in 0..2 {
                 fixture.change(old, new).await.unwrap();
                 assert_eq!(fixture.hash(), "new:better horse");
-                let live = fixture
+                let active = fixture
                     .auth
                     .sessions
                     .list(fixture.user.id, sample::timestamp());
-                let live = live.await.unwrap();
-                assert_eq!(live.len(), 1);
-                assert_eq!(live[0].id, fixture.user.session);
+                let active = active.await.unwrap();
+                assert_eq!(active.len(), 1);
+                assert_eq!(active[0].id, fixture.user.session);
             }
         }
     }

@@ -100,6 +100,8 @@ mod tests {
     use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
     use crate::use_cases::test_support::{FoodFixture, authenticated_user};
 
+    const ANY_VERSION: VersionPrecondition = VersionPrecondition::None;
+
     async fn delete_as_owner(
         fixture: &FoodFixture,
         foods: &impl FoodRepository,
@@ -117,8 +119,7 @@ mod tests {
             let fixture = FoodFixture::new();
             let (food, other) = (fixture.add().await, fixture.add().await);
             let foods = faulty(&fixture.foods, "delete", fault);
-            let deleted =
-                delete_as_owner(&fixture, &foods, &food, &VersionPrecondition::None).await;
+            let deleted = delete_as_owner(&fixture, &foods, &food, &ANY_VERSION).await;
             deleted.unwrap();
             assert_eq!(fixture.stored(&food).await, None);
             assert_eq!(fixture.images.store.count(), 4);
@@ -138,7 +139,7 @@ mod tests {
                 "delete" => on_delete,
                 _ => on_find,
             });
-            let failed = delete_as_owner(&fixture, &foods, &food, &VersionPrecondition::None).await;
+            let failed = delete_as_owner(&fixture, &foods, &food, &ANY_VERSION).await;
             assert!(matches!(failed, Err(DeleteFoodError::Storage(_))));
             assert!(fixture.has_image_of(&food));
         }
@@ -162,8 +163,7 @@ mod tests {
             }
             Fault::None
         });
-        let deleted =
-            delete_as_owner(&fixture, &contended, &food, &VersionPrecondition::None).await;
+        let deleted = delete_as_owner(&fixture, &contended, &food, &ANY_VERSION).await;
         deleted.unwrap();
         assert_eq!(fixture.stored(&food).await, None);
         assert_eq!(images.count(), 0);
@@ -206,7 +206,7 @@ mod tests {
         let food = fixture.add().await;
         let (foods, images) = (&fixture.foods, unavailable(&fixture.images.store));
         let (user, current) = (authenticated_user(food.creator.id), Some(food.clone()));
-        let deleted = delete_food(foods, &images, user, current, &VersionPrecondition::None).await;
+        let deleted = delete_food(foods, &images, user, current, &ANY_VERSION).await;
         deleted.unwrap();
         assert_eq!(fixture.stored(&food).await, None);
     }

@@ -140,6 +140,8 @@ mod tests {
     use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
     use crate::use_cases::test_support::{FoodFixture, authenticated_user};
 
+    const ANY_VERSION: VersionPrecondition = VersionPrecondition::None;
+
     /// A stored food with its image, created a minute ago.
     async fn fixture() -> (FoodFixture, Food) {
         let fixture = FoodFixture::new();
@@ -157,21 +159,12 @@ mod tests {
             input: FoodInput,
         ) -> Result<Food, UpdateFoodError> {
             let (user, current) = (authenticated_user(food.creator.id), Some(food.clone()));
-            update_food(
-                foods,
-                &self.images,
-                &self.clock,
-                user,
-                current,
-                expected,
-                input,
-            )
-            .await
+            let (images, clock) = (&self.images, &self.clock);
+            update_food(foods, images, clock, user, current, expected, input).await
         }
 
         async fn update(&self, food: &Food, input: FoodInput) -> Result<Food, UpdateFoodError> {
-            self.update_in(&self.foods, food, &VersionPrecondition::None, input)
-                .await
+            self.update_in(&self.foods, food, &ANY_VERSION, input).await
         }
     }
 
@@ -209,12 +202,7 @@ mod tests {
         for fault in [Fault::None, Fault::ResponseLost, Fault::DeliveredTwice] {
             let (fixture, food) = fixture().await;
             let foods = faulty(&fixture.foods, "update", fault);
-            let updated = fixture.update_in(
-                &foods,
-                &food,
-                &VersionPrecondition::None,
-                with_image("Rice"),
-            );
+            let updated = fixture.update_in(&foods, &food, &ANY_VERSION, with_image("Rice"));
             let updated = updated.await.unwrap();
             assert_ne!(updated.image.id, food.image.id);
             assert_eq!(updated.version, 2);
@@ -273,12 +261,7 @@ mod tests {
                 "update" => on_update,
                 _ => on_find,
             });
-            let failed = fixture.update_in(
-                &foods,
-                &food,
-                &VersionPrecondition::None,
-                with_image("Rice"),
-            );
+            let failed = fixture.update_in(&foods, &food, &ANY_VERSION, with_image("Rice"));
             assert!(matches!(failed.await, Err(UpdateFoodError::Storage(_))));
             assert!(fixture.has_image_of(&food));
             // The write may be applied later and then needs its image.
@@ -345,12 +328,7 @@ mod tests {
             }
             Fault::None
         });
-        let rejected = fixture.update_in(
-            &contended,
-            &food,
-            &VersionPrecondition::None,
-            with_image("Rice"),
-        );
+        let rejected = fixture.update_in(&contended, &food, &ANY_VERSION, with_image("Rice"));
         assert!(matches!(rejected.await, Err(UpdateFoodError::NotFound)));
         assert_eq!(fixture.images.store.count(), 4);
     }
@@ -364,13 +342,9 @@ mod tests {
             renderer: fixture.images.renderer,
             max_bytes: fixture.images.max_bytes,
         };
-        let (user, any, current) = (
-            authenticated_user(food.creator.id),
-            &VersionPrecondition::None,
-            Some(food),
-        );
+        let (user, current) = (authenticated_user(food.creator.id), Some(food));
         let (foods, clock, input) = (&fixture.foods, &fixture.clock, with_image("Rice"));
-        let updated = update_food(foods, &images, clock, user, current, any, input).await;
+        let updated = update_food(foods, &images, clock, user, current, &ANY_VERSION, input).await;
         assert!(fixture.has_image_of(&updated.unwrap()));
     }
 }

@@ -11,7 +11,7 @@ use crate::page::PageRequest;
 use crate::testing::sample;
 use crate::user::PublicUser;
 
-/// Makes the tests of a `FoodRepository`.
+/// Generates the contract tests of a `FoodRepository`.
 #[macro_export]
 macro_rules! food_repository_contract {
     ($adapter:expr) => {
@@ -110,9 +110,9 @@ pub async fn title_is_unique_ignoring_case(foods: &impl FoodRepository) {
 
 pub async fn food_id_is_unique(foods: &impl FoodRepository) {
     let rice = created(foods).await;
-    let mut twin = sample::food(&ada());
-    twin.id = rice.id;
-    let rejected = foods.create(&twin).await;
+    let mut duplicate = sample::food(&ada());
+    duplicate.id = rice.id;
+    let rejected = foods.create(&duplicate).await;
     assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
     assert_is_stored(foods, &rice).await;
 }
@@ -143,10 +143,10 @@ pub async fn food_of_another_owner_cannot_be_changed(foods: &impl FoodRepository
 pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let uppercase = rice.title.as_str().to_uppercase();
-    let louder = updated(foods, &rice, next_version(&rice, &uppercase)).await;
-    let mut same = next_version(&louder, &uppercase);
-    same.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
-    updated(foods, &louder, same).await;
+    let renamed = updated(foods, &rice, next_version(&rice, &uppercase)).await;
+    let mut described = next_version(&renamed, &uppercase);
+    described.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
+    updated(foods, &renamed, described).await;
 }
 
 pub async fn update_releases_old_title_and_claims_new_one(foods: &impl FoodRepository) {
@@ -193,26 +193,26 @@ pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
         let listed = read_all(size, |food: &Food| food.id, |page| foods.list(page)).await;
         assert_eq!(listed, all, "in pages of {size}");
     }
-    let behind_the_last = PageRequest {
+    let after_the_last = PageRequest {
         after: Some(FoodId::from_bytes([0; 16])),
         size: page_size(10),
     };
-    let page = foods.list(behind_the_last).await.expect("listed");
+    let page = foods.list(after_the_last).await.expect("listed");
     assert!(page.items.is_empty() && !page.more);
 }
 
 pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodRepository) {
     let (ada, eve) = (ada(), ada());
-    let mut hers = Vec::new();
+    let mut owned = Vec::new();
     for creator in [&ada, &eve, &ada, &ada] {
         let food = sample::food(creator);
         foods.create(&food).await.expect("created");
         if food.creator == ada {
-            hers.push(food.id);
+            owned.push(food.id);
         }
     }
     let list = |page| foods.list_by_owner(ada.id, page);
-    assert_eq!(read_all(2, |id| *id, list).await, hers);
+    assert_eq!(read_all(2, |id| *id, list).await, owned);
 }
 
 pub async fn image_ids_of_existing_foods_are_found(foods: &impl FoodRepository) {
@@ -221,10 +221,10 @@ pub async fn image_ids_of_existing_foods_are_found(foods: &impl FoodRepository) 
         created(foods).await,
         created(foods).await,
     );
-    // More than one request of an engine can ask for.
+    // More ids than one DynamoDB request accepts.
     let unknown = (0..250).map(|_| FoodId::new(sample::timestamp()));
-    let asked: Vec<_> = unknown.chain([other.id, one.id]).collect();
-    let mut found = foods.find_images(&asked).await.expect("found");
+    let ids: Vec<_> = unknown.chain([other.id, one.id]).collect();
+    let mut found = foods.find_images(&ids).await.expect("found");
     found.sort_unstable();
     assert_eq!(found, [one.image.id, other.image.id]);
     assert_eq!(foods.find_images(&[]).await.expect("a response"), []);
@@ -291,7 +291,7 @@ pub async fn upload_of_deleted_food_cannot_be_reused(foods: &impl FoodRepository
     foods.delete(&first).await.expect("deleted");
     let rejected = foods.create(&food_with_upload(upload)).await;
     assert!(matches!(rejected, Err(InsertFoodError::UploadTaken)));
-    // The title is reported first: the user can correct it.
+    // A taken title is reported first, because the user can correct it.
     let both = Food {
         title: other.title,
         ..food_with_upload(upload)

@@ -8,7 +8,7 @@ use crate::idempotency::{
 };
 use crate::testing::sample;
 
-/// Makes the tests of an `IdempotencyStore`.
+/// Generates the contract tests of an `IdempotencyStore`.
 #[macro_export]
 macro_rules! idempotency_store_contract {
     ($adapter:expr) => {
@@ -79,7 +79,7 @@ pub async fn key_reuse_for_another_request_is_reported(store: &impl IdempotencyS
         begin(store, &other, "two", now).await,
         IdempotencyOutcome::KeyReused
     );
-    store.finish(&operation, "a response").await.expect("kept");
+    store.finish(&operation, "a response").await.expect("saved");
     assert_eq!(
         begin(store, &other, "two", now).await,
         IdempotencyOutcome::KeyReused
@@ -90,7 +90,7 @@ pub async fn saved_response_is_returned_until_it_expires(store: &impl Idempotenc
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     for response in ["a response", "another response"] {
-        store.finish(&operation, response).await.expect("kept");
+        store.finish(&operation, response).await.expect("saved");
     }
     store.release(&operation).await.expect("released");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
@@ -108,7 +108,7 @@ pub async fn saved_response_is_returned_until_it_expires(store: &impl Idempotenc
     assert_eq!(
         outcome,
         IdempotencyOutcome::KeyReused,
-        "nothing of the first is left"
+        "the expired record has no effect"
     );
 }
 
@@ -134,25 +134,22 @@ pub async fn released_lease_can_be_acquired_immediately(store: &impl Idempotency
         begin(store, &operation, "two", later).await,
         acquired("one")
     );
-    store.finish(&operation, "a response").await.expect("kept");
+    store.finish(&operation, "a response").await.expect("saved");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
     assert_eq!(begin(store, &operation, "two", later).await, response);
 }
 
 pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
-    // The second time they take over.
+    // In the second iteration the lease has expired.
     for at in [now, now.plus(LEASE_DURATION)] {
-        let names: Vec<_> = (0..20).map(|nth| format!("{nth} at {at}")).collect();
-        let all = names.iter().map(|name| begin(store, &operation, name, at));
+        let ids: Vec<_> = (0..20).map(|nth| format!("{nth} at {at}")).collect();
+        let all = ids.iter().map(|id| begin(store, &operation, id, at));
         let outcomes = join_all(all).await;
-        let count =
-            |is: fn(&IdempotencyOutcome) -> bool| outcomes.iter().filter(|begun| is(begun)).count();
-        assert_eq!(count(|begun| *begun == IdempotencyOutcome::InProgress), 19);
-        assert_eq!(
-            count(|begun| matches!(begun, IdempotencyOutcome::Acquired(_))),
-            1
-        );
+        let is_waiting = |outcome: &&_| **outcome == IdempotencyOutcome::InProgress;
+        assert_eq!(outcomes.iter().filter(is_waiting).count(), 19);
+        let is_acquired = |outcome: &&_| matches!(outcome, IdempotencyOutcome::Acquired(_));
+        assert_eq!(outcomes.iter().filter(is_acquired).count(), 1);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::session::{
 };
 use crate::testing::sample;
 
-/// Makes the tests of a `SessionStore`.
+/// Generates the contract tests of a `SessionStore`.
 #[macro_export]
 macro_rules! session_store_contract {
     ($adapter:expr) => {
@@ -55,7 +55,7 @@ async fn find(sessions: &impl SessionStore, session: &Session) -> Option<Session
     found.await.expect("a response")
 }
 
-/// Returns the token that was offered as the next one as well.
+/// Rotates with a new token; returns that token and the result.
 async fn rotate(
     sessions: &impl SessionStore,
     session: &Session,
@@ -77,7 +77,7 @@ async fn rotated(sessions: &impl SessionStore, session: &Session, now: Timestamp
     expected
 }
 
-/// Sorted by id.
+/// Lists the sessions of the user, sorted by id.
 async fn list(sessions: &impl SessionStore, user: UserId, now: Timestamp) -> Vec<Session> {
     let mut all = sessions.list(user, now).await.expect("listed");
     all.sort_by_key(|session| session.id);
@@ -157,14 +157,14 @@ pub async fn revoke_ends_only_the_given_session(sessions: &impl SessionStore) {
 pub async fn active_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
     let ada = new_user();
     let first = created(sessions, ada, LIFETIME).await;
-    let brief = created(sessions, ada, Duration::from_mins(1)).await;
+    let short = created(sessions, ada, Duration::from_mins(1)).await;
     let second = created(sessions, ada, LIFETIME).await;
     created(sessions, new_user(), LIFETIME).await;
     let now = second.created_at;
     let first = rotated(sessions, &first, now).await;
-    let all = [first.clone(), brief.clone(), second.clone()];
+    let all = [first.clone(), short.clone(), second.clone()];
     assert_eq!(list(sessions, ada, now).await, all);
-    let later = brief.refresh.expires_at;
+    let later = short.refresh.expires_at;
     assert_eq!(
         list(sessions, ada, later).await,
         [first.clone(), second.clone()]
@@ -178,7 +178,7 @@ pub async fn revoke_all_keeps_excepted_session_and_other_users(sessions: &impl S
     let ada = new_user();
     let one = created(sessions, ada, LIFETIME).await;
     let two = created(sessions, ada, LIFETIME).await;
-    let theirs = created(sessions, new_user(), LIFETIME).await;
+    let other_user = created(sessions, new_user(), LIFETIME).await;
     let now = two.created_at;
     let revoke_all = async |except| {
         let revoked = sessions.revoke_all(ada, except).await;
@@ -193,7 +193,7 @@ pub async fn revoke_all_keeps_excepted_session_and_other_users(sessions: &impl S
         assert_eq!(list(sessions, ada, now).await, []);
     }
     assert_eq!(find(sessions, &one).await, None);
-    assert_eq!(find(sessions, &theirs).await, Some(theirs.clone()));
+    assert_eq!(find(sessions, &other_user).await, Some(other_user.clone()));
 }
 
 pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore) {
@@ -219,7 +219,7 @@ pub async fn concurrent_rotations_return_the_same_token(sessions: &impl SessionS
                 tokens.insert(session.refresh.token);
             }
             Rotation::Reused | Rotation::SessionNotFound => {
-                panic!("the session ended: {outcome:?}")
+                panic!("the session was revoked: {outcome:?}")
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::password::PasswordHash;
 use crate::testing::sample;
 use crate::user::{DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository};
 
-/// Makes the tests of a `UserRepository`.
+/// Generates the contract tests of a `UserRepository`.
 #[macro_export]
 macro_rules! user_repository_contract {
     ($adapter:expr) => {
@@ -85,11 +85,11 @@ pub async fn email_is_unique_ignoring_case(users: &impl UserRepository) {
 
 pub async fn user_id_is_unique(users: &impl UserRepository) {
     let ada = created(users).await;
-    let mut twin = sample::user();
-    twin.public.id = ada.public.id;
-    let rejected = users.create(&twin, &hash("another")).await;
+    let mut duplicate = sample::user();
+    duplicate.public.id = ada.public.id;
+    let rejected = users.create(&duplicate, &hash("another")).await;
     assert!(matches!(rejected, Err(InsertUserError::EmailTaken)));
-    let claimed = users.find_credentials(&twin.email).await;
+    let claimed = users.find_credentials(&duplicate.email).await;
     assert!(claimed.expect("a response").is_none());
 }
 
@@ -130,7 +130,7 @@ pub async fn user_tombstone_is_listed_until_removed(users: &impl UserRepository)
     let list = async || {
         read_all(
             100,
-            |left: &DeletedUser| left.user,
+            |tombstone: &DeletedUser| tombstone.user,
             |page| users.list_tombstones(page),
         )
         .await
