@@ -43,7 +43,7 @@ pub async fn delete_food(
     remove(foods, images, user.id, food, expected).await
 }
 
-/// Implements [`delete_food`] without a session, for the sweep.
+/// Implements [`delete_food`] without a session, for account deletion and the sweep.
 pub(super) async fn remove(
     foods: &impl FoodRepository,
     images: &impl ImageStore,

@@ -187,7 +187,7 @@ mod tests {
         ClientIp::parse("203.0.113.7")
     }
 
-    /// A user with this hash.
+    /// Stores a user with this password hash.
     async fn fixture(hash: &str) -> (AuthFixture, User) {
         let fixture = AuthFixture::new();
         let ada = fixture.add_user(hash).await;
