@@ -1,4 +1,4 @@
-//! Moments in time, and where they come from.
+//! Timestamps and the clock.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,61 +7,61 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-/// RFC 3339 in UTC with milliseconds, always the same width.
+/// RFC 3339 in UTC with milliseconds. Its fixed width makes texts sort by time.
 const RFC_3339: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// A moment in UTC, to the millisecond, between 1970 and 9999.
+/// A time in UTC with millisecond precision, from 1970 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last millisecond of the year 9999, the end of what RFC 3339 can write.
+    /// The last millisecond of the year 9999, the maximum of RFC 3339.
     const MAX_UNIX_MILLIS: i64 = 253_402_300_799_999;
 
-    /// `None` outside 1970 to 9999.
+    /// Converts from milliseconds since 1970; `None` outside 1970 to 9999.
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         (0..=Self::MAX_UNIX_MILLIS)
             .contains(&millis)
             .then_some(Self(millis))
     }
 
-    /// `None` outside 1970 to 9999.
+    /// Converts from seconds since 1970; `None` outside 1970 to 9999.
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         Self::from_unix_millis(seconds.checked_mul(1000)?)
     }
 
-    /// Milliseconds since 1970.
+    /// Returns milliseconds since 1970.
     pub fn unix_millis(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since 1970, as tokens count time (RFC 7519, `NumericDate`).
+    /// Returns whole seconds since 1970, rounded down (RFC 7519, `NumericDate`).
     pub fn unix_seconds(self) -> i64 {
         self.0 / 1000
     }
 
-    /// This moment without its milliseconds.
+    /// Rounds down to whole seconds.
     #[must_use]
     pub fn whole_seconds(self) -> Self {
         Self(self.0 - self.0 % 1000)
     }
 
-    /// The moment `duration` later; never beyond the year 9999.
+    /// Adds a duration; the result is at most the end of the year 9999.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis).min(Self::MAX_UNIX_MILLIS))
     }
 
-    /// How long ago `earlier` was; zero when it is not earlier.
+    /// Returns the duration since `earlier`, or zero if that is later than `self`.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with milliseconds: `2026-11-22T18:53:26.123Z`.
+    /// Writes RFC 3339 in UTC with milliseconds: `2026-11-22T18:53:26.123Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .map_err(|_| fmt::Error)?
@@ -71,20 +71,20 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Where the time comes from.
+/// Port: the current time.
 pub trait Clock {
-    /// The moment of the call.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place where the machine's time is read"
+        reason = "the only place that reads the system clock"
     )]
     fn now(&self) -> Timestamp {
         let since_1970 = SystemTime::now()
@@ -112,8 +112,8 @@ mod tests {
             (LAST + 1, None),
         ] {
             let timestamp = Timestamp::from_unix_millis(millis);
-            let written = timestamp.map(|timestamp| timestamp.to_string());
-            assert_eq!(written.as_deref(), text);
+            let formatted = timestamp.map(|timestamp| timestamp.to_string());
+            assert_eq!(formatted.as_deref(), text);
         }
         assert_eq!(Timestamp::from_unix_seconds(i64::MAX), None);
         assert_eq!(Timestamp(0).plus(Duration::MAX), Timestamp(LAST));
@@ -129,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn timestamps_sort_as_their_texts_do(one in 0..=LAST, other in 0..=LAST) {
+        fn timestamps_and_their_texts_sort_alike(one in 0..=LAST, other in 0..=LAST) {
             let (one, other) = (Timestamp(one), Timestamp(other));
             prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
         }

@@ -1,233 +1,45 @@
-//! Foods: titles, descriptions and who shared them.
+//! Foods: titles, descriptions and owners.
 
+mod description;
 mod repository;
-
-use std::io::Cursor;
-use std::sync::LazyLock;
-
-use ammonia::Builder;
-use icu_casemap::CaseMapper;
-use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
-use thiserror::Error;
+mod title;
 
 use crate::clock::Timestamp;
 use crate::id::{FoodId, ImageId};
 use crate::image::{Format, Image, RenditionKey, Size};
-use crate::text::{InvalidText, trim};
 use crate::user::PublicUser;
 
+pub use description::{Description, InvalidDescription};
 pub use repository::{
     FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, UPLOAD_CLAIM_TTL,
 };
+pub use title::Title;
 
-/// What a food is called: trimmed, 1 to 100 characters, kept as typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Title(String);
-
-impl Title {
-    /// The longest title, in characters (Unicode scalar values).
-    pub const MAX_CHARS: usize = 100;
-
-    /// The only way in.
-    pub fn parse(raw: &str) -> Result<Self, InvalidText> {
-        trim(raw, Self::MAX_CHARS).map(Self)
-    }
-
-    /// The title as typed, without outer space.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The title by which foods are told apart: titles that differ only in case, or in how an
-    /// accent is encoded, fold to the same text (Unicode canonical caseless matching, D145).
-    pub fn folded(&self) -> String {
-        let decomposed = DecomposingNormalizer::new_nfd().normalize(&self.0);
-        let folded = CaseMapper::new().fold_string(&decomposed);
-        ComposingNormalizer::new_nfc()
-            .normalize(&folded)
-            .into_owned()
-    }
-}
-
-/// What a food is about: HTML that is safe to put into a page, 1 to 20,000 characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description(String);
-
-/// Why a text is no description.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidDescription {
-    /// Nothing is left once what is not safe is gone.
-    #[error("the description is empty")]
-    Empty,
-    /// More than [`Description::MAX_CHARS`] characters.
-    #[error("the description is longer than {max} characters", max = Description::MAX_CHARS)]
-    TooLong,
-    /// More markup than [`Description::MAX_TAGS`], [`Description::MAX_ATTRIBUTES`] and
-    /// [`Description::MAX_TAG_BYTES`] allow.
-    #[error("the description has too many tags, or too long ones")]
-    TooMuchMarkup,
-}
-
-/// The formatting that rich-text editors write, and no element that loads, runs or posts anything
-/// but a link and an image.
-static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(Builder::default);
-
-impl Description {
-    /// The longest description, in characters, as sent and as kept.
-    pub const MAX_CHARS: usize = 20_000;
-
-    // A browser's HTML parser repeats the formatting elements that are still open, attributes and
-    // all, in each paragraph: 20,000 characters of unclosed tags grow to half a gigabyte, and one
-    // long link is parsed two thousand times. With these three limits a pass over the worst text found
-    // takes 33 ms and 15 MB; a description from an editor is far from any of them.
-
-    /// The most opening tags in one description, and as many closing ones.
-    pub const MAX_TAGS: usize = 400;
-
-    /// The most attributes in one description.
-    pub const MAX_ATTRIBUTES: usize = 800;
-
-    /// The longest tag, with all its attributes.
-    pub const MAX_TAG_BYTES: usize = 1_500;
-
-    /// How often it may change while it is made safe again. Nearly all never does, and elements that
-    /// were where the parser would not have put them settle after once.
-    const MAX_PASSES: usize = 4;
-
-    /// Makes HTML that somebody typed safe: scripts, event handlers and unknown elements go,
-    /// ordinary formatting stays. What is left is made safe again until that changes nothing, so that
-    /// no browser and no editor reads something else in it than was looked at here.
-    pub fn sanitize(raw: &str) -> Result<Self, InvalidDescription> {
-        let mut safe = clean(raw.trim())?;
-        for _ in 0..Self::MAX_PASSES {
-            let again = clean(&safe)?;
-            if again == safe {
-                return Self::stored(&safe);
-            }
-            safe = again;
-        }
-        Err(InvalidDescription::TooMuchMarkup)
-    }
-
-    /// A description that was made safe when it was saved: only its length is looked at.
-    pub fn stored(safe: &str) -> Result<Self, InvalidDescription> {
-        match safe.chars().count() {
-            0 => Err(InvalidDescription::Empty),
-            1..=Self::MAX_CHARS => Ok(Self(safe.to_owned())),
-            _ => Err(InvalidDescription::TooLong),
-        }
-    }
-
-    /// HTML that is safe to put into a page.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// One pass: at most [`Description::MAX_CHARS`] characters in and out, or none.
-fn clean(raw: &str) -> Result<String, InvalidDescription> {
-    if raw.chars().count() > Description::MAX_CHARS {
-        return Err(InvalidDescription::TooLong);
-    }
-    if !has_moderate_markup(raw) {
-        return Err(InvalidDescription::TooMuchMarkup);
-    }
-    // Writing ends where the text is too long for certain.
-    let mut safe = Cursor::new(vec![0; Description::MAX_CHARS * 4].into_boxed_slice());
-    let written = SANITIZER.clean(raw).write_to(&mut safe);
-    let end = usize::try_from(safe.position()).unwrap_or(usize::MAX);
-    match safe.get_ref().get(..end).map(str::from_utf8) {
-        Some(Ok(safe)) if written.is_ok() => Ok(safe.trim().to_owned()),
-        _ => Err(InvalidDescription::TooLong),
-    }
-}
-
-/// Looks at every `<` that may begin a tag, wherever it stands: what stands in a comment or in
-/// another tag counts as well, so no context can hide a tag from the count.
-fn has_moderate_markup(html: &str) -> bool {
-    let (mut opening, mut closing, mut attributes) = (0, 0, 0);
-    for (at, _) in html.match_indices('<') {
-        let tag = &html[at + 1..];
-        let (count, name) = match tag.strip_prefix('/') {
-            Some(name) => (&mut closing, name),
-            None => (&mut opening, tag),
-        };
-        if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            continue;
-        }
-        let (found, length) = measure_tag(name);
-        *count += 1;
-        attributes += found;
-        if *count > Description::MAX_TAGS
-            || attributes > Description::MAX_ATTRIBUTES
-            || length > Description::MAX_TAG_BYTES
-        {
-            return false;
-        }
-    }
-    true
-}
-
-/// How many attributes the tag has whose name begins here, and how many bytes it takes: the states
-/// of the HTML tokenizer from "tag name" on (HTML, sections 13.2.5.8 and 13.2.5.32 to 13.2.5.40).
-fn measure_tag(tag: &str) -> (usize, usize) {
-    fn is_space(c: char) -> bool {
-        matches!(c, '\t' | '\n' | '\x0C' | '\r' | ' ')
-    }
-    fn from(text: &str, end: impl Fn(char) -> bool) -> &str {
-        text.find(end).map_or("", |at| &text[at..])
-    }
-
-    let mut attributes = 0;
-    let mut rest = from(tag, |c| is_space(c) || matches!(c, '/' | '>'));
-    loop {
-        rest = rest.trim_start_matches(|c| is_space(c) || c == '/');
-        let mut name = rest.chars();
-        if matches!(name.next(), None | Some('>')) {
-            return (attributes, tag.len() - rest.len());
-        }
-        attributes += 1;
-        // Its first character belongs to a name, whatever it is.
-        rest = from(name.as_str(), |c| {
-            is_space(c) || matches!(c, '/' | '>' | '=')
-        });
-        if let Some(value) = rest.trim_start_matches(is_space).strip_prefix('=') {
-            let value = value.trim_start_matches(is_space);
-            rest = match value.chars().next() {
-                Some(quote @ ('"' | '\'')) => value[1..]
-                    .split_once(quote)
-                    .map_or("", |(_, behind)| behind),
-                _ => from(value, |c| is_space(c) || c == '>'),
-            };
-        }
-    }
-}
-
-/// A food somebody recommends.
+/// A food that a user recommends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Food {
-    /// Which food it is.
+    /// Its id.
     pub id: FoodId,
-    /// Who shared it: alone may change or delete it.
+    /// The public name of the owner. Only the owner may change or delete the food.
     pub creator: PublicUser,
-    /// What it is called; no two foods share one.
+    /// Its title, unique by [`Title::folded`].
     pub title: Title,
-    /// What it is about.
+    /// Its description, as sanitized HTML.
     pub description: Description,
     /// Its image.
     pub image: Image,
-    /// The upload that the image came from, if it was uploaded first. No two foods share one.
+    /// The upload that the image was rendered from; `None` if the form contained the image. Unique.
     pub upload: Option<ImageId>,
-    /// When it was shared.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of its last update.
     pub updated_at: Timestamp,
-    /// How often it was saved: a change is made to one version and leads to the next.
+    /// Its version, from 1: an update requires the current version and increments it.
     pub version: u64,
 }
 
 impl Food {
-    /// The key of one rendition of the image.
+    /// Returns the object key of one rendition of the image.
     pub fn rendition_key(&self, size: Size, format: Format) -> RenditionKey {
         RenditionKey {
             food: self.id,
@@ -237,7 +49,7 @@ impl Food {
         }
     }
 
-    /// The keys of all renditions: narrowest first, JPEG before WebP.
+    /// Returns the object keys of all renditions: narrowest first, JPEG before WebP.
     pub fn rendition_keys(&self) -> Vec<RenditionKey> {
         let sizes = self.image.sizes.as_slice().iter();
         let keys =
@@ -246,7 +58,7 @@ impl Food {
     }
 }
 
-/// The versions of a food that a client permits to be changed or deleted (`If-Match`).
+/// The versions of a food that a request may change or delete (`If-Match`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionPrecondition {
     /// Any version.
@@ -256,186 +68,11 @@ pub enum VersionPrecondition {
 }
 
 impl VersionPrecondition {
-    /// Whether the precondition holds for this version.
+    /// Returns whether the precondition holds for this version.
     pub fn includes(&self, version: u64) -> bool {
         match self {
             Self::None => true,
             Self::AnyOf(versions) => versions.contains(&version),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn folded(raw: &str) -> String {
-        Title::parse(raw).unwrap().folded()
-    }
-
-    fn sanitized(raw: &str) -> String {
-        Description::sanitize(raw).unwrap().as_str().to_owned()
-    }
-
-    #[test]
-    fn a_title_is_trimmed_and_counted_in_characters() {
-        assert_eq!(Title::parse(" Soup\n").unwrap().as_str(), "Soup");
-        assert_eq!(Title::parse("  "), Err(InvalidText::Empty));
-        assert!(Title::parse(&"🍲".repeat(100)).is_ok());
-        assert_eq!(Title::parse(&"🍲".repeat(101)), Err(InvalidText::TooLong));
-    }
-
-    #[test]
-    fn titles_that_differ_in_case_or_encoding_are_one() {
-        for (one, other, is_same) in [
-            ("JOLLOF Rice", "  jollof rICE ", true),
-            ("Crème", "cre\u{300}me", true),
-            ("Maß", "MASS", true),
-            ("ΣΊΣΥΦΟΣ", "σίσυφος", true),
-            ("Rice", "Ricé", false),
-        ] {
-            assert_eq!(folded(one) == folded(other), is_same, "{one} {other}");
-        }
-    }
-
-    #[test]
-    fn a_description_keeps_formatting_and_loses_what_runs() {
-        let formatted = "<p>Best <strong>jollof</strong> in <em>town</em></p>";
-        let composed = "🍲 مرحبا e\u{301}";
-        for (raw, expected) in [
-            (formatted, formatted),
-            (
-                "<p onclick=\"steal()\">Hi<script>steal()</script></p>",
-                "<p>Hi</p>",
-            ),
-            ("<img src=x onerror=steal()>yum", "<img src=\"x\">yum"),
-            (
-                "<a href=\"javascript:steal()\">x</a>",
-                "<a rel=\"noopener noreferrer\">x</a>",
-            ),
-            ("a < b & c", "a &lt; b &amp; c"),
-            (composed, composed),
-        ] {
-            assert_eq!(sanitized(raw), expected);
-        }
-        for raw in ["<script>steal()</script>", "  "] {
-            let empty = Description::sanitize(raw);
-            assert_eq!(empty, Err(InvalidDescription::Empty));
-        }
-    }
-
-    #[test]
-    fn length_of_a_description_is_counted_in_characters_as_kept() {
-        for (raw, is_short_enough) in [
-            ("🍲".repeat(20_000), true),
-            ("🍲".repeat(20_001), false),
-            // Each becomes 5 characters.
-            ("&".repeat(4_000), true),
-            ("&".repeat(4_001), false),
-            ("&".repeat(20_000), false),
-        ] {
-            match Description::sanitize(&raw) {
-                Ok(safe) => assert_eq!((safe.0.chars().count(), is_short_enough), (20_000, true)),
-                Err(error) => assert_eq!(
-                    (error, is_short_enough),
-                    (InvalidDescription::TooLong, false)
-                ),
-            }
-        }
-    }
-
-    #[test]
-    fn tags_that_multiply_are_refused_instead_of_parsed() {
-        let formats = "<b>".repeat(300);
-        let attributes = format!("<b{}>", " a".repeat(801));
-        let link = format!("<a href='https://example.com/{}'>", "&".repeat(1_500));
-        for start in [formats, attributes, link] {
-            let hostile = format!("<p>{start}{}", "<p>x".repeat(200));
-            assert_eq!(
-                Description::sanitize(&hostile),
-                Err(InvalidDescription::TooMuchMarkup)
-            );
-        }
-    }
-
-    #[test]
-    fn markup_is_counted_to_the_last_tag_attribute_and_byte() {
-        let tags = "<p>x</p>".repeat(400);
-        assert!(has_moderate_markup(&tags));
-        assert!(!has_moderate_markup(&format!("{tags}<p>")));
-        assert!(!has_moderate_markup(&format!("{tags}</p>")));
-
-        let attributes = "<p a>".repeat(399) + &format!("<p{}", " a".repeat(401));
-        assert!(has_moderate_markup(&attributes));
-        assert!(!has_moderate_markup(&format!("{attributes} a")));
-
-        let name = "a".repeat(1_500);
-        assert!(has_moderate_markup(&format!("<{name}>")));
-        assert!(!has_moderate_markup(&format!("<{name}a>")));
-    }
-
-    #[test]
-    fn markup_of_an_editor_and_signs_that_open_no_tag_are_accepted() {
-        let paragraph = "<p class=\"text\">The <strong>best</strong> <a href=\"https://example.com/\
-                         jollof?in=town\" target=\"_blank\">jollof</a> there is.</p>";
-        for raw in [paragraph.repeat(130), "I <3 this ".repeat(401)] {
-            assert!(Description::sanitize(&raw).is_ok());
-        }
-    }
-
-    #[test]
-    fn attributes_are_told_apart_as_a_browser_does() {
-        for (tag, attributes, behind) in [
-            ("p>x", 0, ">x"),
-            ("br/>x", 0, ">x"),
-            ("p a b\tc\nd>x", 4, ">x"),
-            ("p/a/b>x", 2, ">x"),
-            ("p a=1 b = 2>x", 2, ">x"),
-            ("p a='>' b=\">\"c>x", 3, ">x"),
-            ("p a=b/c>x", 1, ">x"),
-            ("p a=>x", 1, ">x"),
-            ("p =a b=c==>x", 2, ">x"),
-            ("p =a =b c>x", 2, ">x"),
-            ("p <b \"q\">x", 2, ">x"),
-            ("p a='never closed>x", 1, ""),
-            ("p a", 1, ""),
-        ] {
-            assert_eq!(
-                measure_tag(tag),
-                (attributes, tag.len() - behind.len()),
-                "{tag}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_title_survives_being_written_and_read(raw: String) {
-            if let Ok(title) = Title::parse(&raw) {
-                prop_assert_eq!(Title::parse(title.as_str()), Ok(title.clone()));
-                let folded = title.folded();
-                // The key of a DynamoDB item holds 2048 bytes.
-                prop_assert!(folded.len() < 2_000);
-                if let Ok(again) = Title::parse(&folded) {
-                    prop_assert_eq!(again.folded(), folded.trim());
-                }
-            }
-        }
-
-        #[test]
-        fn no_text_makes_sanitizing_panic(raw: String) {
-            let _ = Description::sanitize(&raw);
-        }
-
-        #[test]
-        fn sanitizing_twice_changes_nothing(raw in "[a-z<>/=\"'& \u{e9}]{0,200}") {
-            if let Ok(description) = Description::sanitize(&raw) {
-                let again = Description::sanitize(description.as_str());
-                prop_assert_eq!(again, Ok(description.clone()));
-                prop_assert_eq!(Description::stored(description.as_str()), Ok(description));
-            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Identifiers: `UUIDv7` (RFC 9562), so that sorting by id sorts by time of creation.
+//! Identifiers: `UUIDv7` (RFC 9562), which sort by creation time.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use uuid::{NoContext, Uuid};
 
 use crate::clock::Timestamp;
 
-/// A text that is no id.
+/// The error of a text that is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("an id is a UUID, 36 characters with hyphens")]
 pub struct InvalidId;
 
 fn new(now: Timestamp) -> Uuid {
     let millis = now.unix_millis().unsigned_abs();
-    // A remainder of 1000 times a million is below 2^32.
+    // At most 999 million, which fits in 32 bits.
     let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, millis / 1000, nanos))
 }
 
 fn parse(raw: &str) -> Result<Uuid, InvalidId> {
-    // The library also takes braces, `urn:uuid:` and no hyphens: one id, one spelling.
+    // The library also accepts braces, `urn:uuid:` and missing hyphens.
     if raw.len() != 36 {
         return Err(InvalidId);
     }
@@ -34,29 +34,29 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id that sorts after those made before `now`.
+            /// Generates an id that sorts after ids generated before `now`.
             pub fn new(now: Timestamp) -> Self {
                 Self(new(now))
             }
 
-            /// The only way in: 36 characters with hyphens, in either case.
+            /// Parses 36 characters with hyphens, in upper or lower case.
             pub fn parse(raw: &str) -> Result<Self, InvalidId> {
                 parse(raw).map(Self)
             }
 
-            /// The 16 bytes of the id.
+            /// Returns the 16 bytes of the id.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
 
-            /// The id with these 16 bytes.
+            /// Creates the id with these 16 bytes.
             pub fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
         }
 
         impl fmt::Display for $name {
-            /// 36 characters in lower case.
+            /// Writes 36 characters in lower case.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.hyphenated().fmt(f)
             }
@@ -65,23 +65,23 @@ macro_rules! id {
 }
 
 id!(
-    /// Whose account it is.
+    /// The id of a user account.
     UserId
 );
 id!(
-    /// Which food it is.
+    /// The id of a food.
     FoodId
 );
 id!(
-    /// Which upload of an image it is.
+    /// The id of an image or of an upload.
     ImageId
 );
 id!(
-    /// Which login it is.
+    /// The id of a session, which is created by one login.
     SessionId
 );
 id!(
-    /// Which token it is: the `jti` of RFC 7519.
+    /// The id of a token: the claim `jti` of RFC 7519.
     TokenId
 );
 
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_ids_sort_later() {
+    fn ids_sort_by_creation_time() {
         let now = Timestamp::from_unix_millis(1_792_002_005_007).unwrap();
         let earlier = FoodId::new(now);
         let later = FoodId::new(now.plus(Duration::from_millis(1)));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn id_is_parsed_from_36_characters_in_either_case() {
+    fn id_parses_hyphenated_uuids_only() {
         let id = FoodId::from_bytes([0xa7; 16]);
         let text = id.to_string();
         assert_eq!(FoodId::parse(&text), Ok(id));

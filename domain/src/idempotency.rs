@@ -1,10 +1,9 @@
-//! Doing a thing once, however often a client asks for it (IETF draft
+//! Idempotency keys: a retried request is executed once (IETF draft
 //! draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! The first attempt chooses the id of what it makes and writes it down before it begins. An attempt
-//! that takes over from one that was cut off makes the same thing, under the same id, and what is
-//! there already is not made again: so it does not matter at which point the first one ended, or
-//! whether something that it sent lands later.
+//! The first attempt chooses the id of the resource and stores it before it starts. If that attempt is
+//! interrupted, a retry creates the resource under the stored id, unless it already exists. The result is
+//! therefore correct wherever the first attempt stopped, and also if one of its writes is applied late.
 
 use std::time::Duration;
 
@@ -13,17 +12,17 @@ use thiserror::Error;
 use crate::clock::Timestamp;
 use crate::storage::StorageError;
 
-/// How long an attempt is waited for before another may take over: longer than any function lives.
+/// How long an attempt holds its lease; longer than the timeout of any function.
 pub const LEASE_DURATION: Duration = Duration::from_secs(30);
-/// How long an answer is kept.
+/// How long a saved response is stored.
 pub const RETENTION: Duration = Duration::from_hours(24);
 
-/// A client's name for one thing that it wants done once. Who has it can ask what was answered, so
-/// `Debug` does not show it.
+/// The header `Idempotency-Key`, chosen by the client. It gives access to a saved response, so `Debug`
+/// hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// A text that is no such name.
+/// The error of an invalid idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "an idempotency key has {min} to {max} visible ASCII characters, such as a random UUID",
@@ -33,13 +32,12 @@ pub struct IdempotencyKey(String);
 pub struct InvalidIdempotencyKey;
 
 impl IdempotencyKey {
-    /// The shortest: what is kept of a request can be compared with a guess only by who guesses the
-    /// key as well.
+    /// The minimum length. Long keys protect the stored fingerprint: guessing the request also requires the key.
     pub const MIN_CHARS: usize = 16;
-    /// The longest.
+    /// The maximum length.
     pub const MAX_CHARS: usize = 255;
 
-    /// The only way in.
+    /// Accepts 16 to 255 visible ASCII characters.
     pub fn parse(raw: &str) -> Result<Self, InvalidIdempotencyKey> {
         let is_long_enough = (Self::MIN_CHARS..=Self::MAX_CHARS).contains(&raw.len());
         if is_long_enough && raw.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -49,7 +47,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The name as the client chose it.
+    /// Returns the key as the client sent it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -57,49 +55,46 @@ impl IdempotencyKey {
 
 redacted_debug!(IdempotencyKey);
 
-/// One thing that a client wants done once, as it is kept: neither its key nor the request can be
-/// read from it.
+/// An idempotent request as it is stored: digests only, which reveal neither the key nor the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// A digest of whose it is, what is to be done, and the key.
+    /// A digest of the user or client, the operation and the key.
     pub id: String,
-    /// A digest of the request under the key.
+    /// A digest of the request, keyed with the idempotency key.
     pub fingerprint: String,
 }
 
-/// The outcome of beginning an operation.
+/// The result of [`IdempotencyStore::begin`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdempotencyOutcome {
-    /// The lease was acquired for [`LEASE_DURATION`]. Create the resource under this id. If a previous attempt was
-    /// interrupted this is its id, and the resource may already exist.
+    /// The lease was acquired for [`LEASE_DURATION`]. Create the resource under this id. If a previous attempt
+    /// was interrupted, this is its id, and the resource may already exist.
     Acquired(String),
     /// Another attempt holds the lease.
     InProgress,
     /// The key was used for another request.
     KeyReused,
-    /// The operation is done: its saved response.
+    /// The operation has completed with this response.
     Completed(String),
 }
 
-/// What clients asked for with an idempotency key, and what they were answered.
+/// Port: leases and saved responses of idempotent requests.
 pub trait IdempotencyStore {
-    /// Makes the operation the caller's, who will make a thing with the id `resource`, unless it is
-    /// done, was begun less than [`LEASE_DURATION`] ago, or is kept for another request: of many callers at
-    /// once, one. What was begun is forgotten after [`RETENTION`]. Said twice with one `resource`, because
-    /// the answer was lost, it tells the same.
+    /// Acquires the lease in order to create a resource with the id `resource`. Of concurrent callers one
+    /// acquires it. A repeated call with the same `resource` returns `Acquired` again, so it can be retried
+    /// after a lost response. The record expires [`RETENTION`] after the first call.
     async fn begin(
         &self,
-        operation: &IdempotencyRecord,
+        record: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
     ) -> Result<IdempotencyOutcome, StorageError>;
 
-    /// Keeps the answer. The first one stays.
-    async fn finish(&self, operation: &IdempotencyRecord, answer: &str)
-    -> Result<(), StorageError>;
+    /// Saves the response. If one is saved already, it stays.
+    async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError>;
 
-    /// Lets others take over at once: nobody knows whether it was done.
-    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError>;
+    /// Releases the lease, so that a retry can acquire it immediately. For attempts with an unknown outcome.
+    async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError>;
 }
 
 #[cfg(test)]
@@ -107,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn key_has_16_to_255_visible_ascii_characters() {
+    fn idempotency_key_has_16_to_255_visible_ascii_characters() {
         for raw in ["~".repeat(16), "!".repeat(255)] {
             let key = IdempotencyKey::parse(&raw).unwrap();
             assert_eq!(key.as_str(), raw);

@@ -1,4 +1,4 @@
-//! Images of foods: what a client sends, and the renditions that are stored and shown.
+//! Images of foods: uploads, renditions and their ports.
 
 mod key;
 mod ports;
@@ -17,22 +17,22 @@ pub use upload::{ImageKind, InvalidUpload, InvalidUploadField, NewUpload};
 
 use crate::id::ImageId;
 
-/// The image of a food, as the food refers to it. Its renditions are objects: see [`RenditionKey`].
+/// The image of a food. Its renditions are objects in a bucket: see [`RenditionKey`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Part of every key, so that no two images share an object.
+    /// Its id, which is part of the keys of its renditions.
     pub id: ImageId,
     /// The sizes of its renditions.
     pub sizes: Sizes,
 }
 
-/// The image that a request gives.
+/// The image in a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ImageSource {
     /// No image.
     #[default]
     None,
-    /// The bytes of a file.
+    /// The bytes of a file in the form.
     Inline(Bytes),
     /// The id of an upload, as the client sent it.
     Upload(String),
@@ -71,30 +71,30 @@ impl Format {
 /// An image encoded in one size and one format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendition {
-    /// Its size in pixels.
+    /// The size in pixels.
     pub size: Size,
-    /// How it is encoded.
+    /// The file format.
     pub format: Format,
-    /// The file.
+    /// The content of the file.
     pub bytes: Bytes,
 }
 
-/// Why bytes are not an image that we accept.
+/// Why an image was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidImage {
-    /// Not one of the formats in [`ImageKind`], by the first bytes.
+    /// The first bytes match none of the formats in [`ImageKind`].
     #[error("not a JPEG, PNG, WebP or GIF image")]
     UnsupportedFormat,
-    /// Cannot be decoded.
+    /// The image cannot be decoded.
     #[error("the image is damaged or incomplete")]
     Malformed,
-    /// More bytes than the setting `MAX_IMAGE_BYTES`.
+    /// The image has more bytes than the setting `MAX_IMAGE_BYTES`.
     #[error("the image is larger than {max_bytes} bytes")]
     TooLarge {
         /// The limit.
         max_bytes: usize,
     },
-    /// More than 52 megapixels or 16,383 pixels a side.
+    /// The image has more than 52 megapixels or more than 16,383 pixels a side.
     #[error("the image has too many pixels")]
     TooManyPixels,
     /// Decoding would need too much memory or time.

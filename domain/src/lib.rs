@@ -1,9 +1,13 @@
-//! What food-app is about, without a word of HTTP, JSON or AWS.
+//! The domain of food-app: users, foods, images, sessions. It knows nothing of HTTP, JSON or AWS.
 //!
-//! Values are made by `parse` and are right from then on; entities are made of values; ports say
-//! what the outside must be able to do; `use_cases` holds one use case per file.
+//! * **Values** ([`food::Title`], [`user::Email`]) are created by `parse`, so they are always valid.
+//! * **Entities** ([`food::Food`], [`user::User`], [`session::Session`]) consist of values.
+//! * **Ports** ([`food::FoodRepository`], [`session::SessionStore`]) are the traits that the
+//!   `infrastructure` crate implements. Each stands beside its entity.
+//! * **Use cases** ([`use_cases`]) are the operations of the API, one per file.
+//! * **`testing`** (feature `testing`) has memory adapters, fault injection and contract tests for all ports.
 
-/// Implements `Debug` for types whose content must not get into a log.
+/// Implements `Debug` without the content, for types that must not be logged.
 macro_rules! redacted_debug {
     ($($name:ident),+) => {
         $(impl std::fmt::Debug for $name {

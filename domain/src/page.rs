@@ -1,23 +1,23 @@
-//! A part of a list, and where the next part begins.
+//! Pages of lists.
 
 use thiserror::Error;
 
-/// How many entries one part of a list may have: 1 to 100.
+/// The maximum number of entries of a page: 1 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSize(usize);
 
-/// A number of entries that no part of a list may have.
+/// The error of an invalid page size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a limit is a number from 1 to {max}", max = PageSize::MAX)]
 pub struct InvalidPageSize;
 
 impl PageSize {
-    /// The most entries of one part.
+    /// The largest page size.
     pub const MAX: usize = 100;
 
-    /// The only way in.
+    /// Parses a decimal number without a sign.
     pub fn parse(raw: &str) -> Result<Self, InvalidPageSize> {
-        // `+5` is a number for the standard library, but not in a query.
+        // The standard library also accepts `+5`.
         if !raw.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(InvalidPageSize);
         }
@@ -27,40 +27,40 @@ impl PageSize {
         }
     }
 
-    /// The number of entries.
+    /// Returns the number of entries.
     pub fn get(self) -> usize {
         self.0
     }
 }
 
 impl Default for PageSize {
-    /// As many as there may be.
+    /// Returns the largest page size.
     fn default() -> Self {
         Self(Self::MAX)
     }
 }
 
-/// Which part of a list is asked for.
+/// A request for one page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest<Id> {
-    /// The last entry already seen; `None` for the beginning.
+    /// The last entry of the previous page; `None` for the first page.
     pub after: Option<Id>,
-    /// How many entries at most.
+    /// The maximum number of entries.
     pub size: PageSize,
 }
 
 impl<Id> PageRequest<Id> {
-    /// As many entries as there may be, after this one.
-    pub fn largest(after: Option<Id>) -> Self {
+    /// Requests a page of the largest size after the entry `after`.
+    pub fn with_max_size(after: Option<Id>) -> Self {
         let size = PageSize::default();
         Self { after, size }
     }
 }
 
-/// A part of a list.
+/// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The entries, in the list's order.
+    /// The entries, in the order of the list.
     pub items: Vec<T>,
     /// Whether more entries follow.
     pub more: bool,
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_size_is_a_plain_number_from_1_to_100() {
+    fn page_size_is_a_number_from_1_to_100() {
         for (raw, size) in [("1", 1), ("100", 100), ("007", 7)] {
             assert_eq!(PageSize::parse(raw).map(PageSize::get), Ok(size));
         }

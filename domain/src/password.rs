@@ -1,41 +1,41 @@
-//! Passwords, their hashes, and the port that turns one into the other.
+//! Passwords, password hashes and the hashing port.
 
 use thiserror::Error;
 
-/// A password. It has no `Display`, and its `Debug` shows nothing.
+/// A password. `Debug` hides it, and there is no `Display`.
 #[derive(Clone)]
 pub struct Password(String);
 
-/// How long a new password must be, in characters.
+/// The rules for new passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// The fewest characters: the setting `PASSWORD_MIN_LENGTH`.
+    /// The minimum length in characters: the setting `PASSWORD_MIN_LENGTH`.
     pub min_chars: usize,
 }
 
-/// Why a text is refused as a new password.
+/// Why a new password was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidPassword {
-    /// Fewer characters than the policy asks for.
+    /// The password has fewer characters than the policy requires.
     #[error("the password is shorter than {min_chars} characters")]
     TooShort {
-        /// What the policy asks for.
+        /// The minimum length of the policy.
         min_chars: usize,
     },
-    /// More than [`Password::MAX_CHARS`] characters.
+    /// The password has more than [`Password::MAX_CHARS`] characters.
     #[error("the password is longer than {max} characters", max = Password::MAX_CHARS)]
     TooLong,
-    /// One of the passwords that everybody tries first, anywhere or here.
+    /// The password is a common one, or consists of a word of this service.
     #[error("the password is a common one")]
     TooCommon,
 }
 
-/// In lower case: the 1,000 most common passwords, and the 3,500 most common ones of 8
-/// characters or more (OWASP ASVS 5, 6.2.4, asks for 3,000 that a policy lets through). From the
-/// frequency list of zxcvbn 4.4.2, whose licence is beside it.
+/// Common passwords in lower case: the 1,000 most common ones, and the 3,500 most common ones of at least
+/// 8 characters (OWASP ASVS 5, 6.2.4, requires 3,000 that match the policy). Source: the frequency list of
+/// zxcvbn 4.4.2; its licence is beside the file.
 const COMMON: &str = include_str!("common_passwords/list.txt");
 
-/// Context-specific words (OWASP ASVS 5, 6.1.2), in lower case and letters only.
+/// Context-specific words (OWASP ASVS 5, 6.1.2), in lower case.
 const CONTEXT_WORDS: [&str; 12] = [
     "eatfood",
     "food",
@@ -51,24 +51,24 @@ const CONTEXT_WORDS: [&str; 12] = [
     "passwordfood",
 ];
 
-/// Whether the letters of the password are one of [`CONTEXT_WORDS`].
+/// Compares the letters of the password, in lower case, with [`CONTEXT_WORDS`].
 fn is_context_specific(password: &str) -> bool {
     let letters = password.chars().filter(|c| c.is_alphabetic());
     let letters: String = letters.flat_map(char::to_lowercase).collect();
     CONTEXT_WORDS.contains(&letters.as_str())
 }
 
-/// Reads the list from its beginning: 30 KB next to a hash that takes milliseconds.
+/// A linear search: 30 KB take far less time than the hash.
 fn is_common(password: &str) -> bool {
-    let wanted = password.to_lowercase();
-    COMMON.lines().any(|common| common == wanted)
+    let password = password.to_lowercase();
+    COMMON.lines().any(|common| common == password)
 }
 
 impl Password {
-    /// The longest new password (NIST SP 800-63B asks for at least 64).
+    /// The maximum length of a new password (NIST SP 800-63B requires at least 64).
     pub const MAX_CHARS: usize = 128;
 
-    /// A password somebody chooses.
+    /// Validates a new password.
     pub fn parse(raw: &str, policy: PasswordPolicy) -> Result<Self, InvalidPassword> {
         let chars = raw.chars().count();
         if chars < policy.min_chars {
@@ -85,29 +85,29 @@ impl Password {
         Ok(Self(raw.to_owned()))
     }
 
-    /// A password somebody claims to have: passwords of migrated accounts follow older rules, so
-    /// any is worth comparing.
+    /// Accepts the password of a login attempt, of any length: accounts imported from the old API follow
+    /// other rules.
     pub fn unvalidated(raw: &str) -> Self {
         Self(raw.to_owned())
     }
 
-    /// The secret itself, for hashing.
+    /// Returns the plain text, for hashing.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-/// A stored hash: a PHC string, or bcrypt's own format from a migration. `Debug` shows nothing.
+/// A password hash: a PHC string, or a bcrypt hash imported from the old API. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// A hash as a hasher wrote it.
+    /// Wraps the text of a hash.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text to store.
+    /// Returns the text of the hash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -115,7 +115,7 @@ impl PasswordHash {
 
 redacted_debug!(Password, PasswordHash);
 
-/// The outcome of comparing a password with a hash.
+/// The result of [`PasswordHasher::verify`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordCheck {
     /// The password does not match, or the hash cannot be parsed.
@@ -126,21 +126,21 @@ pub enum PasswordCheck {
     ValidNeedsRehash,
 }
 
-/// Hashing a password failed: the machine gave no memory or no randomness.
+/// The error of hashing a password: no memory or no randomness is available.
 #[derive(Debug, Error)]
 #[error("the password could not be hashed")]
 pub struct HashError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Hashes passwords and compares with hashes.
+/// Port: hashes and verifies passwords.
 pub trait PasswordHasher {
-    /// A new hash with its own salt.
+    /// Hashes the password with a new salt.
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError>;
 
-    /// Compares in the same time for a right and a wrong password.
+    /// Compares a password with a hash. Takes the same time for correct and wrong passwords.
     fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck;
 
-    /// The hash that no password has, as slow to compare as a real one: compared with when nobody
-    /// has the e-mail address, so that the time taken does not tell.
+    /// Returns a hash that matches no password and takes as long to verify as a real one. Login verifies
+    /// it for unknown e-mails, so that timing does not reveal registered ones.
     fn dummy_hash(&self) -> PasswordHash;
 }
 
@@ -151,7 +151,7 @@ mod tests {
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
     #[test]
-    fn length_is_counted_in_characters() {
+    fn password_length_is_counted_in_characters() {
         for (raw, expected) in [
             (
                 "é".repeat(7),
@@ -173,12 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn common_password_is_refused_in_any_case() {
+    fn common_password_is_rejected_in_any_case() {
         let lax = PasswordPolicy { min_chars: 1 };
         for common in COMMON.lines() {
             for raw in [common, &common.to_uppercase()] {
-                let refused = Password::parse(raw, lax).unwrap_err();
-                assert_eq!(refused, InvalidPassword::TooCommon, "{raw}");
+                let error = Password::parse(raw, lax).unwrap_err();
+                assert_eq!(error, InvalidPassword::TooCommon, "{raw}");
             }
         }
         let long = COMMON.lines().filter(|common| common.len() >= 8);
@@ -193,12 +193,12 @@ mod tests {
         ] {
             assert!(Password::parse(raw, lax).is_ok(), "{raw}");
         }
-        // Users who have one may still sign in.
+        // Accounts with a common password can still log in.
         assert_eq!(Password::unvalidated("password").reveal(), "password");
     }
 
     #[test]
-    fn words_of_the_service_are_refused_with_digits_and_signs() {
+    fn context_words_are_rejected_despite_digits_and_symbols() {
         for (raw, is_common) in [
             ("foodapp1", true),
             ("Food-App-2026!", true),
@@ -214,10 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn debug_output_hides_secrets() {
         let password = Password::unvalidated("correct horse");
         let hash = PasswordHash::new("$argon2id$secret".to_owned());
-        let shown = format!("{password:?} {hash:?}");
-        assert_eq!(shown, "Password(…) PasswordHash(…)");
+        let output = format!("{password:?} {hash:?}");
+        assert_eq!(output, "Password(…) PasswordHash(…)");
     }
 }

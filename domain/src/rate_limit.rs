@@ -1,9 +1,9 @@
-//! Attempts that somebody may make only so often: what is counted, and how many are too many.
+//! Rate limiting of login, sign-up and password changes: counters and limits.
 //!
-//! Attempts are counted in windows of time, for the account they are about and for the address they
-//! come from. Whoever is over the limit of an address waits for the next window. An account that is over
-//! its limit is closed only to addresses that have tried before: so many machines cannot guess
-//! quickly, and cannot lock out a stranger either.
+//! Attempts are counted per account and per client IP in fixed time windows. Above the limit per IP, every
+//! attempt of that IP is rejected until the next window. Above the limit per account, only IPs with more
+//! than [`ATTEMPTS_BEFORE_SUSPICION`] attempts are rejected. Distributed guessing is therefore slow, and
+//! an attacker cannot lock the owner out.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,39 +12,38 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::storage::StorageError;
 
-/// How many attempts an address may have made to be let in to an account that is over its limit:
-/// one, and some slips of a finger.
+/// The number of attempts that a client IP may make on an account above its limit: one, and two typos.
 pub const ATTEMPTS_BEFORE_SUSPICION: u64 = 3;
 
-/// Where a request comes from. It is personal, and `Debug` does not show it.
+/// The client IP of a request. It is personal data, so `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientIp(Option<IpAddr>);
 
 impl ClientIp {
-    /// The only way in. Of an IPv6 address the first 64 bits count, which is what one customer has
-    /// (RFC 6177); all whose address cannot be read are one.
+    /// Parses an IP address. IPv6 addresses are reduced to their first 64 bits, the network of one customer
+    /// (RFC 6177). All unparsable addresses are equal.
     pub fn parse(raw: &str) -> Self {
-        let address = raw.parse::<IpAddr>().ok();
-        Self(address.map(|address| match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = address.to_bits() >> 64 << 64;
+        let ip = raw.parse::<IpAddr>().ok();
+        Self(ip.map(|ip| match ip.to_canonical() {
+            IpAddr::V6(ip) => {
+                let network = ip.to_bits() >> 64 << 64;
                 IpAddr::V6(Ipv6Addr::from_bits(network))
             }
-            address @ IpAddr::V4(_) => address,
+            ip @ IpAddr::V4(_) => ip,
         }))
     }
 }
 
 redacted_debug!(ClientIp);
 
-/// What somebody attempts.
+/// An action with a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitedAction {
-    /// To sign in.
+    /// Login.
     Login,
-    /// To sign up.
+    /// Sign-up.
     SignUp,
-    /// To choose another password.
+    /// Password change.
     ChangePassword,
 }
 
@@ -58,54 +57,53 @@ impl LimitedAction {
     }
 }
 
-/// Counts one kind of attempt in one window of time. `Debug` shows nothing of whose it is.
+/// A counter of one action of one subject in one time window. `Debug` hides the subject.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Counter {
-    /// What tells it from all others. Personal: a store keeps a digest of it.
+    /// The unique name. It is personal data, so stores must only store a digest of it.
     pub name: String,
-    /// When its window ends, and it may be forgotten.
+    /// The end of the window, when the counter expires.
     pub ends_at: Timestamp,
-    /// How long its window is.
+    /// The length of the window.
     pub window: Duration,
 }
 
 impl Counter {
-    /// Attempts on the account of this name.
+    /// Counts attempts on an account, which need not exist.
     pub fn per_account(
-        attempted: LimitedAction,
+        action: LimitedAction,
         account: &str,
         limits: &Limits,
         now: Timestamp,
     ) -> Self {
-        Self::new(attempted, "account", account, limits.window, now)
+        Self::new(action, "account", account, limits.window, now)
     }
 
-    /// Attempts from this address.
+    /// Counts attempts from a client IP.
     pub fn per_ip(
-        attempted: LimitedAction,
-        address: &ClientIp,
+        action: LimitedAction,
+        client_ip: &ClientIp,
         limits: &Limits,
         now: Timestamp,
     ) -> Self {
-        let address = address.0.map(|address| address.to_string());
-        let address = address.unwrap_or_default();
-        Self::new(attempted, "address", &address, limits.window, now)
+        let client_ip = client_ip.0.map(|ip| ip.to_string()).unwrap_or_default();
+        Self::new(action, "address", &client_ip, limits.window, now)
     }
 
     fn new(
-        attempted: LimitedAction,
+        action: LimitedAction,
         kind: &str,
         subject: &str,
         window: Duration,
         now: Timestamp,
     ) -> Self {
-        // Windows begin at the same moments for everybody, so that a counter's name says which one it is.
+        // All subjects share the window boundaries, so the number of the window identifies it.
         let seconds = i64::try_from(window.as_secs()).unwrap_or(i64::MAX).max(1);
         let nth = now.unix_seconds() / seconds;
         let starts_at = Timestamp::from_unix_seconds(nth * seconds).unwrap_or(now);
-        let attempted = attempted.name();
+        let action = action.name();
         Self {
-            name: format!("{attempted} {kind} {subject} {seconds} {nth}"),
+            name: format!("{action} {kind} {subject} {seconds} {nth}"),
             ends_at: starts_at.plus(window),
             window,
         }
@@ -118,32 +116,32 @@ impl fmt::Debug for Counter {
     }
 }
 
-/// How many attempts are let through in a window.
+/// The maximum number of attempts in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// On one account.
+    /// Attempts on one account.
     pub per_account: u64,
-    /// From one address.
+    /// Attempts from one client IP.
     pub per_ip: u64,
-    /// In this time, in whole seconds.
+    /// The length of the window, in whole seconds.
     pub window: Duration,
 }
 
 impl Limits {
-    /// Whether an attempt is one too many, being the so-manieth on its account and from its address.
-    pub fn are_exceeded(&self, on_account: u64, from_address: u64) -> bool {
-        from_address > self.per_ip
-            || (on_account > self.per_account && from_address > ATTEMPTS_BEFORE_SUSPICION)
+    /// Returns whether to reject an attempt, given the counts for its account and its IP that include it.
+    pub fn are_exceeded(&self, on_account: u64, from_ip: u64) -> bool {
+        from_ip > self.per_ip
+            || (on_account > self.per_account && from_ip > ATTEMPTS_BEFORE_SUSPICION)
     }
 }
 
-/// Counts attempts, so that nobody tries for ever.
+/// Port: counters of attempts.
 pub trait RateLimitStore {
-    /// Counts one attempt more, and tells how many there are with it: of many at once each is told
-    /// another number. Where an answer is lost, one may be counted twice.
+    /// Increments the counter and returns the new count. Concurrent calls return distinct counts. A retry
+    /// after a lost response may count one attempt twice.
     async fn count(&self, counter: &Counter) -> Result<u64, StorageError>;
 
-    /// Takes one attempt back; there are never fewer than none.
+    /// Decrements the counter, not below zero.
     async fn decrement(&self, counter: &Counter) -> Result<(), StorageError>;
 }
 
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn client_ip_is_an_ipv4_address_or_an_ipv6_network() {
+    fn client_ip_is_an_ipv4_address_or_ipv6_64_bit_prefix() {
         for (one, other, is_same) in [
             ("203.0.113.7", "::ffff:203.0.113.7", true),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", true),
@@ -176,13 +174,13 @@ mod tests {
             let (one, other) = (ClientIp::parse(one), ClientIp::parse(other));
             assert_eq!(one == other, is_same, "{:?} {:?}", one.0, other.0);
         }
-        let shown = format!("{:?}", ClientIp::parse("203.0.113.7"));
-        assert_eq!(shown, "ClientIp(…)");
+        let output = format!("{:?}", ClientIp::parse("203.0.113.7"));
+        assert_eq!(output, "ClientIp(…)");
     }
 
     #[test]
     fn counters_differ_by_action_subject_and_window() {
-        let address = ClientIp::parse("203.0.113.7");
+        let client_ip = ClientIp::parse("203.0.113.7");
         let login =
             |account, now| Counter::per_account(LimitedAction::Login, account, &LIMITS, now);
         let first = login("ada@example.com", at(0));
@@ -192,7 +190,7 @@ mod tests {
             login("ada@example.com", at(900_000)),
             login("eve@example.com", at(0)),
             Counter::per_account(LimitedAction::SignUp, "ada@example.com", &LIMITS, at(0)),
-            Counter::per_ip(LimitedAction::Login, &address, &LIMITS, at(0)),
+            Counter::per_ip(LimitedAction::Login, &client_ip, &LIMITS, at(0)),
         ] {
             assert!(first.name != other.name);
         }
@@ -200,27 +198,27 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_exceeded_by_client_ip_or_by_account() {
-        for (on_account, from_address, is_exceeded) in [
+    fn limit_is_exceeded_per_ip_or_per_account() {
+        for (on_account, from_ip, is_exceeded) in [
             (10, 100, false),
             (11, 4, true),
-            // An account under attack stays open to a client IP that has hardly tried.
+            // An account under attack accepts an IP with few attempts.
             (1_000_000, 3, false),
             (1, 100, false),
             (1, 101, true),
         ] {
-            let exceeded = LIMITS.are_exceeded(on_account, from_address);
-            assert_eq!(exceeded, is_exceeded, "{on_account} {from_address}");
+            let exceeded = LIMITS.are_exceeded(on_account, from_ip);
+            assert_eq!(exceeded, is_exceeded, "{on_account} {from_ip}");
         }
     }
 
     proptest! {
         #[test]
-        fn window_ends_after_now_and_within_its_length(millis in 0_i64..4_000_000_000_000) {
+        fn current_window_ends_within_its_length(millis in 0_i64..4_000_000_000_000) {
             let now = Timestamp::from_unix_millis(millis).unwrap();
             let counter = Counter::per_account(LimitedAction::Login, "ada", &LIMITS, now);
-            let left = counter.ends_at.since(now);
-            prop_assert!(!left.is_zero() && left <= LIMITS.window);
+            let remaining = counter.ends_at.since(now);
+            prop_assert!(!remaining.is_zero() && remaining <= LIMITS.window);
         }
     }
 }

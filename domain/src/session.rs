@@ -1,4 +1,4 @@
-//! Sessions and what refreshing one can lead to.
+//! Sessions and the rotation of refresh tokens.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::storage::StorageError;
 
-/// How long the token before the current one may still be presented: two tabs that refresh at
-/// once, or a client whose answer was lost, do not lose their session.
+/// How long the previous refresh token is still accepted: two tabs that refresh concurrently, and a retry
+/// after a lost response, keep their session.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
-/// Which refresh token is current, and for how long.
+/// The current refresh token of a session, without its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshTokenState {
-    /// Which token it is.
+    /// The id of the token.
     pub token: TokenId,
-    /// From when it counts, to the second.
+    /// The time of issue, in whole seconds.
     pub issued_at: Timestamp,
-    /// When it ends, to the second.
+    /// The time of expiry, in whole seconds.
     pub expires_at: Timestamp,
 }
 
 impl RefreshTokenState {
-    /// A new token that counts from `now`.
+    /// Generates a token that is valid from `now` for `lifetime`.
     pub fn new(now: Timestamp, lifetime: Duration) -> Self {
         Self {
             token: TokenId::new(now),
@@ -32,34 +32,34 @@ impl RefreshTokenState {
     }
 }
 
-/// The refresh token before the current one.
+/// The refresh token before the last rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviousToken {
-    /// Which token it was.
+    /// The id of the token.
     pub token: TokenId,
-    /// When the current one took its place.
+    /// The time of the rotation.
     pub at: Timestamp,
 }
 
-/// One login of one user. It ends when its refresh token does, or when it is revoked.
+/// A session, created by one login. It lasts until its refresh token expires or it is revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Which login it is.
+    /// Its id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user who logged in.
     pub user: UserId,
     /// The current refresh token.
     pub refresh: RefreshTokenState,
-    /// The one before, once there was a refresh.
+    /// The previous refresh token; `None` before the first rotation.
     pub previous: Option<PreviousToken>,
-    /// When the user logged in.
+    /// The time of login.
     pub created_at: Timestamp,
-    /// With what the user logged in, as the client says.
+    /// The client that logged in, by its own description.
     pub user_agent: Option<UserAgent>,
 }
 
 impl Session {
-    /// Begins a session at `now`.
+    /// Creates a session with new ids, starting at `now`.
     pub fn begin(
         user: UserId,
         now: Timestamp,
@@ -76,19 +76,19 @@ impl Session {
         }
     }
 
-    /// Whether the session is over at `now`.
+    /// Returns whether the session has expired at `now`.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.refresh.expires_at <= now
     }
 
-    /// Whether `presented` is the token before the current one, and its grace is not over.
+    /// Returns whether `presented` is the previous token, rotated at most [`REFRESH_GRACE`] ago.
     pub fn is_in_grace(&self, presented: TokenId, now: Timestamp) -> bool {
         self.previous.as_ref().is_some_and(|previous| {
             previous.token == presented && now.since(previous.at) <= REFRESH_GRACE
         })
     }
 
-    /// The session after its current token was exchanged for `next`.
+    /// Returns the session with `next` as its current token and the current one as the previous.
     #[must_use]
     pub fn rotated(&self, next: RefreshTokenState, now: Timestamp) -> Self {
         Self {
@@ -102,50 +102,48 @@ impl Session {
     }
 }
 
-/// What a client calls itself; no more than its first 256 characters are kept.
+/// The header `User-Agent`, cut to 256 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// How much of it is kept.
+    /// The maximum length in characters.
     pub const MAX_CHARS: usize = 256;
 
-    /// `None` for an empty text.
+    /// Trims the text and cuts it to the maximum length; `None` if it is empty.
     pub fn parse(raw: &str) -> Option<Self> {
         let raw = raw.trim();
         let end = raw.char_indices().nth(Self::MAX_CHARS);
-        // Also what stands at the cut is trimmed, so that what is stored reads back the same.
+        // White space before the cut is trimmed too, so that parsing the stored text changes nothing.
         let text = end.map_or(raw, |(end, _)| raw[..end].trim_end());
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// What the client calls itself.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The outcome of rotating a refresh token.
+/// The result of [`SessionStore::rotate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// The token was the current one and was rotated: the session as it is now.
+    /// The current token was presented and rotated. Returns the updated session.
     Rotated(Session),
-    /// The token was the previous one, used again within [`REFRESH_GRACE`]: the session, unchanged.
+    /// The previous token was presented within [`REFRESH_GRACE`]. Returns the unchanged session.
     Replayed(Session),
-    /// The token was an older one, so it may have been stolen. The session is revoked (RFC 9700,
-    /// section 4.14).
+    /// An older token was presented; it may be stolen, so the session was revoked (RFC 9700, section 4.14).
     Reused,
     /// The session does not exist, was revoked or has expired.
     SessionNotFound,
 }
 
-/// The token table: who is signed in.
+/// Port: active sessions. Redis and DynamoDB implement it. All reads are strongly consistent.
 pub trait SessionStore {
-    /// Keeps a new session until it expires.
+    /// Stores a new session until it expires.
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError>;
 
-    /// `None` when there is no such session, when it was revoked and when it has expired. Sees
-    /// every revocation made before.
+    /// Returns the session; `None` if it does not exist, was revoked or has expired.
     async fn find(
         &self,
         user: UserId,
@@ -153,10 +151,9 @@ pub trait SessionStore {
         now: Timestamp,
     ) -> Result<Option<Session>, StorageError>;
 
-    /// Exchanges the session's refresh token for `next` if `presented` is the current one: one
-    /// atomic compare-and-swap, so of many callers with one token exactly one rotates and the
-    /// others are told `Repeated`. An older token revokes the session. Never brings back a session
-    /// that was revoked.
+    /// Replaces the refresh token by `next` if `presented` is the current one (atomic compare-and-swap).
+    /// Of concurrent calls with one token, one returns `Rotated` and the others `Replayed`. An older token
+    /// revokes the session. Never restores a revoked session.
     async fn rotate(
         &self,
         user: UserId,
@@ -166,14 +163,13 @@ pub trait SessionStore {
         now: Timestamp,
     ) -> Result<Rotation, StorageError>;
 
-    /// Ends the session, and only that one; succeeds when it is already over.
+    /// Revokes one session. Idempotent.
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 
-    /// The user's sessions that are not over, in any order. Sees every session created and every
-    /// revocation made before.
+    /// Lists the active sessions of the user, in any order.
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError>;
 
-    /// Ends all sessions of the user that were created before, but for `except`.
+    /// Revokes all existing sessions of the user except `except`. Idempotent.
     async fn revoke_all(&self, user: UserId, except: Option<SessionId>)
     -> Result<(), StorageError>;
 }

@@ -1,23 +1,23 @@
-//! Errors of storage, shared by all ports.
+//! The error of all storage ports.
 //!
-//! Every method of a port is one atomic step: it happens wholly or not at all, also when many callers
-//! do it at once. `testing::contracts` says so in code.
+//! Every method of a port is atomic: it applies completely or not at all, also under concurrent calls.
+//! The tests in `testing::contracts` check this.
 
 use thiserror::Error;
 
-/// The cause of an error, for the log.
+/// The cause of an error. It is logged and never returned to a client.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// What went wrong behind a port, by what can be done about it.
+/// A storage error, classified by the possible reaction.
 #[derive(Debug, Error)]
 pub enum StorageError {
-    /// Nobody knows whether it was done: ask, or try again.
+    /// A temporary error: retry. A write may have been applied.
     #[error("the store is unavailable")]
     Unavailable(#[source] Source),
-    /// What is stored is not what we store: repair it.
-    #[error("the store holds something unreadable")]
+    /// Stored data cannot be decoded: repair it.
+    #[error("stored data cannot be decoded")]
     Corrupt(#[source] Source),
-    /// A permanent error: retrying does not help. A permission or a table is missing.
+    /// A permanent error, such as a missing permission or table: do not retry.
     #[error("the store rejected the request")]
     Rejected(#[source] Source),
 }

@@ -1,4 +1,4 @@
-//! Memory adapters for tests, and the contracts that every adapter must meet.
+//! Test support: memory adapters, fault injection, samples, and contract tests of the ports.
 
 mod clock;
 pub mod contracts;
@@ -11,8 +11,8 @@ mod secrets;
 pub use clock::FixedClock;
 pub use faulty::{Fault, Faulty, faulty, unavailable};
 pub use memory::{
-    FakeRenderer, MemoryFoods, MemoryImages, MemoryOperations, MemoryRateLimits, MemorySessions,
-    MemoryUploads, MemoryUsers,
+    FakeRenderer, MemoryFoods, MemoryIdempotencyRecords, MemoryImages, MemoryRateLimits,
+    MemorySessions, MemoryUploads, MemoryUsers,
 };
 pub use secrets::{FakeHasher, FakeSigner};
 
@@ -30,12 +30,15 @@ mod tests {
         crate::session_store_contract!((crate::testing::MemorySessions::default(), ()));
     }
 
-    mod attempts {
+    mod rate_limits {
         crate::attempt_store_contract!((crate::testing::MemoryRateLimits::default(), ()));
     }
 
-    mod operations {
-        crate::idempotency_store_contract!((crate::testing::MemoryOperations::default(), ()));
+    mod idempotency {
+        crate::idempotency_store_contract!((
+            crate::testing::MemoryIdempotencyRecords::default(),
+            ()
+        ));
     }
 
     mod images {

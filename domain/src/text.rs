@@ -1,19 +1,19 @@
-//! Texts of one line: names and titles.
+//! Validation of short texts: names and titles.
 
 use thiserror::Error;
 
-/// The length of a text is not allowed.
+/// The error of a text with an invalid length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidText {
-    /// Nothing but white space.
+    /// The text is empty or only white space.
     #[error("the text is empty")]
     Empty,
-    /// Too many characters.
+    /// The text has too many characters.
     #[error("the text is too long")]
     TooLong,
 }
 
-/// Trims a text of 1 to `max_chars` characters (Unicode scalar values).
+/// Trims the text; 1 to `max_chars` characters (Unicode scalar values) must remain.
 pub(crate) fn trim(raw: &str, max_chars: usize) -> Result<String, InvalidText> {
     let text = raw.trim();
     match text.chars().count() {

@@ -8,98 +8,98 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::session::{RefreshTokenState, Session};
 
-/// What a token says, beside what it is for.
+/// The claims of a token, without its issuer, audience and use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// Whose it is: `sub`.
+    /// The user: `sub`.
     pub user: UserId,
-    /// Which login it belongs to: `sid`.
+    /// The session: `sid`.
     pub session: SessionId,
-    /// Which token it is: `jti`.
+    /// The id of the token: `jti`.
     pub token: TokenId,
-    /// From when it counts, to the second: `iat`.
+    /// The time of issue, in whole seconds: `iat`.
     pub issued_at: Timestamp,
-    /// When it ends, to the second: `exp`.
+    /// The time of expiry, in whole seconds: `exp`.
     pub expires_at: Timestamp,
 }
 
-/// Why a token is not accepted.
+/// Why a token was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// There is none.
-    #[error("no token")]
+    /// The request has no token.
+    #[error("the token is missing")]
     Missing,
-    /// It cannot be read.
-    #[error("a token that cannot be read")]
+    /// The token cannot be parsed.
+    #[error("the token is malformed")]
     Malformed,
-    /// It was ours, and its time is over.
+    /// The token has a valid signature and has expired.
     #[error("the token has expired")]
     Expired,
-    /// The signature, the issuer, the audience or the use is wrong, or the session was revoked.
-    #[error("the token is not accepted")]
+    /// The signature, issuer, audience or use is wrong, or the session is not active.
+    #[error("the token was rejected")]
     Rejected,
 }
 
-/// A token could not be signed.
+/// The error of signing a token.
 #[derive(Debug, Error)]
 #[error("the token could not be signed")]
 pub struct SignError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Signs and verifies tokens of one use: a signer of access tokens refuses refresh tokens, and the
-/// other way round.
+/// Port: signs and verifies tokens of one use. A signer of access tokens rejects refresh tokens, and vice
+/// versa.
 pub trait TokenSigner {
-    /// The same claims always give the same text.
+    /// Signs the claims. Deterministic: equal claims give equal tokens.
     fn sign(&self, claims: &Claims) -> Result<String, SignError>;
 
-    /// What the token says; `Expired` only for one whose signature is ours.
+    /// Verifies the token and returns its claims. `Expired` implies a valid signature.
     fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError>;
 }
 
-/// How long tokens last.
+/// The lifetimes of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
     /// The setting `ACCESS_TOKEN_TTL_SECONDS`.
     pub access: Duration,
-    /// The setting `REFRESH_TOKEN_TTL_SECONDS`; as long as a session lasts unused.
+    /// The setting `REFRESH_TOKEN_TTL_SECONDS`: how long an unused session lasts.
     pub refresh: Duration,
 }
 
-/// What a client gets to stay signed in.
+/// The tokens that login and refresh return.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenPair {
-    /// Whose they are.
+    /// The user.
     pub user: UserId,
-    /// For each request.
+    /// The access token, which authenticates requests.
     pub access: String,
-    /// For the next pair.
+    /// The refresh token, which is exchanged for the next pair.
     pub refresh: String,
-    /// How long the access token lasts.
+    /// The lifetime of the access token.
     pub access_lifetime: Duration,
 }
 
 redacted_debug!(TokenPair);
 
-/// Makes token pairs: two signers and how long their tokens last.
+/// Issues token pairs.
 #[derive(Debug, Clone)]
 pub struct TokenIssuer<S> {
     /// Signs access tokens.
     pub access: S,
     /// Signs refresh tokens.
     pub refresh: S,
-    /// How long both last.
+    /// The lifetimes of both.
     pub lifetimes: Lifetimes,
 }
 
 impl<S: TokenSigner> TokenIssuer<S> {
-    /// A new access token, and the session's current refresh token written out once more: callers
-    /// that see the same session hold the same refresh token.
+    /// Issues a new access token and signs the session's current refresh token. Concurrent refreshes
+    /// therefore return the same refresh token.
     pub fn issue(&self, session: &Session, now: Timestamp) -> Result<TokenPair, SignError> {
-        let claims = |grant: &RefreshTokenState| Claims {
+        let claims = |state: &RefreshTokenState| Claims {
             user: session.user,
             session: session.id,
-            token: grant.token,
-            issued_at: grant.issued_at,
-            expires_at: grant.expires_at,
+            token: state.token,
+            issued_at: state.issued_at,
+            expires_at: state.expires_at,
         };
         let access = claims(&RefreshTokenState::new(now, self.lifetimes.access));
         let refresh = claims(&session.refresh);

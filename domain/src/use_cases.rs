@@ -1,12 +1,11 @@
-//! The use cases, one per file: what each function of the API does. Lists have no rules of their own, so
-//! their functions call the ports.
+//! The operations of the API, one per file. Public lists have no rules, so their handlers call the ports
+//! directly.
 //!
-//! A use case takes the ports it calls and no others, so its argument list reads as the function's
-//! list of permissions.
+//! The arguments of a use case are the ports that it calls. They correspond to the IAM policy of its function.
 //!
-//! A use case that writes for somebody takes a `AuthenticatedUser`, and the entity that it decides on as it
-//! was read before: so the session may be checked while the entity is read, and nothing can be
-//! written before the session was seen to live.
+//! A use case that writes takes an [`AuthenticatedUser`], which only a valid session creates, and the entity
+//! as the handler read it. The handler can therefore read the entity and check the session concurrently,
+//! and no write happens without a valid session.
 
 mod attach_image;
 mod authenticate;

@@ -1,4 +1,4 @@
-//! People: names and e-mail addresses.
+//! Users: names and e-mails.
 
 mod repository;
 
@@ -11,45 +11,45 @@ use crate::text::{InvalidText, trim};
 
 pub use repository::{Credentials, DeletedUser, InsertUserError, UserRepository};
 
-/// A first or a last name: trimmed, 1 to 100 characters, kept as typed.
+/// A first or last name: trimmed, 1 to 100 characters, case as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserName(String);
 
 impl UserName {
-    /// The longest name, in characters (Unicode scalar values).
+    /// The maximum length in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
-    /// The only way in.
+    /// Trims the text and checks its length.
     pub fn parse(raw: &str) -> Result<Self, InvalidText> {
         trim(raw, Self::MAX_CHARS).map(Self)
     }
 
-    /// The name as typed, without outer space.
+    /// Returns the name as typed, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// An e-mail address, kept as typed and compared without case.
+/// An e-mail, stored as typed and compared case-insensitively.
 ///
-/// It is personal: `Debug` does not show it, and there is no `Display`.
+/// It is personal data, so `Debug` hides it and there is no `Display`.
 #[derive(Clone)]
 pub struct Email {
     typed: String,
     folded: String,
 }
 
-/// A text that is no e-mail address.
+/// The error of a text that is not an e-mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not an e-mail address")]
+#[error("not a valid e-mail")]
 pub struct InvalidEmail;
 
 impl Email {
-    /// The longest address that fits an SMTP path (RFC 5321, section 4.5.3.1.3).
+    /// The maximum length in bytes (RFC 5321, section 4.5.3.1.3).
     pub const MAX_BYTES: usize = 254;
 
-    /// The only way in: `local@domain.tld` of RFC 5322, without display name or address literal, and
-    /// without the tabs and line breaks that a quoted local part may have there.
+    /// Parses `local@domain.tld` of RFC 5322, without display name and IP literal. Unlike RFC 5322, a
+    /// quoted local part must not contain control characters.
     pub fn parse(raw: &str) -> Result<Self, InvalidEmail> {
         let typed = raw.trim();
         let options = Options::default()
@@ -68,12 +68,12 @@ impl Email {
         })
     }
 
-    /// The address as typed, to send mail to.
+    /// Returns the e-mail as typed, for sending.
     pub fn as_typed(&self) -> &str {
         &self.typed
     }
 
-    /// The address by which accounts are told apart.
+    /// Returns the key for uniqueness, in lower case.
     pub fn folded(&self) -> &str {
         &self.folded
     }
@@ -89,10 +89,10 @@ impl Eq for Email {}
 
 redacted_debug!(Email);
 
-/// What everybody may see of a user.
+/// The public part of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUser {
-    /// Whose account it is.
+    /// The id of the account.
     pub id: UserId,
     /// The given name.
     pub first_name: UserName,
@@ -100,14 +100,14 @@ pub struct PublicUser {
     pub last_name: UserName,
 }
 
-/// An account.
+/// A user account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// What everybody may see.
+    /// The public part.
     pub public: PublicUser,
-    /// By what the user signs in; no two accounts share one.
+    /// The e-mail for login, unique.
     pub email: Email,
-    /// When the user signed up.
+    /// The time of sign-up.
     pub created_at: Timestamp,
 }
 
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn name_is_trimmed_and_counted_in_characters() {
+    fn name_is_trimmed_and_limited_to_100_characters() {
         assert_eq!(UserName::parse("  Ada ").unwrap().as_str(), "Ada");
         assert_eq!(UserName::parse(" \u{a0}\t"), Err(InvalidText::Empty));
         assert!(UserName::parse(&"🍲".repeat(100)).is_ok());
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn email_is_compared_without_case_and_kept_as_typed() {
+    fn email_is_compared_case_insensitively() {
         let typed = Email::parse(" Ada@Example.COM ").unwrap();
         assert_eq!(typed, Email::parse("ada@example.com").unwrap());
         assert_eq!(typed.as_typed(), "Ada@Example.COM");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn email_is_local_part_and_domain_of_at_most_254_bytes() {
+    fn email_syntax_and_length_are_checked() {
         let longest = format!("{}@{}.example.com", "a".repeat(64), "b.".repeat(88) + "b");
         assert_eq!(longest.len(), 254);
         for raw in [
@@ -171,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn email_survives_being_stored(
+        fn email_round_trips_through_its_text(
             raw in "[ \t]?[a-zA-Z0-9.\u{e4}\u{130}]{0,8}@?[a-zA-Z.\u{df}]{0,12} ?",
         ) {
             if let Ok(email) = Email::parse(&raw) {

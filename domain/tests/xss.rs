@@ -1,7 +1,7 @@
-//! Cross-site scripting in descriptions. `data/xss.json` has examples of the attacks in OWASP's XSS
-//! Filter Evasion Cheat Sheet
-//! (<https://cheatsheetseries.owasp.org/cheatsheets/XSS_Filter_Evasion_Cheat_Sheet.html>), and of
-//! mutation XSS, which changes while it is parsed a second time.
+//! Cross-site scripting in descriptions. `data/xss.json` has samples of the attacks in OWASP's XSS Filter
+//! Evasion Cheat Sheet
+//! (<https://cheatsheetseries.owasp.org/cheatsheets/XSS_Filter_Evasion_Cheat_Sheet.html>), and of mutation
+//! XSS, where the HTML changes when it is parsed again.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use serde_json::Value;
 fn attacks(kind: &str) -> Vec<String> {
     let all: Value = serde_json::from_str(include_str!("data/xss.json")).expect("JSON");
     let list = all[kind].as_array().expect("a list").iter();
-    list.map(|attack| attack.as_str().expect("a text").to_owned())
+    list.map(|attack| attack.as_str().expect("a string").to_owned())
         .collect()
 }
 
 #[test]
-fn sanitized_description_has_no_dangers_and_is_stable() {
+fn sanitizing_removes_all_known_xss_attacks() {
     for attack in [attacks("dangerous"), attacks("for_old_browsers")].concat() {
         for raw in [
             attack.clone(),
@@ -36,23 +36,23 @@ fn sanitized_description_has_no_dangers_and_is_stable() {
 }
 
 #[test]
-fn attacks_are_dangerous_before_they_are_sanitized() {
+fn xss_samples_are_unsafe_before_sanitizing() {
     for attack in attacks("dangerous") {
         assert_ne!(dangers(&attack), BTreeSet::new(), "{attack}");
     }
 }
 
 #[test]
-fn links_to_other_sites_stay_and_get_no_referrer() {
-    for address in [
+fn external_links_stay_with_noreferrer() {
+    for url in [
         "http://0x42.0x66.0x7.0x93/",
         "http://1113982867/",
         "//evil.example/",
         "https://evil.example./",
         "http://%77%77.example/",
     ] {
-        let safe = Description::sanitize(&format!("<a href=\"{address}\">x</a>"));
-        let expected = format!("<a href=\"{address}\" rel=\"noopener noreferrer\">x</a>");
+        let safe = Description::sanitize(&format!("<a href=\"{url}\">x</a>"));
+        let expected = format!("<a href=\"{url}\" rel=\"noopener noreferrer\">x</a>");
         assert_eq!(safe.expect("a description").as_str(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! The port to foods.
+//! The port to stored foods.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub enum InsertFoodError {
     Storage(#[from] StorageError),
 }
 
-/// Why a change to a food was not saved.
+/// Why an update of a food was not saved.
 #[derive(Debug, Error)]
 pub enum ReplaceFoodError {
     /// Another food has the title; nothing was written.
@@ -51,41 +51,41 @@ pub enum RemoveFoodError {
     Storage(#[from] StorageError),
 }
 
-/// How long it is remembered which food an upload was given to: longer than the upload can be there.
+/// How long the claim of an upload by a food is stored. Longer than an upload can exist.
 pub const UPLOAD_CLAIM_TTL: Duration = Duration::from_hours(7 * 24);
 
-/// The foods everyone can see.
+/// Port: stored foods. Titles are unique by their folded form, uploads by their id.
 pub trait FoodRepository {
-    /// Saves a new food; MUST return `TitleTaken`, and write nothing, when a food has its folded title
-    /// or its id, and `UploadTaken` when another food was ever given its upload. That is remembered for
-    /// [`UPLOAD_CLAIM_TTL`].
+    /// Inserts a food in one transaction with its title and its upload. MUST return `TitleTaken` if a food
+    /// with this folded title or id exists, else `UploadTaken` if another food has or had the upload
+    /// (stored for [`UPLOAD_CLAIM_TTL`]).
     async fn create(&self, food: &Food) -> Result<(), InsertFoodError>;
 
-    /// `None` when no food has this id. May lag behind by moments: for showing.
+    /// Returns the food; `None` if there is none with this id. Eventually consistent: for public reads.
     async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
 
-    /// `None` when no food has this id. Sees every save made before: for deciding.
+    /// Returns the food; `None` if there is none with this id. Strongly consistent: for decisions.
     async fn find_consistent(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
 
-    /// All foods, newest first.
+    /// Lists all foods, newest first. Eventually consistent.
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;
 
-    /// The images of those of these foods that exist, in any order. Strongly consistent.
+    /// Returns the image ids of the foods that exist, in any order. Strongly consistent.
     async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError>;
 
-    /// The foods of one user, oldest first. May lag behind by moments.
+    /// Lists the foods of one user, oldest first. Eventually consistent.
     async fn list_by_owner(
         &self,
         owner: UserId,
         page: PageRequest<FoodId>,
     ) -> Result<Page<FoodId>, StorageError>;
 
-    /// Puts `changed` in the place of `current`; MUST return `Changed` when the stored version or
-    /// owner is not that of `current`, `TitleTaken` when another food has the new title, and
-    /// `UploadTaken` when another food was given the new upload.
-    /// The old title is free from then on.
+    /// Replaces `current` by `changed` in one transaction and releases the old title. MUST return
+    /// `VersionConflict` if the stored version or owner differs from `current`, `TitleTaken` if another food
+    /// has the new title, and `UploadTaken` if another food has or had the new upload.
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError>;
 
-    /// Deletes this version of the food; its title is free from then on.
+    /// Deletes this version of the food and releases its title. MUST return `VersionConflict` if the stored
+    /// version or owner differs.
     async fn delete(&self, food: &Food) -> Result<(), RemoveFoodError>;
 }

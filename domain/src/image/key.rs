@@ -1,4 +1,4 @@
-//! The keys of objects: each is written and parsed here.
+//! Object keys of renditions and uploads.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use thiserror::Error;
 use super::Format;
 use crate::id::{FoodId, ImageId, UserId};
 
-/// The text is not a key that we make.
+/// The error of a text that is not an object key of food-app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not the key of an image")]
+#[error("not an object key of an image")]
 pub struct InvalidKey;
 
 /// The key of a rendition: `foods/<food id>/<image id>/<width>.<extension>`.
 ///
-/// Every image has an id of its own, so an object never changes (browsers and the CDN may cache it for
-/// ever) and deleting one image cannot remove another's rendition.
+/// Every image has its own id. An object therefore never changes, browsers and the CDN may cache it without
+/// expiry, and deleting an image cannot remove a rendition of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RenditionKey {
     /// The food that the image belongs to.
@@ -28,12 +28,12 @@ pub struct RenditionKey {
     pub format: Format,
 }
 
-/// The key of an upload, in the bucket of uploads: `<user id>/<upload id>`. Only its owner can attach it.
+/// The key of an upload in the bucket for uploads: `<user id>/<upload id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UploadKey {
-    /// The user who may attach it.
+    /// The only user who can attach it.
     pub owner: UserId,
-    /// The upload.
+    /// The id of the upload.
     pub id: ImageId,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for UploadKey {
     }
 }
 
-/// The key, if it is written as `raw`: an id and a number have other spellings, a key has one.
+/// Accepts the key if `raw` is its canonical text: ids and numbers could be written differently.
 fn canonical<K: fmt::Display>(key: Option<K>, raw: &str) -> Result<K, InvalidKey> {
     key.filter(|key| key.to_string() == raw).ok_or(InvalidKey)
 }
@@ -102,7 +102,7 @@ mod tests {
     const ID: &str = "0192f1a0-0000-7000-8000-00000000000a";
 
     #[test]
-    fn keys_parse_back() {
+    fn object_keys_round_trip_through_their_text() {
         for raw in [
             format!("foods/{ID}/{ID}/320.jpg"),
             format!("foods/{ID}/{ID}/1.webp"),
@@ -114,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn rejects_text_that_is_no_key() {
-        let shouted = ID.to_uppercase();
+    fn malformed_object_keys_are_rejected() {
+        let uppercase = ID.to_uppercase();
         for raw in [
             "",
             "foods",
@@ -130,9 +130,9 @@ mod tests {
             &format!("foods/{ID}/{ID}/320.jpg/"),
             &format!("foods/{ID}/{ID}/320.jpg "),
             &format!("foods/{ID}/../320.jpg"),
-            &format!("foods/{shouted}/{ID}/320.jpg"),
+            &format!("foods/{uppercase}/{ID}/320.jpg"),
             &format!("/foods/{ID}/{ID}/320.jpg"),
-            &format!("{shouted}/{ID}"),
+            &format!("{uppercase}/{ID}"),
             &format!("{ID}/{ID}/"),
             &format!("/{ID}/{ID}"),
         ] {
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_a_key_never_panics(prefix in prop::sample::select(vec!["", "foods/"]), raw: String) {
+        fn parsing_an_object_key_never_panics(prefix in prop::sample::select(vec!["", "foods/"]), raw: String) {
             let _ = RenditionKey::parse(&format!("{prefix}{raw}"));
             let _ = UploadKey::parse(&raw);
         }

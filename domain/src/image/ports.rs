@@ -1,4 +1,4 @@
-//! The ports to stored images, to uploads and to the codecs.
+//! The ports to stored images, uploads and codecs.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::{InvalidImage, NewUpload, Rendition, RenditionKey, UploadKey};
 use crate::clock::Timestamp;
 use crate::storage::StorageError;
 
-/// Decodes images and encodes their renditions.
+/// Port: decodes images and encodes their renditions.
 pub trait ImageRenderer {
-    /// The renditions of the image: upright, in sRGB, without metadata; for each of [`WIDTHS`] up to the
-    /// image's own width as JPEG and as WebP, narrowest first. Other tasks run meanwhile.
+    /// Renders the image upright, in sRGB, without metadata: for each of [`WIDTHS`] up to the width of the
+    /// image as JPEG and as WebP, narrowest first. Does not block other tasks.
     ///
     /// [`WIDTHS`]: super::WIDTHS
     async fn render(&self, image: Bytes) -> Result<Vec<Rendition>, InvalidImage>;
@@ -20,33 +20,33 @@ pub trait ImageRenderer {
 /// An object in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObject {
-    /// Its key; it may be one that we did not make.
+    /// Its key, which may have any format.
     pub key: String,
-    /// When it was stored.
+    /// The time of its upload.
     pub stored_at: Timestamp,
 }
 
-/// The renditions that everybody can read.
+/// Port: the bucket of renditions, which are public.
 pub trait ImageStore {
-    /// Stores a rendition with its media type.
+    /// Stores a rendition with its media type. Overwrites an object with this key.
     async fn put(&self, key: RenditionKey, bytes: Bytes) -> Result<(), StorageError>;
 
-    /// Deletes the renditions, at most 1,000 at once; succeeds when they are already gone.
+    /// Deletes the renditions, at most 1,000 per call. Idempotent.
     async fn delete(&self, keys: &[RenditionKey]) -> Result<(), StorageError>;
 
-    /// The next objects in the order of their keys, after the key `after`. Empty at the end.
+    /// Lists the next objects in key order, after the key `after`. Returns an empty list at the end.
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError>;
 }
 
-/// The uploads that wait for a food.
+/// Port: the bucket of uploads that are not attached to a food yet.
 pub trait UploadStore {
-    /// The first `max_bytes` + 1 bytes of an upload; `None` when there is none.
+    /// Returns the first `max_bytes` + 1 bytes of an upload; `None` if it does not exist.
     async fn find(&self, key: UploadKey, max_bytes: usize) -> Result<Option<Bytes>, StorageError>;
 
-    /// Deletes the upload; succeeds when it is already gone.
+    /// Deletes the upload. Idempotent.
     async fn delete(&self, key: UploadKey) -> Result<(), StorageError>;
 
-    /// The next objects in the order of their keys, after the key `after`. Empty at the end.
+    /// Lists the next objects in key order, after the key `after`. Returns an empty list at the end.
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError>;
 }
 
@@ -59,9 +59,10 @@ pub struct PresignedPost {
     pub fields: Vec<(String, String)>,
 }
 
-/// Signs uploads.
+/// Port: signs forms for uploads.
 pub trait UploadSigner {
-    /// A form for this upload under the key, valid for `lifetime`. Makes no request.
+    /// Signs a form that uploads exactly this type and size under the key, valid for `lifetime` from `now`.
+    /// Makes no request.
     fn presign_post(
         &self,
         key: UploadKey,

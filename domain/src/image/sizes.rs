@@ -7,7 +7,7 @@ use thiserror::Error;
 /// The widths of renditions in pixels. An image is never enlarged, so the last rendition may be narrower.
 pub const WIDTHS: [u32; 4] = [320, 640, 1280, 2048];
 
-/// The width of `food_image`, at most.
+/// The maximum width of `food_image`.
 const PREFERRED_WIDTH: u32 = 1280;
 
 /// A width and a height in pixels.
@@ -23,13 +23,13 @@ pub struct Size {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sizes(Vec<Size>);
 
-/// The sizes cannot be those of an image's renditions.
+/// The error of sizes that an image's renditions cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not the sizes of renditions")]
 pub struct InvalidSizes;
 
 impl Sizes {
-    /// One to four sizes, each wider than the one before.
+    /// Checks that there are one to four sizes, each wider than the one before.
     pub fn new(sizes: Vec<Size>) -> Result<Self, InvalidSizes> {
         let is_valid = (1..=WIDTHS.len()).contains(&sizes.len())
             && sizes.iter().all(|size| size.width > 0 && size.height > 0)
@@ -37,7 +37,7 @@ impl Sizes {
         is_valid.then_some(Self(sizes)).ok_or(InvalidSizes)
     }
 
-    /// Parses what `Display` writes.
+    /// Parses the format of `Display`.
     pub fn parse(raw: &str) -> Result<Self, InvalidSizes> {
         let size = |raw: &str| {
             let (width, height) = raw.split_once('x')?;
@@ -48,12 +48,12 @@ impl Sizes {
         sizes.ok_or(InvalidSizes).and_then(Self::new)
     }
 
-    /// Narrowest first.
+    /// Returns the sizes, narrowest first.
     pub fn as_slice(&self) -> &[Size] {
         &self.0
     }
 
-    /// The widest of at most 1280 pixels, for clients that ask for no size. If all are wider, the narrowest.
+    /// Returns the widest size of at most 1280 pixels, or the narrowest if all are wider. Used for `food_image`.
     pub fn preferred(&self) -> Size {
         let mut widest_first = self.0.iter().rev();
         let preferred = widest_first.find(|size| size.width <= PREFERRED_WIDTH);
@@ -62,7 +62,7 @@ impl Sizes {
 }
 
 impl fmt::Display for Sizes {
-    /// `320x240 640x480`
+    /// Writes `320x240 640x480`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nth, Size { width, height }) in self.0.iter().enumerate() {
             let separator = if nth > 0 { " " } else { "" };
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_text_that_is_no_list_of_sizes() {
+    fn malformed_sizes_are_rejected() {
         for raw in [
             "",
             " ",
@@ -113,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn written_sizes_parse_back(widths in prop::collection::btree_set(1..=2048_u32, 1..=4), height in 1..4097_u32) {
+        fn sizes_round_trip_through_their_text(widths in prop::collection::btree_set(1..=2048_u32, 1..=4), height in 1..4097_u32) {
             let sizes = widths.into_iter().map(|width| Size { width, height }).collect();
             let sizes = Sizes::new(sizes).unwrap();
             prop_assert_eq!(Sizes::parse(&sizes.to_string()), Ok(sizes));

@@ -1,8 +1,8 @@
-//! Uploads: images that clients send to the bucket first and attach to a food later.
+//! Uploads: images that clients send to a bucket before they attach them to a food.
 
 use thiserror::Error;
 
-/// The image formats that we accept: those that browsers show and that carry no script.
+/// The accepted image formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageKind {
     /// `image/jpeg`
@@ -16,7 +16,7 @@ pub enum ImageKind {
 }
 
 impl ImageKind {
-    /// Every kind.
+    /// All formats.
     pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
 
     /// The media type (IANA).
@@ -33,7 +33,7 @@ impl ImageKind {
 /// A valid request for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewUpload {
-    /// The format that the client declares. The upload is decoded by its bytes.
+    /// The declared format. The real format is detected from the bytes when the upload is attached.
     pub kind: ImageKind,
     /// The exact number of bytes.
     pub bytes: usize,
@@ -42,16 +42,16 @@ pub struct NewUpload {
 /// One invalid field of a request for an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidUploadField {
-    /// No content type.
+    /// The content type is missing.
     #[error("a content type is required")]
     KindRequired,
-    /// A content type that [`ImageKind`] does not have.
-    #[error("not a type of image we accept")]
+    /// The content type is not in [`ImageKind`].
+    #[error("the content type is not supported")]
     UnknownKind,
-    /// No size, or zero.
+    /// The size is missing or zero.
     #[error("a size is required")]
     SizeRequired,
-    /// More bytes than the setting `MAX_IMAGE_BYTES`.
+    /// The size exceeds the setting `MAX_IMAGE_BYTES`.
     #[error("the image is larger than {max_bytes} bytes")]
     TooLarge {
         /// The limit.
@@ -65,7 +65,7 @@ pub enum InvalidUploadField {
 pub struct InvalidUpload(pub Vec<InvalidUploadField>);
 
 impl NewUpload {
-    /// Reports all invalid fields at once. A missing field is `None`.
+    /// Validates all fields and reports all errors in the order of the fields. A missing field is `None`.
     pub fn parse(
         media_type: Option<&str>,
         bytes: Option<u64>,
@@ -74,8 +74,8 @@ impl NewUpload {
         let kind = match media_type.map(str::trim) {
             None | Some("") => Err(InvalidUploadField::KindRequired),
             Some(media_type) => {
-                let is_it = |kind: &ImageKind| kind.media_type().eq_ignore_ascii_case(media_type);
-                let kind = ImageKind::ALL.into_iter().find(is_it);
+                let matches = |kind: &ImageKind| kind.media_type().eq_ignore_ascii_case(media_type);
+                let kind = ImageKind::ALL.into_iter().find(matches);
                 kind.ok_or(InvalidUploadField::UnknownKind)
             }
         };
@@ -105,24 +105,24 @@ mod tests {
     }
 
     #[test]
-    fn upload_has_an_accepted_type_and_size() {
+    fn upload_with_accepted_type_and_size_is_valid() {
         for kind in ImageKind::ALL {
             let new = NewUpload::parse(Some(kind.media_type()), Some(1_000), 1_000);
             assert_eq!(new, Ok(NewUpload { kind, bytes: 1_000 }));
         }
-        let shouted = NewUpload::parse(Some(" IMAGE/JPEG "), Some(1), 1_000);
-        assert_eq!(shouted.unwrap().kind, ImageKind::Jpeg);
+        let uppercase = NewUpload::parse(Some(" IMAGE/JPEG "), Some(1), 1_000);
+        assert_eq!(uppercase.unwrap().kind, ImageKind::Jpeg);
     }
 
     #[test]
-    fn reports_all_invalid_upload_fields_at_once() {
+    fn reports_all_field_errors_of_an_upload() {
         use InvalidUploadField::{KindRequired, SizeRequired, TooLarge, UnknownKind};
         assert_eq!(invalid(None, None), [KindRequired, SizeRequired]);
         assert_eq!(invalid(Some(" "), Some(0)), [KindRequired, SizeRequired]);
         let too_large = TooLarge { max_bytes: 1_000 };
         for media_type in ["image/svg+xml", "image/avif", "image/jpeg; q=1", "jpeg"] {
-            let found = invalid(Some(media_type), Some(1_001));
-            assert_eq!(found, [UnknownKind, too_large], "{media_type}");
+            let errors = invalid(Some(media_type), Some(1_001));
+            assert_eq!(errors, [UnknownKind, too_large], "{media_type}");
         }
         assert_eq!(invalid(Some("image/png"), Some(u64::MAX)), [too_large]);
     }

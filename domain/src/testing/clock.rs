@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 
-/// A clock that stands still until it is moved.
+/// A clock that only advances when a test calls [`FixedClock::advance`].
 #[derive(Debug)]
 pub struct FixedClock(AtomicI64);
 
 impl FixedClock {
-    /// Stands at `now`.
+    /// Starts at `now`.
     pub fn at(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.unix_millis()))
     }
 
-    /// Moves on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0.fetch_add(millis, Ordering::SeqCst);
@@ -23,7 +23,7 @@ impl FixedClock {
 }
 
 impl Default for FixedClock {
-    /// Stands at 2026-10-14 18:20:05 UTC.
+    /// Starts at 2026-10-14 18:20:05 UTC.
     fn default() -> Self {
         Self(AtomicI64::new(1_792_002_005_000))
     }
@@ -32,6 +32,6 @@ impl Default for FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
-            .expect("a test stays between 1970 and 9999")
+            .expect("a timestamp between 1970 and 9999")
     }
 }

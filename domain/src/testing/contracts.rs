@@ -1,10 +1,10 @@
-//! Contracts of the ports: the rules that every adapter must meet, one test for each.
+//! Contract tests of the ports: one function per rule that every adapter must satisfy.
 //!
-//! A macro for each port makes the tests, in memory here and on the real engines in
-//! `infrastructure/tests`. Its argument is an expression that returns a fresh, empty adapter and
-//! anything that must live as long, such as a server.
+//! A macro per port generates the tests: for the memory adapters in this crate, for the real adapters in
+//! `infrastructure/tests`. Its argument is an expression that returns an empty adapter and a guard, such as
+//! a server, that must live as long.
 
-#![allow(missing_docs, reason = "the name of a rule says what it is")]
+#![allow(missing_docs, reason = "the name of each function states its rule")]
 
 pub mod foods;
 pub mod idempotency;
@@ -16,7 +16,7 @@ pub mod users;
 use crate::page::{Page, PageRequest, PageSize};
 use crate::storage::StorageError;
 
-/// Makes a test of each rule.
+/// Generates one test per rule.
 #[macro_export]
 macro_rules! contract_tests {
     ($rules:ident, $adapter:expr, [$($rule:ident),+ $(,)?]) => {
@@ -31,10 +31,10 @@ macro_rules! contract_tests {
 }
 
 fn page_size(entries: usize) -> PageSize {
-    PageSize::parse(&entries.to_string()).expect("a size")
+    PageSize::parse(&entries.to_string()).expect("a valid page size")
 }
 
-/// Reads a list page by page.
+/// Reads all pages of a list.
 async fn read_all<Id, T>(
     size: usize,
     id: impl Fn(&T) -> Id,

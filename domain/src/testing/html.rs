@@ -1,4 +1,4 @@
-//! Whether HTML is safe to put into a page.
+//! An independent check that sanitized HTML is safe to insert into a page.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,30 +8,30 @@ use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-/// Elements that format text, and nothing that loads, runs or posts but a link and an image.
+/// The allowed elements: text formatting, links and images.
 const ELEMENTS: &str = "a abbr acronym area article aside b bdi bdo blockquote br caption center cite code col colgroup data dd \
     del details dfn div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6 header hgroup hr i img ins kbd li map mark nav ol p \
     pre q rp rt rtc ruby s samp small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr";
 
-/// None that runs, styles, names or sends anything.
+/// The allowed attributes: no event handlers, styles, names or form targets.
 const ATTRIBUTES: &str = "align alt char charoff cite colspan datetime dir headers height href hreflang lang rel rowspan scope \
     size span src start summary title width";
 
-/// Of the attributes those that hold an address.
-const ADDRESSES: [&str; 3] = ["cite", "href", "src"];
+/// The attributes that contain a URL.
+const URL_ATTRIBUTES: [&str; 3] = ["cite", "href", "src"];
 
-/// What an address may begin with beside http, https and nothing: programs that are not browsers.
+/// The allowed URL schemes. They open web pages or other applications and run no script.
 const SCHEMES: &str = "bitcoin ftp ftps geo http https im irc ircs magnet mailto mms mx news nntp openpgp4fpr sip sms smsto ssh \
     tel url webcal wtai xmpp";
 
-/// What a browser would find in this HTML that could run, load or post something, or change how the
-/// rest of a page is read: told by the tokenizer that browsers share (HTML, section 13.2.5) and by lists
-/// of our own.
+/// Returns descriptions of everything unsafe in the HTML: elements, attributes and URLs that are not on the
+/// lists above, comments and parse errors. Uses the HTML tokenizer of browsers (HTML, section 13.2.5), not the
+/// sanitizer.
 pub fn dangers(html: &str) -> BTreeSet<String> {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(html));
     let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
-    // Nothing is a script to this sink: it is read to its end.
+    // The sink never reports a script, so one call consumes the whole input.
     let _ = tokenizer.feed(&input);
     tokenizer.end();
     tokenizer.sink.0.into_inner()
@@ -74,27 +74,27 @@ fn dangers_of(tag: &Tag) -> Vec<String> {
         if !is_one_of(ATTRIBUTES, name) {
             dangers.push(format!("the attribute {name}"));
         }
-        if ADDRESSES.contains(&name) && !is_harmless_address(&attribute.value) {
+        if URL_ATTRIBUTES.contains(&name) && !is_safe_url(&attribute.value) {
             dangers.push(format!("{name}={}", attribute.value));
         }
     }
     dangers
 }
 
-/// As browsers read it (URL, section 4.4): control characters and spaces before it, and tabs and line
-/// breaks anywhere in it, do not count.
-fn is_harmless_address(address: &str) -> bool {
-    let address = address.trim_start_matches(|c: char| c <= ' ');
-    let address: String = address
+/// Parses the scheme as browsers do (URL, section 4.4): ignores leading control characters and spaces, and
+/// tabs and line breaks anywhere.
+fn is_safe_url(url: &str) -> bool {
+    let url = url.trim_start_matches(|c: char| c <= ' ');
+    let url: String = url
         .chars()
         .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
         .collect();
-    let Some((scheme, _)) = address.split_once(':') else {
+    let Some((scheme, _)) = url.split_once(':') else {
         return true;
     };
-    // What stands before the first colon is no scheme where it begins with or has another sign.
-    let is_sign = |byte| matches!(byte, b'+' | b'-' | b'.') || byte.is_ascii_alphanumeric();
+    // Text before a colon that contains other characters is a path, not a scheme.
+    let is_valid = |byte| matches!(byte, b'+' | b'-' | b'.') || byte.is_ascii_alphanumeric();
     let is_scheme =
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_sign);
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_valid);
     !is_scheme || is_one_of(SCHEMES, &scheme.to_ascii_lowercase())
 }

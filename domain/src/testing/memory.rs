@@ -1,4 +1,4 @@
-//! The ports in memory, for tests of the domain.
+//! Memory adapters of the ports.
 
 mod foods;
 mod idempotency;
@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::page::{Page, PageRequest};
 
 pub use foods::MemoryFoods;
-pub use idempotency::MemoryOperations;
+pub use idempotency::MemoryIdempotencyRecords;
 pub use images::{FakeRenderer, MemoryImages, MemoryUploads};
 pub use rate_limit::MemoryRateLimits;
 pub use sessions::MemorySessions;

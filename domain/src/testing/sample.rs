@@ -1,4 +1,4 @@
-//! Samples of users, foods and images.
+//! Sample users, foods and images, each with its own id.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use crate::user::{Email, PublicUser, User, UserName};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// A moment all samples agree on, each time a millisecond later.
+/// Returns a timestamp that advances by a millisecond with each call.
 pub fn timestamp() -> Timestamp {
     let step = NEXT.fetch_add(1, Ordering::SeqCst);
     FixedClock::default()
@@ -21,27 +21,27 @@ pub fn timestamp() -> Timestamp {
         .plus(std::time::Duration::from_millis(step))
 }
 
-/// A user with an address of their own.
+/// Returns a user with a unique id and e-mail.
 pub fn user() -> User {
     let created_at = timestamp();
     User {
         public: public_user(created_at),
         email: Email::parse(&format!("ada.{}@example.com", created_at.unix_millis()))
-            .expect("an address"),
+            .expect("a valid e-mail"),
         created_at,
     }
 }
 
-/// Ada, with an id of her own.
+/// Returns the public part of a user with a unique id.
 pub fn public_user(now: Timestamp) -> PublicUser {
     PublicUser {
         id: UserId::new(now),
-        first_name: UserName::parse("Ada").expect("a name"),
-        last_name: UserName::parse("Lovelace").expect("a name"),
+        first_name: UserName::parse("Ada").expect("a valid name"),
+        last_name: UserName::parse("Lovelace").expect("a valid name"),
     }
 }
 
-/// A food with a title of its own, shared by `creator`.
+/// Returns a food of `creator` with a unique id and title.
 pub fn food(creator: &PublicUser) -> Food {
     let now = timestamp();
     let id = FoodId::new(now);
@@ -58,7 +58,7 @@ pub fn food(creator: &PublicUser) -> Food {
     }
 }
 
-/// An image with an id of its own, of the sizes that [`FakeRenderer`] renders.
+/// Returns an image with a unique id and the sizes that [`FakeRenderer`] renders.
 ///
 /// [`FakeRenderer`]: super::FakeRenderer
 pub fn image() -> Image {
@@ -73,6 +73,6 @@ pub fn image() -> Image {
 /// [`FakeRenderer`]: super::FakeRenderer
 pub const IMAGE: Bytes = Bytes::from_static(b"image");
 
-/// A GIF of one pixel, for tests with real codecs.
+/// A GIF image of one pixel, for tests with real codecs.
 pub const GIF: &[u8] =
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";

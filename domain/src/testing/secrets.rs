@@ -1,4 +1,4 @@
-//! A password hasher and a token signer for tests.
+//! A fast password hasher and token signer for tests.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,27 +7,28 @@ use crate::id::{SessionId, TokenId, UserId};
 use crate::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 
-/// Hashes nothing, and counts how often it was asked.
+/// Stores passwords in plain text as `new:<password>`, treats `old:<password>` as an outdated hash, and counts
+/// calls.
 #[derive(Debug, Default)]
 pub struct FakeHasher {
-    asked: AtomicI64,
+    call_count: AtomicI64,
 }
 
 impl FakeHasher {
-    /// How often something was hashed or compared.
-    pub fn asked(&self) -> i64 {
-        self.asked.load(Ordering::SeqCst)
+    /// Returns the number of calls of `hash` and `verify`.
+    pub fn call_count(&self) -> i64 {
+        self.call_count.load(Ordering::SeqCst)
     }
 }
 
 impl PasswordHasher for FakeHasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.call_count.fetch_add(1, Ordering::SeqCst);
         Ok(PasswordHash::new(format!("new:{}", password.reveal())))
     }
 
     fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.call_count.fetch_add(1, Ordering::SeqCst);
         match hash.as_str().split_once(':') {
             Some(("new", secret)) if secret == password.reveal() => PasswordCheck::Valid,
             Some(("old", secret)) if secret == password.reveal() => PasswordCheck::ValidNeedsRehash,
@@ -40,7 +41,7 @@ impl PasswordHasher for FakeHasher {
     }
 }
 
-/// Signs with a name instead of a secret.
+/// Writes the claims in plain text, with a name instead of a signature.
 #[derive(Debug, Clone)]
 pub struct FakeSigner(pub &'static str);
 

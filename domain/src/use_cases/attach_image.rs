@@ -1,4 +1,4 @@
-//! Attaching an image to a food: fetch, check, render, store.
+//! The steps from an image in a request to stored renditions: fetch, check, render, store.
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -13,26 +13,26 @@ use crate::image::{
 };
 use crate::storage::StorageError;
 
-/// The ports through which an image gets from a request into the store.
+/// The ports for processing images.
 #[derive(Debug, Clone)]
 pub struct ImagePipeline<S, U, R> {
     /// Stores the renditions.
     pub store: S,
-    /// Holds the uploads that wait for a food.
+    /// Reads and deletes uploads.
     pub uploads: U,
-    /// Decodes and encodes.
+    /// Decodes images and encodes renditions.
     pub renderer: R,
     /// The setting `MAX_IMAGE_BYTES`.
     pub max_bytes: usize,
 }
 
-/// An image that was decoded, and the upload that it came from.
+/// The renditions of an image, and the upload that it was read from.
 pub(super) struct RenderedImage {
     renditions: Vec<Rendition>,
     pub(super) upload: Option<ImageId>,
 }
 
-/// Why there is no image to attach.
+/// Why an image was not rendered.
 #[derive(Debug, Error)]
 pub(super) enum RenderError {
     #[error("no such upload")]
@@ -55,8 +55,8 @@ pub async fn render_image(
     renderer.render(bytes).await
 }
 
-/// Stores all renditions at once, as the image `id` of the food. If one fails, those that were stored stay, and
-/// the sweep deletes them.
+/// Stores all renditions concurrently, as the image `id` of the food. If one fails, the others may stay;
+/// [`sweep_images`](super::sweep_images) deletes them.
 pub async fn store_image(
     store: &impl ImageStore,
     food: FoodId,
@@ -85,8 +85,7 @@ pub async fn store_image(
 }
 
 impl<S: ImageStore, U: UploadStore, R: ImageRenderer> ImagePipeline<S, U, R> {
-    /// Fetches and decodes the image. `None` when the request has none. Only the owner of an upload
-    /// finds it.
+    /// Reads and renders the image; `None` if the request has none. An upload is only found for its owner.
     pub(super) async fn render(
         &self,
         owner: UserId,
@@ -106,12 +105,12 @@ impl<S: ImageStore, U: UploadStore, R: ImageRenderer> ImagePipeline<S, U, R> {
 
     async fn fetch(&self, owner: UserId, raw_id: &str) -> Result<(ImageId, Bytes), RenderError> {
         let id = ImageId::parse(raw_id).map_err(|_| RenderError::UploadNotFound)?;
-        let found = self.uploads.find(UploadKey { owner, id }, self.max_bytes);
-        let bytes = found.await?.ok_or(RenderError::UploadNotFound)?;
+        let bytes = self.uploads.find(UploadKey { owner, id }, self.max_bytes);
+        let bytes = bytes.await?.ok_or(RenderError::UploadNotFound)?;
         Ok((id, bytes))
     }
 
-    /// See [`store_image`].
+    /// Stores the image under a new id; see [`store_image`].
     pub(super) async fn store(
         &self,
         food: FoodId,
@@ -121,14 +120,14 @@ impl<S: ImageStore, U: UploadStore, R: ImageRenderer> ImagePipeline<S, U, R> {
         store_image(&self.store, food, ImageId::new(now), image.renditions).await
     }
 
-    /// Deletes an upload that a food was given. A failure is no error: the sweep deletes it later.
+    /// Deletes an upload that was attached. Ignores failures, because the sweep deletes it later.
     pub(super) async fn delete_upload(&self, owner: UserId, upload: Option<ImageId>) {
         if let Some(id) = upload {
             let _ = self.uploads.delete(UploadKey { owner, id }).await;
         }
     }
 
-    /// Deletes the renditions of an image that no food shows. A failure is no error, likewise.
+    /// Deletes the renditions of an unused image. Ignores failures, because the sweep deletes them later.
     pub(super) async fn delete_image(&self, food: &Food) {
         let _ = self.store.delete(&food.rendition_keys()).await;
     }

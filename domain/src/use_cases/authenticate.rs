@@ -1,4 +1,4 @@
-//! Who makes a request: a token that is ours, and a session that is not over.
+//! Authentication of requests: verify the access token, then check that its session is active.
 
 use thiserror::Error;
 
@@ -8,28 +8,28 @@ use crate::session::SessionStore;
 use crate::storage::StorageError;
 use crate::token::{TokenError, TokenSigner};
 
-/// Who an access token says is calling, before anybody looked whether the session is over: enough
-/// to read for, too little to write for.
+/// The user and session of a verified access token. The session may be revoked, so it permits reads only;
+/// writes require an [`AuthenticatedUser`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenIdentity {
-    /// Who it is.
+    /// The user of the token.
     pub user: UserId,
     session: SessionId,
     at: Timestamp,
 }
 
-/// Somebody signed in, by which login. Only [`authenticate`] makes one, so what takes one happens
-/// after the session was seen to live.
+/// A user with an active session. Only [`authenticate`] creates it, so functions that take it run after the
+/// session check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuthenticatedUser {
-    pub(super) user: UserId,
+    pub(super) id: UserId,
     pub(super) session: SessionId,
 }
 
-/// Why a request is nobody's.
+/// Why a request was not authenticated.
 #[derive(Debug, Error)]
 pub enum CheckSessionError {
-    /// See [`TokenError`]; `Refused` also when the session is over.
+    /// See [`TokenError`]; `Rejected` also if the session is not active.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// See [`StorageError`].
@@ -37,7 +37,7 @@ pub enum CheckSessionError {
     Storage(#[from] StorageError),
 }
 
-/// Checks the access token. Asks nobody.
+/// Verifies the signature and expiry of an access token. Makes no request.
 pub fn verify_access_token(
     access: &impl TokenSigner,
     clock: &impl Clock,
@@ -55,17 +55,17 @@ pub fn verify_access_token(
     })
 }
 
-/// Checks that the caller's session still lives: logging out takes effect at once.
+/// Checks that the session of the token is active. A revoked session is therefore rejected immediately.
 pub async fn authenticate(
     sessions: &impl SessionStore,
-    caller: TokenIdentity,
+    identity: TokenIdentity,
 ) -> Result<AuthenticatedUser, CheckSessionError> {
-    let TokenIdentity { user, session, at } = caller;
+    let TokenIdentity { user, session, at } = identity;
     sessions
         .find(user, session, at)
         .await?
         .ok_or(TokenError::Rejected)?;
-    Ok(AuthenticatedUser { user, session })
+    Ok(AuthenticatedUser { id: user, session })
 }
 
 #[cfg(test)]
@@ -81,30 +81,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn access_token_identifies_user_and_session_until_it_expires() {
+    async fn access_token_is_valid_until_it_expires() {
         let auth = AuthFixture::new();
         let (session, pair) = auth.log_in(user()).await;
         auth.clock
             .advance(Duration::from_millis(15 * 60 * 1_000 - 1));
-        let who = auth.authenticate(&pair.access).await.unwrap();
-        assert_eq!((who.user, who.session), (session.user, session.id));
+        let user = auth.authenticate(&pair.access).await.unwrap();
+        assert_eq!((user.id, user.session), (session.user, session.id));
         auth.clock.advance(Duration::from_millis(1));
-        let refused = auth.authenticate(&pair.access).await;
+        let rejected = auth.authenticate(&pair.access).await;
         assert!(matches!(
-            refused,
+            rejected,
             Err(CheckSessionError::Token(TokenError::Expired))
         ));
     }
 
     #[tokio::test]
-    async fn token_of_a_session_that_is_over_is_refused() {
+    async fn access_token_of_expired_session_is_rejected() {
         let mut auth = AuthFixture::new();
         auth.tokens.lifetimes.access = auth.tokens.lifetimes.refresh * 2;
         let (_, pair) = auth.log_in(user()).await;
         auth.clock.advance(auth.tokens.lifetimes.refresh);
-        let refused = auth.authenticate(&pair.access).await;
+        let rejected = auth.authenticate(&pair.access).await;
         assert!(matches!(
-            refused,
+            rejected,
             Err(CheckSessionError::Token(TokenError::Rejected))
         ));
     }

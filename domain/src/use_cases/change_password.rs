@@ -1,4 +1,4 @@
-//! Choosing another password.
+//! Changing the password.
 
 use thiserror::Error;
 
@@ -12,34 +12,34 @@ use crate::session::SessionStore;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
 
-/// The password that somebody has, and the one that they want, once it is right.
+/// A validated request for a password change.
 #[derive(Debug, Clone)]
 pub struct PasswordChange {
     old: Password,
     new: Password,
 }
 
-/// One thing wrong with what somebody says who wants another password.
+/// One invalid field of a password change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidPasswordChangeField {
-    /// No old password.
+    /// The old password is missing.
     #[error("old password is required")]
     OldRequired,
-    /// No new one.
+    /// The new password is missing.
     #[error("password is required")]
     NewRequired,
-    /// A new one that is too short, too long or too common.
+    /// The new password is too short, too long or too common.
     #[error(transparent)]
     InvalidNew(InvalidPassword),
 }
 
-/// Everything wrong with what somebody says who wants another password; never empty.
+/// All invalid fields of a password change; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the change is not valid: {0:?}")]
 pub struct InvalidPasswordChange(pub Vec<InvalidPasswordChangeField>);
 
 impl PasswordChange {
-    /// Checks everything and tells all that is wrong at once.
+    /// Validates all fields and reports all errors in the order of the fields.
     pub fn parse(
         old: &str,
         new: &str,
@@ -62,10 +62,10 @@ impl PasswordChange {
     }
 }
 
-/// Why the password is as it was.
+/// Why the password was not changed.
 #[derive(Debug, Error)]
 pub enum ChangePasswordError {
-    /// The old password is another one, or the account is gone.
+    /// The old password is wrong, or the account was deleted.
     #[error("the old password is wrong")]
     IncorrectPassword,
     /// See [`RateLimitError`].
@@ -79,39 +79,38 @@ pub enum ChangePasswordError {
     Storage(#[from] StorageError),
 }
 
-/// Replaces the password and ends all other sessions: whoever else knew the old one is out. Where
-/// sessions could not be ended, the same change may be asked for again: a password that is the new one
-/// already needs no more than that.
+/// Replaces the password and revokes all other sessions of the user. If revoking fails, the request can be
+/// retried: a request whose new password is already stored succeeds.
 pub async fn change_password(
     users: &impl UserRepository,
     sessions: &(impl SessionStore + RateLimitStore),
     hasher: &impl PasswordHasher,
-    who: AuthenticatedUser,
-    mut admitted: RateLimitPermit,
+    user: AuthenticatedUser,
+    mut permit: RateLimitPermit,
     change: PasswordChange,
 ) -> Result<(), ChangePasswordError> {
-    let stored = users.find_password(who.user).await?;
+    let stored = users.find_password(user.id).await?;
     let stored = stored.ok_or(ChangePasswordError::IncorrectPassword)?;
-    // Both ways hash twice, so that the time taken does not tell which password is right.
+    // Both branches hash twice, so that timing does not reveal whether the old password is correct.
     let is_changed = match hasher.verify(&change.old, &stored) {
-        // A retry after a lost response: the new password is stored already. As this compares a
-        // second password it counts as a second attempt.
+        // A retry after a lost response: the new password is already stored. It verifies a second
+        // password, so it counts as a second attempt.
         PasswordCheck::Invalid => {
-            admitted.charge(sessions).await?;
+            permit.charge(sessions).await?;
             hasher.verify(&change.new, &stored) != PasswordCheck::Invalid
         }
         PasswordCheck::Valid | PasswordCheck::ValidNeedsRehash => {
             let new = hasher.hash(&change.new)?;
-            users.replace_password(who.user, &stored, &new).await?
+            users.replace_password(user.id, &stored, &new).await?
                 // It may have been replaced by an attempt whose response was lost.
-                || users.find_password(who.user).await? == Some(new)
+                || users.find_password(user.id).await? == Some(new)
         }
     };
     if !is_changed {
         return Err(ChangePasswordError::IncorrectPassword);
     }
-    admitted.refund(sessions).await;
-    Ok(sessions.revoke_all(who.user, Some(who.session)).await?)
+    permit.refund(sessions).await;
+    Ok(sessions.revoke_all(user.id, Some(user.session)).await?)
 }
 
 #[cfg(test)]
@@ -121,14 +120,14 @@ mod tests {
     use crate::rate_limit::{ClientIp, LimitedAction};
     use crate::testing::{Fault, faulty, sample};
     use crate::use_cases::check_rate_limit;
-    use crate::use_cases::test_support::{AuthFixture, admitted, signed_in};
+    use crate::use_cases::test_support::{AuthFixture, authenticated_user, rate_limit_permit};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
-    /// A user with two sessions, who makes the request from the first.
+    /// A user with two sessions; the first one makes the request.
     struct Fixture {
         auth: AuthFixture,
-        who: AuthenticatedUser,
+        user: AuthenticatedUser,
     }
 
     impl Fixture {
@@ -138,40 +137,46 @@ mod tests {
             let (session, _) = auth.log_in(user).await;
             auth.log_in(user).await;
             let session = session.id;
-            let who = AuthenticatedUser { user, session };
-            Self { auth, who }
+            let user = AuthenticatedUser { id: user, session };
+            Self { auth, user }
         }
 
         async fn change(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
-            self.change_with(&self.auth.sessions, admitted(), old, new)
+            self.change_with(&self.auth.sessions, rate_limit_permit(), old, new)
                 .await
         }
 
         async fn change_with(
             &self,
             sessions: &(impl SessionStore + RateLimitStore),
-            admitted: RateLimitPermit,
+            permit: RateLimitPermit,
             old: &str,
             new: &str,
         ) -> Result<(), ChangePasswordError> {
             let change = PasswordChange::parse(old, new, POLICY).unwrap();
             let (users, hasher) = (&self.auth.users, &self.auth.hasher);
-            change_password(users, sessions, hasher, self.who, admitted, change).await
+            change_password(users, sessions, hasher, self.user, permit, change).await
         }
 
-        /// With the limits counted.
+        /// Changes the password after the rate limit check.
         async fn attempt(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
-            let (limits, source) = (admitted().limits, ClientIp::parse("203.0.113.7"));
+            let (limits, client_ip) = (rate_limit_permit().limits, ClientIp::parse("203.0.113.7"));
             let (clock, action) = (&self.auth.clock, LimitedAction::ChangePassword);
-            let admitted =
-                check_rate_limit(&self.auth.sessions, clock, &limits, action, "ada", &source)
-                    .await?;
-            self.change_with(&self.auth.sessions, admitted, old, new)
+            let permit = check_rate_limit(
+                &self.auth.sessions,
+                clock,
+                &limits,
+                action,
+                "ada",
+                &client_ip,
+            )
+            .await?;
+            self.change_with(&self.auth.sessions, permit, old, new)
                 .await
         }
 
         fn hash(&self) -> String {
-            self.auth.hash_of(self.who.user)
+            self.auth.hash_of(self.user.id)
         }
     }
 
@@ -192,57 +197,59 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn change_revokes_all_other_sessions_also_when_retried() {
+    async fn password_change_revokes_all_other_sessions() {
         let (old, new) = ("correct horse", "better horse");
         for hash in ["new:correct horse", "old:correct horse"] {
             let fixture = Fixture::new(hash).await;
             let failing = faulty(&fixture.auth.sessions, "revoke_all", Fault::Unavailable);
-            let failed = fixture.change_with(&failing, admitted(), old, new).await;
+            let failed = fixture
+                .change_with(&failing, rate_limit_permit(), old, new)
+                .await;
             assert!(matches!(failed, Err(ChangePasswordError::Storage(_))));
             for _ in 0..2 {
                 fixture.change(old, new).await.unwrap();
                 assert_eq!(fixture.hash(), "new:better horse");
-                let live = fixture
+                let active = fixture
                     .auth
                     .sessions
-                    .list(fixture.who.user, sample::timestamp());
-                let live = live.await.unwrap();
-                assert_eq!(live.len(), 1);
-                assert_eq!(live[0].id, fixture.who.session);
+                    .list(fixture.user.id, sample::timestamp());
+                let active = active.await.unwrap();
+                assert_eq!(active.len(), 1);
+                assert_eq!(active[0].id, fixture.user.session);
             }
         }
     }
 
     #[tokio::test]
-    async fn wrong_old_password_changes_nothing_after_as_much_hashing() {
+    async fn wrong_old_password_takes_as_long_as_a_correct_one() {
         let mut fixture = Fixture::new("new:correct horse").await;
-        let refused = fixture.change("battery staple", "better horse").await;
+        let rejected = fixture.change("battery staple", "better horse").await;
         let is_incorrect = |outcome| matches!(outcome, Err(ChangePasswordError::IncorrectPassword));
-        assert!(is_incorrect(refused));
+        assert!(is_incorrect(rejected));
         assert_eq!(fixture.hash(), "new:correct horse");
         assert_eq!(fixture.auth.sessions.count(), 2);
-        let asked = fixture.auth.hasher.asked();
+        let calls = fixture.auth.hasher.call_count();
         let changed = fixture.change("correct horse", "better horse").await;
         changed.unwrap();
-        assert_eq!(fixture.auth.hasher.asked(), asked * 2);
+        assert_eq!(fixture.auth.hasher.call_count(), calls * 2);
         // A deleted user has no password.
-        fixture.who = signed_in(UserId::new(sample::timestamp()));
+        fixture.user = authenticated_user(UserId::new(sample::timestamp()));
         assert!(is_incorrect(
             fixture.change("better horse", "best horse").await
         ));
     }
 
     #[tokio::test]
-    async fn failed_change_counts_twice_and_a_retry_does_not_count() {
+    async fn failed_password_change_counts_as_two_attempts() {
         let fixture = Fixture::new("new:correct horse").await;
         for _ in 0..20 {
             let retried = fixture.attempt("x y z w", "correct horse").await;
             retried.unwrap();
         }
-        let asked = fixture.auth.hasher.asked();
+        let calls = fixture.auth.hasher.call_count();
         let wrong = fixture.attempt("battery staple", "better horse").await;
         assert!(matches!(wrong, Err(ChangePasswordError::IncorrectPassword)));
-        // Three passwords may be compared; the new one would be the fourth.
+        // Three passwords may be verified; the new one would be the fourth.
         for _ in 0..2 {
             assert!(matches!(
                 fixture.attempt("battery staple", "correct horse").await,
@@ -251,6 +258,6 @@ mod tests {
                 ))
             ));
         }
-        assert_eq!(fixture.auth.hasher.asked(), asked + 3);
+        assert_eq!(fixture.auth.hasher.call_count(), calls + 3);
     }
 }

@@ -24,39 +24,39 @@ pub enum CreateFoodError {
     /// Another food has the upload.
     #[error("the upload is taken")]
     UploadTaken,
-    /// The account is gone.
-    #[error("the account is gone")]
+    /// The account of the creator was deleted.
+    #[error("the account was deleted")]
     CreatorGone,
     /// See [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Stores the image, then the food that refers to it, under the id `id`. If a food with this id exists, an
-/// earlier attempt created it, and it is returned. A rejected food leaves no image.
+/// Stores the renditions of the image, then the food under the id `id`. If a food with this id exists, an
+/// earlier attempt created it; it is returned unchanged. If the food is rejected, its renditions are deleted.
 ///
-/// `creator` is the user as [`UserRepository::find_consistent`] returned it.
+/// `creator` is the result of [`UserRepository::find_consistent`] for the user.
 ///
 /// [`UserRepository::find_consistent`]: crate::user::UserRepository::find_consistent
 pub async fn create_food(
     foods: &impl FoodRepository,
     images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
     clock: &impl Clock,
-    who: AuthenticatedUser,
+    user: AuthenticatedUser,
     creator: Option<PublicUser>,
     id: FoodId,
     input: FoodInput,
 ) -> Result<Food, CreateFoodError> {
     let creator = creator
-        .filter(|creator| creator.id == who.user)
+        .filter(|creator| creator.id == user.id)
         .ok_or(CreateFoodError::CreatorGone)?;
-    let valid = match validate(images, who.user, input, true).await {
+    let valid = match validate(images, user.id, input, true).await {
         Ok(valid) => valid,
         Err(ValidateError::Storage(error)) => return Err(error.into()),
         Err(ValidateError::Invalid(invalid)) => {
-            // The first attempt may have used the upload up.
-            let is_used_up = invalid.0.contains(&InvalidFoodField::UploadNotFound);
-            let existing = if is_used_up {
+            // An earlier attempt may have consumed the upload.
+            let is_upload_missing = invalid.0.contains(&InvalidFoodField::UploadNotFound);
+            let existing = if is_upload_missing {
                 foods.find_consistent(id).await?
             } else {
                 None
@@ -82,19 +82,19 @@ pub async fn create_food(
     };
     let error = match foods.create(&food).await {
         Ok(()) => {
-            images.delete_upload(who.user, upload).await;
+            images.delete_upload(user.id, upload).await;
             return Ok(food);
         }
         Err(InsertFoodError::TitleTaken) => CreateFoodError::TitleTaken,
         Err(InsertFoodError::UploadTaken) => CreateFoodError::UploadTaken,
         Err(InsertFoodError::Storage(error)) => error.into(),
     };
-    // Perhaps only the response was lost, or an earlier attempt created the food.
+    // The food may exist: the response was lost, or an earlier attempt created it.
     let saved = foods.find_consistent(id).await;
     let is_unused = match (&saved, &error) {
         (Ok(Some(saved)), _) => saved.image != food.image,
         (Ok(None), CreateFoodError::TitleTaken | CreateFoodError::UploadTaken) => true,
-        // The write may still land: the sweep can delete an orphan, nothing can restore an image.
+        // The write may be applied later. The sweep can delete an unused image; nothing can restore one.
         (Ok(None) | Err(_), _) => false,
     };
     if is_unused {
@@ -102,7 +102,7 @@ pub async fn create_food(
     }
     match saved {
         Ok(Some(saved)) => {
-            images.delete_upload(who.user, saved.upload).await;
+            images.delete_upload(user.id, saved.upload).await;
             Ok(saved)
         }
         Ok(None) | Err(_) => Err(error),
@@ -115,9 +115,9 @@ mod tests {
     use crate::id::{ImageId, UserId};
     use crate::image::{ImageSource, InvalidImage, UploadKey};
     use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
-    use crate::use_cases::test_support::{FoodFixture, image_pipeline, signed_in};
+    use crate::use_cases::test_support::{FoodFixture, authenticated_user, image_pipeline};
 
-    /// A user, and no food yet.
+    /// A user without foods.
     struct Fixture {
         ada: PublicUser,
         id: FoodId,
@@ -138,16 +138,16 @@ mod tests {
             foods: &impl FoodRepository,
             input: FoodInput,
         ) -> Result<Food, CreateFoodError> {
-            let (who, creator) = (signed_in(self.ada.id), Some(self.ada.clone()));
+            let (user, creator) = (authenticated_user(self.ada.id), Some(self.ada.clone()));
             let (images, clock) = (&self.food.images, &self.food.clock);
-            create_food(foods, images, clock, who, creator, self.id, input).await
+            create_food(foods, images, clock, user, creator, self.id, input).await
         }
 
         async fn create(&self, input: FoodInput) -> Result<Food, CreateFoodError> {
             self.create_in(&self.food.foods, input).await
         }
 
-        /// Whether the image of the food exists, and no other.
+        /// Returns whether the image of the food is the only stored one.
         fn has_only_image_of(&self, food: &Food) -> bool {
             self.food.has_image_of(food) && self.food.images.store.count() == 4
         }
@@ -254,7 +254,7 @@ mod tests {
                 };
                 let foods = faulty(&fixture.food.foods, "create", fault);
                 let first = fixture.create_in(&foods, input()).await.unwrap();
-                // The first attempt has used the upload up.
+                // The first attempt has consumed the upload.
                 let uploads = fixture.food.images.uploads.count();
                 assert_eq!(uploads, usize::from(!with_upload));
                 let retried = fixture.create(input()).await.unwrap();
@@ -265,22 +265,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn taken_title_or_upload_leaves_no_food_and_no_image() {
+    async fn taken_title_or_upload_creates_no_food_and_no_image() {
         let mut fixture = Fixture::new();
         let upload = fixture.food.upload(fixture.ada.id);
         let with_upload = |title| input(title, ImageSource::Upload(upload.to_string()));
         let food = fixture.create(with_upload("Jollof rice")).await.unwrap();
         assert_eq!(food.upload, Some(upload));
-        // As if the upload had not been deleted yet.
+        // The upload may still exist, if deleting it failed.
         let (owner, id) = (fixture.ada.id, upload);
         let key = UploadKey { owner, id };
         fixture.food.images.uploads.put(key, sample::IMAGE);
         fixture.id = FoodId::new(sample::timestamp());
-        let refused = fixture.create(with_upload("Other rice")).await;
-        assert!(matches!(refused, Err(CreateFoodError::UploadTaken)));
-        let shouted = input("JOLLOF RICE", ImageSource::Inline(sample::IMAGE));
-        let refused = fixture.create(shouted).await;
-        assert!(matches!(refused, Err(CreateFoodError::TitleTaken)));
+        let rejected = fixture.create(with_upload("Other rice")).await;
+        assert!(matches!(rejected, Err(CreateFoodError::UploadTaken)));
+        let uppercase = input("JOLLOF RICE", ImageSource::Inline(sample::IMAGE));
+        let rejected = fixture.create(uppercase).await;
+        assert!(matches!(rejected, Err(CreateFoodError::TitleTaken)));
         assert!(fixture.has_only_image_of(&food));
     }
 
@@ -289,11 +289,11 @@ mod tests {
         let fixture = Fixture::new();
         let id = fixture.food.upload(UserId::new(sample::timestamp()));
         for raw in [id.to_string(), String::new(), format!("../{id}")] {
-            let refused = fixture
+            let rejected = fixture
                 .create(input("Rice", ImageSource::Upload(raw)))
                 .await;
             let expected = InvalidFood(vec![InvalidFoodField::UploadNotFound]);
-            match refused {
+            match rejected {
                 Err(CreateFoodError::Invalid(invalid)) => assert_eq!(invalid, expected),
                 other => panic!("{other:?}"),
             }
@@ -304,9 +304,9 @@ mod tests {
     #[tokio::test]
     async fn deleted_user_cannot_create_food() {
         let Fixture { ada, id, food } = Fixture::new();
-        let (who, foods, clock) = (signed_in(ada.id), &food.foods, &food.clock);
-        let refused = create_food(foods, &food.images, clock, who, None, id, rice()).await;
-        assert!(matches!(refused, Err(CreateFoodError::CreatorGone)));
+        let (user, foods, clock) = (authenticated_user(ada.id), &food.foods, &food.clock);
+        let rejected = create_food(foods, &food.images, clock, user, None, id, rice()).await;
+        assert!(matches!(rejected, Err(CreateFoodError::CreatorGone)));
         assert_eq!(food.images.store.count(), 0);
     }
 
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_image_store_creates_no_food() {
+    async fn failure_to_store_images_creates_no_food() {
         let Fixture { ada, id, food } = Fixture::new();
         let images = ImagePipeline {
             store: unavailable(&food.images.store),
@@ -333,8 +333,8 @@ mod tests {
             renderer: food.images.renderer,
             max_bytes: food.images.max_bytes,
         };
-        let (who, foods, clock) = (signed_in(ada.id), &food.foods, &food.clock);
-        let failed = create_food(foods, &images, clock, who, Some(ada), id, rice()).await;
+        let (user, foods, clock) = (authenticated_user(ada.id), &food.foods, &food.clock);
+        let failed = create_food(foods, &images, clock, user, Some(ada), id, rice()).await;
         assert!(matches!(failed, Err(CreateFoodError::Storage(_))));
         assert_eq!(foods.find_consistent(id).await.unwrap(), None);
     }

@@ -1,4 +1,4 @@
-//! Creating a presigned upload of an image.
+//! Creating a presigned POST for an image upload.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::clock::Clock;
 use crate::id::ImageId;
 use crate::image::{NewUpload, PresignedPost, UploadKey, UploadSigner};
 
-/// How long an upload may be started: enough for a slow network, and too short to be passed on.
+/// How long a presigned POST is valid: long enough for a slow network.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_mins(15);
 
-/// A presigned upload.
+/// A presigned POST and the id of its upload.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImageUpload {
     /// The id that attaches the upload to a food.
@@ -19,19 +19,16 @@ pub struct ImageUpload {
     pub post: PresignedPost,
 }
 
-/// Signs a form that uploads exactly `new` under a key that only the caller can attach.
+/// Signs a form that uploads an image of exactly this type and size. Only the user can attach it to a food.
 pub fn create_image_upload(
     signer: &impl UploadSigner,
     clock: &impl Clock,
-    who: AuthenticatedUser,
+    user: AuthenticatedUser,
     new: &NewUpload,
 ) -> ImageUpload {
     let now = clock.now();
     let id = ImageId::new(now);
-    let key = UploadKey {
-        owner: who.user,
-        id,
-    };
+    let key = UploadKey { owner: user.id, id };
     ImageUpload {
         id,
         post: signer.presign_post(key, new, now, UPLOAD_LIFETIME),
@@ -44,7 +41,7 @@ mod tests {
     use crate::id::UserId;
     use crate::image::ImageKind;
     use crate::testing::{FixedClock, MemoryUploads, sample};
-    use crate::use_cases::test_support::signed_in;
+    use crate::use_cases::test_support::authenticated_user;
 
     #[test]
     fn presigned_post_is_limited_to_own_key_type_and_size() {
@@ -54,7 +51,7 @@ mod tests {
             kind: ImageKind::Png,
             bytes: 77,
         };
-        let upload = create_image_upload(&uploads, &clock, signed_in(owner), &new);
+        let upload = create_image_upload(&uploads, &clock, authenticated_user(owner), &new);
         let key = UploadKey {
             owner,
             id: upload.id,
@@ -64,7 +61,7 @@ mod tests {
         assert!(upload.post == expected);
         let fields = upload.post.fields;
         assert!(fields.contains(&("until".to_owned(), until.to_string())));
-        let other = create_image_upload(&uploads, &clock, signed_in(owner), &new);
+        let other = create_image_upload(&uploads, &clock, authenticated_user(owner), &new);
         assert_ne!(other.id, upload.id);
     }
 }

@@ -1,4 +1,4 @@
-//! Signing up.
+//! Sign-up.
 
 use thiserror::Error;
 
@@ -10,7 +10,7 @@ use crate::storage::StorageError;
 use crate::text::InvalidText;
 use crate::user::{Email, InsertUserError, PublicUser, User, UserName, UserRepository};
 
-/// What somebody who signs up says, once it is right.
+/// A validated sign-up request.
 #[derive(Debug, Clone)]
 pub struct NewUser {
     first_name: UserName,
@@ -19,44 +19,44 @@ pub struct NewUser {
     password: Password,
 }
 
-/// One thing wrong with what somebody who signs up says.
+/// One invalid field of a sign-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidUserField {
-    /// No first name.
+    /// The first name is missing.
     #[error("first name is required")]
     FirstNameRequired,
-    /// No last name.
+    /// The last name is missing.
     #[error("last name is required")]
     LastNameRequired,
-    /// A name longer than [`UserName::MAX_CHARS`].
+    /// A name is longer than [`UserName::MAX_CHARS`].
     #[error("a name is too long")]
     NameTooLong,
-    /// No e-mail address.
+    /// The e-mail is missing.
     #[error("email is required")]
     EmailRequired,
-    /// Not an e-mail address.
-    #[error("not an e-mail address")]
+    /// The e-mail is not valid.
+    #[error("not a valid e-mail")]
     InvalidEmail,
-    /// No password.
+    /// The password is missing.
     #[error("password is required")]
     PasswordRequired,
-    /// A password that is too short or too long.
+    /// The password is too short, too long or too common.
     #[error(transparent)]
     InvalidPassword(InvalidPassword),
 }
 
-/// Everything wrong with what somebody who signs up says; never empty.
+/// All invalid fields of a sign-up; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the user is not valid: {0:?}")]
 pub struct InvalidUser(pub Vec<InvalidUserField>);
 
 impl NewUser {
-    /// The address that is to be the account's.
+    /// Returns the e-mail of the new account.
     pub fn email(&self) -> &Email {
         &self.email
     }
 
-    /// Checks everything and tells all that is wrong at once.
+    /// Validates all fields and reports all errors in the order of the fields.
     pub fn parse(
         first_name: &str,
         last_name: &str,
@@ -100,11 +100,11 @@ impl NewUser {
     }
 }
 
-/// Why nobody was signed up.
+/// Why no user was created.
 #[derive(Debug, Error)]
 pub enum CreateUserError {
-    /// Another account has the address.
-    #[error("the e-mail address is taken")]
+    /// Another account has the e-mail.
+    #[error("the e-mail is taken")]
     EmailTaken,
     /// See [`HashError`].
     #[error(transparent)]
@@ -123,9 +123,8 @@ impl From<InsertUserError> for CreateUserError {
     }
 }
 
-/// Signs somebody up. The password is hashed before anybody looks whether the address is taken:
-/// both answers take the same time. The account has the id `id`; where it is there already, an attempt
-/// before has made it, and that is the answer.
+/// Creates an account with the id `id`. The password is always hashed first, so a taken e-mail takes the same
+/// time as a free one. If an account with this id exists, an earlier attempt created it; it is returned.
 pub async fn create_user(
     users: &impl UserRepository,
     hasher: &impl PasswordHasher,
@@ -158,7 +157,7 @@ pub async fn create_user(
 mod tests {
     use super::*;
     use crate::testing::{Fault, faulty, sample};
-    use crate::use_cases::test_support::{AuthFixture, admitted};
+    use crate::use_cases::test_support::{AuthFixture, rate_limit_permit};
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
@@ -175,7 +174,7 @@ mod tests {
         ) -> Result<PublicUser, CreateUserError> {
             let new = NewUser::parse(" Ada ", "Lovelace", email, "correct horse", POLICY);
             let (hasher, clock) = (&self.hasher, &self.clock);
-            create_user(users, hasher, clock, admitted(), id, new.unwrap()).await
+            create_user(users, hasher, clock, rate_limit_permit(), id, new.unwrap()).await
         }
     }
 
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn new_user_is_saved_with_a_hash_once_per_id() {
+    async fn sign_up_with_same_id_creates_one_user() {
         let (fixture, id) = (AuthFixture::new(), new_id());
         let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
         let email = " Ada@Example.com ";
@@ -232,13 +231,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn taken_email_is_refused_after_as_much_hashing() {
+    async fn taken_email_takes_as_long_as_a_free_email() {
         let fixture = AuthFixture::new();
         let first = fixture.sign_up(new_id(), "ada@example.com").await;
         assert!(first.is_ok());
-        let asked = fixture.hasher.asked();
-        let refused = fixture.sign_up(new_id(), "ADA@example.com").await;
-        assert!(matches!(refused, Err(CreateUserError::EmailTaken)));
-        assert_eq!(fixture.hasher.asked(), asked * 2);
+        let calls = fixture.hasher.call_count();
+        let rejected = fixture.sign_up(new_id(), "ADA@example.com").await;
+        assert!(matches!(rejected, Err(CreateUserError::EmailTaken)));
+        assert_eq!(fixture.hasher.call_count(), calls * 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Taking a food back.
+//! Deleting a food.
 
 use thiserror::Error;
 
@@ -8,51 +8,51 @@ use crate::id::UserId;
 use crate::image::ImageStore;
 use crate::storage::StorageError;
 
-/// How often it is tried again on what others made of the food meanwhile.
+/// The maximum number of attempts if concurrent updates cause version conflicts.
 const MAX_ATTEMPTS: usize = 64;
 
-/// Why the food is still there.
+/// Why the food was not deleted.
 #[derive(Debug, Error)]
 pub enum DeleteFoodError {
     /// No food has this id.
     #[error("no such food")]
     NotFound,
-    /// It is somebody else's.
-    #[error("the food is somebody else's")]
+    /// Another user created the food.
+    #[error("the food belongs to another user")]
     NotOwner,
-    /// It is none of the versions that the client expected.
+    /// The food has none of the versions in `If-Match`.
     #[error("the food has another version")]
     PreconditionFailed,
-    /// Others keep changing it.
-    #[error("the food is being changed too often")]
+    /// All attempts failed because of concurrent updates.
+    #[error("too many concurrent updates of the food")]
     Busy,
     /// See [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Deletes the food, frees its title and then deletes its image. `found` is the food, as
-/// [`FoodRepository::find_consistent`] found it.
+/// Deletes the food, releases its title and then deletes its image. `food` is the result of
+/// [`FoodRepository::find_consistent`].
 pub async fn delete_food(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
-    who: AuthenticatedUser,
-    found: Option<Food>,
+    user: AuthenticatedUser,
+    food: Option<Food>,
     expected: &VersionPrecondition,
 ) -> Result<(), DeleteFoodError> {
-    remove(foods, images, who.user, found, expected).await
+    remove(foods, images, user.id, food, expected).await
 }
 
-/// The same for whoever it is that may.
+/// Implements [`delete_food`] without a session, for account deletion and the sweep.
 pub(super) async fn remove(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
     owner: UserId,
-    found: Option<Food>,
+    food: Option<Food>,
     expected: &VersionPrecondition,
 ) -> Result<(), DeleteFoodError> {
-    let deleted = delete(foods, owner, found, expected).await?;
-    // The food is gone; the sweep deletes renditions that stay.
+    let deleted = delete(foods, owner, food, expected).await?;
+    // A failure is ignored, because the sweep deletes unused renditions.
     let _ = images.delete(&deleted.rendition_keys()).await;
     Ok(())
 }
@@ -60,10 +60,10 @@ pub(super) async fn remove(
 async fn delete(
     foods: &impl FoodRepository,
     owner: UserId,
-    found: Option<Food>,
+    food: Option<Food>,
     expected: &VersionPrecondition,
 ) -> Result<Food, DeleteFoodError> {
-    let mut food = own(found, owner)?;
+    let mut food = check_owner(food, owner)?;
     for _ in 0..MAX_ATTEMPTS {
         if !expected.includes(food.version) {
             return Err(DeleteFoodError::PreconditionFailed);
@@ -71,10 +71,10 @@ async fn delete(
         match foods.delete(&food).await {
             Ok(()) => return Ok(food),
             Err(RemoveFoodError::VersionConflict) => {
-                food = own(foods.find_consistent(food.id).await?, owner)?;
+                food = check_owner(foods.find_consistent(food.id).await?, owner)?;
             }
             Err(RemoveFoodError::Storage(error)) => {
-                // Perhaps only the answer was lost.
+                // The food may be deleted and only the response lost.
                 return match foods.find_consistent(food.id).await {
                     Ok(None) => Ok(food),
                     _ => Err(error.into()),
@@ -85,8 +85,8 @@ async fn delete(
     Err(DeleteFoodError::Busy)
 }
 
-fn own(found: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
-    let food = found.ok_or(DeleteFoodError::NotFound)?;
+fn check_owner(food: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
+    let food = food.ok_or(DeleteFoodError::NotFound)?;
     if food.creator.id == owner {
         Ok(food)
     } else {
@@ -98,7 +98,9 @@ fn own(found: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
 mod tests {
     use super::*;
     use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
-    use crate::use_cases::test_support::{FoodFixture, signed_in};
+    use crate::use_cases::test_support::{FoodFixture, authenticated_user};
+
+    const ANY_VERSION: VersionPrecondition = VersionPrecondition::None;
 
     async fn delete_as_owner(
         fixture: &FoodFixture,
@@ -106,19 +108,18 @@ mod tests {
         food: &Food,
         expected: &VersionPrecondition,
     ) -> Result<(), DeleteFoodError> {
-        let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
-        delete_food(foods, &fixture.images.store, who, found, expected).await
+        let (user, current) = (authenticated_user(food.creator.id), Some(food.clone()));
+        delete_food(foods, &fixture.images.store, user, current, expected).await
     }
 
     #[tokio::test]
-    async fn food_is_deleted_with_its_image_and_no_other() {
-        // Also when the response is lost.
+    async fn deleting_a_food_deletes_its_image_only() {
+        // A lost response must not change the result.
         for fault in [Fault::None, Fault::ResponseLost] {
             let fixture = FoodFixture::new();
             let (food, other) = (fixture.add().await, fixture.add().await);
             let foods = faulty(&fixture.foods, "delete", fault);
-            let deleted =
-                delete_as_owner(&fixture, &foods, &food, &VersionPrecondition::None).await;
+            let deleted = delete_as_owner(&fixture, &foods, &food, &ANY_VERSION).await;
             deleted.unwrap();
             assert_eq!(fixture.stored(&food).await, None);
             assert_eq!(fixture.images.store.count(), 4);
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn image_stays_when_deletion_fails_or_its_outcome_is_unknown() {
+    async fn image_stays_when_food_deletion_fails_or_is_unknown() {
         for (on_delete, on_find) in [
             (Fault::Unavailable, Fault::None),
             (Fault::ResponseLost, Fault::Unavailable),
@@ -138,14 +139,14 @@ mod tests {
                 "delete" => on_delete,
                 _ => on_find,
             });
-            let failed = delete_as_owner(&fixture, &foods, &food, &VersionPrecondition::None).await;
+            let failed = delete_as_owner(&fixture, &foods, &food, &ANY_VERSION).await;
             assert!(matches!(failed, Err(DeleteFoodError::Storage(_))));
             assert!(fixture.has_image_of(&food));
         }
     }
 
     #[tokio::test]
-    async fn image_that_was_attached_meanwhile_is_deleted() {
+    async fn image_attached_during_deletion_is_deleted() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let images = &fixture.images.store;
@@ -162,15 +163,14 @@ mod tests {
             }
             Fault::None
         });
-        let deleted =
-            delete_as_owner(&fixture, &contended, &food, &VersionPrecondition::None).await;
+        let deleted = delete_as_owner(&fixture, &contended, &food, &ANY_VERSION).await;
         deleted.unwrap();
         assert_eq!(fixture.stored(&food).await, None);
         assert_eq!(images.count(), 0);
     }
 
     #[tokio::test]
-    async fn only_an_expected_version_is_deleted() {
+    async fn deletion_requires_an_expected_version() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let contended = Faulty::new(&fixture.foods, async |method| {
@@ -179,14 +179,14 @@ mod tests {
             }
             Fault::None
         });
-        // Another version at first, another by the time of the deletion, and ever another.
+        // Wrong version before the first attempt, at the second attempt, and at every attempt.
         for (expected, is_stale) in [
             (VersionPrecondition::AnyOf(vec![2]), true),
             (VersionPrecondition::AnyOf(vec![1]), true),
             (VersionPrecondition::None, false),
         ] {
-            let refused = delete_as_owner(&fixture, &contended, &food, &expected).await;
-            match refused {
+            let rejected = delete_as_owner(&fixture, &contended, &food, &expected).await;
+            match rejected {
                 Err(DeleteFoodError::PreconditionFailed) => assert!(is_stale),
                 Err(DeleteFoodError::Busy) => assert!(!is_stale),
                 other => panic!("{other:?}"),
@@ -201,12 +201,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_deletion_of_an_image_does_not_fail_the_deletion() {
+    async fn failed_image_deletion_does_not_fail_food_deletion() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let (foods, images) = (&fixture.foods, unavailable(&fixture.images.store));
-        let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
-        let deleted = delete_food(foods, &images, who, found, &VersionPrecondition::None).await;
+        let (user, current) = (authenticated_user(food.creator.id), Some(food.clone()));
+        let deleted = delete_food(foods, &images, user, current, &ANY_VERSION).await;
         deleted.unwrap();
         assert_eq!(fixture.stored(&food).await, None);
     }

@@ -1,4 +1,4 @@
-//! Leaving.
+//! Deleting a user account.
 
 use futures_util::future::join_all;
 use thiserror::Error;
@@ -14,37 +14,36 @@ use crate::session::SessionStore;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
 
-/// How many foods are deleted at once.
-const AT_ONCE: usize = 8;
+/// The number of foods that are deleted concurrently.
+const CONCURRENCY: usize = 8;
 
-/// Why not everything is gone. What is gone stays gone, and asking again goes on with the rest.
+/// Why the deletion is incomplete. A retry deletes the rest.
 #[derive(Debug, Error)]
 pub enum DeleteUserError {
-    /// A food keeps being changed.
-    #[error("a food is being changed too often")]
+    /// A food was not deleted because of concurrent updates.
+    #[error("too many concurrent updates of a food")]
     Busy,
     /// See [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Deletes the user's foods with their images, the account with its address, and all sessions. The
-/// session that asks goes last, so that it can ask again where something fails on the way. What
-/// the user shares in the very moment of leaving is found by the note that [`UserRepository::delete`]
-/// leaves.
+/// Deletes the user's foods with their images, the account, and all sessions. The session of the request is
+/// revoked last, so that the client can retry after a failure. [`sweep_images`](super::sweep_images) deletes
+/// foods that were created concurrently; it finds them by the tombstone of the account.
 pub async fn delete_user(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
     images: &impl ImageStore,
     sessions: &impl SessionStore,
     clock: &impl Clock,
-    who: AuthenticatedUser,
+    user: AuthenticatedUser,
 ) -> Result<(), DeleteUserError> {
-    delete_foods(foods, images, who.user).await?;
-    users.delete(who.user, clock.now()).await?;
-    // From here on nobody signs in: what was begun before is ended here, or by the login itself.
-    sessions.revoke_all(who.user, Some(who.session)).await?;
-    Ok(sessions.revoke(who.user, who.session).await?)
+    delete_foods(foods, images, user.id).await?;
+    users.delete(user.id, clock.now()).await?;
+    // No login can start now. Concurrent logins are revoked here or revoke themselves (see `login`).
+    sessions.revoke_all(user.id, Some(user.session)).await?;
+    Ok(sessions.revoke(user.id, user.session).await?)
 }
 
 /// Deletes all foods of the user, with their images.
@@ -56,12 +55,12 @@ pub(super) async fn delete_foods(
     let mut after = None;
     loop {
         let page = foods
-            .list_by_owner(owner, PageRequest::largest(after))
+            .list_by_owner(owner, PageRequest::with_max_size(after))
             .await?;
-        for some in page.items.chunks(AT_ONCE) {
-            let deleted = some
+        for ids in page.items.chunks(CONCURRENCY) {
+            let deleted = ids
                 .iter()
-                .map(|id| Box::pin(take_back(foods, images, owner, *id)));
+                .map(|id| Box::pin(delete_one(foods, images, owner, *id)));
             let deleted = join_all(deleted).await;
             deleted.into_iter().collect::<Result<(), _>>()?;
         }
@@ -72,15 +71,15 @@ pub(super) async fn delete_foods(
     }
 }
 
-/// The list may lag behind: what is gone is gone.
-async fn take_back(
+/// Deletes one food. Ignores a missing food, because the list is eventually consistent.
+async fn delete_one(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
     owner: UserId,
     id: FoodId,
 ) -> Result<(), DeleteUserError> {
-    let found = foods.find_consistent(id).await?;
-    match remove(foods, images, owner, found, &VersionPrecondition::None).await {
+    let food = foods.find_consistent(id).await?;
+    match remove(foods, images, owner, food, &VersionPrecondition::None).await {
         Ok(()) | Err(DeleteFoodError::NotFound | DeleteFoodError::NotOwner) => Ok(()),
         Err(DeleteFoodError::PreconditionFailed | DeleteFoodError::Busy) => {
             Err(DeleteUserError::Busy)
@@ -108,7 +107,7 @@ mod tests {
             }
         }
 
-        /// A user with so many foods and two sessions.
+        /// Adds a user with `foods` foods and two sessions; the first one makes the request.
         async fn user(&self, foods: usize) -> AuthenticatedUser {
             let public = self.auth.add_user("a hash").await.public;
             for _ in 0..foods {
@@ -119,7 +118,7 @@ mod tests {
             let (session, _) = self.auth.log_in(public.id).await;
             self.auth.log_in(public.id).await;
             AuthenticatedUser {
-                user: public.id,
+                id: public.id,
                 session: session.id,
             }
         }
@@ -128,57 +127,57 @@ mod tests {
             &self,
             users: &impl UserRepository,
             foods: &impl FoodRepository,
-            who: AuthenticatedUser,
+            user: AuthenticatedUser,
         ) -> Result<(), DeleteUserError> {
             let (images, clock) = (&self.food.images.store, &self.food.clock);
-            delete_user(users, foods, images, &self.auth.sessions, clock, who).await
+            delete_user(users, foods, images, &self.auth.sessions, clock, user).await
         }
     }
 
     #[tokio::test]
-    async fn deletion_removes_all_of_the_user_and_nothing_of_others() {
+    async fn user_deletion_removes_data_of_that_user_only() {
         let fixture = Fixture::new();
         let (ada, eve) = (fixture.user(250).await, fixture.user(2).await);
-        // Also when retried.
+        // The second iteration is a retry.
         for _ in 0..2 {
             let deleted = fixture
                 .delete(&fixture.auth.users, &fixture.food.foods, ada)
                 .await;
             deleted.unwrap();
         }
-        assert!(fixture.auth.users.account(ada.user).is_none());
-        assert!(fixture.auth.users.account(eve.user).is_some());
+        assert!(fixture.auth.users.account(ada.id).is_none());
+        assert!(fixture.auth.users.account(eve.id).is_some());
         assert_eq!(fixture.food.images.store.count(), 8);
         assert_eq!(fixture.auth.sessions.count(), 2);
-        let all = fixture.food.foods.list(PageRequest::largest(None));
+        let all = fixture.food.foods.list(PageRequest::with_max_size(None));
         let foods = all.await.unwrap().items;
         let owners: Vec<_> = foods.iter().map(|food| food.creator.id).collect();
-        assert_eq!(owners, [eve.user, eve.user]);
+        assert_eq!(owners, [eve.id, eve.id]);
         let all = fixture
             .auth
             .users
-            .list_tombstones(PageRequest::largest(None));
+            .list_tombstones(PageRequest::with_max_size(None));
         let tombstones = all.await.unwrap().items;
         let users: Vec<_> = tombstones.iter().map(|tombstone| tombstone.user).collect();
-        assert_eq!(users, [ada.user]);
+        assert_eq!(users, [ada.id]);
     }
 
     #[tokio::test]
-    async fn failed_deletion_keeps_the_session_for_a_retry() {
+    async fn failed_user_deletion_keeps_the_session() {
         let fixture = Fixture::new();
-        let who = fixture.user(3).await;
+        let user = fixture.user(3).await;
         let (users, foods) = (&fixture.auth.users, &fixture.food.foods);
         let sessions = &fixture.auth.sessions;
         for failed in [
-            fixture.delete(&unavailable(users), foods, who).await,
-            fixture.delete(users, &unavailable(foods), who).await,
+            fixture.delete(&unavailable(users), foods, user).await,
+            fixture.delete(users, &unavailable(foods), user).await,
         ] {
             assert!(matches!(failed, Err(DeleteUserError::Storage(_))));
-            let session = sessions.find(who.user, who.session, fixture.food.clock.now());
+            let session = sessions.find(user.id, user.session, fixture.food.clock.now());
             assert!(session.await.unwrap().is_some());
         }
-        fixture.delete(users, foods, who).await.unwrap();
-        assert!(users.account(who.user).is_none());
+        fixture.delete(users, foods, user).await.unwrap();
+        assert!(users.account(user.id).is_none());
         assert_eq!(sessions.count(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The fields of a food as requests send them, and their validation.
+//! Validation of the fields of a food in requests.
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ use crate::image::{ImageRenderer, ImageSource, ImageStore, InvalidImage, UploadS
 use crate::storage::StorageError;
 use crate::text::InvalidText;
 
-/// What a request says about a food, not yet checked. A missing text is empty.
+/// The unvalidated fields of a food in a request. A missing text is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoodInput {
     /// The title.
@@ -23,28 +23,28 @@ pub struct FoodInput {
 /// One invalid field of a food.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidFoodField {
-    /// No title.
+    /// The title is missing.
     #[error("title is required")]
     TitleRequired,
-    /// A title longer than [`Title::MAX_CHARS`].
+    /// The title is longer than [`Title::MAX_CHARS`].
     #[error("the title is too long")]
     TitleTooLong,
-    /// No description.
+    /// The description is missing, or empty after sanitizing.
     #[error("description is required")]
     DescriptionRequired,
-    /// A description longer than [`Description::MAX_CHARS`].
+    /// The description is longer than [`Description::MAX_CHARS`].
     #[error("the description is too long")]
     DescriptionTooLong,
-    /// A description with too many tags, or too long ones.
+    /// The description has too many tags, or too long ones.
     #[error("the description has too much markup")]
     DescriptionTooMuchMarkup,
-    /// No image.
+    /// The image is missing.
     #[error("an image is required")]
     ImageRequired,
     /// The user has no upload with this id.
     #[error("upload not found")]
     UploadNotFound,
-    /// Not an image that we accept.
+    /// The image was rejected.
     #[error(transparent)]
     InvalidImage(InvalidImage),
 }
@@ -54,14 +54,14 @@ pub enum InvalidFoodField {
 #[error("the food is not valid: {0:?}")]
 pub struct InvalidFood(pub Vec<InvalidFoodField>);
 
-/// A food's fields after validation.
+/// The validated fields of a food.
 pub(super) struct ValidFood {
     pub(super) title: Title,
     pub(super) description: Description,
     pub(super) image: Option<RenderedImage>,
 }
 
-/// Why a food is not valid, or why that is unknown.
+/// Why the validation failed.
 #[derive(Debug, Error)]
 pub(super) enum ValidateError {
     #[error(transparent)]
@@ -70,7 +70,7 @@ pub(super) enum ValidateError {
     Storage(StorageError),
 }
 
-/// Checks all fields, decodes the image, and reports all errors at once in the order of the fields.
+/// Validates all fields, renders the image, and reports all errors in the order of the fields.
 pub(super) async fn validate(
     images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
     owner: UserId,

@@ -1,30 +1,30 @@
-//! Seeing where one is signed in.
+//! Listing the sessions of a user.
 
 use super::AuthenticatedUser;
 use crate::clock::Clock;
 use crate::session::{Session, SessionStore};
 use crate::storage::StorageError;
 
-/// One login of the user.
+/// A session in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSession {
-    /// The login.
+    /// The session.
     pub session: Session,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of the request.
     pub is_current: bool,
 }
 
-/// The user's sessions that are not over, newest first.
+/// Lists the active sessions of the user, newest first.
 pub async fn list_sessions(
     sessions: &impl SessionStore,
     clock: &impl Clock,
-    who: AuthenticatedUser,
+    user: AuthenticatedUser,
 ) -> Result<Vec<ListedSession>, StorageError> {
-    let mut live = sessions.list(who.user, clock.now()).await?;
-    // Ids sort by time.
-    live.sort_by_key(|session| std::cmp::Reverse(session.id));
-    let listed = live.into_iter().map(|session| ListedSession {
-        is_current: session.id == who.session,
+    let mut active = sessions.list(user.id, clock.now()).await?;
+    // Ids sort by creation time.
+    active.sort_by_key(|session| std::cmp::Reverse(session.id));
+    let listed = active.into_iter().map(|session| ListedSession {
+        is_current: session.id == user.session,
         session,
     });
     Ok(listed.collect())

@@ -1,4 +1,4 @@
-//! Signing in.
+//! Login.
 
 use futures_util::future::join;
 use thiserror::Error;
@@ -12,41 +12,41 @@ use crate::storage::StorageError;
 use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
 use crate::user::{Credentials, Email, PublicUser, UserRepository};
 
-/// What somebody who signs in says, once it can be compared.
+/// A validated login request.
 #[derive(Debug, Clone)]
 pub struct LoginAttempt {
     email: Email,
     password: Password,
     user_agent: Option<UserAgent>,
-    source: ClientIp,
+    client_ip: ClientIp,
 }
 
-/// One thing wrong with what somebody who signs in says.
+/// One invalid field of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidLoginField {
-    /// No e-mail address.
+    /// The e-mail is missing.
     #[error("email is required")]
     EmailRequired,
-    /// Not an e-mail address.
-    #[error("not an e-mail address")]
+    /// The e-mail is not valid.
+    #[error("not a valid e-mail")]
     InvalidEmail,
-    /// No password.
+    /// The password is missing.
     #[error("password is required")]
     PasswordRequired,
 }
 
-/// Everything wrong with what somebody who signs in says; never empty.
+/// All invalid fields of a login; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the login is not valid: {0:?}")]
 pub struct InvalidLogin(pub Vec<InvalidLoginField>);
 
 impl LoginAttempt {
-    /// Checks everything and tells all that is wrong at once.
+    /// Validates all fields and reports all errors in the order of the fields.
     pub fn parse(
         email: &str,
         password: &str,
         user_agent: Option<&str>,
-        source: ClientIp,
+        client_ip: ClientIp,
     ) -> Result<Self, InvalidLogin> {
         let email = match email.trim() {
             "" => Err(InvalidLoginField::EmailRequired),
@@ -61,7 +61,7 @@ impl LoginAttempt {
                 email,
                 password,
                 user_agent: user_agent.and_then(UserAgent::parse),
-                source,
+                client_ip,
             }),
             (email, password) => {
                 let invalid = [email.err(), password.err()];
@@ -71,11 +71,11 @@ impl LoginAttempt {
     }
 }
 
-/// Why nobody was signed in.
+/// Why a login failed.
 #[derive(Debug, Error)]
 pub enum LoginError {
-    /// Nobody has the address, or it is another password: nobody is told which.
-    #[error("the e-mail address or the password is wrong")]
+    /// The e-mail is unknown or the password is wrong. The response does not reveal which.
+    #[error("the e-mail or the password is wrong")]
     IncorrectPassword,
     /// See [`RateLimitError`].
     #[error(transparent)]
@@ -91,17 +91,16 @@ pub enum LoginError {
     Storage(#[from] StorageError),
 }
 
-/// Who signed in, and what keeps them signed in.
+/// The result of a login.
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
-    /// Who it is.
+    /// The user.
     pub user: PublicUser,
-    /// What keeps them signed in.
+    /// The tokens of the new session.
     pub tokens: TokenPair,
 }
 
-/// Checks the rate limit and the password, and creates a session. A hash from before the migration
-/// is replaced.
+/// Checks the rate limit and the password, and creates a session. Replaces an outdated password hash.
 pub async fn login(
     users: &impl UserRepository,
     sessions: &(impl SessionStore + RateLimitStore),
@@ -111,26 +110,26 @@ pub async fn login(
     limits: &Limits,
     attempt: LoginAttempt,
 ) -> Result<LoggedIn, LoginError> {
-    let (account, source) = (attempt.email.folded(), &attempt.source);
-    let (admitted, credentials) = join(
+    let (account, client_ip) = (attempt.email.folded(), &attempt.client_ip);
+    let (permit, credentials) = join(
         Box::pin(check_rate_limit(
             sessions,
             clock,
             limits,
             LimitedAction::Login,
             account,
-            source,
+            client_ip,
         )),
         Box::pin(users.find_credentials(&attempt.email)),
     )
     .await;
-    let (admitted, credentials) = (admitted?, credentials?);
+    let (permit, credentials) = (permit?, credentials?);
     let Some(Credentials {
         user,
         password: hash,
     }) = credentials
     else {
-        // Takes as long as for a user that exists.
+        // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());
         return Err(LoginError::IncorrectPassword);
     };
@@ -140,7 +139,7 @@ pub async fn login(
         PasswordCheck::Valid => {}
         PasswordCheck::ValidNeedsRehash => {
             let new = hasher.hash(&attempt.password)?;
-            // Where the new hash cannot be stored the next login tries again.
+            // If the new hash cannot be stored, the next login tries again.
             let _ = users
                 .replace_password(user.id, &valid_hashes[0], &new)
                 .await;
@@ -152,12 +151,12 @@ pub async fn login(
     let tokens = tokens.issue(&session, now)?;
     let (created, ()) = join(
         Box::pin(sessions.create(&session, now)),
-        Box::pin(admitted.refund(sessions)),
+        Box::pin(permit.refund(sessions)),
     )
     .await;
     created?;
-    // A password change or an account deletion revokes all sessions afterwards. It cannot see a
-    // session that is created later than that, so the hash is read again after creating it.
+    // A concurrent password change or account deletion may have revoked all sessions before this one was
+    // created. Reading the hash again detects that.
     match users.find_password(user.id).await {
         Ok(Some(hash)) if valid_hashes.contains(&hash) => Ok(LoggedIn { user, tokens }),
         outcome => {
@@ -188,7 +187,7 @@ mod tests {
         ClientIp::parse("203.0.113.7")
     }
 
-    /// A user with this hash.
+    /// Stores a user with this password hash.
     async fn fixture(hash: &str) -> (AuthFixture, User) {
         let fixture = AuthFixture::new();
         let ada = fixture.add_user(hash).await;
@@ -224,24 +223,24 @@ mod tests {
             let error = LoginAttempt::parse(email, password, None, client_ip()).unwrap_err();
             assert_eq!(error, InvalidLogin(expected));
         }
-        // The policy is for new passwords.
+        // The password policy applies to new passwords only.
         for password in ["x", &"x".repeat(1_000)] {
             assert!(LoginAttempt::parse("ada@example.com", password, None, client_ip()).is_ok());
         }
     }
 
     #[tokio::test]
-    async fn right_password_creates_a_session() {
+    async fn correct_password_creates_a_session() {
         let (fixture, ada) = fixture("new:correct horse").await;
         let email = ada.email.as_typed().to_uppercase();
-        let signed_in = fixture.login(&email, "correct horse").await.unwrap();
-        assert_eq!(signed_in.user, ada.public);
-        assert_eq!(fixture.hasher.asked(), 1);
+        let logged_in = fixture.login(&email, "correct horse").await.unwrap();
+        assert_eq!(logged_in.user, ada.public);
+        assert_eq!(fixture.hasher.call_count(), 1);
 
         let (tokens, now) = (&fixture.tokens, fixture.clock.now());
-        assert_eq!(signed_in.tokens.access_lifetime, tokens.lifetimes.access);
-        let access = tokens.access.verify(&signed_in.tokens.access, now);
-        let refresh = tokens.refresh.verify(&signed_in.tokens.refresh, now);
+        assert_eq!(logged_in.tokens.access_lifetime, tokens.lifetimes.access);
+        let access = tokens.access.verify(&logged_in.tokens.access, now);
+        let refresh = tokens.refresh.verify(&logged_in.tokens.refresh, now);
         let (access, refresh) = (access.unwrap(), refresh.unwrap());
         assert_eq!(access.user, ada.public.id);
         assert_eq!(access.session, refresh.session);
@@ -258,12 +257,12 @@ mod tests {
         assert_eq!(session.user_agent.unwrap().as_str(), "test/1.0");
 
         let again = fixture.login(&email, "correct horse").await.unwrap();
-        assert_ne!(again.tokens.refresh, signed_in.tokens.refresh);
+        assert_ne!(again.tokens.refresh, logged_in.tokens.refresh);
         assert_eq!(fixture.sessions.count(), 2);
     }
 
     #[tokio::test]
-    async fn wrong_password_and_unknown_email_take_the_same_work() {
+    async fn wrong_password_and_unknown_email_take_equal_time() {
         for hash in ["new:correct horse", "old:correct horse", "unreadable"] {
             let (fixture, ada) = fixture(hash).await;
             for (email, password) in [
@@ -271,10 +270,10 @@ mod tests {
                 ("nobody@example.com", "correct horse"),
                 ("nobody@example.com", "dummy_hash"),
             ] {
-                let asked = fixture.hasher.asked();
-                let refused = fixture.login(email, password).await;
-                assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
-                assert_eq!(fixture.hasher.asked(), asked + 1);
+                let calls = fixture.hasher.call_count();
+                let rejected = fixture.login(email, password).await;
+                assert!(matches!(rejected, Err(LoginError::IncorrectPassword)));
+                assert_eq!(fixture.hasher.call_count(), calls + 1);
             }
             assert_eq!(fixture.sessions.count(), 0);
             assert_eq!(fixture.hash_of(ada.public.id), hash);
@@ -282,19 +281,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn outdated_hash_is_replaced_once() {
+    async fn outdated_password_hash_is_replaced_at_login() {
         let (fixture, ada) = fixture("old:correct horse").await;
         let failing = faulty(&fixture.users, "replace_password", Fault::Unavailable);
         let email = ada.email.as_typed();
         let logged_in = fixture.login_on(&failing, email, "correct horse").await;
         assert_eq!(logged_in.unwrap().user, ada.public);
         assert_eq!(fixture.hash_of(ada.public.id), "old:correct horse");
-        // Compared and hashed again, then only compared.
-        for asked in [4, 5] {
+        // Verify and rehash, then only verify.
+        for calls in [4, 5] {
             let logged_in = fixture.login(email, "correct horse").await;
             assert_eq!(logged_in.unwrap().user, ada.public);
             assert_eq!(fixture.hash_of(ada.public.id), "new:correct horse");
-            assert_eq!(fixture.hasher.asked(), asked);
+            assert_eq!(fixture.hasher.call_count(), calls);
         }
     }
 
@@ -311,17 +310,17 @@ mod tests {
             Fault::None
         });
         let email = ada.email.as_typed();
-        let refused = fixture.login_on(&contended, email, "correct horse").await;
-        assert!(matches!(refused, Err(LoginError::IncorrectPassword)));
+        let rejected = fixture.login_on(&contended, email, "correct horse").await;
+        assert!(matches!(rejected, Err(LoginError::IncorrectPassword)));
         assert_eq!(fixture.sessions.count(), 0);
     }
 
     #[tokio::test]
-    async fn failures_are_limited_and_successes_are_not() {
+    async fn only_failed_logins_count_toward_the_limit() {
         let (fixture, ada) = fixture("new:correct horse").await;
         let known = ada.email.as_typed();
         for email in [known, "nobody@example.com"] {
-            let asked = fixture.hasher.asked();
+            let calls = fixture.hasher.call_count();
             for _ in 0..10 {
                 assert!(fixture.login(known, "correct horse").await.is_ok());
             }
@@ -329,12 +328,16 @@ mod tests {
                 let wrong = fixture.login(email, "battery staple").await;
                 assert!(matches!(wrong, Err(LoginError::IncorrectPassword)));
             }
-            let refused = fixture.login(email, "battery staple").await;
+            let rejected = fixture.login(email, "battery staple").await;
             assert!(matches!(
-                refused,
+                rejected,
                 Err(LoginError::RateLimit(RateLimitError::TooMany { .. }))
             ));
-            assert_eq!(fixture.hasher.asked(), asked + 13, "nothing is compared");
+            assert_eq!(
+                fixture.hasher.call_count(),
+                calls + 13,
+                "no hash is verified"
+            );
             fixture.clock.advance(LIMITS.window);
         }
     }

@@ -1,13 +1,13 @@
-//! Signing out.
+//! Logout.
 
 use super::AuthenticatedUser;
 use crate::session::SessionStore;
 use crate::storage::StorageError;
 
-/// Ends this login, and only this one.
+/// Revokes the session of the request. Other sessions of the user stay active.
 pub async fn logout(
     sessions: &impl SessionStore,
-    signed_in: AuthenticatedUser,
+    user: AuthenticatedUser,
 ) -> Result<(), StorageError> {
-    sessions.revoke(signed_in.user, signed_in.session).await
+    sessions.revoke(user.id, user.session).await
 }

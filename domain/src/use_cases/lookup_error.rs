@@ -1,13 +1,13 @@
-//! The error of getting one entity.
+//! The error of use cases that return or delete one entity by its id.
 
 use thiserror::Error;
 
 use crate::storage::StorageError;
 
-/// Why an entity is not returned.
+/// Why an entity was not returned.
 #[derive(Debug, Error)]
 pub enum LookupError {
-    /// No entity has this id, or the caller may not see it.
+    /// No entity has this id, or the user may not access it.
     #[error("not found")]
     NotFound,
     /// See [`StorageError`].

@@ -1,4 +1,4 @@
-//! Letting somebody try, but not for ever.
+//! Rate limiting of login, sign-up and password changes.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use crate::clock::Clock;
 use crate::rate_limit::{ClientIp, Counter, LimitedAction, Limits, RateLimitStore};
 use crate::storage::StorageError;
 
-/// An attempt that is let through and counted. Only [`check_rate_limit`] makes one, so what takes one cannot be
-/// tried more often than its limits say.
+/// A permit for one counted attempt. Only [`check_rate_limit`] creates it, so functions that take it are
+/// rate-limited.
 #[derive(Debug)]
 pub struct RateLimitPermit {
-    /// Of the account and of the address.
+    /// The counters of the account and of the client IP.
     pub(super) counters: [Counter; 2],
     pub(super) limits: Limits,
-    /// When the next window begins, as from when it was let through.
-    pub(super) ends_in: Duration,
-    /// How often the attempt is counted.
-    pub(super) charges: u32,
+    /// The time until the next window.
+    pub(super) retry_after: Duration,
+    /// How often the attempt was counted.
+    pub(super) charge_count: u32,
 }
 
-/// Why an attempt is not let through.
+/// Why an attempt was rejected.
 #[derive(Debug, Error)]
 pub enum RateLimitError {
-    /// There were too many already.
+    /// The account or the client IP has reached its limit.
     #[error("too many attempts")]
     TooMany {
-        /// When the next window begins.
+        /// The time until the next window.
         retry_after: Duration,
     },
     /// See [`StorageError`].
@@ -36,27 +36,26 @@ pub enum RateLimitError {
     Storage(#[from] StorageError),
 }
 
-/// Counts an attempt on an account, whether or not there is one, and lets it through unless that is one
-/// too many.
+/// Counts an attempt on an account, which need not exist, and rejects it above the limits.
 pub async fn check_rate_limit(
     attempts: &impl RateLimitStore,
     clock: &impl Clock,
     limits: &Limits,
-    attempted: LimitedAction,
+    action: LimitedAction,
     account: &str,
-    source: &ClientIp,
+    client_ip: &ClientIp,
 ) -> Result<RateLimitPermit, RateLimitError> {
     let now = clock.now();
-    let account = Counter::per_account(attempted, account, limits, now);
-    let address = Counter::per_ip(attempted, source, limits, now);
-    let mut admitted = RateLimitPermit {
-        ends_in: account.ends_at.since(now),
-        counters: [account, address],
+    let per_account = Counter::per_account(action, account, limits, now);
+    let per_ip = Counter::per_ip(action, client_ip, limits, now);
+    let mut permit = RateLimitPermit {
+        retry_after: per_account.ends_at.since(now),
+        counters: [per_account, per_ip],
         limits: *limits,
-        charges: 0,
+        charge_count: 0,
     };
-    admitted.charge(attempts).await?;
-    Ok(admitted)
+    permit.charge(attempts).await?;
+    Ok(permit)
 }
 
 impl RateLimitPermit {
@@ -65,27 +64,27 @@ impl RateLimitPermit {
         &mut self,
         attempts: &impl RateLimitStore,
     ) -> Result<(), RateLimitError> {
-        self.charges += 1;
-        let [account, address] = &self.counters;
-        let (on_account, from_address) = join(
-            Box::pin(attempts.count(account)),
-            Box::pin(attempts.count(address)),
+        self.charge_count += 1;
+        let [per_account, per_ip] = &self.counters;
+        let (on_account, from_ip) = join(
+            Box::pin(attempts.count(per_account)),
+            Box::pin(attempts.count(per_ip)),
         )
         .await;
-        if self.limits.are_exceeded(on_account?, from_address?) {
-            let retry_after = self.ends_in;
+        if self.limits.are_exceeded(on_account?, from_ip?) {
+            let retry_after = self.retry_after;
             return Err(RateLimitError::TooMany { retry_after });
         }
         Ok(())
     }
 
-    /// Takes the attempt back, because it succeeded. Where that fails it stays counted.
+    /// Uncounts the attempt after it succeeded. Ignores failures: then it stays counted.
     pub(super) async fn refund(self, attempts: &impl RateLimitStore) {
-        let [account, address] = &self.counters;
-        for _ in 0..self.charges {
+        let [per_account, per_ip] = &self.counters;
+        for _ in 0..self.charge_count {
             let _ = join(
-                Box::pin(attempts.decrement(account)),
-                Box::pin(attempts.decrement(address)),
+                Box::pin(attempts.decrement(per_account)),
+                Box::pin(attempts.decrement(per_ip)),
             )
             .await;
         }
@@ -107,27 +106,27 @@ mod tests {
         attempts: &impl RateLimitStore,
         clock: &FixedClock,
         account: &str,
-        source: &str,
+        client_ip: &str,
     ) -> Result<RateLimitPermit, RateLimitError> {
-        let source = ClientIp::parse(source);
+        let client_ip = ClientIp::parse(client_ip);
         check_rate_limit(
             attempts,
             clock,
             &LIMITS,
             LimitedAction::Login,
             account,
-            &source,
+            &client_ip,
         )
         .await
     }
 
     #[tokio::test]
-    async fn account_under_attack_stays_open_to_a_clean_client_ip() {
+    async fn attacked_account_accepts_logins_from_a_new_ip() {
         let (attempts, clock) = (MemoryRateLimits::default(), FixedClock::default());
         let mut guesses = 0;
         for nth in 0..100 {
-            let source = format!("198.51.100.{nth}");
-            while attempt(&attempts, &clock, "ada", &source).await.is_ok() {
+            let client_ip = format!("198.51.100.{nth}");
+            while attempt(&attempts, &clock, "ada", &client_ip).await.is_ok() {
                 guesses += 1;
             }
         }
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unavailable_store_lets_nobody_through() {
+    async fn unavailable_rate_limit_store_rejects_attempts() {
         let (attempts, clock) = (MemoryRateLimits::default(), FixedClock::default());
         let failed = attempt(&unavailable(&attempts), &clock, "ada", "").await;
         assert!(matches!(failed, Err(RateLimitError::Storage(_))));

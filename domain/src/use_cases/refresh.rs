@@ -1,4 +1,4 @@
-//! Staying signed in.
+//! Refreshing the tokens of a session.
 
 use thiserror::Error;
 
@@ -7,11 +7,11 @@ use crate::session::{RefreshTokenState, Rotation, SessionStore};
 use crate::storage::StorageError;
 use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
 
-/// Why there are no new tokens.
+/// Why no new tokens were issued.
 #[derive(Debug, Error)]
 pub enum RefreshError {
-    /// See [`TokenError`]; `Refused` also when the session is over, or ends here because the token
-    /// was used before.
+    /// See [`TokenError`]; `Rejected` also if the session is not active, or was revoked because the token
+    /// was reused.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// See [`SignError`].
@@ -22,7 +22,7 @@ pub enum RefreshError {
     Storage(#[from] StorageError),
 }
 
-/// Exchanges the session's current refresh token for the next pair.
+/// Rotates the refresh token of the session and returns new tokens; see [`SessionStore::rotate`].
 pub async fn refresh(
     sessions: &impl SessionStore,
     tokens: &TokenIssuer<impl TokenSigner>,
@@ -56,7 +56,7 @@ mod tests {
         UserId::new(sample::timestamp())
     }
 
-    async fn assert_refused(auth: &AuthFixture, token: &str, expected: TokenError) {
+    async fn assert_rejected(auth: &AuthFixture, token: &str, expected: TokenError) {
         match auth.refresh(token).await {
             Err(RefreshError::Token(error)) => assert_eq!(error, expected, "{token}"),
             other => panic!("{token}: {other:?}"),
@@ -64,32 +64,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn session_lives_as_long_as_it_is_refreshed() {
+    async fn refresh_extends_the_session() {
         let auth = AuthFixture::new();
         let (_, mut pair) = auth.log_in(user()).await;
-        // Tokens count whole seconds, and the clock stands at the beginning of one.
+        // Token times are whole seconds, and the clock starts at a whole second.
         let almost = Duration::from_secs(7 * 24 * 60 * 60 - 1);
         for _ in 0..5 {
             auth.clock.advance(almost);
             pair = auth.refresh(&pair.refresh).await.unwrap();
         }
         auth.clock.advance(auth.tokens.lifetimes.refresh);
-        assert_refused(&auth, &pair.refresh, TokenError::Expired).await;
+        assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
     }
 
     #[tokio::test]
-    async fn unusable_token_is_refused() {
+    async fn invalid_refresh_token_is_rejected() {
         let auth = AuthFixture::new();
         let (session, pair) = auth.log_in(user()).await;
         for token in ["", "null", "refresh|1|2|3|4|5"] {
-            assert_refused(&auth, token, TokenError::Malformed).await;
+            assert_rejected(&auth, token, TokenError::Malformed).await;
         }
-        assert_refused(&auth, &pair.access, TokenError::Rejected).await;
+        assert_rejected(&auth, &pair.access, TokenError::Rejected).await;
         let revoked = auth.sessions.revoke(session.user, session.id).await;
         revoked.unwrap();
-        assert_refused(&auth, &pair.refresh, TokenError::Rejected).await;
+        assert_rejected(&auth, &pair.refresh, TokenError::Rejected).await;
         assert_eq!(auth.sessions.count(), 0);
         auth.clock.advance(auth.tokens.lifetimes.refresh);
-        assert_refused(&auth, &pair.refresh, TokenError::Expired).await;
+        assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
     }
 }

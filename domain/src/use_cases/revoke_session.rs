@@ -5,14 +5,14 @@ use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::session::SessionStore;
 
-/// Revokes a session of the user. It may be the session of the request.
+/// Revokes one session of the user, which may be the session of the request.
 pub async fn revoke_session(
     sessions: &impl SessionStore,
     clock: &impl Clock,
-    who: AuthenticatedUser,
+    user: AuthenticatedUser,
     session: SessionId,
 ) -> Result<(), LookupError> {
-    let found = sessions.find(who.user, session, clock.now()).await?;
-    let session = found.ok_or(LookupError::NotFound)?;
-    Ok(sessions.revoke(who.user, session.id).await?)
+    let session = sessions.find(user.id, session, clock.now()).await?;
+    let session = session.ok_or(LookupError::NotFound)?;
+    Ok(sessions.revoke(user.id, session.id).await?)
 }

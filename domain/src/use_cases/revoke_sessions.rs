@@ -1,4 +1,4 @@
-//! Revoking many sessions.
+//! Revoking several sessions.
 
 use super::AuthenticatedUser;
 use crate::session::SessionStore;
@@ -7,9 +7,9 @@ use crate::storage::StorageError;
 /// The sessions to revoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevokeScope {
-    /// All but the session of the request.
+    /// All sessions except that of the request.
     Others,
-    /// All, the session of the request too.
+    /// All sessions, including that of the request.
     All,
 }
 
@@ -17,12 +17,12 @@ pub enum RevokeScope {
 /// after a failure.
 pub async fn revoke_sessions(
     sessions: &impl SessionStore,
-    who: AuthenticatedUser,
+    user: AuthenticatedUser,
     scope: RevokeScope,
 ) -> Result<(), StorageError> {
-    sessions.revoke_all(who.user, Some(who.session)).await?;
+    sessions.revoke_all(user.id, Some(user.session)).await?;
     match scope {
         RevokeScope::Others => Ok(()),
-        RevokeScope::All => sessions.revoke(who.user, who.session).await,
+        RevokeScope::All => sessions.revoke(user.id, user.session).await,
     }
 }

@@ -1,9 +1,8 @@
-//! Garbage collection: renditions that no food shows, uploads that no food was given, and foods that were
-//! created while their owner deleted the account.
+//! Garbage collection of unused renditions, of uploads that were never attached, and of foods that were created
+//! while their owner deleted the account.
 //!
-//! Every image has an id of its own, and only the request that stored it ever makes a food show it. So an
-//! image that is older than any request and that no food shows is never shown: deleting it cannot race
-//! with anything.
+//! Every image has its own id, and only the request that stored it can attach it to a food. An unused image
+//! that is older than any running request is therefore never used later, so deleting it is free of races.
 
 use std::time::Duration;
 
@@ -18,35 +17,35 @@ use crate::page::PageRequest;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
 
-/// How many foods are read, and how many uploads deleted, at once.
+/// The number of renditions that are checked, and of uploads that are deleted, in one step.
 const BATCH: usize = 100;
-/// How long a deleted account is remembered. A request that was running then has ended.
-const REMEMBERED: Duration = Duration::from_hours(24);
+/// How long tombstones of deleted accounts are stored; longer than any running request.
+const TOMBSTONE_TTL: Duration = Duration::from_hours(24);
 
-/// What a sweep found and did.
+/// The counts of one sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GcReport {
-    /// Objects in both buckets.
+    /// Objects listed in both buckets.
     pub listed: u64,
-    /// Objects that are too recent to be checked.
+    /// Objects skipped because they are younger than the minimum age.
     pub skipped_recent: u64,
-    /// Objects whose key we did not make. They stay.
+    /// Objects skipped because their key has an unknown format.
     pub unknown_keys: u64,
-    /// Renditions that no food shows, deleted.
+    /// Unused renditions that were deleted.
     pub removed: u64,
-    /// Uploads that no food was given, deleted.
+    /// Unattached uploads that were deleted.
     pub expired_uploads: u64,
-    /// Objects that could not be deleted.
+    /// Objects that could not be deleted. The next sweep retries.
     pub failed: u64,
-    /// Deleted accounts whose foods were looked for.
+    /// Deleted accounts whose remaining foods were deleted.
     pub tombstones: u64,
 }
 
 /// Why a sweep stopped early; see [`DeleteUserError`].
 pub type SweepError = DeleteUserError;
 
-/// Checks every object that is older than `min_age`: deletes the renditions that no food shows, and the
-/// uploads. Can be interrupted at any point and run again.
+/// Deletes unused renditions and all uploads that are older than `min_age`, and remaining foods of deleted
+/// accounts. Can be interrupted at any point and run again.
 pub async fn sweep_images(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
@@ -57,7 +56,7 @@ pub async fn sweep_images(
 ) -> Result<GcReport, SweepError> {
     let now = clock.now();
     let mut report = GcReport {
-        tombstones: Box::pin(sweep_left(users, foods, images, now)).await?,
+        tombstones: Box::pin(sweep_tombstones(users, foods, images, now)).await?,
         ..GcReport::default()
     };
     let mut after = None;
@@ -66,9 +65,9 @@ pub async fn sweep_images(
         let Some(last) = objects.last() else { break };
         after = Some(last.key.clone());
         let keys = report.select(objects, now, min_age, RenditionKey::parse);
-        // Keys are listed in order, so the renditions of a food follow one another.
-        for some in keys.chunks(BATCH) {
-            Box::pin(delete_unused(foods, images, some, &mut report)).await?;
+        // Keys are listed in order, so the renditions of a food are adjacent.
+        for batch in keys.chunks(BATCH) {
+            Box::pin(delete_unused(foods, images, batch, &mut report)).await?;
         }
     }
     let mut after = None;
@@ -77,19 +76,19 @@ pub async fn sweep_images(
         let Some(last) = objects.last() else { break };
         after = Some(last.key.clone());
         let keys = report.select(objects, now, min_age, UploadKey::parse);
-        for some in keys.chunks(BATCH) {
-            let deleted = some.iter().map(|key| Box::pin(uploads.delete(*key)));
+        for batch in keys.chunks(BATCH) {
+            let deleted = batch.iter().map(|key| Box::pin(uploads.delete(*key)));
             let deleted = join_all(deleted).await;
             let failed = deleted.iter().filter(|deleted| deleted.is_err()).count();
             report.failed += count(failed);
-            report.expired_uploads += count(some.len() - failed);
+            report.expired_uploads += count(batch.len() - failed);
         }
     }
     Ok(report)
 }
 
 impl GcReport {
-    /// The keys of the objects that are old enough, and counts all.
+    /// Returns the keys of objects that are old enough, and counts all objects.
     fn select<K, E>(
         &mut self,
         objects: Vec<StoredObject>,
@@ -110,7 +109,7 @@ impl GcReport {
     }
 }
 
-/// Deletes those of the renditions whose food is gone or shows another image.
+/// Deletes the renditions whose food does not exist or has another image.
 async fn delete_unused(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
@@ -119,9 +118,9 @@ async fn delete_unused(
 ) -> Result<(), StorageError> {
     let mut ids: Vec<FoodId> = keys.iter().map(|key| key.food).collect();
     ids.dedup();
-    let shown = foods.find_images(&ids).await?;
+    let used = foods.find_images(&ids).await?;
     let unused = keys.iter().copied();
-    let unused: Vec<_> = unused.filter(|key| !shown.contains(&key.image)).collect();
+    let unused: Vec<_> = unused.filter(|key| !used.contains(&key.image)).collect();
     if unused.is_empty() {
         return Ok(());
     }
@@ -136,9 +135,9 @@ fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-/// Deletes the foods of those who left, which were shared while they did, and forgets who left long
-/// enough ago. Gives how many there were.
-async fn sweep_left(
+/// Deletes remaining foods of deleted accounts, and removes expired tombstones. Returns the number of
+/// tombstones.
+async fn sweep_tombstones(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
     images: &impl ImageStore,
@@ -146,15 +145,17 @@ async fn sweep_left(
 ) -> Result<u64, SweepError> {
     let (mut after, mut count): (Option<UserId>, u64) = (None, 0);
     loop {
-        let page = users.list_tombstones(PageRequest::largest(after)).await?;
-        for left in &page.items {
-            Box::pin(delete_foods(foods, images, left.user)).await?;
-            if left.at.plus(REMEMBERED) <= now {
-                users.remove_tombstone(left.user).await?;
+        let page = users
+            .list_tombstones(PageRequest::with_max_size(after))
+            .await?;
+        for tombstone in &page.items {
+            Box::pin(delete_foods(foods, images, tombstone.user)).await?;
+            if tombstone.at.plus(TOMBSTONE_TTL) <= now {
+                users.remove_tombstone(tombstone.user).await?;
             }
             count += 1;
         }
-        after = page.items.last().map(|left| left.user);
+        after = page.items.last().map(|tombstone| tombstone.user);
         if !page.more {
             return Ok(count);
         }
@@ -173,7 +174,7 @@ mod tests {
     const A_DAY: Duration = Duration::from_hours(24);
 
     impl FoodFixture {
-        /// A food that is not saved, whose image is.
+        /// Stores the image of a food that is not stored, and returns that food.
         fn add_orphan(&self) -> Food {
             let food = sample::food(&sample::public_user(sample::timestamp()));
             self.images.store.put_image_of(&food);
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_orphans_are_deleted_and_shown_images_stay() {
+    async fn sweep_deletes_old_orphans_and_keeps_used_images() {
         let fixture = FoodFixture::new();
         let (food, orphan) = (fixture.add().await, fixture.add_orphan());
         let replaced = Food {
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn uploads_are_deleted_after_a_day() {
+    async fn unused_uploads_are_deleted_after_a_day() {
         let fixture = FoodFixture::new();
         fixture.upload(UserId::new(sample::timestamp()));
         let recent = fixture.sweep().await;
@@ -235,12 +236,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sweeps_more_objects_than_one_list_returns() {
+    async fn sweep_continues_after_the_first_page() {
         let fixture = FoodFixture::new();
-        let mut shown = Vec::new();
+        let mut used = Vec::new();
         for nth in 0..600 {
             if nth % 12 == 0 {
-                shown.push(fixture.add().await);
+                used.push(fixture.add().await);
             } else {
                 fixture.add_orphan();
             }
@@ -248,11 +249,11 @@ mod tests {
         fixture.clock.advance(A_DAY * 2);
         let report = fixture.sweep().await;
         assert_eq!((report.listed, report.removed), (2_400, 2_200));
-        assert!(shown.iter().all(|food| fixture.has_image_of(food)));
+        assert!(used.iter().all(|food| fixture.has_image_of(food)));
     }
 
     #[tokio::test]
-    async fn image_that_is_attached_meanwhile_stays() {
+    async fn image_attached_during_sweep_stays() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         fixture.clock.advance(A_DAY * 2);
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn food_created_while_owner_left_is_deleted_for_a_day() {
+    async fn food_created_during_user_deletion_is_deleted() {
         let (fixture, users, user) = (FoodFixture::new(), MemoryUsers::default(), sample::user());
         let hash = PasswordHash::new("a hash".to_owned());
         users.create(&user, &hash).await.unwrap();
@@ -296,14 +297,14 @@ mod tests {
             assert_eq!(fixture.stored(&late).await, None);
             assert!(!fixture.has_image_of(&late));
         }
-        fixture.clock.advance(REMEMBERED);
+        fixture.clock.advance(TOMBSTONE_TTL);
         assert_eq!(tombstones().await, 1);
         assert_eq!(tombstones().await, 0);
         assert_eq!(fixture.stored(&other).await, Some(other));
     }
 
     #[tokio::test]
-    async fn nothing_is_deleted_when_foods_are_unavailable() {
+    async fn sweep_deletes_nothing_when_foods_are_unavailable() {
         let fixture = FoodFixture::new();
         fixture.add_orphan();
         fixture.clock.advance(A_DAY * 2);

@@ -1,4 +1,4 @@
-//! Shared by the tests of the use cases.
+//! Fixtures for the tests of the use cases.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::token::{Lifetimes, TokenIssuer, TokenPair};
 use crate::user::{User, UserRepository};
 
 /// An image pipeline in memory.
-pub(super) type ImageStores = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
+pub(super) type MemoryImagePipeline = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
 
 /// An empty image pipeline that accepts 1,000 bytes.
-pub(super) fn image_pipeline() -> ImageStores {
+pub(super) fn image_pipeline() -> MemoryImagePipeline {
     ImagePipeline {
         store: MemoryImages::default(),
         uploads: MemoryUploads::default(),
@@ -33,10 +33,10 @@ pub(super) fn image_pipeline() -> ImageStores {
     }
 }
 
-/// Foods with their images.
+/// Empty stores for foods and images.
 pub(super) struct FoodFixture {
     pub(super) foods: MemoryFoods,
-    pub(super) images: ImageStores,
+    pub(super) images: MemoryImagePipeline,
     pub(super) clock: FixedClock,
 }
 
@@ -49,7 +49,7 @@ impl FoodFixture {
         }
     }
 
-    /// A new food with its image.
+    /// Stores a sample food with its image.
     pub(super) async fn add(&self) -> Food {
         let food = sample::food(&sample::public_user(sample::timestamp()));
         self.foods.create(&food).await.unwrap();
@@ -57,7 +57,7 @@ impl FoodFixture {
         food
     }
 
-    /// An upload of the user.
+    /// Stores an upload of the user.
     pub(super) fn upload(&self, owner: UserId) -> ImageId {
         let id = ImageId::new(sample::timestamp());
         let key = UploadKey { owner, id };
@@ -65,7 +65,7 @@ impl FoodFixture {
         id
     }
 
-    /// A concurrent update of the food.
+    /// Increments the stored version, like a concurrent update.
     pub(super) async fn touch(&self, food: &Food) {
         let current = self.stored(food).await.unwrap();
         let changed = Food {
@@ -84,16 +84,16 @@ impl FoodFixture {
     }
 }
 
-/// A user signed in by some session.
-pub(super) fn signed_in(user: UserId) -> AuthenticatedUser {
+/// An authenticated user with a new session id.
+pub(super) fn authenticated_user(id: UserId) -> AuthenticatedUser {
     AuthenticatedUser {
-        user,
+        id,
         session: SessionId::new(sample::timestamp()),
     }
 }
 
-/// A permit for one attempt, of three on an account.
-pub(super) fn admitted() -> RateLimitPermit {
+/// A permit for an attempt that was counted once; the limit is three per account.
+pub(super) fn rate_limit_permit() -> RateLimitPermit {
     let limits = Limits {
         per_account: 3,
         per_ip: 100,
@@ -103,12 +103,12 @@ pub(super) fn admitted() -> RateLimitPermit {
     RateLimitPermit {
         counters: [counter.clone(), counter],
         limits,
-        ends_in: limits.window,
-        charges: 1,
+        retry_after: limits.window,
+        charge_count: 1,
     }
 }
 
-/// Users, and sessions with their tokens.
+/// Empty stores for users and sessions, with fake secrets.
 pub(super) struct AuthFixture {
     pub(super) users: MemoryUsers,
     pub(super) hasher: FakeHasher,
@@ -118,7 +118,7 @@ pub(super) struct AuthFixture {
 }
 
 impl AuthFixture {
-    /// Tokens of 15 minutes and sessions of 7 days.
+    /// Access tokens expire after 15 minutes, sessions after 7 days.
     pub(super) fn new() -> Self {
         Self {
             users: MemoryUsers::default(),
@@ -136,7 +136,7 @@ impl AuthFixture {
         }
     }
 
-    /// A user whose password has this hash.
+    /// Stores a sample user with this password hash.
     pub(super) async fn add_user(&self, hash: &str) -> User {
         let (user, hash) = (sample::user(), PasswordHash::new(hash.to_owned()));
         self.users.create(&user, &hash).await.unwrap();
@@ -160,8 +160,8 @@ impl AuthFixture {
         &self,
         token: &str,
     ) -> Result<AuthenticatedUser, CheckSessionError> {
-        let caller = verify_access_token(&self.tokens.access, &self.clock, token)?;
-        authenticate(&self.sessions, caller).await
+        let identity = verify_access_token(&self.tokens.access, &self.clock, token)?;
+        authenticate(&self.sessions, identity).await
     }
 
     pub(super) async fn refresh(&self, token: &str) -> Result<TokenPair, RefreshError> {

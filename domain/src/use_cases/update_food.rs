@@ -40,29 +40,28 @@ pub enum UpdateFoodError {
     Storage(#[from] StorageError),
 }
 
-/// Applies the whole update or nothing, and deletes the image that was replaced. Never overwrites another
-/// update. `found` is the food as [`FoodRepository::find_consistent`] returned it; without an image in the input
-/// its image stays.
+/// Updates the food if it is unmodified since `food` was read, and deletes the replaced image. Keeps the image
+/// if the input has none. `food` is the result of [`FoodRepository::find_consistent`].
 pub async fn update_food(
     foods: &impl FoodRepository,
     images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
     clock: &impl Clock,
-    who: AuthenticatedUser,
-    found: Option<Food>,
+    user: AuthenticatedUser,
+    food: Option<Food>,
     expected: &VersionPrecondition,
     mut input: FoodInput,
 ) -> Result<Food, UpdateFoodError> {
-    // Before the image is decoded: whoever may not update causes no work.
-    let current = own(found, who)?;
+    // Before the image is decoded, so that unauthorized requests cause no work.
+    let current = check_owner(food, user)?;
     if !expected.includes(current.version) {
         return Err(UpdateFoodError::PreconditionFailed);
     }
     let attached = current.upload.map(|id| ImageSource::Upload(id.to_string()));
     if attached.is_some_and(|attached| attached == input.image) {
-        // A retry after a lost response: the food has this image already.
+        // A retry after a lost response: the food already has this image.
         input.image = ImageSource::None;
     }
-    let valid = validate(images, who.user, input, false).await;
+    let valid = validate(images, user.id, input, false).await;
     let valid = valid.map_err(|error| match error {
         ValidateError::Invalid(invalid) => UpdateFoodError::Invalid(invalid),
         ValidateError::Storage(error) => error.into(),
@@ -79,14 +78,14 @@ pub async fn update_food(
         changed.upload = image.upload;
         changed.image = images.store(current.id, image, clock.now()).await?;
     }
-    let saved = save(foods, who, &current, &changed, expected).await;
+    let saved = save(foods, user, &current, &changed, expected).await;
     if has_new_image {
         match &saved {
             Ok(()) => {
-                let upload = images.delete_upload(who.user, changed.upload);
+                let upload = images.delete_upload(user.id, changed.upload);
                 join(images.delete_image(&current), upload).await;
             }
-            // The write may still land: the sweep can delete an orphan, nothing can restore an image.
+            // The write may be applied later. The sweep can delete an unused image; nothing can restore one.
             Err(UpdateFoodError::Storage(_)) => {}
             Err(_) => images.delete_image(&changed).await,
         }
@@ -94,19 +93,20 @@ pub async fn update_food(
     saved.map(|()| changed)
 }
 
-fn own(found: Option<Food>, who: AuthenticatedUser) -> Result<Food, UpdateFoodError> {
-    let food = found.ok_or(UpdateFoodError::NotFound)?;
-    if food.creator.id == who.user {
+fn check_owner(food: Option<Food>, user: AuthenticatedUser) -> Result<Food, UpdateFoodError> {
+    let food = food.ok_or(UpdateFoodError::NotFound)?;
+    if food.creator.id == user.id {
         Ok(food)
     } else {
         Err(UpdateFoodError::NotOwner)
     }
 }
 
-/// Replaces `current` by `changed`, and no other version.
+/// Replaces `current` by `changed`. After a conflict or an error it reads the food again, because an earlier
+/// attempt may have saved it.
 async fn save(
     foods: &impl FoodRepository,
-    who: AuthenticatedUser,
+    user: AuthenticatedUser,
     current: &Food,
     changed: &Food,
     expected: &VersionPrecondition,
@@ -115,9 +115,8 @@ async fn save(
         Ok(()) => Ok(()),
         Err(ReplaceFoodError::TitleTaken) => Err(UpdateFoodError::TitleTaken),
         Err(ReplaceFoodError::UploadTaken) => Err(UpdateFoodError::UploadTaken),
-        // In both cases perhaps only the response was lost: then the stored food is the new one.
         Err(ReplaceFoodError::VersionConflict) => {
-            let stored = own(foods.find_consistent(current.id).await?, who)?;
+            let stored = check_owner(foods.find_consistent(current.id).await?, user)?;
             match expected {
                 _ if stored == *changed => Ok(()),
                 VersionPrecondition::None => Err(UpdateFoodError::Conflict),
@@ -139,9 +138,11 @@ mod tests {
     use super::*;
     use crate::food::{Description, Title};
     use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
-    use crate::use_cases::test_support::{FoodFixture, signed_in};
+    use crate::use_cases::test_support::{FoodFixture, authenticated_user};
 
-    /// A food with its image, a minute later.
+    const ANY_VERSION: VersionPrecondition = VersionPrecondition::None;
+
+    /// A stored food with its image, created a minute ago.
     async fn fixture() -> (FoodFixture, Food) {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
@@ -157,22 +158,13 @@ mod tests {
             expected: &VersionPrecondition,
             input: FoodInput,
         ) -> Result<Food, UpdateFoodError> {
-            let (who, found) = (signed_in(food.creator.id), Some(food.clone()));
-            update_food(
-                foods,
-                &self.images,
-                &self.clock,
-                who,
-                found,
-                expected,
-                input,
-            )
-            .await
+            let (user, current) = (authenticated_user(food.creator.id), Some(food.clone()));
+            let (images, clock) = (&self.images, &self.clock);
+            update_food(foods, images, clock, user, current, expected, input).await
         }
 
         async fn update(&self, food: &Food, input: FoodInput) -> Result<Food, UpdateFoodError> {
-            self.update_in(&self.foods, food, &VersionPrecondition::None, input)
-                .await
+            self.update_in(&self.foods, food, &ANY_VERSION, input).await
         }
     }
 
@@ -206,16 +198,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn new_image_replaces_the_old_one_also_when_response_is_lost() {
+    async fn new_image_replaces_the_old_image() {
         for fault in [Fault::None, Fault::ResponseLost, Fault::DeliveredTwice] {
             let (fixture, food) = fixture().await;
             let foods = faulty(&fixture.foods, "update", fault);
-            let updated = fixture.update_in(
-                &foods,
-                &food,
-                &VersionPrecondition::None,
-                with_image("Rice"),
-            );
+            let updated = fixture.update_in(&foods, &food, &ANY_VERSION, with_image("Rice"));
             let updated = updated.await.unwrap();
             assert_ne!(updated.image.id, food.image.id);
             assert_eq!(updated.version, 2);
@@ -226,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn retry_with_attached_upload_keeps_image() {
+    async fn retry_with_same_upload_keeps_image() {
         let (fixture, food) = fixture().await;
         let id = fixture.upload(food.creator.id);
         let rice = || input("Rice", ImageSource::Upload(id.to_string()));
@@ -255,16 +242,16 @@ mod tests {
     async fn taken_title_changes_nothing() {
         let (fixture, food) = fixture().await;
         let other = fixture.add().await;
-        let shouted = other.title.as_str().to_uppercase();
-        let refused = fixture.update(&food, with_image(&shouted)).await;
-        assert!(matches!(refused, Err(UpdateFoodError::TitleTaken)));
+        let uppercase = other.title.as_str().to_uppercase();
+        let rejected = fixture.update(&food, with_image(&uppercase)).await;
+        assert!(matches!(rejected, Err(UpdateFoodError::TitleTaken)));
         assert!(fixture.has_image_of(&food));
         assert_eq!(fixture.images.store.count(), 8);
         assert_eq!(fixture.stored(&food).await, Some(food));
     }
 
     #[tokio::test]
-    async fn keeps_both_images_when_save_fails_or_its_outcome_is_unknown() {
+    async fn both_images_stay_when_update_fails_or_is_unknown() {
         for (on_update, on_find) in [
             (Fault::Unavailable, Fault::None),
             (Fault::ResponseLost, Fault::Unavailable),
@@ -274,21 +261,16 @@ mod tests {
                 "update" => on_update,
                 _ => on_find,
             });
-            let failed = fixture.update_in(
-                &foods,
-                &food,
-                &VersionPrecondition::None,
-                with_image("Rice"),
-            );
+            let failed = fixture.update_in(&foods, &food, &ANY_VERSION, with_image("Rice"));
             assert!(matches!(failed.await, Err(UpdateFoodError::Storage(_))));
             assert!(fixture.has_image_of(&food));
-            // The write may still land, and needs its image then.
+            // The write may be applied later and then needs its image.
             assert_eq!(fixture.images.store.count(), 8);
         }
     }
 
     #[tokio::test]
-    async fn concurrent_update_is_a_conflict_and_leaves_no_image() {
+    async fn concurrent_update_conflicts_and_deletes_new_image() {
         for expected in [
             VersionPrecondition::None,
             VersionPrecondition::AnyOf(vec![1]),
@@ -300,8 +282,8 @@ mod tests {
                 }
                 Fault::None
             });
-            let refused = fixture.update_in(&contended, &food, &expected, with_image("Rice"));
-            match (refused.await, &expected) {
+            let rejected = fixture.update_in(&contended, &food, &expected, with_image("Rice"));
+            match (rejected.await, &expected) {
                 (Err(UpdateFoodError::Conflict), VersionPrecondition::None)
                 | (Err(UpdateFoodError::PreconditionFailed), VersionPrecondition::AnyOf(_)) => {}
                 other => panic!("{other:?}"),
@@ -313,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unexpected_version_is_stale_before_any_call() {
+    async fn unexpected_version_is_rejected_without_storage_calls() {
         let (fixture, food) = fixture().await;
         let called = Cell::new(false);
         let foods = Faulty::new(&fixture.foods, async |_| {
@@ -324,9 +306,9 @@ mod tests {
             VersionPrecondition::AnyOf(vec![]),
             VersionPrecondition::AnyOf(vec![2, 3]),
         ] {
-            let refused = fixture.update_in(&foods, &food, &expected, with_image("Rice"));
+            let rejected = fixture.update_in(&foods, &food, &expected, with_image("Rice"));
             assert!(matches!(
-                refused.await,
+                rejected.await,
                 Err(UpdateFoodError::PreconditionFailed)
             ));
         }
@@ -338,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn food_deleted_meanwhile_is_not_found() {
+    async fn update_of_concurrently_deleted_food_is_not_found() {
         let (fixture, food) = fixture().await;
         let contended = Faulty::new(&fixture.foods, async |method| {
             if method == "update" {
@@ -346,18 +328,13 @@ mod tests {
             }
             Fault::None
         });
-        let refused = fixture.update_in(
-            &contended,
-            &food,
-            &VersionPrecondition::None,
-            with_image("Rice"),
-        );
-        assert!(matches!(refused.await, Err(UpdateFoodError::NotFound)));
+        let rejected = fixture.update_in(&contended, &food, &ANY_VERSION, with_image("Rice"));
+        assert!(matches!(rejected.await, Err(UpdateFoodError::NotFound)));
         assert_eq!(fixture.images.store.count(), 4);
     }
 
     #[tokio::test]
-    async fn failed_cleanup_does_not_fail_the_update() {
+    async fn failed_image_cleanup_does_not_fail_the_update() {
         let (fixture, food) = fixture().await;
         let images = ImagePipeline {
             store: faulty(&fixture.images.store, "delete", Fault::Unavailable),
@@ -365,13 +342,9 @@ mod tests {
             renderer: fixture.images.renderer,
             max_bytes: fixture.images.max_bytes,
         };
-        let (who, any, found) = (
-            signed_in(food.creator.id),
-            &VersionPrecondition::None,
-            Some(food),
-        );
+        let (user, current) = (authenticated_user(food.creator.id), Some(food));
         let (foods, clock, input) = (&fixture.foods, &fixture.clock, with_image("Rice"));
-        let updated = update_food(foods, &images, clock, who, found, any, input).await;
+        let updated = update_food(foods, &images, clock, user, current, &ANY_VERSION, input).await;
         assert!(fixture.has_image_of(&updated.unwrap()));
     }
 }

@@ -1,4 +1,4 @@
-//! The port to accounts.
+//! The port to stored user accounts.
 
 use thiserror::Error;
 
@@ -12,58 +12,56 @@ use crate::storage::StorageError;
 /// Why a user was not saved.
 #[derive(Debug, Error)]
 pub enum InsertUserError {
-    /// Another account has the address; nothing was written.
-    #[error("the e-mail address is taken")]
+    /// Another account has the e-mail; nothing was written.
+    #[error("the e-mail is taken")]
     EmailTaken,
     /// See [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// What signing in needs to know.
+/// The data for checking a login.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// Who has the address.
+    /// The user with the e-mail.
     pub user: PublicUser,
-    /// What the password is compared with.
+    /// The stored password hash.
     pub password: PasswordHash,
 }
 
-/// Somebody whose account is deleted.
+/// The tombstone of a deleted account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeletedUser {
-    /// Whose it was.
+    /// The id of the account.
     pub user: UserId,
-    /// When it was deleted.
+    /// The time of deletion.
     pub at: Timestamp,
 }
 
-/// The accounts.
+/// Port: stored user accounts. E-mails are unique by their folded form.
 pub trait UserRepository {
-    /// Saves a new account; MUST return `EmailTaken`, and write nothing, when an account has its
-    /// address, in any case, or its id.
+    /// Inserts an account in one transaction with its e-mail. MUST return `EmailTaken` and write nothing if
+    /// an account with this folded e-mail or id exists.
     async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), InsertUserError>;
 
-    /// `None` when nobody has this id. May lag behind by moments: for showing.
+    /// Returns the user; `None` if there is none with this id. Eventually consistent: for public reads.
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
 
-    /// `None` when nobody has this id. Sees every account created before: for deciding.
+    /// Returns the user; `None` if there is none with this id. Strongly consistent: for decisions.
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
 
-    /// `None` when nobody has this address. Sees every account created before. Does the same work
-    /// for an address that somebody has and for one that nobody has, so that the time taken does
-    /// not tell.
+    /// Returns the user and password hash for an e-mail; `None` if no account has it. Strongly consistent.
+    /// Takes the same time in both cases, so that timing does not reveal registered e-mails.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError>;
 
-    /// What the user's password is compared with; `None` when nobody has this id. Sees every change
-    /// made before.
+    /// Returns the password hash; `None` if there is no user with this id. Strongly consistent.
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError>;
 
-    /// Everybody, oldest first.
+    /// Lists all users, oldest first. Eventually consistent.
     async fn list(&self, page: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError>;
 
-    /// Replaces `old` by `new`, and tells whether it did: where the hash is no longer `old` it does
-    /// nothing.
+    /// Replaces the password hash `old` by `new` (compare-and-swap). Returns `false` and writes nothing if
+    /// the stored hash is not `old` or the account does not exist.
     async fn replace_password(
         &self,
         id: UserId,
@@ -71,18 +69,17 @@ pub trait UserRepository {
         new: &PasswordHash,
     ) -> Result<bool, StorageError>;
 
-    /// Deletes the account; its address is free from then on. Leaves a note that the user left, which
-    /// [`list_tombstones`] finds. Succeeds when the account is already gone.
+    /// Deletes the account, releases its e-mail and writes a tombstone (see [`list_tombstones`]). Idempotent.
     ///
     /// [`list_tombstones`]: Self::list_tombstones
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError>;
 
-    /// Who left and when, in the order of their ids. May lag behind by moments.
+    /// Lists the tombstones of deleted accounts, ordered by id. Eventually consistent.
     async fn list_tombstones(
         &self,
         page: PageRequest<UserId>,
     ) -> Result<Page<DeletedUser>, StorageError>;
 
-    /// Forgets that the user left; succeeds when nobody knows of it.
+    /// Removes a tombstone. Idempotent.
     async fn remove_tombstone(&self, id: UserId) -> Result<(), StorageError>;
 }

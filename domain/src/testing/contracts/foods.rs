@@ -11,7 +11,7 @@ use crate::page::PageRequest;
 use crate::testing::sample;
 use crate::user::PublicUser;
 
-/// Makes the tests of a `FoodRepository`.
+/// Generates the contract tests of a `FoodRepository`.
 #[macro_export]
 macro_rules! food_repository_contract {
     ($adapter:expr) => {
@@ -20,24 +20,24 @@ macro_rules! food_repository_contract {
             $adapter,
             [
                 created_food_is_found,
-                unknown_food_is_none,
-                title_belongs_to_one_food_in_any_case,
-                id_belongs_to_one_food,
-                update_applies_to_the_current_version_only,
-                food_of_another_owner_is_not_changed,
-                food_may_keep_its_title_or_its_spelling,
-                update_frees_the_old_title_and_takes_the_new_one,
-                deletion_applies_to_the_current_version_only,
-                deleted_food_frees_its_title,
+                unknown_food_is_not_found,
+                title_is_unique_ignoring_case,
+                food_id_is_unique,
+                update_requires_the_current_version,
+                food_of_another_owner_cannot_be_changed,
+                update_may_keep_title_or_change_its_case,
+                update_releases_old_title_and_claims_new_one,
+                deletion_requires_the_current_version,
+                deleted_food_releases_its_title,
                 foods_are_listed_newest_first,
                 foods_of_an_owner_are_listed_oldest_first,
-                images_of_existing_foods_are_found,
-                upload_belongs_to_one_food,
-                update_does_not_take_the_upload_of_another_food,
-                food_may_give_up_its_upload_and_take_it_again,
-                upload_of_a_deleted_food_stays_taken,
+                image_ids_of_existing_foods_are_found,
+                upload_is_attached_to_one_food_only,
+                update_cannot_take_upload_of_another_food,
+                food_can_drop_its_upload_and_attach_it_again,
+                upload_of_deleted_food_cannot_be_reused,
                 one_of_50_concurrent_foods_gets_the_title,
-                one_of_20_concurrent_updates_is_applied,
+                one_of_20_concurrent_updates_succeeds,
             ]
         );
     };
@@ -73,7 +73,7 @@ async fn updated(foods: &impl FoodRepository, current: &Food, next: Food) -> Foo
 }
 
 async fn find(foods: &impl FoodRepository, id: FoodId) -> Option<Food> {
-    foods.find_consistent(id).await.expect("asked")
+    foods.find_consistent(id).await.expect("a response")
 }
 
 async fn assert_is_stored(foods: &impl FoodRepository, food: &Food) {
@@ -86,9 +86,9 @@ pub async fn created_food_is_found(foods: &impl FoodRepository) {
     assert_eq!(foods.find(food.id).await.expect("found"), Some(food));
 }
 
-pub async fn unknown_food_is_none(foods: &impl FoodRepository) {
+pub async fn unknown_food_is_not_found(foods: &impl FoodRepository) {
     let unknown = sample::food(&ada());
-    assert_eq!(foods.find(unknown.id).await.expect("asked"), None);
+    assert_eq!(foods.find(unknown.id).await.expect("a response"), None);
     assert_eq!(find(foods, unknown.id).await, None);
     let updated = foods
         .update(&unknown, &next_version(&unknown, "Ghost"))
@@ -99,25 +99,25 @@ pub async fn unknown_food_is_none(foods: &impl FoodRepository) {
     assert_eq!(find(foods, unknown.id).await, None);
 }
 
-pub async fn title_belongs_to_one_food_in_any_case(foods: &impl FoodRepository) {
+pub async fn title_is_unique_ignoring_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let mut copy = sample::food(&ada());
     copy.title = title(&rice.title.as_str().to_uppercase());
-    let refused = foods.create(&copy).await;
-    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    let rejected = foods.create(&copy).await;
+    assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
     assert_eq!(find(foods, copy.id).await, None);
 }
 
-pub async fn id_belongs_to_one_food(foods: &impl FoodRepository) {
+pub async fn food_id_is_unique(foods: &impl FoodRepository) {
     let rice = created(foods).await;
-    let mut twin = sample::food(&ada());
-    twin.id = rice.id;
-    let refused = foods.create(&twin).await;
-    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    let mut duplicate = sample::food(&ada());
+    duplicate.id = rice.id;
+    let rejected = foods.create(&duplicate).await;
+    assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
     assert_is_stored(foods, &rice).await;
 }
 
-pub async fn update_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+pub async fn update_requires_the_current_version(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     for late_title in ["Late rice", "Fried rice"] {
@@ -127,7 +127,7 @@ pub async fn update_applies_to_the_current_version_only(foods: &impl FoodReposit
     assert_is_stored(foods, &fried).await;
 }
 
-pub async fn food_of_another_owner_is_not_changed(foods: &impl FoodRepository) {
+pub async fn food_of_another_owner_cannot_be_changed(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let stolen = Food {
         creator: ada(),
@@ -140,31 +140,34 @@ pub async fn food_of_another_owner_is_not_changed(foods: &impl FoodRepository) {
     assert_is_stored(foods, &rice).await;
 }
 
-pub async fn food_may_keep_its_title_or_its_spelling(foods: &impl FoodRepository) {
+pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
-    let shouted = rice.title.as_str().to_uppercase();
-    let louder = updated(foods, &rice, next_version(&rice, &shouted)).await;
-    let mut same = next_version(&louder, &shouted);
-    same.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
-    updated(foods, &louder, same).await;
+    let uppercase = rice.title.as_str().to_uppercase();
+    let renamed = updated(foods, &rice, next_version(&rice, &uppercase)).await;
+    let mut described = next_version(&renamed, &uppercase);
+    described.description = Description::sanitize("<p>Now with egg</p>").expect("a description");
+    updated(foods, &renamed, described).await;
 }
 
-pub async fn update_frees_the_old_title_and_takes_the_new_one(foods: &impl FoodRepository) {
+pub async fn update_releases_old_title_and_claims_new_one(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     updated(foods, &rice, next_version(&rice, "Fried rice")).await;
-    let heir = Food {
+    let successor = Food {
         title: rice.title,
         ..sample::food(&ada())
     };
-    foods.create(&heir).await.expect("the old title is free");
-    let refused = foods
-        .update(&heir, &next_version(&heir, "fried rice"))
+    foods
+        .create(&successor)
+        .await
+        .expect("the old title is free");
+    let rejected = foods
+        .update(&successor, &next_version(&successor, "fried rice"))
         .await;
-    assert!(matches!(refused, Err(ReplaceFoodError::TitleTaken)));
-    assert_is_stored(foods, &heir).await;
+    assert!(matches!(rejected, Err(ReplaceFoodError::TitleTaken)));
+    assert_is_stored(foods, &successor).await;
 }
 
-pub async fn deletion_applies_to_the_current_version_only(foods: &impl FoodRepository) {
+pub async fn deletion_requires_the_current_version(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     let late = foods.delete(&rice).await;
@@ -174,11 +177,11 @@ pub async fn deletion_applies_to_the_current_version_only(foods: &impl FoodRepos
     assert_eq!(find(foods, rice.id).await, None);
 }
 
-pub async fn deleted_food_frees_its_title(foods: &impl FoodRepository) {
+pub async fn deleted_food_releases_its_title(foods: &impl FoodRepository) {
     let (rice, other) = (created(foods).await, created(foods).await);
     foods.delete(&rice).await.expect("deleted");
-    let heir = next_version(&other, &rice.title.as_str().to_uppercase());
-    updated(foods, &other, heir).await;
+    let successor = next_version(&other, &rice.title.as_str().to_uppercase());
+    updated(foods, &other, successor).await;
 }
 
 pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
@@ -190,41 +193,41 @@ pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
         let listed = read_all(size, |food: &Food| food.id, |page| foods.list(page)).await;
         assert_eq!(listed, all, "in pages of {size}");
     }
-    let behind_the_last = PageRequest {
+    let after_the_last = PageRequest {
         after: Some(FoodId::from_bytes([0; 16])),
         size: page_size(10),
     };
-    let page = foods.list(behind_the_last).await.expect("listed");
+    let page = foods.list(after_the_last).await.expect("listed");
     assert!(page.items.is_empty() && !page.more);
 }
 
 pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodRepository) {
     let (ada, eve) = (ada(), ada());
-    let mut hers = Vec::new();
+    let mut owned = Vec::new();
     for creator in [&ada, &eve, &ada, &ada] {
         let food = sample::food(creator);
         foods.create(&food).await.expect("created");
         if food.creator == ada {
-            hers.push(food.id);
+            owned.push(food.id);
         }
     }
     let list = |page| foods.list_by_owner(ada.id, page);
-    assert_eq!(read_all(2, |id| *id, list).await, hers);
+    assert_eq!(read_all(2, |id| *id, list).await, owned);
 }
 
-pub async fn images_of_existing_foods_are_found(foods: &impl FoodRepository) {
+pub async fn image_ids_of_existing_foods_are_found(foods: &impl FoodRepository) {
     let (one, _, other) = (
         created(foods).await,
         created(foods).await,
         created(foods).await,
     );
-    // More than one request of an engine can ask for.
+    // More ids than one DynamoDB request accepts.
     let unknown = (0..250).map(|_| FoodId::new(sample::timestamp()));
-    let asked: Vec<_> = unknown.chain([other.id, one.id]).collect();
-    let mut found = foods.find_images(&asked).await.expect("found");
+    let ids: Vec<_> = unknown.chain([other.id, one.id]).collect();
+    let mut found = foods.find_images(&ids).await.expect("found");
     found.sort_unstable();
     assert_eq!(found, [one.image.id, other.image.id]);
-    assert_eq!(foods.find_images(&[]).await.expect("asked"), []);
+    assert_eq!(foods.find_images(&[]).await.expect("a response"), []);
 }
 
 fn food_with_upload(upload: ImageId) -> Food {
@@ -234,7 +237,7 @@ fn food_with_upload(upload: ImageId) -> Food {
     }
 }
 
-pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
+pub async fn upload_is_attached_to_one_food_only(foods: &impl FoodRepository) {
     let upload = ImageId::new(sample::timestamp());
     let rivals = [(); 10].map(|()| food_with_upload(upload));
     let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
@@ -247,7 +250,7 @@ pub async fn upload_belongs_to_one_food(foods: &impl FoodRepository) {
     }
 }
 
-pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRepository) {
+pub async fn update_cannot_take_upload_of_another_food(foods: &impl FoodRepository) {
     let owner = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&owner).await.expect("created");
     let other = created(foods).await;
@@ -256,13 +259,13 @@ pub async fn update_does_not_take_the_upload_of_another_food(foods: &impl FoodRe
             upload: owner.upload,
             ..next_version(&other, new_title)
         };
-        let refused = foods.update(&other, &stolen).await;
-        assert!(matches!(refused, Err(ReplaceFoodError::UploadTaken)));
+        let rejected = foods.update(&other, &stolen).await;
+        assert!(matches!(rejected, Err(ReplaceFoodError::UploadTaken)));
         assert_is_stored(foods, &other).await;
     }
 }
 
-pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepository) {
+pub async fn food_can_drop_its_upload_and_attach_it_again(foods: &impl FoodRepository) {
     let mut current = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&current).await.expect("created");
     let upload = current.upload;
@@ -281,20 +284,20 @@ pub async fn food_may_give_up_its_upload_and_take_it_again(foods: &impl FoodRepo
     }
 }
 
-pub async fn upload_of_a_deleted_food_stays_taken(foods: &impl FoodRepository) {
+pub async fn upload_of_deleted_food_cannot_be_reused(foods: &impl FoodRepository) {
     let upload = ImageId::new(sample::timestamp());
     let (first, other) = (food_with_upload(upload), created(foods).await);
     foods.create(&first).await.expect("created");
     foods.delete(&first).await.expect("deleted");
-    let refused = foods.create(&food_with_upload(upload)).await;
-    assert!(matches!(refused, Err(InsertFoodError::UploadTaken)));
-    // The title is reported first: the user can correct it.
+    let rejected = foods.create(&food_with_upload(upload)).await;
+    assert!(matches!(rejected, Err(InsertFoodError::UploadTaken)));
+    // A taken title is reported first, because the user can correct it.
     let both = Food {
         title: other.title,
         ..food_with_upload(upload)
     };
-    let refused = foods.create(&both).await;
-    assert!(matches!(refused, Err(InsertFoodError::TitleTaken)));
+    let rejected = foods.create(&both).await;
+    assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
 }
 
 pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodRepository) {
@@ -309,7 +312,7 @@ pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodReposito
     assert_is_stored(foods, &rivals[winner]).await;
 }
 
-pub async fn one_of_20_concurrent_updates_is_applied(foods: &impl FoodRepository) {
+pub async fn one_of_20_concurrent_updates_succeeds(foods: &impl FoodRepository) {
     let food = created(foods).await;
     let edits: Vec<_> = (0..20)
         .map(|nth| next_version(&food, &format!("Edit {nth}")))
@@ -321,11 +324,11 @@ pub async fn one_of_20_concurrent_updates_is_applied(foods: &impl FoodRepository
     let winner = outcomes.iter().position(Result::is_ok).expect("an edit");
     assert_is_stored(foods, &edits[winner]).await;
     for (nth, edit) in edits.into_iter().enumerate() {
-        let heir = Food {
+        let successor = Food {
             title: edit.title,
             ..sample::food(&ada())
         };
-        let is_free = foods.create(&heir).await.is_ok();
+        let is_free = foods.create(&successor).await.is_ok();
         assert_eq!(is_free, nth != winner, "the title of edit {nth}");
     }
 }

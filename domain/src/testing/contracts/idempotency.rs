@@ -8,7 +8,7 @@ use crate::idempotency::{
 };
 use crate::testing::sample;
 
-/// Makes the tests of an `IdempotencyStore`.
+/// Generates the contract tests of an `IdempotencyStore`.
 #[macro_export]
 macro_rules! idempotency_store_contract {
     ($adapter:expr) => {
@@ -16,13 +16,13 @@ macro_rules! idempotency_store_contract {
             idempotency,
             $adapter,
             [
-                operation_belongs_to_its_first_request,
-                key_with_another_request_is_reported,
-                first_response_is_returned_until_it_is_forgotten,
-                expired_lease_is_taken_over_with_its_id,
-                released_operation_is_taken_over_at_once,
+                lease_is_held_by_the_first_request,
+                key_reuse_for_another_request_is_reported,
+                saved_response_is_returned_until_it_expires,
+                expired_lease_is_acquired_with_original_id,
+                released_lease_can_be_acquired_immediately,
                 one_of_20_concurrent_requests_acquires_the_lease,
-                unknown_operation_cannot_be_finished,
+                finishing_an_unknown_operation_does_nothing,
             ]
         );
     };
@@ -42,7 +42,7 @@ fn other_request(operation: &IdempotencyRecord) -> IdempotencyRecord {
     }
 }
 
-fn yours(resource: &str) -> IdempotencyOutcome {
+fn acquired(resource: &str) -> IdempotencyOutcome {
     IdempotencyOutcome::Acquired(resource.to_owned())
 }
 
@@ -57,13 +57,13 @@ async fn begin(
     now: Timestamp,
 ) -> IdempotencyOutcome {
     let outcome = store.begin(operation, resource, now).await;
-    outcome.expect("asked")
+    outcome.expect("a response")
 }
 
-pub async fn operation_belongs_to_its_first_request(store: &impl IdempotencyStore) {
+pub async fn lease_is_held_by_the_first_request(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     for _ in 0..2 {
-        assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
+        assert_eq!(begin(store, &operation, "one", now).await, acquired("one"));
     }
     assert_eq!(
         begin(store, &operation, "two", now).await,
@@ -71,7 +71,7 @@ pub async fn operation_belongs_to_its_first_request(store: &impl IdempotencyStor
     );
 }
 
-pub async fn key_with_another_request_is_reported(store: &impl IdempotencyStore) {
+pub async fn key_reuse_for_another_request_is_reported(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let other = other_request(&operation);
@@ -79,18 +79,18 @@ pub async fn key_with_another_request_is_reported(store: &impl IdempotencyStore)
         begin(store, &other, "two", now).await,
         IdempotencyOutcome::KeyReused
     );
-    store.finish(&operation, "a response").await.expect("kept");
+    store.finish(&operation, "a response").await.expect("saved");
     assert_eq!(
         begin(store, &other, "two", now).await,
         IdempotencyOutcome::KeyReused
     );
 }
 
-pub async fn first_response_is_returned_until_it_is_forgotten(store: &impl IdempotencyStore) {
+pub async fn saved_response_is_returned_until_it_expires(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     for response in ["a response", "another response"] {
-        store.finish(&operation, response).await.expect("kept");
+        store.finish(&operation, response).await.expect("saved");
     }
     store.release(&operation).await.expect("released");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
@@ -103,59 +103,62 @@ pub async fn first_response_is_returned_until_it_is_forgotten(store: &impl Idemp
     }
     let (other, much_later) = (other_request(&operation), now.plus(RETENTION));
     let outcome = begin(store, &other, "three", much_later).await;
-    assert_eq!(outcome, yours("three"));
+    assert_eq!(outcome, acquired("three"));
     let outcome = begin(store, &operation, "one", much_later).await;
     assert_eq!(
         outcome,
         IdempotencyOutcome::KeyReused,
-        "nothing of the first is left"
+        "the expired record has no effect"
     );
 }
 
-pub async fn expired_lease_is_taken_over_with_its_id(store: &impl IdempotencyStore) {
+pub async fn expired_lease_is_acquired_with_original_id(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let end = now.plus(LEASE_DURATION);
     for (resource, at, expected) in [
         ("two", just_before(end), IdempotencyOutcome::InProgress),
-        ("two", end, yours("one")),
+        ("two", end, acquired("one")),
         ("three", end, IdempotencyOutcome::InProgress),
     ] {
         assert_eq!(begin(store, &operation, resource, at).await, expected);
     }
 }
 
-pub async fn released_operation_is_taken_over_at_once(store: &impl IdempotencyStore) {
+pub async fn released_lease_can_be_acquired_immediately(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     store.release(&operation).await.expect("released");
     let later = now.plus(Duration::from_millis(1));
-    assert_eq!(begin(store, &operation, "two", later).await, yours("one"));
-    store.finish(&operation, "a response").await.expect("kept");
+    assert_eq!(
+        begin(store, &operation, "two", later).await,
+        acquired("one")
+    );
+    store.finish(&operation, "a response").await.expect("saved");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
     assert_eq!(begin(store, &operation, "two", later).await, response);
 }
 
 pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
-    // The second time they take over.
+    // In the second iteration the lease has expired.
     for at in [now, now.plus(LEASE_DURATION)] {
-        let names: Vec<_> = (0..20).map(|nth| format!("{nth} at {at}")).collect();
-        let all = names.iter().map(|name| begin(store, &operation, name, at));
+        let ids: Vec<_> = (0..20).map(|nth| format!("{nth} at {at}")).collect();
+        let all = ids.iter().map(|id| begin(store, &operation, id, at));
         let outcomes = join_all(all).await;
-        let count =
-            |is: fn(&IdempotencyOutcome) -> bool| outcomes.iter().filter(|begun| is(begun)).count();
-        assert_eq!(count(|begun| *begun == IdempotencyOutcome::InProgress), 19);
-        assert_eq!(
-            count(|begun| matches!(begun, IdempotencyOutcome::Acquired(_))),
-            1
-        );
+        let is_waiting = |outcome: &&_| **outcome == IdempotencyOutcome::InProgress;
+        assert_eq!(outcomes.iter().filter(is_waiting).count(), 19);
+        let is_acquired = |outcome: &&_| matches!(outcome, IdempotencyOutcome::Acquired(_));
+        assert_eq!(outcomes.iter().filter(is_acquired).count(), 1);
     }
 }
 
-pub async fn unknown_operation_cannot_be_finished(store: &impl IdempotencyStore) {
+pub async fn finishing_an_unknown_operation_does_nothing(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
-    store.finish(&operation, "a response").await.expect("asked");
-    store.release(&operation).await.expect("asked");
-    assert_eq!(begin(store, &operation, "one", now).await, yours("one"));
+    store
+        .finish(&operation, "a response")
+        .await
+        .expect("a response");
+    store.release(&operation).await.expect("a response");
+    assert_eq!(begin(store, &operation, "one", now).await, acquired("one"));
 }

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use crate::image::{ImageStore, RenditionKey};
 use crate::testing::sample;
 
-/// Makes the tests of an `ImageStore`.
+/// Generates the contract tests of an `ImageStore`.
 #[macro_export]
 macro_rules! image_store_contract {
     ($adapter:expr) => {
@@ -11,14 +11,14 @@ macro_rules! image_store_contract {
             images,
             $adapter,
             [
-                deletion_removes_the_given_renditions_only,
-                objects_are_listed_once_in_the_order_of_their_keys,
+                delete_removes_only_the_given_renditions,
+                objects_are_listed_once_in_key_order,
             ]
         );
     };
 }
 
-/// The renditions of a new food.
+/// Stores the renditions of a sample food.
 async fn stored(images: &impl ImageStore) -> Vec<RenditionKey> {
     let food = sample::food(&sample::public_user(sample::timestamp()));
     let keys = food.rendition_keys();
@@ -33,11 +33,11 @@ async fn list_all(images: &impl ImageStore) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     loop {
         let after = all.last().map(String::as_str);
-        let some = images.list(after).await.expect("listed");
-        if some.is_empty() {
+        let objects = images.list(after).await.expect("listed");
+        if objects.is_empty() {
             return all;
         }
-        all.extend(some.into_iter().map(|object| object.key));
+        all.extend(objects.into_iter().map(|object| object.key));
     }
 }
 
@@ -47,16 +47,16 @@ fn texts(keys: &[RenditionKey]) -> Vec<String> {
     texts
 }
 
-pub async fn deletion_removes_the_given_renditions_only(images: &impl ImageStore) {
+pub async fn delete_removes_only_the_given_renditions(images: &impl ImageStore) {
     let keys = stored(images).await;
-    let (gone, kept) = keys.split_at(1);
+    let (deleted, remaining) = keys.split_at(1);
     for _ in 0..2 {
-        images.delete(gone).await.expect("deleted");
-        assert_eq!(list_all(images).await, texts(kept));
+        images.delete(deleted).await.expect("deleted");
+        assert_eq!(list_all(images).await, texts(remaining));
     }
 }
 
-pub async fn objects_are_listed_once_in_the_order_of_their_keys(images: &impl ImageStore) {
+pub async fn objects_are_listed_once_in_key_order(images: &impl ImageStore) {
     let mut keys = Vec::new();
     for _ in 0..10 {
         keys.extend(stored(images).await);

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::rate_limit::{ClientIp, Counter, LimitedAction, Limits, RateLimitStore};
 use crate::testing::sample;
 
-/// Makes the tests of an `RateLimitStore`.
+/// Generates the contract tests of a `RateLimitStore`.
 #[macro_export]
 macro_rules! attempt_store_contract {
     ($adapter:expr) => {
@@ -14,8 +14,8 @@ macro_rules! attempt_store_contract {
             rate_limit,
             $adapter,
             [
-                attempts_are_counted_by_subject_and_window,
-                returned_attempt_is_not_counted,
+                attempts_are_counted_per_subject_and_window,
+                decremented_count_is_never_negative,
                 concurrent_attempts_get_distinct_counts,
             ]
         );
@@ -37,33 +37,33 @@ async fn count(store: &impl RateLimitStore, counter: &Counter) -> u64 {
     store.count(counter).await.expect("counted")
 }
 
-pub async fn attempts_are_counted_by_subject_and_window(store: &impl RateLimitStore) {
+pub async fn attempts_are_counted_per_subject_and_window(store: &impl RateLimitStore) {
     let now = sample::timestamp();
     let ada = counter("ada", now);
     for nth in 1..=3 {
         assert_eq!(count(store, &ada).await, nth);
     }
-    let source = ClientIp::parse("203.0.113.7");
+    let client_ip = ClientIp::parse("203.0.113.7");
     for other in [
         counter("eve", now),
         counter("ada", ada.ends_at),
-        Counter::per_ip(LimitedAction::Login, &source, &LIMITS, now),
+        Counter::per_ip(LimitedAction::Login, &client_ip, &LIMITS, now),
     ] {
         assert_eq!(count(store, &other).await, 1);
     }
 }
 
-pub async fn returned_attempt_is_not_counted(store: &impl RateLimitStore) {
+pub async fn decremented_count_is_never_negative(store: &impl RateLimitStore) {
     let ada = counter("ada", sample::timestamp());
     for nth in 1..=3 {
         assert_eq!(count(store, &ada).await, nth);
     }
-    store.decrement(&ada).await.expect("returned");
+    store.decrement(&ada).await.expect("decremented");
     assert_eq!(count(store, &ada).await, 3);
-    // Never below zero, also where nothing was counted.
+    // Also for a counter that does not exist.
     for counter in [ada, counter("unknown", sample::timestamp())] {
         for _ in 0..5 {
-            store.decrement(&counter).await.expect("returned");
+            store.decrement(&counter).await.expect("decremented");
         }
         assert_eq!(count(store, &counter).await, 1);
     }

@@ -10,7 +10,7 @@ use crate::session::{
 };
 use crate::testing::sample;
 
-/// Makes the tests of a `SessionStore`.
+/// Generates the contract tests of a `SessionStore`.
 #[macro_export]
 macro_rules! session_store_contract {
     ($adapter:expr) => {
@@ -18,17 +18,17 @@ macro_rules! session_store_contract {
             sessions,
             $adapter,
             [
-                session_is_found_by_its_user_until_it_expires,
-                current_token_is_exchanged_once,
-                previous_token_after_its_grace_revokes_the_session,
-                token_two_rotations_old_revokes_the_session,
+                session_is_found_until_it_expires,
+                refresh_token_is_rotated_once,
+                previous_token_after_grace_period_revokes_session,
+                token_two_rotations_old_revokes_session,
                 expired_session_is_not_rotated,
-                revocation_ends_one_session_for_good,
-                live_sessions_of_one_user_are_listed,
-                revocation_of_all_spares_the_exception_and_others,
+                revoke_ends_only_the_given_session,
+                active_sessions_of_one_user_are_listed,
+                revoke_all_keeps_excepted_session_and_other_users,
                 sixty_sessions_are_listed_and_revoked,
-                concurrent_rotations_return_one_token,
-                revocation_during_rotation_wins,
+                concurrent_rotations_return_the_same_token,
+                session_revoked_during_rotation_stays_revoked,
             ]
         );
     };
@@ -52,10 +52,10 @@ fn new_user() -> UserId {
 
 async fn find(sessions: &impl SessionStore, session: &Session) -> Option<Session> {
     let found = sessions.find(session.user, session.id, session.created_at);
-    found.await.expect("asked")
+    found.await.expect("a response")
 }
 
-/// Returns the token that was offered as the next one as well.
+/// Rotates with a new token; returns that token and the result.
 async fn rotate(
     sessions: &impl SessionStore,
     session: &Session,
@@ -66,7 +66,7 @@ async fn rotate(
     let rotation = sessions
         .rotate(session.user, session.id, presented, &next, now)
         .await
-        .expect("asked");
+        .expect("a response");
     (next, rotation)
 }
 
@@ -77,14 +77,14 @@ async fn rotated(sessions: &impl SessionStore, session: &Session, now: Timestamp
     expected
 }
 
-/// Sorted by id.
+/// Lists the sessions of the user, sorted by id.
 async fn list(sessions: &impl SessionStore, user: UserId, now: Timestamp) -> Vec<Session> {
     let mut all = sessions.list(user, now).await.expect("listed");
     all.sort_by_key(|session| session.id);
     all
 }
 
-pub async fn session_is_found_by_its_user_until_it_expires(sessions: &impl SessionStore) {
+pub async fn session_is_found_until_it_expires(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     assert_eq!(find(sessions, &session).await, Some(session.clone()));
     let end = session.refresh.expires_at;
@@ -96,12 +96,12 @@ pub async fn session_is_found_by_its_user_until_it_expires(sessions: &impl Sessi
         (new_user(), session.id, just_before, false),
         (session.user, other, just_before, false),
     ] {
-        let found = sessions.find(user, id, now).await.expect("asked");
+        let found = sessions.find(user, id, now).await.expect("a response");
         assert_eq!(found.is_some(), is_found, "{user} {id} {now}");
     }
 }
 
-pub async fn current_token_is_exchanged_once(sessions: &impl SessionStore) {
+pub async fn refresh_token_is_rotated_once(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let now = session.created_at;
     let rotated = rotated(sessions, &session, now).await;
@@ -112,7 +112,7 @@ pub async fn current_token_is_exchanged_once(sessions: &impl SessionStore) {
     }
 }
 
-pub async fn previous_token_after_its_grace_revokes_the_session(sessions: &impl SessionStore) {
+pub async fn previous_token_after_grace_period_revokes_session(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let rotated = rotated(sessions, &session, session.created_at).await;
     let late = session.created_at.plus(REFRESH_GRACE);
@@ -124,7 +124,7 @@ pub async fn previous_token_after_its_grace_revokes_the_session(sessions: &impl 
     assert_eq!(after, Rotation::SessionNotFound);
 }
 
-pub async fn token_two_rotations_old_revokes_the_session(sessions: &impl SessionStore) {
+pub async fn token_two_rotations_old_revokes_session(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let now = session.created_at;
     let second = rotated(sessions, &session, now).await;
@@ -141,7 +141,7 @@ pub async fn expired_session_is_not_rotated(sessions: &impl SessionStore) {
     assert_eq!(late, Rotation::SessionNotFound);
 }
 
-pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) {
+pub async fn revoke_ends_only_the_given_session(sessions: &impl SessionStore) {
     let one = created(sessions, new_user(), LIFETIME).await;
     let other = created(sessions, one.user, LIFETIME).await;
     for _ in 0..2 {
@@ -154,17 +154,17 @@ pub async fn revocation_ends_one_session_for_good(sessions: &impl SessionStore) 
     assert_eq!(find(sessions, &other).await, Some(other.clone()));
 }
 
-pub async fn live_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
+pub async fn active_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
     let ada = new_user();
     let first = created(sessions, ada, LIFETIME).await;
-    let brief = created(sessions, ada, Duration::from_mins(1)).await;
+    let short = created(sessions, ada, Duration::from_mins(1)).await;
     let second = created(sessions, ada, LIFETIME).await;
     created(sessions, new_user(), LIFETIME).await;
     let now = second.created_at;
     let first = rotated(sessions, &first, now).await;
-    let all = [first.clone(), brief.clone(), second.clone()];
+    let all = [first.clone(), short.clone(), second.clone()];
     assert_eq!(list(sessions, ada, now).await, all);
-    let later = brief.refresh.expires_at;
+    let later = short.refresh.expires_at;
     assert_eq!(
         list(sessions, ada, later).await,
         [first.clone(), second.clone()]
@@ -174,11 +174,11 @@ pub async fn live_sessions_of_one_user_are_listed(sessions: &impl SessionStore) 
     assert_eq!(list(sessions, new_user(), now).await, []);
 }
 
-pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl SessionStore) {
+pub async fn revoke_all_keeps_excepted_session_and_other_users(sessions: &impl SessionStore) {
     let ada = new_user();
     let one = created(sessions, ada, LIFETIME).await;
     let two = created(sessions, ada, LIFETIME).await;
-    let theirs = created(sessions, new_user(), LIFETIME).await;
+    let other_user = created(sessions, new_user(), LIFETIME).await;
     let now = two.created_at;
     let revoke_all = async |except| {
         let revoked = sessions.revoke_all(ada, except).await;
@@ -193,7 +193,7 @@ pub async fn revocation_of_all_spares_the_exception_and_others(sessions: &impl S
         assert_eq!(list(sessions, ada, now).await, []);
     }
     assert_eq!(find(sessions, &one).await, None);
-    assert_eq!(find(sessions, &theirs).await, Some(theirs.clone()));
+    assert_eq!(find(sessions, &other_user).await, Some(other_user.clone()));
 }
 
 pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore) {
@@ -206,7 +206,7 @@ pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore)
     assert_eq!(list(sessions, ada, now).await, all[7..8]);
 }
 
-pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore) {
+pub async fn concurrent_rotations_return_the_same_token(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let (presented, now) = (session.refresh.token, session.created_at);
     let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
@@ -219,14 +219,14 @@ pub async fn concurrent_rotations_return_one_token(sessions: &impl SessionStore)
                 tokens.insert(session.refresh.token);
             }
             Rotation::Reused | Rotation::SessionNotFound => {
-                panic!("the session ended: {outcome:?}")
+                panic!("the session was revoked: {outcome:?}")
             }
         }
     }
     assert_eq!((rotations, tokens.len()), (1, 1));
 }
 
-pub async fn revocation_during_rotation_wins(sessions: &impl SessionStore) {
+pub async fn session_revoked_during_rotation_stays_revoked(sessions: &impl SessionStore) {
     for nth in 0..10 {
         let session = created(sessions, new_user(), LIFETIME).await;
         let (presented, now) = (session.refresh.token, session.created_at);

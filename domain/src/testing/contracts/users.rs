@@ -5,7 +5,7 @@ use crate::password::PasswordHash;
 use crate::testing::sample;
 use crate::user::{DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository};
 
-/// Makes the tests of a `UserRepository`.
+/// Generates the contract tests of a `UserRepository`.
 #[macro_export]
 macro_rules! user_repository_contract {
     ($adapter:expr) => {
@@ -14,14 +14,14 @@ macro_rules! user_repository_contract {
             $adapter,
             [
                 created_user_is_found_by_id_and_email,
-                unknown_user_is_none,
-                email_belongs_to_one_user_in_any_case,
-                id_belongs_to_one_user,
-                password_is_replaced_only_while_it_is_current,
-                deleted_user_is_gone_and_frees_email,
-                tombstone_stays_until_it_is_removed,
+                unknown_user_is_not_found,
+                email_is_unique_ignoring_case,
+                user_id_is_unique,
+                password_is_replaced_only_if_unchanged,
+                deleted_user_is_not_found_and_email_is_free,
+                user_tombstone_is_listed_until_removed,
                 users_are_listed_oldest_first,
-                one_of_50_concurrent_sign_ups_gets_the_email,
+                one_of_50_concurrent_sign_ups_succeeds,
             ]
         );
     };
@@ -31,7 +31,7 @@ fn hash(text: &str) -> PasswordHash {
     PasswordHash::new(text.to_owned())
 }
 
-fn shouted(email: &Email) -> Email {
+fn uppercase(email: &Email) -> Email {
     Email::parse(&email.as_typed().to_uppercase()).expect("an e-mail")
 }
 
@@ -49,74 +49,77 @@ pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) 
     }
     let password = users.find_password(id).await.expect("found");
     assert_eq!(password, Some(hash("a hash")));
-    let found = users.find_credentials(&shouted(&ada.email)).await;
+    let found = users.find_credentials(&uppercase(&ada.email)).await;
     let credentials = found.expect("found").expect("credentials");
     assert_eq!(credentials.user, ada.public);
     assert_eq!(credentials.password, hash("a hash"));
 }
 
-pub async fn unknown_user_is_none(users: &impl UserRepository) {
+pub async fn unknown_user_is_not_found(users: &impl UserRepository) {
     let unknown = sample::user();
     assert_is_unknown(users, &unknown).await;
     let (old, new) = (hash("old"), hash("new"));
     let replaced = users.replace_password(unknown.public.id, &old, &new).await;
-    assert!(!replaced.expect("asked"));
+    assert!(!replaced.expect("a response"));
     assert_is_unknown(users, &unknown).await;
 }
 
 async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
     let id = user.public.id;
     for found in [users.find(id).await, users.find_consistent(id).await] {
-        assert_eq!(found.expect("asked"), None);
+        assert_eq!(found.expect("a response"), None);
     }
-    assert_eq!(users.find_password(id).await.expect("asked"), None);
+    assert_eq!(users.find_password(id).await.expect("a response"), None);
     let credentials = users.find_credentials(&user.email).await;
-    assert!(credentials.expect("asked").is_none());
+    assert!(credentials.expect("a response").is_none());
 }
 
-pub async fn email_belongs_to_one_user_in_any_case(users: &impl UserRepository) {
+pub async fn email_is_unique_ignoring_case(users: &impl UserRepository) {
     let ada = created(users).await;
     let mut eve = sample::user();
-    eve.email = shouted(&ada.email);
-    let refused = users.create(&eve, &hash("another")).await;
-    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
-    assert_eq!(users.find(eve.public.id).await.expect("asked"), None);
+    eve.email = uppercase(&ada.email);
+    let rejected = users.create(&eve, &hash("another")).await;
+    assert!(matches!(rejected, Err(InsertUserError::EmailTaken)));
+    assert_eq!(users.find(eve.public.id).await.expect("a response"), None);
 }
 
-pub async fn id_belongs_to_one_user(users: &impl UserRepository) {
+pub async fn user_id_is_unique(users: &impl UserRepository) {
     let ada = created(users).await;
-    let mut twin = sample::user();
-    twin.public.id = ada.public.id;
-    let refused = users.create(&twin, &hash("another")).await;
-    assert!(matches!(refused, Err(InsertUserError::EmailTaken)));
-    let claimed = users.find_credentials(&twin.email).await;
-    assert!(claimed.expect("asked").is_none());
+    let mut duplicate = sample::user();
+    duplicate.public.id = ada.public.id;
+    let rejected = users.create(&duplicate, &hash("another")).await;
+    assert!(matches!(rejected, Err(InsertUserError::EmailTaken)));
+    let claimed = users.find_credentials(&duplicate.email).await;
+    assert!(claimed.expect("a response").is_none());
 }
 
-pub async fn password_is_replaced_only_while_it_is_current(users: &impl UserRepository) {
+pub async fn password_is_replaced_only_if_unchanged(users: &impl UserRepository) {
     let ada = created(users).await;
     for (old, new, is_replaced) in [("a hash", "newer", true), ("a hash", "newest", false)] {
         let (old, new) = (hash(old), hash(new));
         let replaced = users.replace_password(ada.public.id, &old, &new).await;
-        assert_eq!(replaced.expect("asked"), is_replaced);
+        assert_eq!(replaced.expect("a response"), is_replaced);
     }
     let credentials = users.find_credentials(&ada.email).await.expect("found");
     assert_eq!(credentials.expect("credentials").password, hash("newer"));
 }
 
-pub async fn deleted_user_is_gone_and_frees_email(users: &impl UserRepository) {
+pub async fn deleted_user_is_not_found_and_email_is_free(users: &impl UserRepository) {
     let ada = created(users).await;
     for _ in 0..2 {
         let deleted = users.delete(ada.public.id, sample::timestamp()).await;
         deleted.expect("deleted");
     }
     assert_is_unknown(users, &ada).await;
-    let mut heir = sample::user();
-    heir.email = ada.email;
-    users.create(&heir, &hash("a hash")).await.expect("created");
+    let mut successor = sample::user();
+    successor.email = ada.email;
+    users
+        .create(&successor, &hash("a hash"))
+        .await
+        .expect("created");
 }
 
-pub async fn tombstone_stays_until_it_is_removed(users: &impl UserRepository) {
+pub async fn user_tombstone_is_listed_until_removed(users: &impl UserRepository) {
     let ada = created(users).await;
     let tombstone = DeletedUser {
         user: ada.public.id,
@@ -127,7 +130,7 @@ pub async fn tombstone_stays_until_it_is_removed(users: &impl UserRepository) {
     let list = async || {
         read_all(
             100,
-            |left: &DeletedUser| left.user,
+            |tombstone: &DeletedUser| tombstone.user,
             |page| users.list_tombstones(page),
         )
         .await
@@ -151,7 +154,7 @@ pub async fn users_are_listed_oldest_first(users: &impl UserRepository) {
     }
 }
 
-pub async fn one_of_50_concurrent_sign_ups_gets_the_email(users: &impl UserRepository) {
+pub async fn one_of_50_concurrent_sign_ups_succeeds(users: &impl UserRepository) {
     let email = sample::user().email;
     let rivals = [(); 50].map(|()| User {
         email: email.clone(),
@@ -166,7 +169,7 @@ pub async fn one_of_50_concurrent_sign_ups_gets_the_email(users: &impl UserRepos
     let owner = credentials.expect("credentials").user;
     assert_eq!(owner, rivals[winner].public);
     for user in rivals {
-        let found = users.find(user.public.id).await.expect("asked");
+        let found = users.find(user.public.id).await.expect("a response");
         assert_eq!(found.is_some(), user.public.id == owner.id);
     }
 }

@@ -1,4 +1,4 @@
-//! Foods in memory.
+//! [`FoodRepository`] in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use crate::id::{FoodId, ImageId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
 
-/// Foods in memory.
+/// A [`FoodRepository`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryFoods {
     foods: Mutex<BTreeMap<FoodId, Food>>,
@@ -17,7 +17,7 @@ pub struct MemoryFoods {
 }
 
 impl MemoryFoods {
-    /// Whether the food's upload is its own from now on.
+    /// Claims the upload for the food; returns `false` if another food has claimed it.
     fn claim(&self, food: &Food) -> bool {
         let Some(upload) = food.upload else {
             return true;
@@ -68,8 +68,8 @@ impl FoodRepository for MemoryFoods {
 
     async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError> {
         let foods = lock(&self.foods);
-        let found = ids.iter().filter_map(|id| foods.get(id));
-        Ok(found.map(|food| food.image.id).collect())
+        let existing = ids.iter().filter_map(|id| foods.get(id));
+        Ok(existing.map(|food| food.image.id).collect())
     }
 
     async fn list_by_owner(
@@ -78,8 +78,8 @@ impl FoodRepository for MemoryFoods {
         request: PageRequest<FoodId>,
     ) -> Result<Page<FoodId>, StorageError> {
         let foods = lock(&self.foods);
-        let theirs = foods.values().filter(|food| food.creator.id == owner);
-        let entries = theirs.map(|food| (food.id, food.id));
+        let owned = foods.values().filter(|food| food.creator.id == owner);
+        let entries = owned.map(|food| (food.id, food.id));
         Ok(page(entries, request, |id, after| id > after))
     }
 

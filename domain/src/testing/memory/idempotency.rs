@@ -1,4 +1,4 @@
-//! Operations in memory.
+//! [`IdempotencyStore`] in memory.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,67 +10,63 @@ use crate::idempotency::{
 };
 use crate::storage::StorageError;
 
-/// Operations in memory.
+/// An [`IdempotencyStore`] in memory.
 #[derive(Debug, Default)]
-pub struct MemoryOperations(Mutex<HashMap<String, KeptOperation>>);
+pub struct MemoryIdempotencyRecords(Mutex<HashMap<String, StoredRecord>>);
 
 #[derive(Debug)]
-struct KeptOperation {
+struct StoredRecord {
     fingerprint: String,
     resource: String,
     lease_ends_at: Option<Timestamp>,
-    answer: Option<String>,
-    forgotten_at: Timestamp,
+    response: Option<String>,
+    expires_at: Timestamp,
 }
 
-impl IdempotencyStore for MemoryOperations {
+impl IdempotencyStore for MemoryIdempotencyRecords {
     async fn begin(
         &self,
-        operation: &IdempotencyRecord,
+        record: &IdempotencyRecord,
         resource: &str,
         now: Timestamp,
     ) -> Result<IdempotencyOutcome, StorageError> {
-        let mut operations = lock(&self.0);
-        let kept = operations.get_mut(&operation.id);
-        let Some(kept) = kept.filter(|kept| kept.forgotten_at > now) else {
-            let new = KeptOperation {
-                fingerprint: operation.fingerprint.clone(),
+        let mut records = lock(&self.0);
+        let stored = records.get_mut(&record.id);
+        let Some(stored) = stored.filter(|stored| stored.expires_at > now) else {
+            let new = StoredRecord {
+                fingerprint: record.fingerprint.clone(),
                 resource: resource.to_owned(),
                 lease_ends_at: Some(now.plus(LEASE_DURATION)),
-                answer: None,
-                forgotten_at: now.plus(RETENTION),
+                response: None,
+                expires_at: now.plus(RETENTION),
             };
-            operations.insert(operation.id.clone(), new);
+            records.insert(record.id.clone(), new);
             return Ok(IdempotencyOutcome::Acquired(resource.to_owned()));
         };
-        if kept.fingerprint != operation.fingerprint {
+        if stored.fingerprint != record.fingerprint {
             return Ok(IdempotencyOutcome::KeyReused);
         }
-        if let Some(answer) = &kept.answer {
-            return Ok(IdempotencyOutcome::Completed(answer.clone()));
+        if let Some(response) = &stored.response {
+            return Ok(IdempotencyOutcome::Completed(response.clone()));
         }
-        let is_running = kept.lease_ends_at.is_some_and(|ends_at| ends_at > now);
-        if is_running && kept.resource != resource {
+        let is_leased = stored.lease_ends_at.is_some_and(|ends_at| ends_at > now);
+        if is_leased && stored.resource != resource {
             return Ok(IdempotencyOutcome::InProgress);
         }
-        kept.lease_ends_at = Some(now.plus(LEASE_DURATION));
-        Ok(IdempotencyOutcome::Acquired(kept.resource.clone()))
+        stored.lease_ends_at = Some(now.plus(LEASE_DURATION));
+        Ok(IdempotencyOutcome::Acquired(stored.resource.clone()))
     }
 
-    async fn finish(
-        &self,
-        operation: &IdempotencyRecord,
-        answer: &str,
-    ) -> Result<(), StorageError> {
-        if let Some(kept) = lock(&self.0).get_mut(&operation.id) {
-            kept.answer.get_or_insert_with(|| answer.to_owned());
+    async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError> {
+        if let Some(stored) = lock(&self.0).get_mut(&record.id) {
+            stored.response.get_or_insert_with(|| response.to_owned());
         }
         Ok(())
     }
 
-    async fn release(&self, operation: &IdempotencyRecord) -> Result<(), StorageError> {
-        if let Some(kept) = lock(&self.0).get_mut(&operation.id) {
-            kept.lease_ends_at = None;
+    async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError> {
+        if let Some(stored) = lock(&self.0).get_mut(&record.id) {
+            stored.lease_ends_at = None;
         }
         Ok(())
     }

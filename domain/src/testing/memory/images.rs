@@ -1,4 +1,4 @@
-//! Renditions and uploads in memory, and a renderer without codecs.
+//! [`ImageStore`], [`UploadStore`] and [`UploadSigner`] in memory, and a renderer without codecs.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -34,35 +34,35 @@ fn list(objects: &Objects, after: Option<&str>) -> Vec<StoredObject> {
     stored.take(1_000).collect()
 }
 
-/// Renditions in memory, stored at the time of a sample.
+/// An [`ImageStore`] in memory. Objects get a sample timestamp.
 #[derive(Debug, Default)]
 pub struct MemoryImages(Objects);
 
 impl MemoryImages {
-    /// The object with this key.
+    /// Returns the object with this key.
     pub fn object(&self, key: &str) -> Option<Bytes> {
         lock(&self.0).get(key).map(|(bytes, _)| bytes.clone())
     }
 
-    /// Stores the renditions that the food shows.
+    /// Stores all renditions of the food's image.
     pub fn put_image_of(&self, food: &Food) {
         for key in food.rendition_keys() {
             insert(&self.0, key.to_string(), sample::IMAGE);
         }
     }
 
-    /// Whether all renditions that the food shows exist.
+    /// Returns whether all renditions of the food's image exist.
     pub fn has_image_of(&self, food: &Food) -> bool {
         let mut keys = food.rendition_keys().into_iter();
         keys.all(|key| self.object(&key.to_string()).is_some())
     }
 
-    /// The number of objects.
+    /// Returns the number of objects.
     pub fn count(&self) -> usize {
         lock(&self.0).len()
     }
 
-    /// Stores an object under any key.
+    /// Stores an empty object under any key.
     pub fn put_object(&self, key: &str) {
         insert(&self.0, key.to_owned(), Bytes::new());
     }
@@ -87,17 +87,17 @@ impl ImageStore for MemoryImages {
     }
 }
 
-/// Uploads in memory, stored at the time of a sample.
+/// An [`UploadStore`] and [`UploadSigner`] in memory. Objects get a sample timestamp.
 #[derive(Debug, Default)]
 pub struct MemoryUploads(Objects);
 
 impl MemoryUploads {
-    /// Uploads an object, as its owner would.
+    /// Stores an upload.
     pub fn put(&self, key: UploadKey, bytes: Bytes) {
         insert(&self.0, key.to_string(), bytes);
     }
 
-    /// The number of uploads.
+    /// Returns the number of uploads.
     pub fn count(&self) -> usize {
         lock(&self.0).len()
     }
@@ -105,8 +105,8 @@ impl MemoryUploads {
 
 impl UploadStore for MemoryUploads {
     async fn find(&self, key: UploadKey, max_bytes: usize) -> Result<Option<Bytes>, StorageError> {
-        let found = lock(&self.0).get(&key.to_string()).cloned();
-        Ok(found.map(|(bytes, _)| bytes.slice(..bytes.len().min(max_bytes + 1))))
+        let object = lock(&self.0).get(&key.to_string()).cloned();
+        Ok(object.map(|(bytes, _)| bytes.slice(..bytes.len().min(max_bytes + 1))))
     }
 
     async fn delete(&self, key: UploadKey) -> Result<(), StorageError> {
@@ -141,7 +141,7 @@ impl UploadSigner for MemoryUploads {
     }
 }
 
-/// Accepts bytes that begin with `image`, and renders them as two sizes in both formats.
+/// Accepts bytes that start with `image`, and returns them as renditions of two sizes in both formats.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FakeRenderer;
 

@@ -1,4 +1,4 @@
-//! Counted attempts in memory.
+//! [`RateLimitStore`] in memory.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use super::lock;
 use crate::rate_limit::{Counter, RateLimitStore};
 use crate::storage::StorageError;
 
-/// Attempts in memory.
+/// A [`RateLimitStore`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryRateLimits(Mutex<HashMap<String, u64>>);
 

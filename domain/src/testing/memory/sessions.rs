@@ -1,4 +1,4 @@
-//! Sessions in memory.
+//! [`SessionStore`] in memory.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::rate_limit::{Counter, RateLimitStore};
 use crate::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use crate::storage::StorageError;
 
-/// Sessions in memory.
+/// A [`SessionStore`] and [`RateLimitStore`] in memory.
 #[derive(Debug, Default)]
 pub struct MemorySessions {
     sessions: Mutex<HashMap<(UserId, SessionId), Session>>,
@@ -18,7 +18,7 @@ pub struct MemorySessions {
 }
 
 impl MemorySessions {
-    /// How many sessions there are.
+    /// Returns the number of sessions, including expired ones.
     pub fn count(&self) -> usize {
         lock(&self.sessions).len()
     }
@@ -75,10 +75,10 @@ impl SessionStore for MemorySessions {
 
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
         let sessions = lock(&self.sessions);
-        let living = sessions
+        let active = sessions
             .values()
             .filter(|session| session.user == user && !session.has_expired(now));
-        Ok(living.cloned().collect())
+        Ok(active.cloned().collect())
     }
 
     async fn revoke_all(

@@ -1,4 +1,4 @@
-//! Accounts in memory.
+//! [`UserRepository`] in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,20 +13,20 @@ use crate::user::{
     Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository,
 };
 
-/// Accounts in memory.
+/// A [`UserRepository`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryUsers {
     users: Mutex<BTreeMap<UserId, (User, PasswordHash)>>,
-    left: Mutex<BTreeMap<UserId, DeletedUser>>,
+    tombstones: Mutex<BTreeMap<UserId, DeletedUser>>,
 }
 
 impl MemoryUsers {
-    /// The hash of the user's password, if there is such a user.
+    /// Returns the password hash of the user.
     pub fn password_of(&self, id: UserId) -> Option<PasswordHash> {
         lock(&self.users).get(&id).map(|(_, hash)| hash.clone())
     }
 
-    /// The account, if there is one.
+    /// Returns the account.
     pub fn account(&self, id: UserId) -> Option<User> {
         lock(&self.users).get(&id).map(|(user, _)| user.clone())
     }
@@ -92,7 +92,7 @@ impl UserRepository for MemoryUsers {
 
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {
         if lock(&self.users).remove(&id).is_some() {
-            lock(&self.left).insert(id, DeletedUser { user: id, at: now });
+            lock(&self.tombstones).insert(id, DeletedUser { user: id, at: now });
         }
         Ok(())
     }
@@ -101,13 +101,13 @@ impl UserRepository for MemoryUsers {
         &self,
         request: PageRequest<UserId>,
     ) -> Result<Page<DeletedUser>, StorageError> {
-        let left = lock(&self.left);
-        let entries = left.iter().map(|(id, left)| (*id, *left));
+        let tombstones = lock(&self.tombstones);
+        let entries = tombstones.iter().map(|(id, tombstone)| (*id, *tombstone));
         Ok(page(entries, request, |id, after| id > after))
     }
 
     async fn remove_tombstone(&self, id: UserId) -> Result<(), StorageError> {
-        lock(&self.left).remove(&id);
+        lock(&self.tombstones).remove(&id);
         Ok(())
     }
 }

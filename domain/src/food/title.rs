@@ -1,0 +1,82 @@
+//! Titles of foods.
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
+
+use crate::text::{InvalidText, trim};
+
+/// The title of a food: trimmed, 1 to 100 characters, case as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Title(String);
+
+impl Title {
+    /// The maximum length in characters (Unicode scalar values).
+    pub const MAX_CHARS: usize = 100;
+
+    /// Trims the text and checks its length.
+    pub fn parse(raw: &str) -> Result<Self, InvalidText> {
+        trim(raw, Self::MAX_CHARS).map(Self)
+    }
+
+    /// Returns the title as typed, trimmed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the key for uniqueness: titles that differ only in case or in the encoding of accents have
+    /// equal keys (Unicode canonical caseless matching, D145).
+    pub fn folded(&self) -> String {
+        let decomposed = DecomposingNormalizer::new_nfd().normalize(&self.0);
+        let folded = CaseMapper::new().fold_string(&decomposed);
+        ComposingNormalizer::new_nfc()
+            .normalize(&folded)
+            .into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn folded(raw: &str) -> String {
+        Title::parse(raw).unwrap().folded()
+    }
+
+    #[test]
+    fn title_is_trimmed_and_limited_to_100_characters() {
+        assert_eq!(Title::parse(" Soup\n").unwrap().as_str(), "Soup");
+        assert_eq!(Title::parse("  "), Err(InvalidText::Empty));
+        assert!(Title::parse(&"🍲".repeat(100)).is_ok());
+        assert_eq!(Title::parse(&"🍲".repeat(101)), Err(InvalidText::TooLong));
+    }
+
+    #[test]
+    fn titles_differing_in_case_or_encoding_are_equal() {
+        for (one, other, is_same) in [
+            ("JOLLOF Rice", "  jollof rICE ", true),
+            ("Crème", "cre\u{300}me", true),
+            ("Maß", "MASS", true),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος", true),
+            ("Rice", "Ricé", false),
+        ] {
+            assert_eq!(folded(one) == folded(other), is_same, "{one} {other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn title_round_trips_through_its_text(raw: String) {
+            if let Ok(title) = Title::parse(&raw) {
+                prop_assert_eq!(Title::parse(title.as_str()), Ok(title.clone()));
+                let folded = title.folded();
+                // The limit of a DynamoDB partition key is 2048 bytes.
+                prop_assert!(folded.len() < 2_000);
+                if let Ok(again) = Title::parse(&folded) {
+                    prop_assert_eq!(again.folded(), folded.trim());
+                }
+            }
+        }
+    }
+}
