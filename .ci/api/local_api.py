@@ -86,6 +86,7 @@ def operations(document):
 @contextlib.contextmanager
 def running(*arguments):
     """Starts the local server without persistent data and returns its URL."""
+    step("building and starting the local server")
     subprocess.run(["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "local"], check=True, cwd=ROOT)
     command = [TARGET / "debug/local", "--memory", "--port", "0", *arguments]
     environment = {**os.environ, **ENVIRONMENT}

@@ -17,7 +17,7 @@ import re
 
 CORE = 1769  # MB: "Configure Lambda function memory" in AWS's guide
 GB_SECOND = 0.0000133334  # dollars on arm64 in us-east-1: https://aws.amazon.com/lambda/pricing/
-REQUESTS = 0.20  # dollars a million, same source
+REQUESTS = 0.20  # dollars a million calls, same source
 COLD = 0.01  # share of calls
 
 # Assumed durations in ms: a call to DynamoDB, an S3 PutObject and DeleteObject, a TLS connection.
