@@ -112,7 +112,7 @@ rotate: ## rotate the signing secrets without revoking sessions; a week later ag
 logs: ## follow the log of a function
 	$(SAM) logs --config-env $(STAGE) --name $(LOGICAL_ID) --tail
 
-destroy: ## delete the stack; keeps tables and images (see docs/RUNBOOK.md)
+destroy: ## delete the stack; keeps tables and images (see docs/DEPLOYMENT.md)
 	@echo 'This deletes the stack $(STACK): the API, its functions, logs, alarms, secrets and CDN.'
-	@echo 'It keeps the tables and the bucket of images; the section "Tear down" explains how to delete those.'
+	@echo 'It keeps the tables and the bucket of images; docs/DEPLOYMENT.md, "Tear down", explains how to delete those.'
 	$(SAM) delete --config-env $(STAGE)
