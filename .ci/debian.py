@@ -1,4 +1,4 @@
-"""Commands that the checks need and a machine may not have, from Debian's packages."""
+"""Installs commands that the checks need with apt."""
 
 import os
 import shutil
@@ -7,8 +7,9 @@ import sys
 
 
 def command(name, *packages):
-    """The path of the command; installs the packages where it is missing."""
+    """Returns the path of the command; installs the packages if it is missing."""
     if not shutil.which(name):
+        print(f"installing {', '.join(packages)} with apt", file=sys.stderr, flush=True)
         apt = ["apt-get"] if os.getuid() == 0 else ["sudo", "apt-get"]
         subprocess.run([*apt, "update", "-qq"], check=True, stdout=sys.stderr)
         install = [*apt, "install", "-qq", "--yes", "--no-install-recommends", *packages]

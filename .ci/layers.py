@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Checks the layers: which crates a crate's manifest may not name. Prints what is wrong and ends with 1."""
+"""Checks the layers: dependencies that a crate must not have. Prints violations and then exits with 1."""
 
 import json
 import subprocess
 import sys
 
-# By the beginning of the crate's name. Dependencies of tests are not looked at.
-NOT_NAMED_BY = {
+# By crate, prefixes of forbidden dependencies. Dev-dependencies are not checked.
+FORBIDDEN = {
     "media": ["domain", "infrastructure", "functions", "tokio"],
     "domain": ["aws", "lambda", "http", "hyper", "serde", "redis", "tokio", "tracing", "infrastructure", "functions"],
     "infrastructure": ["lambda", "functions", "local"],
@@ -15,11 +15,11 @@ NOT_NAMED_BY = {
 
 command = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"]
 metadata = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-wrong = [
-    f"{package['name']}/Cargo.toml names {dependency['name']}"
+violations = [
+    f"{package['name']}/Cargo.toml depends on {dependency['name']}"
     for package in metadata["packages"]
     for dependency in package["dependencies"]
-    if dependency["kind"] is None and dependency["name"].startswith(tuple(NOT_NAMED_BY.get(package["name"], ())))
+    if dependency["kind"] is None and dependency["name"].startswith(tuple(FORBIDDEN.get(package["name"], ())))
 ]
-print("\n".join(wrong) or "every crate stays in its layer")
-sys.exit(bool(wrong))
+print("\n".join(violations) or "no crate depends on a forbidden crate")
+sys.exit(bool(violations))

@@ -1,5 +1,5 @@
-"""Writes local.yaml beside the template.yaml that `sam build` has left in the folder named as argument. `sam local` gives a function
-the variables that its template names and no others: this one names those of the engines as well. Runs with the Python of .ci/tools."""
+"""Writes local.yaml beside the template.yaml that `sam build` wrote to the folder in the argument. `sam local` sets only environment variables
+that the template declares; this copy also declares the endpoints of the local engines. Runs with the Python of .ci/tools."""
 
 import pathlib
 import sys

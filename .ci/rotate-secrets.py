@@ -1,15 +1,15 @@
-"""Gives both signing secrets of a deployed stack a new version, and the functions with it, without logging anybody out. The name of
-the stack is the argument; region and credentials come from the environment, as for `sam deploy`.
+"""Rotates both signing secrets of a deployed stack without revoking sessions. The argument is the name of the stack; region and
+credentials come from the environment, as for `sam deploy`.
 
-1. A new version of each secret, under a label of its own. No label is ever moved, so a reference in the template always means the
-   same version, and CloudFormation reads a reference again because its text is another one.
-2. An update that has every function accept the new version while the old one still signs: functions are updated one after the
-   other, and none may meet a token that it does not know.
-3. An update that signs with the new version and still accepts the old one.
+1. Create a new version of each secret with a new label. Labels are never moved, so a reference in the template always resolves to the same
+   version, and a changed reference makes CloudFormation resolve it again.
+2. Update the stack: all functions accept the new version, the old one still signs. CloudFormation updates functions one by one, so
+   no function may sign with a version that another one does not accept yet.
+3. Update the stack: the new version signs, the old one is still accepted.
 
-Neither update touches code: CloudFormation keeps the template that it has. When the longest refresh token of before has ended
-(RefreshTokenSeconds), `--finish` puts the old version out of use. Until then there is no other rotation: functions accept two
-versions, and a third would put one out of use whose refresh tokens live. Runs with the Python of .ci/tools."""
+The updates reuse the deployed template and change no code. After RefreshTokenSeconds all old refresh tokens have expired, and
+`--finish` removes the old version. Until then another rotation is refused: functions accept two versions, so it would remove
+one with valid refresh tokens. Runs with the Python of .ci/tools."""
 
 import argparse
 import datetime
@@ -17,11 +17,11 @@ import sys
 
 import boto3
 
-# The template's roles and its transform.
+# For the roles and the transform in the template.
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
-def described(cloudformation, stack):
+def describe(cloudformation, stack):
     (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     parameters = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in description["Parameters"]}
     outputs = {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
@@ -44,21 +44,21 @@ def update(cloudformation, stack, parameters, **changed):
 
 
 def rotate(cloudformation, secrets, stack, label, force):
-    parameters, outputs = described(cloudformation, stack)
+    parameters, outputs = describe(cloudformation, stack)
     if parameters["AcceptedSecret"] and not force:
-        sys.exit("finish the last rotation first: --finish (or --force, which logs out whoever signed in before it)")
+        sys.exit("finish the last rotation first: --finish (or --force, which revokes sessions from before it)")
     current = parameters["SigningSecret"]
     for secret in (outputs["AccessSecretArn"], outputs["RefreshSecretArn"]):
-        # Letters and digits, as the template has it; it never leaves this process.
+        # Letters and digits, as in the template.
         value = secrets.get_random_password(PasswordLength=64, ExcludePunctuation=True)["RandomPassword"]
         secrets.put_secret_value(SecretId=secret, SecretString=value, VersionStages=[label])
     update(cloudformation, stack, parameters, SigningSecret=current, AcceptedSecret=label)
     update(cloudformation, stack, parameters, SigningSecret=label, AcceptedSecret=current)
-    print(f"run it with --finish in {parameters['RefreshTokenSeconds']} s, not before")
+    print(f"run it again with --finish after {parameters['RefreshTokenSeconds']} s")
 
 
 def finish(cloudformation, stack):
-    parameters, _ = described(cloudformation, stack)
+    parameters, _ = describe(cloudformation, stack)
     update(cloudformation, stack, parameters, SigningSecret=parameters["SigningSecret"], AcceptedSecret="")
 
 
@@ -66,18 +66,18 @@ def main():
     arguments = argparse.ArgumentParser(description="Rotates the signing secrets of a deployed stack.")
     arguments.add_argument("stack")
     end = arguments.add_mutually_exclusive_group()
-    end.add_argument("--finish", action="store_true", help="accept the version of before no more")
+    end.add_argument("--finish", action="store_true", help="stop accepting the old version")
     end.add_argument(
         "--force", action="store_true",
-        help="rotate though the last rotation is not finished, which logs out whoever signed in before it",
+        help="rotate before the last rotation is finished, which revokes sessions from before it",
     )
-    given = arguments.parse_args()
+    options = arguments.parse_args()
     cloudformation = boto3.client("cloudformation")
-    if given.finish:
-        finish(cloudformation, given.stack)
+    if options.finish:
+        finish(cloudformation, options.stack)
     else:
         now = datetime.datetime.now(datetime.timezone.utc)
-        rotate(cloudformation, boto3.client("secretsmanager"), given.stack, f"rotated-{now:%Y%m%d%H%M%S}", given.force)
+        rotate(cloudformation, boto3.client("secretsmanager"), options.stack, f"rotated-{now:%Y%m%d%H%M%S}", options.force)
 
 
 if __name__ == "__main__":

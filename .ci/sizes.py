@@ -1,4 +1,4 @@
-"""Prints how large the packages in the folder are that is named as argument: each zip, and the program in it."""
+"""Prints the size of each package in the folder of the argument, and of the binary in it."""
 
 import pathlib
 import sys
@@ -7,7 +7,7 @@ import zipfile
 packages = sorted(pathlib.Path(sys.argv[1]).glob("*/bootstrap.zip"))
 if not packages:
     sys.exit("no packages: make build")
-print("| Function | Zip, MB | Program, MB |\n|---|---|---|")
+print("| Function | Zip, MB | Binary, MB |\n|---|---|---|")
 for package in packages:
-    program = zipfile.ZipFile(package).getinfo("bootstrap").file_size
-    print(f"| {package.parent.name} | {package.stat().st_size / 1e6:.2f} | {program / 1e6:.2f} |")
+    binary = zipfile.ZipFile(package).getinfo("bootstrap").file_size
+    print(f"| {package.parent.name} | {package.stat().st_size / 1e6:.2f} | {binary / 1e6:.2f} |")

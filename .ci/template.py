@@ -1,22 +1,22 @@
-"""Expands template.yaml as CloudFormation's SAM transform does, without an account, checks what the roles of the functions may do
-beside their work, and writes for the tests, into the folder named as argument:
+"""Expands template.yaml with AWS's SAM transform, without an account; checks the roles of the functions; and writes extracts for the tests to the
+folder in the argument:
 
-expanded.json                 the whole template, after the transform
-permissions.json              what each function may do with data, by the name of its binary:
+expanded.json                 the template after the transform
+permissions.json              permissions of each function on data, by the name of its binary:
                               {"get_food": [{"actions": ["dynamodb:GetItem"], "resources": ["FoodsTable"]}], …}
-                              A resource is a logical id, with what follows its ARN: "FoodsTable/index/feed", "ImagesBucket/foods/*".
-permissions.token-store.json  the same where TokenStoreUrl is set
-functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule, or the beginning of keys), "memory": 512, "timeout": 10,
+                              A resource is a logical id and the rest of the ARN: "FoodsTable/index/feed", "ImagesBucket/foods/*".
+permissions.token-store.json  permissions if TokenStoreUrl is set
+functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule, or a key prefix), "memory": 512, "timeout": 10,
                               "variables": {"FOODS_TABLE": "FoodsTable", …}}, …}
-                              A variable that names a resource has its logical id, one from a parameter the parameter's default.
-functions.token-store.json    the same where TokenStoreUrl and AcceptedSecret are set
+                              Values of variables are logical ids of resources, or defaults of parameters.
+functions.token-store.json    functions if TokenStoreUrl and AcceptedSecret are set
 tables.json                   {"UsersTable": {"key": ["pk"], "ttl": null, "indexes": {"directory": {"key": ["directory", "id"],
                               "projection": ["first_name", "last_name"]}}}, …}
                               A projection is a list of attributes, "ALL" or "KEYS_ONLY".
 cors.json                     {"allowOrigins": ["*"], "allowMethods": ["GET", …], "allowHeaders": […], "exposeHeaders": […],
                               "maxAge": 7200}
-watching.json                 {"alarms": ["CreateUserAlarm", …], "metrics": ["requests", …], "queries": {"slowest-requests": "filter …", …}}
-                              Alarms by their logical ids; of metrics those that the dashboard shows of the stack's own.
+observability.json            {"alarms": ["CreateUserAlarm", …], "metrics": ["requests", …], "queries": {"slowest-requests": "filter …", …}}
+                              Logical ids of alarms, our own metrics on the dashboard, and saved log queries.
 
 Runs with the Python of .ci/tools."""
 
@@ -30,12 +30,12 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-NOTHING = object()
+NO_VALUE = object()
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-# With sessions in DynamoDB, and on a server that is reached through a VPC, while secrets are rotated.
+# Parameters of the two variants: sessions in DynamoDB; sessions in Redis in a VPC, during a rotation of secrets.
 DEFAULT = {}
 TOKEN_STORE = {
     "TokenStoreUrl": "rediss://sessions.example:6379", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1",
@@ -45,14 +45,14 @@ TOKEN_STORE = {
 
 def expand(path):
     template = yaml_parse(path.read_text())
-    # The translator wants code that is already in S3. No role asks for AWS's managed policies by name, so it needs none.
+    # The translator requires code in S3. Its map of AWS's managed policies may be empty: no role names one.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
     session = boto3.Session(region_name="us-east-1")
     return Translator({}, Parser(), boto_session=session).translate(template, {})
 
 
-class Deployed:
-    """The template as it is with these parameters, as far as the functions and their roles need it."""
+class Deployment:
+    """The expanded template with values for its parameters. Evaluates the intrinsic functions that functions and roles use."""
 
     def __init__(self, template, parameters):
         self.template = template
@@ -64,16 +64,16 @@ class Deployed:
         return self.value(self.template["Conditions"][condition])
 
     def value(self, node):
-        """The node without conditions; a resource becomes its logical id."""
+        """Evaluates a node; a reference to a resource becomes its logical id."""
         if isinstance(node, list):
             values = (self.value(item) for item in node)
-            return [value for value in values if value is not NOTHING]
+            return [value for value in values if value is not NO_VALUE]
         if not isinstance(node, dict):
             return node
         if len(node) == 1:
             ((function, argument),) = node.items()
             if function == "Ref":
-                return NOTHING if argument == "AWS::NoValue" else self.parameters.get(argument, argument)
+                return NO_VALUE if argument == "AWS::NoValue" else self.parameters.get(argument, argument)
             if function == "Fn::If":
                 name, then, otherwise = argument
                 return self.value(then if self.holds(name) else otherwise)
@@ -98,10 +98,10 @@ class Deployed:
             if function == "Fn::Or":
                 return any(self.value(argument))
             if function == "Fn::Equals":
-                one, other = self.value(argument)
-                return one == other
+                left, right = self.value(argument)
+                return left == right
         values = ((key, self.value(item)) for key, item in node.items())
-        return {key: value for key, value in values if value is not NOTHING}
+        return {key: value for key, value in values if value is not NO_VALUE}
 
     def resources(self, kind):
         return {
@@ -120,33 +120,33 @@ def as_list(value):
 
 
 def functions(template):
-    """By the name of the binary: logical id and properties, of which the ids follow from the name."""
+    """Yields the name of each binary and the stem of its logical ids."""
     for logical_id in template.resources("AWS::Lambda::Function"):
         name = binary(template.template, logical_id)
         stem = name.title().replace("_", "")
-        assert logical_id == f"{stem}Function", f"{logical_id} is the function of {name}"
+        assert logical_id == f"{stem}Function", f"{logical_id} has the binary {name}"
         yield name, stem
 
 
 def permissions(template):
-    """What each function may do with data. Everything else that its role allows is what every function needs."""
+    """Returns the permissions of each function on data, and checks that its role has no other ones than logs, traces and network."""
     lambdas = template.resources("AWS::Lambda::Function")
     roles = template.resources("AWS::IAM::Role")
     logs = template.resources("AWS::Logs::LogGroup")
-    assert len(roles) == len(lambdas), "a role for each function, and no other"
+    assert len(roles) == len(lambdas), "one role for each function"
     found = {}
     for name, stem in functions(template):
         function, role = lambdas[f"{stem}Function"], roles[f"{stem}Role"]
         assert function["Role"] == f"{stem}Role", f"{name} has its own role"
-        assert function["LoggingConfig"]["LogGroup"] == f"{stem}LogGroup" and f"{stem}LogGroup" in logs, f"{name} has its own log"
-        assert role["AssumeRolePolicyDocument"] == TRUST, f"only Lambda takes the role of {name}"
+        assert function["LoggingConfig"]["LogGroup"] == f"{stem}LogGroup" and f"{stem}LogGroup" in logs, f"{name} has its own log group"
+        assert role["AssumeRolePolicyDocument"] == TRUST, f"only Lambda can assume the role of {name}"
         managed = ["TracesPolicy", "NetworkPolicy"] if "VpcConfig" in function else ["TracesPolicy"]
         assert role["ManagedPolicyArns"] == managed, f"{name} has the policies {managed}"
         (policy,) = role["Policies"]
         log, *statements = policy["PolicyDocument"]["Statement"]
         assert log == {
             "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": f"{stem}LogGroup",
-        }, f"{name} writes its own log"
+        }, f"{name} writes to its own log group"
         found[name] = []
         for statement in statements:
             assert set(statement) == {"Effect", "Action", "Resource"} and statement["Effect"] == "Allow", f"{name}: {statement}"
@@ -154,13 +154,13 @@ def permissions(template):
             for action in actions:
                 assert re.fullmatch(r"(dynamodb|s3):[A-Za-z]+", action), f"{name} may {action}"
             for resource in resources:
-                assert re.fullmatch(r"\w+Table(/index/\w+)?|ImagesBucket(/foods/\*)?|UploadsBucket(/\*)?", resource), f"{name} may reach {resource}"
+                assert re.fullmatch(r"\w+Table(/index/\w+)?|ImagesBucket(/foods/\*)?|UploadsBucket(/\*)?", resource), f"{name} may access {resource}"
             found[name].append({"actions": sorted(actions), "resources": sorted(resources)})
     return found
 
 
 def routes(template):
-    """Which route leads to which function, from the API that the transform has made."""
+    """Yields function and route from the OpenAPI document that the transform generates."""
     (api,) = template.resources("AWS::ApiGatewayV2::Api").values()
     for path, methods in api["Body"]["paths"].items():
         for method, operation in methods.items():
@@ -170,20 +170,20 @@ def routes(template):
 
 
 def rules(template):
-    """Which function is called without a request, and when or by what: a schedule, or the beginning of keys."""
+    """Yields the functions without a route and their trigger: a schedule or a key prefix."""
     for rule in template.resources("AWS::Events::Rule").values():
         (target,) = rule["Targets"]
-        when = rule.get("ScheduleExpression")
-        if when is None:
+        trigger = rule.get("ScheduleExpression")
+        if trigger is None:
             (key,) = rule["EventPattern"]["detail"]["object"]["key"]
-            when = key["prefix"]
-        yield target["Arn"].removesuffix("Function"), when
+            trigger = key["prefix"]
+        yield target["Arn"].removesuffix("Function"), trigger
 
 
-def described_functions(template):
+def function_settings(template):
     lambdas = template.resources("AWS::Lambda::Function")
     route = dict(routes(template)) | dict(rules(template))
-    assert len(route) == len(lambdas), "a route or a rule for each function"
+    assert len(route) == len(lambdas), "one route or rule for each function"
     return {
         name: {
             "route": route[stem],
@@ -197,13 +197,13 @@ def described_functions(template):
     }
 
 
-def described_tables(template):
+def tables(template):
     def key(schema):
         return [part["AttributeName"] for part in sorted(schema, key=lambda part: part["KeyType"])]
 
     def projection(index):
-        wanted = index["Projection"]
-        return wanted["NonKeyAttributes"] if wanted["ProjectionType"] == "INCLUDE" else wanted["ProjectionType"]
+        projected = index["Projection"]
+        return projected["NonKeyAttributes"] if projected["ProjectionType"] == "INCLUDE" else projected["ProjectionType"]
 
     return {
         name: {
@@ -220,19 +220,19 @@ def described_tables(template):
 
 def cors(template):
     (api,) = template.resources("AWS::ApiGatewayV2::Api").values()
-    answered = api["Body"]["x-amazon-apigateway-cors"]
-    wanted = {"allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders", "maxAge"}
-    assert set(answered) == wanted, f"the transform has kept of CORS {sorted(answered)}"
-    assert isinstance(answered["allowOrigins"], list), "origins are a list"
-    return answered
+    settings = api["Body"]["x-amazon-apigateway-cors"]
+    expected = {"allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders", "maxAge"}
+    assert set(settings) == expected, f"the transform dropped CORS settings, left: {sorted(settings)}"
+    assert isinstance(settings["allowOrigins"], list), "origins are a list"
+    return settings
 
 
-def watching(template):
-    """What somebody looks at who runs it: alarms, the dashboard, and saved queries, each over the logs of all functions."""
+def observability(template):
+    """Returns alarms, metrics on the dashboard and saved queries, which have to cover the logs of all functions."""
     logs = sorted(f"{stem}LogGroup" for _, stem in functions(template))
     found = {}
     for query in template.resources("AWS::Logs::QueryDefinition").values():
-        assert sorted(query["LogGroupNames"]) == logs, f"{query['Name']} is over the logs of all functions"
+        assert sorted(query["LogGroupNames"]) == logs, f"{query['Name']} covers the logs of all functions"
         found[query["Name"].removeprefix("${AWS::StackName}/")] = query["QueryString"]
     (dashboard,) = template.resources("AWS::CloudWatch::Dashboard").values()
     shown = set()
@@ -254,16 +254,16 @@ def watching(template):
 
 def main(out):
     expanded = expand(pathlib.Path("template.yaml"))
-    default, token_store = Deployed(expanded, DEFAULT), Deployed(expanded, TOKEN_STORE)
+    default, token_store = Deployment(expanded, DEFAULT), Deployment(expanded, TOKEN_STORE)
     files = {
         "expanded": expanded,
         "permissions": permissions(default),
         "permissions.token-store": permissions(token_store),
-        "functions": described_functions(default),
-        "functions.token-store": described_functions(token_store),
-        "tables": described_tables(default),
+        "functions": function_settings(default),
+        "functions.token-store": function_settings(token_store),
+        "tables": tables(default),
         "cors": cors(default),
-        "watching": watching(default),
+        "observability": observability(default),
     }
     for name, content in files.items():
         (out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")

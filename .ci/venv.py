@@ -1,4 +1,4 @@
-"""Python packages of .ci/tools.txt for a script."""
+"""Runs a script with Python packages of .ci/tools.txt."""
 
 import os
 import subprocess
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def use(*packages):
-    """Runs the script again with the Python that has the packages, unless it is that one."""
+    """Installs the packages and restarts the script with the Python that has them."""
     install = [Path(__file__).with_name("tools"), *packages]
-    folder = subprocess.run(install, check=True, capture_output=True, text=True).stdout.strip()
+    folder = subprocess.run(install, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     python = Path(folder, "python")
     if Path(sys.executable) != python:
         os.execv(python, [str(python), *sys.argv])

@@ -1,5 +1,4 @@
-"""What a description cannot say and schemathesis has to know: who is signed in, which upload is there and
-which password is right."""
+"""Hooks of schemathesis: access tokens, passwords and uploads, which an OpenAPI document cannot express."""
 
 import itertools
 import os
@@ -12,11 +11,11 @@ from schemathesis import GenerationMode
 
 API = Api(os.environ["API"])
 SIGNED_IN = os.environ["SIGNED_IN"] == "yes"
-# After these a token is good for nothing.
-SPENDING = {"logout", "delete_user", "revoke_sessions", "revoke_session", "change_password"}
+# These operations revoke the access token they are called with.
+REVOKING = {"logout", "delete_user", "revoke_sessions", "revoke_session", "change_password"}
 EMAIL = API.sign_up()
 SESSION = API.log_in(EMAIL)
-TURN = itertools.count()
+LOGINS = itertools.count()
 
 
 if SIGNED_IN:
@@ -25,7 +24,7 @@ if SIGNED_IN:
     class Bearer:
         def get(self, case, context):
             operation = context.operation.definition.raw["operationId"]
-            session = API.log_in(API.sign_up()) if operation in SPENDING else SESSION
+            session = API.log_in(API.sign_up()) if operation in REVOKING else SESSION
             return session["access_token"]
 
         def set(self, case, token, context):
@@ -33,7 +32,7 @@ if SIGNED_IN:
 
 
 def is_valid(case):
-    """Whether all of it is as the description says."""
+    """Whether every part of the request conforms to the OpenAPI document."""
     if case.meta is None:
         return False
     modes = [case.meta.generation.mode, *(part.mode for part in case.meta.components.values())]
@@ -46,8 +45,8 @@ def is_id(value):
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Whether it is worth sending. In a form all is text: what is meant as a wrong type is none when it arrives. And a field's name stands in
-    quotes in a header: clients do not agree on how others than these are written there. Nor is any text an image."""
+    """Skips forms that do not test what was generated: form fields have no type, clients encode unusual field names differently, and
+    random bytes are not an image."""
     if case.media_type != "multipart/form-data":
         return True
     fields = case.body if isinstance(case.body, dict) else {}
@@ -60,11 +59,11 @@ def filter_case(context, case):
 def before_call(context, case, kwargs):
     operation = case.operation.definition.raw["operationId"]
     body = None
-    # Forms stay as they are: one that is touched is checked again, and its file taken for a text.
+    # schemathesis validates a changed form again and then takes its file for text, so forms are not changed.
     if case.media_type == "application/json" and isinstance(case.body, dict):
-        # A copy: other cases may share it.
+        # A copy, because cases may share their body.
         case.body = body = dict(case.body)
-    # Else no upload of these would ever be there.
+    # A generated image_id never names an existing upload.
     if SIGNED_IN and operation in {"create_food", "update_food"} and body and is_id(body.get("image_id")):
         body["image_id"] = API.upload(SESSION["access_token"])
     if not is_valid(case):
@@ -75,5 +74,5 @@ def before_call(context, case, kwargs):
         return
     if operation == "change_password":
         body["old_password"] = PASSWORD
-    if operation == "login" and next(TURN) % 2:
+    if operation == "login" and next(LOGINS) % 2:
         body.update(email=EMAIL, password=PASSWORD)

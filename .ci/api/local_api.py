@@ -1,4 +1,4 @@
-"""The API on this machine for checks from outside: built, started on a free port and ended."""
+"""The local server for checks over HTTP: builds it, starts it on a free port and stops it. Installs the tools of these checks."""
 
 import contextlib
 import json
@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 import zlib
 from pathlib import Path
@@ -17,63 +18,75 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 PASSWORD = "a spoonful of sugar"
+STARTED = time.monotonic()
+
+
+def step(text):
+    """Prints a step that may take long, after the seconds since the start."""
+    print(f"{time.monotonic() - STARTED:4.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 def png(width, height):
-    """An image with something to see."""
+    """A PNG with a color gradient."""
     rows = b"".join(
         b"\0" + bytes(value for x in range(width) for value in (255 - y * 255 // height, x * 255 // width, 96))
         for y in range(height)
     )
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    written = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    encoded = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(encoded)
 
 
 IMAGE = png(1, 1)
-# Attempts are not what these checks are about.
+# High rate limits: these checks send many requests from one client IP.
 ENVIRONMENT = {
-    f"{of}_ATTEMPTS_PER_{by}": "1000000" for of in ("LOGIN", "SIGN_UP") for by in ("ACCOUNT", "ADDRESS")
+    f"{action}_ATTEMPTS_PER_{key}": "1000000" for action in ("LOGIN", "SIGN_UP") for key in ("ACCOUNT", "ADDRESS")
 }
 
 
 def tools():
-    """The folder with the commands of requirements.txt, which are installed where they are missing."""
+    """Installs requirements.txt into the target folder and returns the folder of its commands."""
     folder = TARGET / "api-tools"
-    if not (folder / "bin/pip").exists():
+    requirements = ROOT / ".ci/api/requirements.txt"
+    installed = folder / "requirements.txt"
+    if not installed.exists() or installed.read_bytes() != requirements.read_bytes():
+        step("installing schemathesis, Selenium, Node.js and a client generator with pip")
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    wanted = ["--requirement", ROOT / ".ci/api/requirements.txt"]
-    install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
-    subprocess.run(install, check=True, stdout=sys.stderr)
+        install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements]
+        subprocess.run(install, check=True, stdout=sys.stderr)
+        shutil.copy(requirements, installed)
     return folder / "bin"
 
 
 def node_tools():
-    """The folder of node, and the node_modules with what package-lock.json has, installed where it is missing."""
+    """Installs package-lock.json into the target folder and returns the folder of node and the folder node_modules."""
     commands = tools()
     folder = TARGET / "api-tools/node"
     lock = (ROOT / ".ci/api/package-lock.json").read_bytes()
-    done = folder / "installed"
-    if not done.exists() or done.read_bytes() != lock:
+    installed = folder / "installed"
+    if not installed.exists() or installed.read_bytes() != lock:
+        step("installing Bruno, TypeScript and openapi-typescript with npm")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for name in ("package.json", "package-lock.json"):
             shutil.copy(ROOT / ".ci/api" / name, folder)
         install = [commands / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(install, check=True, cwd=folder, stdout=sys.stderr)
-        done.write_bytes(lock)
+        installed.write_bytes(lock)
     return commands, folder / "node_modules"
 
 
-def operations(description):
-    """Method and path of each operation that a description has."""
-    paths = description["paths"]
+def operations(document):
+    """Method and path of each operation in an OpenAPI document."""
+    paths = document["paths"]
     return {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
 @contextlib.contextmanager
 def running(*arguments):
-    """The URL of an API that forgets everything when it ends."""
+    """Starts the local server without persistent data and returns its URL."""
+    step("building and starting the local server")
     subprocess.run(["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "local"], check=True, cwd=ROOT)
     command = [TARGET / "debug/local", "--memory", "--port", "0", *arguments]
     environment = {**os.environ, **ENVIRONMENT}
@@ -82,7 +95,7 @@ def running(*arguments):
         line = next((line for line in local.stdout if "food-app on" in line), None)
         if line is None:
             raise SystemExit("local did not start")
-        # What follows is a line for each request: read, so that nothing waits for it.
+        # The server writes a line for each request and would block on a full pipe.
         threading.Thread(target=local.stdout.read, daemon=True).start()
         yield re.search(r"http://\S+", line)[0]
     finally:
@@ -91,7 +104,7 @@ def running(*arguments):
 
 
 class Api:
-    """A client that is nothing but HTTP."""
+    """A client with the standard library only."""
 
     def __init__(self, url):
         self.url = url
@@ -102,11 +115,11 @@ class Api:
         if token:
             headers["authorization"] = f"Bearer {token}"
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(request) as response:
+            return json.load(response)
 
     def sign_up(self):
-        """A new user's address."""
+        """Creates a user and returns the e-mail address."""
         self.users += 1
         email = f"user{self.users}-{os.getpid()}@example.com"
         self.post("/users", {"first_name": "Ada", "last_name": "Lovelace", "email": email, "password": PASSWORD})
@@ -116,16 +129,15 @@ class Api:
         return self.post("/login", {"email": email, "password": PASSWORD})
 
     def upload(self, token):
-        """The id of an image that waits for its food."""
-        asked = {"content_type": "image/png", "size": len(IMAGE)}
-        answer = self.post("/food/images", asked, token)
-        boundary = "a-boundary-of-ours"
+        """Uploads an image with a presigned form and returns its id."""
+        presigned = self.post("/food/images", {"content_type": "image/png", "size": len(IMAGE)}, token)
+        boundary = "form-boundary"
         parts = [
             f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-            for name, value in answer["upload"]["fields"].items()
+            for name, value in presigned["upload"]["fields"].items()
         ]
         file = f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
         body = "".join(parts).encode() + file.encode() + IMAGE + f"\r\n--{boundary}--\r\n".encode()
         headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
-        urllib.request.urlopen(urllib.request.Request(answer["upload"]["url"], body, headers)).close()
-        return answer["image_id"]
+        urllib.request.urlopen(urllib.request.Request(presigned["upload"]["url"], body, headers)).close()
+        return presigned["image_id"]

@@ -1,4 +1,4 @@
-"""What smoke.ts does, with the client in Python. Is given the URL of the API, an address, its password and an image's path."""
+"""Creates, reads and deletes a food with the generated Python client. Arguments: URL of the API, e-mail, password, path of an image."""
 
 import sys
 from pathlib import Path
@@ -10,8 +10,8 @@ from food_app_client.models import CreateFoodFilesBody, Credentials, Food, FoodA
 from food_app_client.types import File
 
 url, email, password, path = sys.argv[1:]
-refused = login.sync_detailed(client=Client(url), body=Credentials(email=email, password="not the one"))
-assert refused.status_code == 401, refused
+rejected = login.sync_detailed(client=Client(url), body=Credentials(email=email, password="wrong password"))
+assert rejected.status_code == 401, rejected
 session = login.sync(client=Client(url), body=Credentials(email=email, password=password))
 assert isinstance(session, SignedIn), session
 client = AuthenticatedClient(url, token=session.access_token)

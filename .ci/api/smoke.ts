@@ -1,5 +1,5 @@
-// What somebody does who shares a food, with the client of openapi.json: this does not compile where the description is wrong about a
-// shape. Is given the URL of the API, an address, its password and an image's path.
+// Creates, reads and deletes a food with the generated TypeScript client. It fails to compile if openapi.json has other types than used here.
+// Arguments: URL of the API, e-mail, password, path of an image.
 import assert from "node:assert/strict";
 import { openAsBlob } from "node:fs";
 import createClient from "openapi-fetch";
@@ -10,8 +10,8 @@ type Food = components["schemas"]["Food"];
 const [url, email, password, path] = process.argv.slice(2) as [string, string, string, string];
 const client = createClient<paths>({ baseUrl: url });
 
-const refused = await client.POST("/login", { body: { email, password: "not the one" } });
-assert.equal(refused.response.status, 401);
+const rejected = await client.POST("/login", { body: { email, password: "wrong password" } });
+assert.equal(rejected.response.status, 401);
 const login = await client.POST("/login", { body: { email, password } });
 assert(login.data, JSON.stringify(login.error));
 const headers = { Authorization: `Bearer ${login.data.access_token}` };

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Which memory size makes cost × latency of each function least, and what others would be: docs/decisions/0012-memory-sizes.md.
+"""Computes for each function the memory size with the lowest cost × latency: docs/decisions/0012-memory-sizes.md.
 
-A function of M MB has M/1769 of a core, and no more than one, as it has one thread. A call computes for some ms of a whole core
-and waits for databases, which is billed like computing. One call of a hundred is cold.
+A single-threaded function with M MB has min(1, M / 1769) of a core. Lambda bills waiting like computing. One call in a hundred is cold.
 
     latency   CPU / min(1, M / 1769) + wait, the mean over cold and warm calls
-    cost      what Lambda asks for a million: $0.20, and M / 1024 GB for the time, of which a started millisecond counts whole
-    best      the M whose product is least
+    cost      of a million calls: $0.20, and the duration × M / 1024 GB, rounded up to milliseconds
+    best      the M with the lowest product
 
     tools/bench/memory_sizes.py                       all functions
-    tools/bench/memory_sizes.py login                 the sizes of one
-    tools/bench/memory_sizes.py --cpu 2 --wait 0.5    with cores half as fast, and databases twice as fast"""
+    tools/bench/memory_sizes.py login                 sizes of one function
+    tools/bench/memory_sizes.py --cpu 2 --wait 0.5    cores half as fast, databases twice as fast"""
 
 import argparse
 import pathlib
@@ -18,14 +17,14 @@ import re
 
 CORE = 1769  # MB: "Configure Lambda function memory" in AWS's guide
 GB_SECOND = 0.0000133334  # dollars on arm64 in us-east-1: https://aws.amazon.com/lambda/pricing/
-REQUESTS = 0.20  # dollars a million, there as well
-COLD = 0.01  # of all calls
+REQUESTS = 0.20  # dollars a million calls, same source
+COLD = 0.01  # share of calls
 
-# In ms, assumed: a call to DynamoDB, S3 taking an image and deleting one, and to connect with TLS.
+# Assumed durations in ms: a call to DynamoDB, an S3 PutObject and DeleteObject, a TLS connection.
 DYNAMODB, PUT, DELETE, CONNECT = 4, 30, 20, 4
 
-# CPU of a warm call and of a cold one from the start of its process, in ms of a whole core (measured, see the decision), and for what
-# it waits, one after the other (docs/CAPACITY.md).
+# Measured CPU in ms of a whole core, of a warm call and of a cold one since the process started (see the decision); and the sequential
+# calls it waits for (docs/CAPACITY.md).
 FUNCTIONS = {
     "create_user": (20, 29, 2 * [DYNAMODB]),
     "list_users": (0.25, 2.6, [DYNAMODB]),
@@ -47,14 +46,14 @@ FUNCTIONS = {
 
 
 def figures(name, memory, factors):
-    """Milliseconds of a warm call and of a cold one, dollars for a million calls, and the product."""
+    """Returns ms of a warm and of a cold call, dollars of a million calls, and the product of cost and mean latency."""
     warm_cpu, cold_cpu, waits = FUNCTIONS[name]
     share = min(1, memory / CORE)
     connections = 2 if PUT in waits or DELETE in waits else 1
     warm = factors.cpu * warm_cpu / share + factors.wait * sum(waits)
     cold = factors.cpu * cold_cpu / share + factors.wait * (sum(waits) + connections * CONNECT)
     latency = (1 - COLD) * warm + COLD * cold
-    billed = latency + 0.5  # of many calls that all take a little less or more
+    billed = latency + 0.5  # rounding up adds half a millisecond on average
     cost = REQUESTS + 1000 * billed * memory / 1024 * GB_SECOND
     return warm, cold, cost, cost * latency
 
@@ -63,19 +62,19 @@ def best(name, factors):
     return min(range(128, 3009), key=lambda memory: figures(name, memory, factors)[-1])
 
 
-def in_template():
-    """What template.yaml gives each function."""
-    text = (pathlib.Path(__file__).parent.parent / "template.yaml").read_text()
+def template_sizes():
+    """Returns MB of each function in template.yaml."""
+    text = (pathlib.Path(__file__).parents[2] / "template.yaml").read_text()
     return {name: int(memory) for name, memory in re.findall(r"Binary: (\w+)\n.*?MemorySize: (\d+)", text, re.DOTALL)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("function", nargs="?", choices=FUNCTIONS, metavar="FUNCTION")
-    parser.add_argument("--cpu", type=float, default=1, metavar="FACTOR", help="of the CPU that was measured")
-    parser.add_argument("--wait", type=float, default=1, metavar="FACTOR", help="of the times that are assumed")
+    parser.add_argument("--cpu", type=float, default=1, metavar="FACTOR", help="multiply the measured CPU")
+    parser.add_argument("--wait", type=float, default=1, metavar="FACTOR", help="multiply the assumed waits")
     factors = parser.parse_args()
-    chosen = in_template()
+    chosen = template_sizes()
     heading = "Warm, ms | Cold, ms | $ a million | Cost × latency"
     if factors.function:
         name = factors.function
@@ -85,7 +84,7 @@ def main():
             warm, cold, cost, product = figures(name, memory, factors)
             print(f"| {memory} | {warm:.1f} | {cold:.1f} | {cost:.3f} | {product:.2f} |")
         return
-    print(f"| Function | Best, MB | In the template | {heading} | of the best |\n|---|---|---|---|---|---|---|---|")
+    print(f"| Function | Best, MB | In the template | {heading} | relative to the best |\n|---|---|---|---|---|---|---|---|")
     for name in FUNCTIONS:
         memory = chosen[name]
         warm, cold, cost, product = figures(name, memory, factors)

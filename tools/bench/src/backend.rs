@@ -1,4 +1,4 @@
-//! The engines behind TLS, and the events of a function.
+//! Local `DynamoDB` and S3 behind TLS, and the events of a function.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,19 +16,19 @@ use test_support::{Fixture, event};
 
 use crate::Error;
 
-/// Where Debian, and where Amazon Linux, keep the certificates that the system trusts.
+/// Files of the system's root certificates: Debian, Amazon Linux.
 const SYSTEM_ROOTS: [&str; 2] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
-/// `DynamoDB` and S3, and both behind TLS.
+/// Local `DynamoDB` and S3 behind TLS.
 pub struct Backend {
     dynamodb: String,
     s3: String,
-    /// The root that our functions trust. To read it costs as much as the five roots that they have built in.
-    our_roots: NamedTempFile,
-    /// The roots that an SDK with its defaults trusts: the system's, and ours.
+    /// The test root, for our functions. Reading it costs as much as their five built-in roots.
+    test_root: NamedTempFile,
+    /// The system's roots and the test root, for the SDK with its defaults.
     system_roots: NamedTempFile,
     _engines: Arc<Engines>,
 }
@@ -43,13 +43,13 @@ impl Backend {
         Ok(Self {
             dynamodb: tls::terminate(engines.dynamodb().url())?,
             s3: tls::terminate(engines.s3().url())?,
-            our_roots: bundle(&[])?,
+            test_root: bundle(&[])?,
             system_roots: bundle(&system.map(fs::read).transpose()?.unwrap_or_default())?,
             _engines: engines,
         })
     }
 
-    /// The workload of a function, with tables of its own: one workload does not read what another writes.
+    /// Creates the workload of a function with its own tables.
     pub async fn workload(&self, function: &str) -> Result<Workload, Error> {
         let fixture = Fixture::set().await;
         let template = &template("functions")[function];
@@ -57,12 +57,12 @@ impl Backend {
         let mut settings = fixture.settings_with(&[
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
             ("AWS_ENDPOINT_URL_S3", &self.s3),
-            ("AWS_CA_BUNDLE", &path(&self.our_roots)),
+            ("AWS_CA_BUNDLE", &path(&self.test_root)),
             (
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
                 &template["memory"].to_string(),
             ),
-            // Thousands of accounts are made from one client IP.
+            // The benchmark creates thousands of accounts from one client IP.
             ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
             ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1000000"),
         ]);
@@ -87,30 +87,30 @@ fn bundle(roots: &[u8]) -> Result<NamedTempFile, Error> {
     Ok(file)
 }
 
-/// How the next event succeeds as well.
+/// Preparation for a repeated event to succeed.
 #[derive(Debug, Clone, Copy)]
 enum Repeat {
-    /// It is the same event.
-    AsItIs,
-    /// The fixture is seeded again.
-    Restored,
-    /// This text of its body, which has to be unique, gets a number.
-    Numbered(&'static str),
+    /// None.
+    Unchanged,
+    /// Seed the fixture again.
+    RestoreFixture,
+    /// Append a number to this text in the body, because its field is unique.
+    Number(&'static str),
 }
 
 impl Repeat {
     fn of(function: &str) -> Self {
         match function {
             "logout" | "refresh" | "delete_food" | "delete_user" | "change_password"
-            | "revoke_session" | "revoke_sessions" => Self::Restored,
-            "create_user" => Self::Numbered("grace"),
-            "create_food" => Self::Numbered("Suya"),
-            _ => Self::AsItIs,
+            | "revoke_session" | "revoke_sessions" => Self::RestoreFixture,
+            "create_user" => Self::Number("grace"),
+            "create_food" => Self::Number("Suya"),
+            _ => Self::Unchanged,
         }
     }
 }
 
-/// The fixture, settings and events of one function.
+/// Fixture, settings and events of one function.
 pub struct Workload {
     settings: Vec<(String, String)>,
     fixture: Fixture,
@@ -120,20 +120,20 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// The settings of the function, by name.
+    /// The environment variables of the function.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.settings.iter();
         pairs.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The next event. It will succeed.
+    /// Prepares the next event so that the function succeeds.
     pub async fn event(&mut self) -> Result<String, Error> {
         self.sent += 1;
         match self.repeat {
-            Repeat::AsItIs => {}
-            Repeat::Restored => self.fixture.restore().await,
-            // All numbers have the same length, and so all events.
-            Repeat::Numbered(text) => {
+            Repeat::Unchanged => {}
+            Repeat::RestoreFixture => self.fixture.restore().await,
+            // Equal lengths keep the size of the event constant.
+            Repeat::Number(text) => {
                 return numbered(&self.event, text, 1_000_000 + self.sent);
             }
         }
@@ -141,7 +141,7 @@ impl Workload {
     }
 }
 
-/// The event with a number after each `text` in its body.
+/// Appends a number to each `text` in the event's body.
 fn numbered(event: &Value, text: &str, number: u32) -> Result<String, Error> {
     let mut event = event.clone();
     let is_base64 = event["isBase64Encoded"] == true;
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn number_follows_each_occurrence() {
+    fn number_is_appended_to_each_occurrence() {
         let plain = json!({"body": "ada and ada", "isBase64Encoded": false});
         let changed: Value = serde_json::from_str(&numbered(&plain, "ada", 7).unwrap()).unwrap();
         assert_eq!(changed["body"], "ada7 and ada7");

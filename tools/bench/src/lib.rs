@@ -1,12 +1,14 @@
-//! Measures the functions as Lambda runs them: the real binaries, started cold behind a stand-in for
-//! the Runtime API, with the databases behind TLS.
+//! Measures the release binaries of the functions: starts them with a local Runtime API and with
+//! `DynamoDB` and S3 behind TLS.
 
-/// The engines behind TLS, and the events of a function.
+/// Local `DynamoDB` and S3 behind TLS, and the events of a function.
 pub mod backend;
-/// Numbers of many runs.
+/// Medians, quantiles and units.
 pub mod numbers;
-/// A program that is measured, and one run of it.
+/// Cold starts, warm calls and instruction counts of a program.
 pub mod program;
+/// Progress on stderr.
+pub mod progress;
 
-/// Whatever stops a measurement.
+/// An error that ends a measurement.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -1,8 +1,8 @@
-//! Numbers of many runs.
+//! Medians, quantiles and units.
 
 use std::time::Duration;
 
-/// The value that the given part of all values does not exceed. 0 of none.
+/// Returns the quantile, such as 0.99, by the nearest rank; the default value if there are no values.
 pub fn quantile<T: Copy + Ord + Default>(values: &[T], part: f64) -> T {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
@@ -10,24 +10,24 @@ pub fn quantile<T: Copy + Ord + Default>(values: &[T], part: f64) -> T {
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
-        reason = "there are a few thousand of them"
+        reason = "a few thousand values"
     )]
     let index = (sorted.len().saturating_sub(1) as f64 * part).round() as usize;
     sorted.get(index).copied().unwrap_or_default()
 }
 
-/// The value in the middle.
+/// Returns the median.
 pub fn median<T: Copy + Ord + Default>(values: &[T]) -> T {
     quantile(values, 0.5)
 }
 
-/// In milliseconds.
+/// Converts to milliseconds.
 pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// In millions.
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+/// Converts to millions.
+#[expect(clippy::cast_precision_loss, reason = "printed with two decimals")]
 pub fn millions(number: u64) -> f64 {
     number as f64 / 1e6
 }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_values_that_were_there() {
+    fn quantiles_are_measured_values() {
         let values = [5, 1, 4, 2, 3];
         assert_eq!(median(&values), 3);
         assert_eq!(quantile(&values, 0.0), 1);

@@ -1,4 +1,4 @@
-//! A program that is measured, and one run of it.
+//! Cold starts, warm calls and instruction counts of a program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,27 +15,27 @@ use tokio::process::{Child, Command};
 use crate::Error;
 use crate::backend::{Backend, Workload};
 
-/// The time until the deadline of an event.
+/// Deadline of an event.
 const TIMEOUT: Duration = Duration::from_mins(10);
-/// Whatever takes longer hangs. The longest is an SDK with its defaults under valgrind.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// Time limit of a step. The slowest is the SDK with its defaults under valgrind.
+const STEP_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Counts of instructions of one program.
+/// Number of instruction counts of one program.
 const COUNTS: usize = 3;
 
-/// A program that is measured.
+/// A program to measure.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Its name in the table.
+    /// Name in the printed table.
     pub name: String,
-    /// The function whose events it is given.
+    /// Function whose events it handles.
     pub function: String,
-    /// Its file.
+    /// Path of the binary.
     pub path: PathBuf,
 }
 
 impl Program {
-    /// A function in the folder of functions.
+    /// A function with its binary in this folder.
     pub fn function(folder: &Path, name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -44,7 +44,7 @@ impl Program {
         }
     }
 
-    /// The size of the file in bytes.
+    /// Returns the size of the binary in bytes.
     pub fn size(&self) -> Result<u64, Error> {
         let file = fs::metadata(&self.path);
         let file = file.map_err(|error| format!("{}: {error}", self.path.display()))?;
@@ -52,23 +52,23 @@ impl Program {
     }
 }
 
-/// One start, up to the first response.
+/// A cold start up to the first response.
 #[derive(Debug, Clone, Copy)]
 pub struct ColdStart {
-    /// From the start of the process until it polls for its first event.
+    /// Time from process start to the first poll for an event.
     pub first_poll: Duration,
-    /// From the start of the process until its first response.
+    /// Time from process start to the first response.
     pub first_response: Duration,
-    /// CPU time and memory until then.
+    /// CPU time and memory up to the first response.
     pub usage: Usage,
 }
 
-/// Further events of a process that has responded before.
+/// Warm calls of one process.
 #[derive(Debug, Clone)]
 pub struct Warm {
-    /// The time of each response.
+    /// Latency of each call.
     pub latencies: Vec<Duration>,
-    /// CPU time of each, the mean.
+    /// Mean CPU time of a call.
     pub cpu: Duration,
 }
 
@@ -78,18 +78,18 @@ struct Run {
     api: RuntimeApi,
     started: Instant,
     log: NamedTempFile,
-    /// At the last response.
+    /// Usage at the last response.
     usage: Arc<Mutex<Option<Usage>>>,
 }
 
-/// Starts the program once and gives it one event.
+/// Starts the program and sends one event.
 pub async fn cold(program: &Program, workload: &mut Workload) -> Result<ColdStart, Error> {
     let event = workload.event().await?;
     let mut run = Run::start(Command::new(&program.path), workload).await?;
     run.first_response(&event).await
 }
 
-/// Starts the program once, gives it one event, and then this many more.
+/// Starts the program, sends one event, and then measures `calls` more events.
 pub async fn warm(program: &Program, workload: &mut Workload, calls: u32) -> Result<Warm, Error> {
     let event = workload.event().await?;
     let mut run = Run::start(Command::new(&program.path), workload).await?;
@@ -110,9 +110,9 @@ pub async fn warm(program: &Program, workload: &mut Workload, calls: u32) -> Res
     })
 }
 
-/// The instructions that the program executes outside the kernel until it has given its first response
-/// and waits for its next event: the least of three counts, as whatever comes between adds to one. `None`
-/// without valgrind. Writes the profile of the last into the file, for `callgrind_annotate`.
+/// Counts the user-space instructions from process start until the program polls for its second event.
+/// Returns the minimum of three counts, because retries add instructions; `None` if valgrind is missing.
+/// Writes the last profile to `profile`, for `callgrind_annotate`.
 pub async fn instructions(
     program: &Program,
     backend: &Backend,
@@ -193,8 +193,8 @@ impl Run {
     async fn step(&mut self) -> Result<Step, Error> {
         let error = tokio::select! {
             step = self.api.step() => return Ok(step),
-            _ = self.child.wait() => "the program has ended",
-            () = tokio::time::sleep(PATIENCE) => "the program hangs",
+            _ = self.child.wait() => "the program exited",
+            () = tokio::time::sleep(STEP_TIMEOUT) => "the program timed out",
         };
         let log = fs::read_to_string(self.log.path()).unwrap_or_default();
         Err(format!("{error}: {log}").into())
@@ -202,18 +202,18 @@ impl Run {
 
     async fn poll(&mut self) -> Result<Instant, Error> {
         match self.step().await? {
-            Step::Polled(at) => Ok(at),
+            Step::Polled(time) => Ok(time),
             Step::Completed(invocation) => Err(unexpected(&invocation)),
         }
     }
 
-    /// A successful response.
+    /// Waits for a successful response.
     async fn response(&mut self) -> Result<Invocation, Error> {
         let Step::Completed(invocation) = self.step().await? else {
-            return Err("the program polls before it has responded".into());
+            return Err("the program polled before it responded".into());
         };
         let body: Value = serde_json::from_slice(&invocation.body).unwrap_or_default();
-        // The functions without a route return no status.
+        // Functions without a route return no status code.
         let is_success = match body.get("statusCode") {
             Some(status) => status
                 .as_u64()
@@ -243,9 +243,9 @@ impl Run {
         })
     }
 
-    /// With SIGTERM: valgrind writes what it counted, and ends.
+    /// Sends SIGTERM, which makes valgrind write its counts and exit.
     async fn terminate(&mut self) -> Result<(), Error> {
-        let id = self.child.id().ok_or("the program has ended")?;
+        let id = self.child.id().ok_or("the program exited")?;
         Command::new("kill").arg(id.to_string()).status().await?;
         self.child.wait().await?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::cursor`: see there.
+//! Binary of the fuzz target [`fuzz::cursor`].
 
 #![no_main]
 

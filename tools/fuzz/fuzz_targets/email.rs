@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::email`: see there.
+//! Binary of the fuzz target [`fuzz::email`].
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::event`: see there.
+//! Binary of the fuzz target [`fuzz::event`].
 
 #![no_main]
 

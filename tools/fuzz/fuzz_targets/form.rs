@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::form`: see there.
+//! Binary of the fuzz target [`fuzz::form`].
 
 #![no_main]
 

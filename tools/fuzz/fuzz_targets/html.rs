@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::html`: see there.
+//! Binary of the fuzz target [`fuzz::html`].
 
 #![no_main]
 

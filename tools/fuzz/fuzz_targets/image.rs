@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::image`: see there.
+//! Binary of the fuzz target [`fuzz::image`].
 
 #![no_main]
 

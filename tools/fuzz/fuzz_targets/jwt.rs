@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::jwt`: see there.
+//! Binary of the fuzz target [`fuzz::jwt`].
 
 #![no_main]
 

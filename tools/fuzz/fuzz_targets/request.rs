@@ -1,4 +1,4 @@
-//! Fuzzes `fuzz::request`: see there.
+//! Binary of the fuzz target [`fuzz::request`].
 
 #![no_main]
 

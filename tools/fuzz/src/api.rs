@@ -1,4 +1,4 @@
-//! From an event to the answer, through every layer: the functions run on engines in this process.
+//! Targets for events and HTTP requests: the functions run in this process with local engines.
 
 use std::cell::LazyCell;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use functions::settings::Settings;
 use serde_json::{Map, Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-/// The functions with the scene that the events expect.
-struct World {
+/// The functions and the fixture for `events/`.
+struct Harness {
     runtime: Runtime,
     api: Api,
-    setup: Dependencies,
+    dependencies: Dependencies,
     _engines: Arc<Engines>,
 }
 
 thread_local! {
-    static WORLD: LazyCell<World> = LazyCell::new(World::new);
+    static HARNESS: LazyCell<Harness> = LazyCell::new(Harness::new);
 }
 
-impl World {
+impl Harness {
     fn new() -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -33,80 +33,82 @@ impl World {
         let (tables, buckets) =
             runtime.block_on(async { (engines.tables().await, engines.buckets().await) });
         let mut settings = local::fixtures::settings(&engines.settings(), tables, buckets);
-        for attempts in ["LOGIN", "SIGN_UP"] {
-            for whose in ["ACCOUNT", "ADDRESS"] {
-                settings.push((
-                    format!("{attempts}_ATTEMPTS_PER_{whose}"),
-                    "1000000".to_owned(),
-                ));
+        for action in ["LOGIN", "SIGN_UP"] {
+            for key in ["ACCOUNT", "ADDRESS"] {
+                settings.push((format!("{action}_ATTEMPTS_PER_{key}"), "1000000".to_owned()));
             }
         }
         let settings = Settings::new(settings);
-        let setup = Dependencies::new(settings.clone()).expect("settings");
+        let dependencies = Dependencies::new(settings.clone()).expect("settings");
         let api = Api::new(&settings).expect("settings");
-        let world = Self {
+        let harness = Self {
             runtime,
             api,
-            setup,
+            dependencies,
             _engines: engines,
         };
-        world.fill();
-        world
+        harness.seed();
+        harness
     }
 
-    fn fill(&self) {
-        let filled = self.runtime.block_on(local::fixtures::fill(&self.setup));
-        filled.expect("the scene is set");
+    fn seed(&self) {
+        let seeded = self
+            .runtime
+            .block_on(local::fixtures::fill(&self.dependencies));
+        seeded.expect("a seeded fixture");
     }
 
-    /// Answers below 500, with a body that is what its type says.
-    fn ask(&self, route: &Route, event: &str) {
-        let answer = self.runtime.block_on(self.api.invoke(route.name, event));
-        let answer = answer.expect("a function");
-        let answer: Value = serde_json::from_str(&answer).expect("JSON");
-        let status = answer["statusCode"].as_u64().expect("a status");
-        let body = answer["body"].as_str().expect("a text");
+    /// Checks that the status is below 500 and that the body matches its content type.
+    fn check(&self, route: &Route, event: &str) {
+        let response = self.runtime.block_on(self.api.invoke(route.name, event));
+        let response = response.expect("an existing function");
+        let response: Value = serde_json::from_str(&response).expect("JSON");
+        let status = response["statusCode"].as_u64().expect("a status");
+        let body = response["body"].as_str().expect("a text");
         match status {
-            204 | 304 => assert_eq!(body, "", "{answer}"),
-            200..300 => check_body(body, "application/json", &answer),
-            400..500 => check_body(body, "application/problem+json", &answer),
-            _ => panic!("{event}: {answer}"),
+            204 | 304 => assert_eq!(body, "", "{response}"),
+            200..300 => check_body(body, "application/json", &response),
+            400..500 => check_body(body, "application/problem+json", &response),
+            _ => panic!("{event}: {response}"),
         }
-        // What was changed is as before for the next one.
+        // Restore the fixture for the next input.
         if status < 300 && route.method != "GET" {
-            self.fill();
+            self.seed();
         }
     }
 }
 
-fn check_body(body: &str, media_type: &str, answer: &Value) {
-    assert_eq!(answer["headers"]["content-type"], media_type, "{answer}");
-    serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+fn check_body(body: &str, media_type: &str, response: &Value) {
+    assert_eq!(
+        response["headers"]["content-type"], media_type,
+        "{response}"
+    );
+    serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {response}"));
 }
 
-/// Any text as an event of any function: which one, its first byte says.
+/// Sends any text as an event; the first byte selects the function.
 pub fn event(input: &[u8]) {
     let Some((route, event)) = input.split_first() else {
         return;
     };
-    // Lambda hands over UTF-8.
+    // Lambda events are UTF-8.
     let Ok(event) = str::from_utf8(event) else {
         return;
     };
     let route = &ROUTES[usize::from(*route) % ROUTES.len()];
-    WORLD.with(|world| world.ask(route, event));
+    HARNESS.with(|harness| harness.check(route, event));
 }
 
-/// What any client may send: a text like a request of HTTP/1.1, as the event that API Gateway makes
-/// of it. It goes to the route that it names, or to none.
+/// Parses the input like an HTTP/1.1 request, converts it to an API Gateway event and sends it to the
+/// function of its route.
 pub fn request(input: &[u8]) {
-    let Some((route, event)) = read(input) else {
+    let Some((route, event)) = parse(input) else {
         return;
     };
-    WORLD.with(|world| world.ask(route, &event.to_string()));
+    HARNESS.with(|harness| harness.check(route, &event.to_string()));
 }
 
-fn read(input: &[u8]) -> Option<(&'static Route, Value)> {
+fn parse(input: &[u8]) -> Option<(&'static Route, Value)> {
     let at = input.windows(2).position(|pair| pair == b"\n\n");
     let (head, body) = input.split_at(at?);
     let body = &body[2..];

@@ -1,4 +1,4 @@
-//! The form that POST and PUT /food send.
+//! Target for the multipart form of POST and PUT /food.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use lambda_http::{Body, Request};
 use multer::Multipart;
 use tokio::runtime::Builder;
 
-/// A form is read as `multer` alone would read it, or refused. The input is a Content-Type and,
-/// behind a line break, the body.
+/// Checks that `FoodForm` parses a form like `multer`, or rejects it. The input is a Content-Type, a line
+/// break and the body.
 pub fn form(input: &[u8]) {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
@@ -26,9 +26,9 @@ pub fn form(input: &[u8]) {
     let Ok(form) = runtime.block_on(FoodForm::parse(&mut request)) else {
         return;
     };
-    let boundary = boundary.expect("a form without a boundary is refused");
+    let boundary = boundary.expect("FoodForm rejects forms without a boundary");
     let fields = runtime.block_on(fields(body, boundary));
-    let fields = fields.expect("what multer refuses is refused");
+    let fields = fields.expect("FoodForm rejects forms that multer rejects");
     let text = |name: &str| match fields.get(name).map(|(_, content)| content.as_slice()) {
         None | Some(b"null") => Vec::new(),
         Some(content) => content.to_vec(),
@@ -45,7 +45,7 @@ pub fn form(input: &[u8]) {
 
 type Fields = BTreeMap<String, (Option<String>, Vec<u8>)>;
 
-/// The first field of each name: its file name and its content.
+/// Returns file name and content of the first field of each name.
 async fn fields(body: &[u8], boundary: String) -> Result<Fields, multer::Error> {
     let body = stream::once(future::ready(Ok::<_, multer::Error>(body.to_vec())));
     let mut parts = Multipart::new(body, boundary);

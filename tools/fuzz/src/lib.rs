@@ -1,6 +1,5 @@
-//! What hostile input may not do: one function for each kind of input, which panics where a promise
-//! is broken. `make fuzz` looks for such input, guided by coverage; the tests replay what is kept in
-//! `corpus/`.
+//! Fuzz targets: one function for each kind of untrusted input, which panics if an invariant is broken.
+//! `make fuzz` runs them with coverage guidance; the tests replay the inputs in `corpus/`.
 
 mod api;
 mod form;
@@ -10,10 +9,10 @@ pub use api::{event, request};
 pub use form::form;
 pub use values::{cursor, email, html, image, jwt};
 
-/// Looks at one input.
+/// Checks one input.
 pub type Target = fn(&[u8]);
 
-/// Every target: its name, which is that of its program and of its corpus.
+/// All targets by name, which is also the name of the binary and of the corpus.
 pub const TARGETS: [(&str, Target); 8] = [
     ("cursor", cursor),
     ("email", email),

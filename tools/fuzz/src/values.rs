@@ -1,4 +1,4 @@
-//! Values that are made from one text, or from one image.
+//! Targets for e-mails, HTML, images, cursors and tokens.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
 use lambda_http::Body;
 use ring::hmac;
 
-/// An address is one that mail can be sent to and a key can be made of.
+/// Checks that an accepted e-mail is safe in a mail header and short enough for a `DynamoDB` key.
 pub fn email(input: &[u8]) {
     let Ok(raw) = str::from_utf8(input) else {
         return;
@@ -28,18 +28,18 @@ pub fn email(input: &[u8]) {
     let typed = email.as_typed();
     assert_eq!(typed, raw.trim());
     assert!(typed.len() <= Email::MAX_BYTES);
-    // Nothing that a mail's head or a list of addresses would end at.
+    // Control characters could end a header.
     assert!(!typed.chars().any(char::is_control), "{typed:?}");
     let (local, domain) = typed.rsplit_once('@').expect("an @");
     assert!(!local.is_empty() && domain.contains('.'), "{typed:?}");
-    let again = Email::parse(typed).expect("an address");
+    let again = Email::parse(typed).expect("an e-mail");
     assert_eq!(again.folded(), email.folded());
-    // In a key of DynamoDB, with what stands before it: 2,048 bytes.
+    // A DynamoDB key has at most 2,048 bytes, including the prefix.
     assert!(email.folded().len() < 2_000);
 }
 
-/// What is left of a description runs nothing, loads nothing but images, and is left alone when it
-/// is saved again.
+/// Checks that a sanitized description runs no code, loads only images, and does not change when it is
+/// sanitized again.
 pub fn html(input: &[u8]) {
     let Ok(raw) = str::from_utf8(input) else {
         return;
@@ -59,9 +59,9 @@ pub fn html(input: &[u8]) {
     }
 }
 
-/// Rendering any bytes ends in an error or in renditions, which are images and no larger.
+/// Checks that renditions are decodable images and not larger than the original.
 pub fn image(input: &[u8]) {
-    // Large images take long and reach nothing more.
+    // Large images are slow and add no coverage.
     const MAX_PIXELS: u32 = 250_000;
     let Ok(image) = media::decode(input) else {
         return;
@@ -77,7 +77,7 @@ pub fn image(input: &[u8]) {
     }
 }
 
-/// Only what a list has given out is its cursor.
+/// Checks that an accepted cursor is one that a list returns.
 pub fn cursor(input: &[u8]) {
     let Ok(query) = str::from_utf8(input) else {
         return;
@@ -91,9 +91,9 @@ pub fn cursor(input: &[u8]) {
     };
     let mut request = lambda_http::Request::new(Body::Empty);
     *request.uri_mut() = uri;
-    if let Ok(asked) = pagination::parse::<FoodId>(&request) {
-        assert!((1..=100).contains(&asked.size.get()));
-        if let Some(after) = asked.after {
+    if let Ok(page) = pagination::parse::<FoodId>(&request) {
+        assert!((1..=100).contains(&page.size.get()));
+        if let Some(after) = page.after {
             assert!(query.contains("cursor"));
             assert_eq!(FoodId::read(&after.write()), Some(after));
         }
@@ -108,10 +108,10 @@ static TOKENS: LazyLock<JwtTokens> = LazyLock::new(|| {
 });
 
 fn now() -> Timestamp {
-    Timestamp::from_unix_seconds(1_792_002_005).expect("a moment")
+    Timestamp::from_unix_seconds(1_792_002_005).expect("a timestamp")
 }
 
-/// The one token that there is.
+/// The only valid token.
 static GENUINE: LazyLock<String> = LazyLock::new(|| {
     let claims = Claims {
         user: UserId::from_bytes([1; 16]),
@@ -120,12 +120,11 @@ static GENUINE: LazyLock<String> = LazyLock::new(|| {
         issued_at: now(),
         expires_at: now().plus(Duration::from_mins(15)),
     };
-    TOKENS.sign(&claims).expect("signed")
+    TOKENS.sign(&claims).expect("a signed token")
 });
 
-/// No text is a token but one that we have signed; and of what is signed with our secret nothing
-/// counts that is not as we write it. An input that begins with `{` is a header and, behind a line
-/// break, claims: they are signed first.
+/// Checks that only tokens that we signed are accepted, also among correctly signed ones. An input that
+/// starts with `{` is a header, a line break and claims, and is signed first.
 pub fn jwt(input: &[u8]) {
     if input.starts_with(b"{") {
         let mut parts = input.splitn(2, |byte| *byte == b'\n');
@@ -135,7 +134,7 @@ pub fn jwt(input: &[u8]) {
         let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
         if let Ok(claims) = TOKENS.verify(&format!("{message}.{signature}"), now()) {
             assert!(claims.expires_at > now());
-            let again = TOKENS.sign(&claims).expect("signed");
+            let again = TOKENS.sign(&claims).expect("a signed token");
             assert_eq!(TOKENS.verify(&again, now()), Ok(claims));
         }
     } else if let Ok(token) = str::from_utf8(input) {

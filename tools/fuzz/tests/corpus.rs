@@ -1,4 +1,4 @@
-//! Replays what fuzzing has found worth keeping: without its compiler, and in seconds.
+//! Replays the fuzz corpora with the stable compiler, in seconds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,13 +11,13 @@ fn corpus() -> &'static Path {
 }
 
 #[test]
-fn nothing_in_the_corpora_breaks_a_promise() {
+fn corpus_inputs_pass_their_targets() {
     for (name, target) in TARGETS {
         let mut count = 0;
         for file in fs::read_dir(corpus().join(name)).expect("a corpus") {
             let file = file.expect("a file").path();
             let input = fs::read(&file).expect("read");
-            // What panics is named by the line before it.
+            // Printed first, so that the last line names the input that panics.
             println!("{}", file.display());
             target(&input);
             count += 1;
@@ -27,7 +27,7 @@ fn nothing_in_the_corpora_breaks_a_promise() {
 }
 
 #[test]
-fn every_corpus_has_a_target_and_is_small() {
+fn every_target_has_a_small_corpus() {
     let names: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let folders = fs::read_dir(corpus())
         .expect("a folder")

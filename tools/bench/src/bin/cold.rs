@@ -1,4 +1,4 @@
-//! Starts functions cold, again and again, and prints what that costs: `make bench-cold`.
+//! Measures cold starts and warm calls of the functions and of comparison programs: `make bench-cold`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,51 +7,52 @@ use bench::Error;
 use bench::backend::{Backend, Workload};
 use bench::numbers::{median, millions, ms, quantile};
 use bench::program::{ColdStart, Program, Warm, cold, instructions, warm};
+use bench::progress::Progress;
 use clap::Parser;
 use functions::routes::ROUTES;
 
-/// What everything is compared with: tools/bench/yardsticks.
+/// Comparison programs in `tools/bench/yardsticks`.
 const YARDSTICKS: [&str; 3] = [FLOOR, "by_hand", "sdk_defaults"];
 const FLOOR: &str = "floor";
-/// The function that they do the same as.
-const LIKE_THE_YARDSTICKS: &str = "get_food";
+/// The function that the comparison programs implement.
+const YARDSTICK_FUNCTION: &str = "get_food";
 
-/// Processes for the warm calls of each program.
+/// Processes for the warm calls of a program.
 const WARM_PROCESSES: u32 = 4;
 
-/// Starts functions cold, again and again, and prints what that costs.
+/// Measures cold starts and warm calls, and prints a Markdown table.
 #[derive(Parser)]
 struct Arguments {
-    /// The folder with the functions
+    /// Folder of the functions' binaries
     #[arg(long)]
     functions: PathBuf,
-    /// The folder with the yardsticks
+    /// Folder of the comparison programs
     #[arg(long)]
     yardsticks: PathBuf,
-    /// Another build to compare with: NAME=PATH, a file called as its function
+    /// Another build to compare: NAME=PATH, where the file name is the function's
     #[arg(long, value_parser = other)]
     other: Vec<Program>,
-    /// Only these, by name
+    /// Measure only these programs
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Cold starts of each program
+    /// Cold starts per program
     #[arg(long, default_value_t = 40)]
     starts: u32,
-    /// Warm calls of each program
+    /// Warm calls per program
     #[arg(long, default_value_t = 400)]
     calls: u32,
-    /// Keep in this folder where instructions are executed, for `callgrind_annotate`
+    /// Write profiles for `callgrind_annotate` to this folder
     #[arg(long)]
     profiles: Option<PathBuf>,
 }
 
 fn other(argument: &str) -> Result<Program, String> {
-    let (name, path) = argument.split_once('=').ok_or("should be NAME=PATH")?;
+    let (name, path) = argument.split_once('=').ok_or("expected NAME=PATH")?;
     let path = PathBuf::from(path);
     let function = path.file_name().and_then(|file| file.to_str());
     Ok(Program {
         name: name.to_owned(),
-        function: function.ok_or("names no file")?.to_owned(),
+        function: function.ok_or("has no file name")?.to_owned(),
         path,
     })
 }
@@ -59,7 +60,7 @@ fn other(argument: &str) -> Result<Program, String> {
 impl Arguments {
     fn programs(&self) -> Vec<Program> {
         let yardsticks = YARDSTICKS.map(|name| Program {
-            function: LIKE_THE_YARDSTICKS.to_owned(),
+            function: YARDSTICK_FUNCTION.to_owned(),
             ..Program::function(&self.yardsticks, name)
         });
         let functions = ROUTES.map(|route| Program::function(&self.functions, route.name));
@@ -70,7 +71,7 @@ impl Arguments {
     }
 }
 
-/// A program and what was measured of it.
+/// A program and its measurements.
 struct Subject {
     program: Program,
     workload: Workload,
@@ -80,8 +81,8 @@ struct Subject {
 }
 
 impl Subject {
-    /// The median over cold starts, in ms.
-    fn of_starts(&self, value: fn(&ColdStart) -> Duration) -> f64 {
+    /// Returns the median of a value over all cold starts in ms.
+    fn median_start(&self, value: fn(&ColdStart) -> Duration) -> f64 {
         let values: Vec<_> = self.starts.iter().map(value).collect();
         ms(median(&values))
     }
@@ -91,10 +92,15 @@ impl Subject {
 async fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
     let backend = Backend::start()?;
+    let programs = arguments.programs();
+    // One step to load the program, one per cold start, one per warm process, one to count instructions.
+    let steps = 2 + u64::from(arguments.starts) + u64::from(WARM_PROCESSES);
+    let progress = Progress::new(steps * programs.len() as u64);
     let mut subjects = Vec::new();
-    for program in arguments.programs() {
+    for program in programs.clone() {
+        progress.step(&format!("load {}", program.name));
         let mut workload = backend.workload(&program.function).await?;
-        // Its file is in the page cache from here on.
+        // Loads the binary into the page cache.
         cold(&program, &mut workload).await?;
         subjects.push(Subject {
             program,
@@ -107,6 +113,7 @@ async fn main() -> Result<(), Error> {
     for _ in 0..arguments.starts {
         fastrand::shuffle(&mut subjects);
         for subject in &mut subjects {
+            progress.step(&format!("cold start of {}", subject.program.name));
             let start = cold(&subject.program, &mut subject.workload).await?;
             subject.starts.push(start);
         }
@@ -115,30 +122,33 @@ async fn main() -> Result<(), Error> {
         fastrand::shuffle(&mut subjects);
         let calls = arguments.calls / WARM_PROCESSES;
         for subject in &mut subjects {
+            progress.step(&format!("warm calls of {}", subject.program.name));
             let calls = warm(&subject.program, &mut subject.workload, calls).await?;
             subject.calls.push(calls);
         }
     }
     for subject in &mut subjects {
+        progress.step(&format!("count instructions of {}", subject.program.name));
         let profile = arguments.profiles.as_ref().map_or_else(
             || PathBuf::from("/dev/null"),
             |folder| folder.join(format!("{}.callgrind", subject.program.name)),
         );
         subject.instructions = instructions(&subject.program, &backend, &profile).await?;
     }
-    print(&subjects, &arguments.programs())
+    drop(progress);
+    print(&subjects, &programs)
 }
 
-/// Prints the table, in the given order.
+/// Prints the Markdown table in the given order.
 fn print(subjects: &[Subject], order: &[Program]) -> Result<(), Error> {
     let find = |name: &str| subjects.iter().find(|subject| subject.program.name == name);
-    let floor = find(FLOOR).map(|floor| floor.of_starts(|start| start.first_response));
+    let floor = find(FLOOR).map(|floor| floor.median_start(|start| start.first_response));
     println!(
         "| Program | Size, MB | First poll, ms | First response, ms | × floor | CPU until then, ms | Resident, MB | Warm p50, ms | \
          p99 | CPU, ms a call | Instructions, M |\n|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for subject in order.iter().filter_map(|program| find(&program.name)) {
-        let first_response = subject.of_starts(|start| start.first_response);
+        let first_response = subject.median_start(|start| start.first_response);
         let resident: Vec<_> = subject
             .starts
             .iter()
@@ -155,9 +165,9 @@ fn print(subjects: &[Subject], order: &[Program]) -> Result<(), Error> {
             "| {} | {:.2} | {:.2} | {first_response:.2} | {} | {:.2} | {:.1} | {:.2} | {:.2} | {:.3} | {} |",
             subject.program.name,
             millions(subject.program.size()?),
-            subject.of_starts(|start| start.first_poll),
+            subject.median_start(|start| start.first_poll),
             or_empty(floor.map(|floor| first_response / floor)),
-            subject.of_starts(|start| start.usage.cpu),
+            subject.median_start(|start| start.usage.cpu),
             millions(median(&resident)),
             ms(median(&latencies)),
             ms(quantile(&latencies, 0.99)),

@@ -1,5 +1,5 @@
-//! Compares the size of each function, and the instructions it executes until its first answer, with
-//! those of `tools/bench/recorded.json`: `.ci/guard`. Neither depends on how busy the machine is.
+//! Regression guard (`.ci/guard`): compares the binary size of each function, and its instruction count until
+//! the first response, with `tools/bench/recorded.json`. Neither depends on the load of the machine.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -10,18 +10,19 @@ use std::process::ExitCode;
 use bench::Error;
 use bench::backend::Backend;
 use bench::program::{Program, instructions};
+use bench::progress::Progress;
 use clap::Parser;
 use functions::routes::FUNCTIONS;
 use serde::{Deserialize, Serialize};
 
-/// How many more than recorded are too many. Sizes are the same wherever the compiler is. Counts are not:
-/// under valgrind a function is fifty times slower, and on a busy machine connecting may take longer
-/// than it may, and be begun again. Not a part of all: that of a login is nearly all Argon2.
+/// Allowed growth. Sizes are reproducible with one compiler. Instruction counts vary: valgrind slows a
+/// function down fiftyfold, so on a busy machine connecting may time out and be retried. The margins are
+/// absolute, because a login is nearly all Argon2.
 const BYTES: u64 = 65_536;
 const INSTRUCTIONS: u64 = 500_000;
-/// Where calls go out at once, each with a connection or one after the other with the same.
-const INSTRUCTIONS_WITH_A_HANDSHAKE: u64 = 2_000_000;
-const CALLS_AT_ONCE: [&str; 6] = [
+/// Margin of functions with concurrent calls, which open one connection or two.
+const INSTRUCTIONS_WITH_HANDSHAKE: u64 = 2_000_000;
+const WITH_CONCURRENT_CALLS: [&str; 6] = [
     "change_password",
     "create_food",
     "create_user",
@@ -30,16 +31,16 @@ const CALLS_AT_ONCE: [&str; 6] = [
     "update_food",
 ];
 
-/// Compares sizes and instruction counts of the functions with recorded ones.
+/// Compares sizes and instruction counts of the functions with the recorded ones.
 #[derive(Parser)]
 struct Arguments {
-    /// The folder with the functions
+    /// Folder of the functions' binaries
     #[arg(long)]
     functions: PathBuf,
-    /// Record what is measured now
+    /// Record the measurements
     #[arg(long)]
     write: bool,
-    /// Look at these functions and leave the others as they are
+    /// Measure only these functions
     #[arg(long, value_name = "FUNCTION")]
     only: Vec<String>,
 }
@@ -63,16 +64,18 @@ async fn main() -> Result<ExitCode, Error> {
         Err(_) => BTreeMap::new(),
     };
     if !arguments.write && !recorded.contains_key(ARCH) {
-        println!("Nothing is recorded for {ARCH}: make record");
+        println!("Nothing is recorded for {ARCH}: make bench-record");
         return Ok(ExitCode::SUCCESS);
     }
     let recorded_here = recorded.entry(ARCH.to_owned()).or_default();
     let names = FUNCTIONS.map(|function| function.name);
-    let wanted =
+    let selected =
         |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|one| one == name);
     let backend = Backend::start()?;
     let mut measured = Functions::new();
-    for name in names.iter().filter(|name| wanted(name)) {
+    let progress = Progress::new(names.iter().filter(|name| selected(name)).count() as u64);
+    for name in names.iter().filter(|name| selected(name)) {
+        progress.step(name);
         let program = Program::function(&arguments.functions, name);
         let count = instructions(&program, &backend, Path::new("/dev/null")).await?;
         let measurement = Measured {
@@ -81,6 +84,7 @@ async fn main() -> Result<ExitCode, Error> {
         };
         measured.insert((*name).to_owned(), measurement);
     }
+    drop(progress);
     if arguments.write {
         recorded_here.retain(|name, _| names.contains(&name.as_str()));
         recorded_here.extend(measured);
@@ -88,57 +92,57 @@ async fn main() -> Result<ExitCode, Error> {
         fs::write(file, format!("{text}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    recorded_here.retain(|name, _| wanted(name));
+    recorded_here.retain(|name, _| selected(name));
     print(recorded_here, &measured);
-    let faults = faults(recorded_here, &measured);
-    if faults.is_empty() {
+    let regressions = regressions(recorded_here, &measured);
+    if regressions.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     println!(
-        "\n{}\nWhere it is worth it, `make record`, and say why in the commit.",
-        faults.join("\n")
+        "\n{}\nIf the growth is justified, run `make bench-record` and explain it in the commit.",
+        regressions.join("\n")
     );
     Ok(ExitCode::FAILURE)
 }
 
 fn print(recorded: &Functions, measured: &Functions) {
-    println!("| Function | Bytes | more | Instructions | more |\n|---|---|---|---|---|");
-    for (name, is) in measured {
-        let was = recorded.get(name).unwrap_or(is);
-        let more = |is: u64, was: u64| i128::from(is) - i128::from(was);
+    println!("| Function | Bytes | Change | Instructions | Change |\n|---|---|---|---|---|");
+    for (name, now) in measured {
+        let before = recorded.get(name).unwrap_or(now);
+        let change = |now: u64, before: u64| i128::from(now) - i128::from(before);
         println!(
             "| {name} | {} | {:+} | {} | {:+} |",
-            is.bytes,
-            more(is.bytes, was.bytes),
-            is.instructions,
-            more(is.instructions, was.instructions),
+            now.bytes,
+            change(now.bytes, before.bytes),
+            now.instructions,
+            change(now.instructions, before.instructions),
         );
     }
 }
 
-/// Functions that have grown, that are new, and that are gone.
-fn faults(recorded: &Functions, measured: &Functions) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (name, is) in measured {
-        let margin = if CALLS_AT_ONCE.contains(&name.as_str()) {
-            INSTRUCTIONS_WITH_A_HANDSHAKE
+/// Returns a message for each function that has grown, is new, or no longer exists.
+fn regressions(recorded: &Functions, measured: &Functions) -> Vec<String> {
+    let mut messages = Vec::new();
+    for (name, now) in measured {
+        let margin = if WITH_CONCURRENT_CALLS.contains(&name.as_str()) {
+            INSTRUCTIONS_WITH_HANDSHAKE
         } else {
             INSTRUCTIONS
         };
         match recorded.get(name) {
-            None => faults.push(format!("{name} is not recorded")),
-            Some(was) if is.bytes > was.bytes + BYTES => {
-                faults.push(format!("{name} is larger than recorded"));
+            None => messages.push(format!("{name} is not recorded")),
+            Some(before) if now.bytes > before.bytes + BYTES => {
+                messages.push(format!("{name} is larger than recorded"));
             }
-            Some(was) if is.instructions > was.instructions + margin => {
-                faults.push(format!("{name} is slower to start than recorded"));
+            Some(before) if now.instructions > before.instructions + margin => {
+                messages.push(format!("{name} executes more instructions than recorded"));
             }
             Some(_) => {}
         }
     }
-    let gone = recorded.keys().filter(|name| !measured.contains_key(*name));
-    faults.extend(gone.map(|name| format!("{name} is recorded, and is not a function")));
-    faults
+    let removed = recorded.keys().filter(|name| !measured.contains_key(*name));
+    messages.extend(removed.map(|name| format!("{name} is recorded but no longer a function")));
+    messages
 }
 
 #[cfg(test)]
@@ -157,28 +161,28 @@ mod tests {
     }
 
     #[test]
-    fn growth_beyond_the_margins_is_a_fault() {
+    fn reports_growth_beyond_margins() {
         let recorded = functions(&[("get_food", 10, 10), ("login", 10, 10)]);
         let within = functions(&[("get_food", 65_546, 500_010), ("login", 0, 2_000_010)]);
-        assert_eq!(faults(&recorded, &within), Vec::<String>::new());
+        assert_eq!(regressions(&recorded, &within), Vec::<String>::new());
         let beyond = functions(&[("get_food", 65_547, 0), ("login", 0, 2_000_011)]);
         assert_eq!(
-            faults(&recorded, &beyond),
+            regressions(&recorded, &beyond),
             [
                 "get_food is larger than recorded",
-                "login is slower to start than recorded"
+                "login executes more instructions than recorded"
             ]
         );
     }
 
     #[test]
-    fn new_and_removed_functions_are_faults() {
+    fn reports_new_and_removed_functions() {
         let (old, new) = (functions(&[("old", 1, 1)]), functions(&[("new", 1, 1)]));
         assert_eq!(
-            faults(&old, &new),
+            regressions(&old, &new),
             [
                 "new is not recorded",
-                "old is recorded, and is not a function"
+                "old is recorded but no longer a function"
             ]
         );
     }

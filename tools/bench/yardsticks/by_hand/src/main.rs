@@ -1,6 +1,5 @@
-//! `GET /food/{food_id}` by hand: a blocking socket to the Runtime API, another with TLS to `DynamoDB`,
-//! and a signature. It tries nothing again and trusts what it is told. Nobody would deploy it; it says
-//! how near to the floor the same work gets.
+//! `GET /food/{food_id}` written by hand: a blocking socket to the Runtime API, another with TLS to `DynamoDB`,
+//! and a request signature. It neither retries nor validates, so it is a lower bound, not for production.
 
 use std::env;
 use std::error::Error;
@@ -34,30 +33,30 @@ fn main() -> Result<()> {
             Some(connection) => connection,
             None => dynamodb.insert(BufReader::new(tls()?)),
         };
-        let (_, found) = exchange(connection, get_item(food)?.as_bytes())?;
-        let found: Value = serde_json::from_slice(&found)?;
-        let body = json!({"food": found["Item"]}).to_string();
-        let answer = json!({
+        let (_, item) = exchange(connection, get_item(food)?.as_bytes())?;
+        let item: Value = serde_json::from_slice(&item)?;
+        let body = json!({"food": item["Item"]}).to_string();
+        let payload = json!({
             "statusCode": 200,
             "headers": {"content-type": "application/json"},
             "body": body,
         })
         .to_string();
         let response = format!(
-            "POST {INVOCATION}/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n{answer}",
-            answer.len()
+            "POST {INVOCATION}/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n{payload}",
+            payload.len()
         );
         exchange(&mut runtime, response.as_bytes())?;
     }
 }
 
-fn connect(address: &str) -> Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
+fn connect(authority: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(authority)?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// `host:port` of the endpoint.
+/// Returns `host:port` of the `DynamoDB` endpoint.
 fn endpoint() -> Result<String> {
     let url = env::var("AWS_ENDPOINT_URL_DYNAMODB")?;
     let authority = url.strip_prefix("https://").ok_or("no https URL")?;
@@ -74,13 +73,13 @@ fn tls() -> Result<StreamOwned<ClientConnection, TcpStream>> {
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let address = endpoint()?;
-    let host = address.split(':').next().unwrap_or_default().to_owned();
+    let authority = endpoint()?;
+    let host = authority.split(':').next().unwrap_or_default().to_owned();
     let connection = ClientConnection::new(Arc::new(config), ServerName::try_from(host)?)?;
-    Ok(StreamOwned::new(connection, connect(&address)?))
+    Ok(StreamOwned::new(connection, connect(&authority)?))
 }
 
-/// Sends a request, and gives back the request id and the body of the answer.
+/// Sends a request; returns the Lambda request id and the body of the response.
 fn exchange<S: Read + Write>(
     stream: &mut BufReader<S>,
     request: &[u8],
@@ -91,7 +90,7 @@ fn exchange<S: Read + Write>(
     loop {
         line.clear();
         if stream.read_line(&mut line)? == 0 {
-            return Err("the connection has ended".into());
+            return Err("the connection was closed".into());
         }
         match line.trim_end().split_once(": ") {
             Some(("lambda-runtime-aws-request-id", value)) => value.clone_into(&mut id),
@@ -105,7 +104,7 @@ fn exchange<S: Read + Write>(
     Ok((id, body))
 }
 
-/// The request, signed: AWS Signature Version 4.
+/// Returns a `GetItem` request, signed with AWS Signature Version 4.
 fn get_item(food: &str) -> Result<String> {
     let (region, key_id) = (env::var("AWS_REGION")?, env::var("AWS_ACCESS_KEY_ID")?);
     let secret = env::var("AWS_SECRET_ACCESS_KEY")?;
@@ -141,7 +140,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// As in `20260131T235959Z`.
+/// Returns the time as in `20260131T235959Z`.
 fn now() -> Result<String> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let (mut days, time) = (seconds / 86_400, seconds % 86_400);

@@ -1,11 +1,11 @@
-//! The least that a function can do: asks the Runtime API for events over one connection, reads
-//! nothing of them, and gives each the same answer. The standard library and nothing else.
+//! An empty function: polls the Runtime API over one connection, ignores the events and returns a
+//! constant response. Uses only the standard library.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-const ANSWER: &str =
+const RESPONSE: &str =
     r#"{"statusCode":200,"headers":{"content-type":"application/json"},"body":"{}"}"#;
 
 fn main() -> io::Result<()> {
@@ -19,15 +19,15 @@ fn main() -> io::Result<()> {
         stream.get_mut().write_all(next.as_bytes())?;
         let id = read(&mut stream)?;
         let response = format!(
-            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n{ANSWER}",
-            ANSWER.len()
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n{RESPONSE}",
+            RESPONSE.len()
         );
         stream.get_mut().write_all(response.as_bytes())?;
         read(&mut stream)?;
     }
 }
 
-/// Reads an answer to its end, and says which request id it has, if any.
+/// Reads a response and returns its Lambda request id, empty if it has none.
 fn read(stream: &mut impl BufRead) -> io::Result<String> {
     let (mut id, mut length) = (String::new(), 0);
     let mut line = String::new();

@@ -1,5 +1,5 @@
-//! `GET /food/{food_id}` as the guides of `lambda_http` and the AWS SDK begin: every default, the same
-//! `GetItem`, the same members in the answer.
+//! `GET /food/{food_id}` with `lambda_http` and the AWS SDK in their default configuration, and with the
+//! `GetItem` and the response fields of the real function.
 
 use std::collections::HashMap;
 use std::env;
@@ -22,32 +22,32 @@ async fn main() -> Result<(), Error> {
 async fn get_food(client: &Client, table: &str, request: Request) -> Result<Response<Body>, Error> {
     let parameters = request.path_parameters();
     let id = parameters.first("food_id").ok_or("no food_id")?;
-    let found = client
+    let output = client
         .get_item()
         .table_name(table)
         .key("pk", AttributeValue::S(format!("FOOD#{id}")))
         .send()
         .await?;
-    let Some(item) = found.item else {
+    let Some(item) = output.item else {
         return Ok(Response::builder().status(404).body(Body::Empty)?);
     };
-    let of_creator = |name: &str| name.starts_with("creator_");
+    let is_creator = |name: &str| name.starts_with("creator_");
     let body = json!({
-        "food": members(&item, |name| !of_creator(name)),
-        "creator": members(&item, of_creator),
+        "food": texts(&item, |name| !is_creator(name)),
+        "creator": texts(&item, is_creator),
     })
     .to_string();
     let response = Response::builder().header("content-type", "application/json");
     Ok(response.body(Body::Text(body))?)
 }
 
-/// The texts of the item under these names.
-fn members(
+/// Returns the string attributes with selected names.
+fn texts(
     item: &HashMap<String, AttributeValue>,
-    wanted: impl Fn(&str) -> bool,
+    is_selected: impl Fn(&str) -> bool,
 ) -> Map<String, Value> {
     item.iter()
-        .filter(|(name, _)| wanted(name))
+        .filter(|(name, _)| is_selected(name))
         .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone().into())))
         .collect()
 }

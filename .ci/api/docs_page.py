@@ -1,4 +1,4 @@
-"""What .ci/page does in the browser. Is given the URL of the API."""
+"""Tests GET /docs in a browser; started by .ci/docs-page with the URL of the API."""
 
 import argparse
 import json
@@ -12,15 +12,15 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 class Page:
     def __init__(self, browser):
         self.browser = browser
 
-    def until(self, what):
-        return WebDriverWait(self.browser, SECONDS).until(lambda _: what())
+    def until(self, condition):
+        return WebDriverWait(self.browser, TIMEOUT_SECONDS).until(lambda _: condition())
 
     def find(self, css, within=None):
         return self.until(lambda: next(iter((within or self.browser).find_elements(By.CSS_SELECTOR, css)), None))
@@ -35,7 +35,7 @@ class Page:
         element.send_keys(text)
 
     def operation(self, name):
-        """An operation, opened."""
+        """Expands the block of an operation and returns it."""
         block = self.find(f"[id$='-{name}'].opblock")
         if "is-open" not in block.get_attribute("class"):
             self.click(self.find(".opblock-summary-control", block))
@@ -43,7 +43,7 @@ class Page:
         return block
 
     def execute(self, block):
-        """Status and body of the answer."""
+        """Sends the request and returns status and body of the response."""
         self.click(self.find("button.execute", block))
         status = self.find(".live-responses-table tbody .response-col_status", block)
         self.until(lambda: status.text.strip()[:3].isdigit())
@@ -51,9 +51,9 @@ class Page:
         return int(status.text.strip()[:3]), body.text
 
 
-def described(url):
-    with urllib.request.urlopen(f"{url}/openapi.json") as answer:
-        return operations(json.load(answer))
+def documented_operations(url):
+    with urllib.request.urlopen(f"{url}/openapi.json") as response:
+        return operations(json.load(response))
 
 
 def main():
@@ -73,12 +73,12 @@ def main():
         options.add_argument(f"--user-data-dir={folder}/profile")
         browser = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
         try:
-            use(Page(browser), arguments, Path(folder))
+            check(Page(browser), arguments, Path(folder))
         finally:
             browser.quit()
 
 
-def use(page, arguments, folder):
+def check(page, arguments, folder):
     page.browser.get(f"{arguments.url}/docs")
     page.find(".opblock")
     shown = {
@@ -86,13 +86,14 @@ def use(page, arguments, folder):
          block.find_element(By.CSS_SELECTOR, ".opblock-summary-path").get_attribute("data-path"))
         for block in page.browser.find_elements(By.CSS_SELECTOR, ".opblock")
     }
-    assert shown == described(arguments.url), shown ^ described(arguments.url)
+    documented = documented_operations(arguments.url)
+    assert shown == documented, shown ^ documented
 
     login = page.operation("login")
     body = json.dumps({"email": "ada@example.com", "password": PASSWORD})
     page.write(page.find("textarea.body-param__text", login), body)
-    status, answer = page.execute(login)
-    assert status == 200, (status, answer)
+    status, response = page.execute(login)
+    assert status == 200, (status, response)
     session = page.browser.execute_async_script(
         "const done = arguments[1]; fetch('login', {method: 'POST', body: arguments[0]}).then(r => r.json()).then(done)", body
     )
@@ -101,8 +102,8 @@ def use(page, arguments, folder):
     page.write(page.find(".auth-container input"), session["access_token"])
     page.click(page.find(".auth-btn-wrapper button.authorize"))
     page.click(page.find(".auth-btn-wrapper button.btn-done"))
-    status, answer = page.execute(page.operation("list_sessions"))
-    assert status == 200 and '"current": true' in answer, (status, answer)
+    status, response = page.execute(page.operation("list_sessions"))
+    assert status == 200 and '"current": true' in response, (status, response)
 
     image = folder / "sunset.png"
     image.write_bytes(png(480, 360))
@@ -112,8 +113,7 @@ def use(page, arguments, folder):
         "select.dispatchEvent(new Event('change', {bubbles: true}))",
         page.find(".opblock-section-request-body .content-type", create),
     )
-    # It would be the same food at the next try.
-    page.write(page.find("tr[data-param-name='Idempotency-Key'] input", create), "a-key-for-this-page-alone")
+    page.write(page.find("tr[data-param-name='Idempotency-Key'] input", create), "a-key-for-this-test")
     fields = {
         row.get_attribute("data-property-name"): row
         for row in page.until(lambda: create.find_elements(By.CSS_SELECTOR, "[data-property-name]"))
@@ -121,17 +121,17 @@ def use(page, arguments, folder):
     for name, text in (("title", "Sunset on a plate"), ("description", "<p>Warm</p>")):
         page.write(fields[name].find_element(By.CSS_SELECTOR, "textarea, input"), text)
     fields["food_image"].find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(image))
-    status, answer = page.execute(create)
-    assert status == 201, (status, answer)
+    status, response = page.execute(create)
+    assert status == 201, (status, response)
     image = page.find("#image:not([hidden]) img")
     page.until(lambda: page.browser.execute_script("return arguments[0].naturalWidth", image) == 480)
 
-    told = [entry["message"] for entry in page.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-    assert not told, told
+    messages = [entry["message"] for entry in page.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert not messages, messages
     if arguments.screenshot:
         page.browser.execute_script("document.querySelector('#operations-tag-Foods').scrollIntoView()")
         page.browser.save_screenshot(str(arguments.screenshot))
-    print(f"{len(shown)} routes, a call signed in, an image uploaded and shown, nothing in the console")
+    print(f"{len(shown)} routes; a request with an access token and an image upload succeed; the console has no warnings")
 
 
 if __name__ == "__main__":
