@@ -138,7 +138,7 @@ impl Operation {
             .query("cursor", about, &cursor, &Value::Null)
             .errors([
                 domain::page::InvalidPageSize.into(),
-                ApiError::foreign_cursor(),
+                ApiError::invalid_cursor(),
             ])
     }
 
