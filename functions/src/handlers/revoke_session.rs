@@ -1,4 +1,4 @@
-//! `DELETE /sessions/{session_id}`: ends one session of the caller's.
+//! `DELETE /sessions/{session_id}`: revokes a session of the user.
 
 use domain::clock::SystemClock;
 use domain::id::SessionId;
@@ -25,9 +25,12 @@ impl crate::openapi::OpenApiOperation for RevokeSession {
         use crate::openapi::{Operation, example};
         use domain::use_cases::LookupError;
 
-        Operation::new("Sign out elsewhere", "Its tokens are refused at once.")
-            .id("session_id", "session", example::SESSION_ID)
-            .answers_nothing(204, "It is over.")
-            .errors([LookupError::NotFound.into()])
+        Operation::new(
+            "Revoke a session",
+            "The session's tokens are rejected immediately.",
+        )
+        .path_id("session_id", "session", example::SESSION_ID)
+        .response_empty(204, "The session was revoked.")
+        .errors([LookupError::NotFound.into()])
     }
 }
