@@ -14,10 +14,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "Cargo sets OUT_DIR for build scripts"
-)]
+#[expect(clippy::disallowed_methods, reason = "Cargo sets OUT_DIR")]
 fn main() -> Result<(), Box<dyn Error>> {
     for file in ["build.rs", "page.html", "page.js", "page.css"] {
         println!("cargo::rerun-if-changed={file}");

@@ -2,6 +2,8 @@
 //!
 //! No `match` has a `_` arm, so a new variant does not compile until it has a status.
 
+use std::borrow::Cow;
+
 use domain::food::{Description, Title};
 use domain::id::InvalidId;
 use domain::image::{InvalidImage, InvalidUpload, InvalidUploadField};
@@ -30,6 +32,12 @@ const EXPIRED_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\",
                              error_description=\"The token expired\"";
 
 const UPLOAD_NOT_FOUND: &str = "upload not found or already used";
+const EMAIL_REQUIRED: Code = ("email_required", Cow::Borrowed("email is required"));
+const INVALID_EMAIL: Code = (
+    "invalid_email",
+    Cow::Borrowed("please provide a valid email"),
+);
+const PASSWORD_REQUIRED: Code = ("password_required", Cow::Borrowed("password is required"));
 
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
@@ -162,28 +170,15 @@ fn upload_not_found() -> ApiError {
     ApiError::unprocessable("invalid_file", UPLOAD_NOT_FOUND)
 }
 
-fn email_required() -> Code {
-    ("email_required", "email is required".into())
-}
-
-fn invalid_email() -> Code {
-    ("invalid_email", "please provide a valid email".into())
-}
-
-fn password_required() -> Code {
-    ("password_required", "password is required".into())
-}
-
 fn invalid_password(invalid: InvalidPassword) -> Code {
     let message = match invalid {
         InvalidPassword::TooShort { min_chars } => {
             format!("password should be at least {min_chars} characters").into()
         }
-        InvalidPassword::TooLong => format!(
-            "password should be at most {} characters",
-            Password::MAX_CHARS
-        )
-        .into(),
+        InvalidPassword::TooLong => {
+            let max_chars = Password::MAX_CHARS;
+            format!("password should be at most {max_chars} characters").into()
+        }
         InvalidPassword::TooCommon => "this password is too common; choose another".into(),
     };
     ("invalid_password", message)
@@ -197,9 +192,9 @@ fn too_large(max_bytes: usize) -> Code {
 impl From<InvalidLogin> for ApiError {
     fn from(invalid: InvalidLogin) -> Self {
         Self::invalid_fields(invalid.0.into_iter().map(|field| match field {
-            InvalidLoginField::EmailRequired => email_required(),
-            InvalidLoginField::InvalidEmail => invalid_email(),
-            InvalidLoginField::PasswordRequired => password_required(),
+            InvalidLoginField::EmailRequired => EMAIL_REQUIRED,
+            InvalidLoginField::InvalidEmail => INVALID_EMAIL,
+            InvalidLoginField::PasswordRequired => PASSWORD_REQUIRED,
         }))
     }
 }
@@ -207,17 +202,15 @@ impl From<InvalidLogin> for ApiError {
 impl From<InvalidUser> for ApiError {
     fn from(invalid: InvalidUser) -> Self {
         use InvalidUserField as Field;
-        let too_long = format!(
-            "a name should be at most {} characters",
-            UserName::MAX_CHARS
-        );
+        let max_chars = UserName::MAX_CHARS;
+        let too_long = format!("a name should be at most {max_chars} characters");
         Self::invalid_fields(invalid.0.into_iter().map(|field| match field {
             Field::FirstNameRequired => ("firstname_required", "first name is required".into()),
             Field::LastNameRequired => ("lastname_required", "last name is required".into()),
             Field::NameTooLong => ("name_too_long", too_long.clone().into()),
-            Field::EmailRequired => email_required(),
-            Field::InvalidEmail => invalid_email(),
-            Field::PasswordRequired => password_required(),
+            Field::EmailRequired => EMAIL_REQUIRED,
+            Field::InvalidEmail => INVALID_EMAIL,
+            Field::PasswordRequired => PASSWORD_REQUIRED,
             Field::InvalidPassword(invalid) => invalid_password(invalid),
         }))
     }
@@ -228,7 +221,7 @@ impl From<InvalidPasswordChange> for ApiError {
         use InvalidPasswordChangeField as Field;
         Self::invalid_fields(invalid.0.into_iter().map(|field| match field {
             Field::OldRequired => ("old_password_required", "old password is required".into()),
-            Field::NewRequired => password_required(),
+            Field::NewRequired => PASSWORD_REQUIRED,
             Field::InvalidNew(invalid) => invalid_password(invalid),
         }))
     }

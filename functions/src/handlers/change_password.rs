@@ -65,8 +65,8 @@ impl crate::openapi::OpenApiOperation for ChangePassword {
 
         let min_chars =
             usize::try_from(crate::dependencies::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
-        let about = "Revokes the user's other sessions. A retry after a lost response returns 204 too. A wrong old password counts twice towards \
-             the login limit: 429 after 10 wrong passwords of an account, or 100 from a client IP, in 15 minutes.";
+        let about = "Revokes the user's other sessions. A retry after a lost response returns 204 too. Limit: 10 wrong \
+             passwords for an account and 100 from a client IP in 15 minutes; a wrong old password counts twice.";
         Operation::new("Change the password", about)
             .json::<Body>(&serde_json::json!({
                 "old_password": crate::openapi::example::PASSWORD, "new_password": "battery staple correct",

@@ -39,7 +39,7 @@ pub(crate) fn invalid_food() -> [ApiError; 8] {
 #[schema(as = FoodForm)]
 #[expect(dead_code, reason = "only the schema is used")]
 pub(crate) struct Form {
-    /// Unique, in any case.
+    /// Unique; case does not matter.
     #[schema(min_length = 1, max_length = 100, pattern = r"\S", examples("Moi moi"))]
     title: String,
     /// HTML with at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and

@@ -51,11 +51,7 @@ impl crate::openapi::OpenApiOperation for GetFood {
         Operation::new("Get a food and its creator", "")
             .food_id()
             .header_parameter("If-None-Match", about, &tags)
-            .response::<Body<'_>>(
-                200,
-                "The food and its creator.",
-                example::food_and_creator(),
-            )
+            .response::<Body<'_>>(200, "The food.", example::food_and_creator())
             .with_etag(200)
             .response_empty(304, "The cached version is current.")
             .with_etag(304)

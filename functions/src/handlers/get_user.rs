@@ -27,7 +27,7 @@ impl crate::openapi::OpenApiOperation for GetUser {
         use domain::use_cases::LookupError;
 
         Operation::new("Get a user", "")
-            .path_id("user_id", "user", example::USER_ID)
+            .path_id("user_id", "user")
             .response::<UserBody<'_>>(200, "The user.", example::user())
             .errors([LookupError::NotFound.into()])
     }

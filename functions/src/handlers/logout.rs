@@ -20,10 +20,7 @@ impl HttpHandler for Logout {
 impl crate::openapi::OpenApiOperation for Logout {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        Operation::new(
-            "Log out",
-            "Revokes the session of the access token. Other sessions stay valid.",
-        )
-        .response_text(200, "Successfully logged out")
+        Operation::new("Log out", "Revokes the session of the access token.")
+            .response_text(200, "Successfully logged out")
     }
 }

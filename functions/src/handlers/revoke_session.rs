@@ -22,15 +22,12 @@ impl HttpHandler for RevokeSession {
 #[cfg(feature = "openapi")]
 impl crate::openapi::OpenApiOperation for RevokeSession {
     fn operation() -> crate::openapi::Operation {
-        use crate::openapi::{Operation, example};
+        use crate::openapi::Operation;
         use domain::use_cases::LookupError;
 
-        Operation::new(
-            "Revoke a session",
-            "The session's tokens are rejected immediately.",
-        )
-        .path_id("session_id", "session", example::SESSION_ID)
-        .response_empty(204, "The session was revoked.")
-        .errors([LookupError::NotFound.into()])
+        Operation::new("Revoke a session", "Its tokens become invalid immediately.")
+            .path_id("session_id", "session")
+            .response_empty(204, "The session was revoked.")
+            .errors([LookupError::NotFound.into()])
     }
 }

@@ -35,7 +35,6 @@ impl crate::openapi::OpenApiOperation for RevokeSessions {
                 "current",
                 "Whether to revoke the current session too.",
                 &current,
-                &false.into(),
             )
             .response_empty(204, "The sessions were revoked.")
             .errors([ApiError::invalid_request(INVALID_CURRENT)])

@@ -74,9 +74,7 @@ async fn text(field: Field<'_>) -> Result<String, ApiError> {
     match String::from_utf8(content.into()) {
         Ok(text) if text == "null" => Ok(String::new()),
         Ok(text) => Ok(text),
-        Err(_) => Err(ApiError::invalid_request(
-            "the text fields of the form should be UTF-8",
-        )),
+        Err(_) => Err(ApiError::invalid_request("form texts should be UTF-8")),
     }
 }
 
@@ -85,7 +83,7 @@ async fn text(field: Field<'_>) -> Result<String, ApiError> {
 async fn file(field: Field<'_>) -> Result<Option<Bytes>, ApiError> {
     let is_text = field
         .content_type()
-        .is_none_or(|media_type| media_type.type_() == "text");
+        .is_none_or(|kind| kind.type_() == "text");
     let name = field.file_name().map(str::to_owned);
     let content = field.bytes().await.map_err(malformed)?;
     Ok(match name.as_deref() {

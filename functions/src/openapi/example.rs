@@ -10,10 +10,10 @@ pub(crate) const PASSWORD: &str = "a spoonful of sugar";
 pub(crate) const TITLE: &str = "Moi moi";
 pub(crate) const DESCRIPTION: &str = "<p>Steamed bean pudding with peppers.</p>";
 
-pub(crate) const FOOD_ID: &str = "01990000-0000-7000-8000-00000000f001";
+const FOOD_ID: &str = "01990000-0000-7000-8000-00000000f001";
 pub(crate) const IMAGE_ID: &str = "01990000-0000-7000-8000-000000001a6e";
-pub(crate) const SESSION_ID: &str = "01990000-0000-7000-8000-000000005e51";
-pub(crate) const USER_ID: &str = "01990000-0000-7000-8000-00000000ada0";
+const SESSION_ID: &str = "01990000-0000-7000-8000-000000005e51";
+const USER_ID: &str = "01990000-0000-7000-8000-00000000ada0";
 
 pub(crate) fn user() -> Value {
     json!({"id": USER_ID, "first_name": "Ada", "last_name": "Okafor"})

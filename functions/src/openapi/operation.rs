@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::{errors, example};
+use super::errors;
 use crate::ApiError;
 
 /// A handler with an `OpenAPI` operation.
@@ -77,35 +77,25 @@ impl Operation {
         operation
     }
 
-    fn parameter(
-        mut self,
-        location: &str,
-        name: &str,
-        about: &str,
-        schema: &Value,
-        example: &Value,
-    ) -> Self {
-        let mut parameter = json!({
+    /// Adds a parameter. It has no example, because Swagger UI would send that with every request.
+    fn parameter(mut self, location: &str, name: &str, about: &str, schema: &Value) -> Self {
+        self.parameters.push(json!({
             "name": name, "in": location, "required": location == "path", "description": about, "schema": schema,
-        });
-        if !example.is_null() {
-            parameter["example"] = example.clone();
-        }
-        self.parameters.push(parameter);
+        }));
         self
     }
 
     /// Adds an id in the path and the 400 for an invalid one.
-    pub(crate) fn path_id(self, name: &str, resource: &str, example: &str) -> Self {
+    pub(crate) fn path_id(self, name: &str, resource: &str) -> Self {
         let schema = json!({"type": "string", "format": "uuid"});
         let about = format!("The id of the {resource}.");
-        self.parameter("path", name, &about, &schema, &example.into())
+        self.parameter("path", name, &about, &schema)
             .errors([domain::id::InvalidId.into()])
     }
 
     /// Adds the id of a food in the path.
     pub(crate) fn food_id(self) -> Self {
-        self.path_id("food_id", "food", example::FOOD_ID)
+        self.path_id("food_id", "food")
     }
 
     /// Adds the 429 of a rate limit.
@@ -115,19 +105,13 @@ impl Operation {
     }
 
     /// Adds a query parameter.
-    pub(crate) fn query_parameter(
-        self,
-        name: &str,
-        about: &str,
-        schema: &Value,
-        example: &Value,
-    ) -> Self {
-        self.parameter("query", name, about, schema, example)
+    pub(crate) fn query_parameter(self, name: &str, about: &str, schema: &Value) -> Self {
+        self.parameter("query", name, about, schema)
     }
 
-    /// Adds an optional request header, without an example: Swagger UI would send it with every request.
+    /// Adds an optional request header.
     pub(crate) fn header_parameter(self, name: &str, about: &str, schema: &Value) -> Self {
-        self.parameter("header", name, about, schema, &Value::Null)
+        self.parameter("header", name, about, schema)
     }
 
     /// Adds `limit` and `cursor`.
@@ -140,17 +124,12 @@ impl Operation {
         let pattern = format!("^{first}[{second}][A-Za-z0-9_-]{{20}}[AEIMQUYcgkosw048]$");
         let cursor = json!({"type": "string", "pattern": pattern});
         let about = "The cursor from the `Link` header of the previous page of this list.";
-        self.query_parameter(
-            "limit",
-            "The maximum number of entries.",
-            &limit,
-            &json!(20),
-        )
-        .query_parameter("cursor", about, &cursor, &Value::Null)
-        .errors([
-            domain::page::InvalidPageSize.into(),
-            ApiError::invalid_cursor(),
-        ])
+        self.query_parameter("limit", "The maximum number of entries.", &limit)
+            .query_parameter("cursor", about, &cursor)
+            .errors([
+                domain::page::InvalidPageSize.into(),
+                ApiError::invalid_cursor(),
+            ])
     }
 
     /// Adds `Idempotency-Key` and its errors.
