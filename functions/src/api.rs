@@ -36,7 +36,7 @@ macro_rules! api {
                     $(stringify!($name) => handle_event(&self.$name, event).await,)*
                     _ => return None,
                 };
-                let json = serde_json::to_string(&response).expect("our headers are text");
+                let json = serde_json::to_string(&response).expect("headers are text");
                 Some((json, response.outcome))
             }
         }

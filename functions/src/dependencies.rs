@@ -59,7 +59,7 @@ pub trait FromDependencies: Sized {
 /// Defines the struct of a function: its adapters, each with the method of [`Dependencies`] that creates it.
 macro_rules! function {
     ($name:ident { $($adapter:ident: $type:ty = $method:ident),* $(,)? }) => {
-        #[doc = concat!("The function `", stringify!($name), "`.")]
+        #[doc = concat!("The handler `", stringify!($name), "` with its adapters.")]
         pub struct $name { $($adapter: $type,)* }
 
         impl $crate::dependencies::FromDependencies for $name {

@@ -39,7 +39,7 @@ pub struct ApiError {
     /// The metric label, if it differs from the first code.
     kind: Option<&'static str>,
     challenge: Option<&'static str>,
-    /// In seconds.
+    /// Seconds until the client should retry.
     retry_after: Option<u64>,
     source: Option<Source>,
 }
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_unique_value_conflicts_are_replayed() {
+    fn idempotency_replays_only_unique_value_conflicts() {
         let busy = || StorageError::Unavailable("busy".into());
         for (error, on_retry) in [
             (CreateUserError::EmailTaken.into(), OnRetry::Replay),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn cause_includes_the_sources_of_an_error() {
+    fn logged_cause_includes_error_sources() {
         let error = StorageError::Unavailable("connection refused".into());
         let cause = "the store is unavailable: connection refused";
         assert_eq!(error_chain(&error), cause);

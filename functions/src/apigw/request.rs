@@ -131,9 +131,9 @@ fn parse(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
     if let Some(Headers(headers)) = event.headers {
         *request.headers_mut() = headers;
     }
-    let source = event.request_context.http.source_ip.unwrap_or_default();
+    let source_ip = event.request_context.http.source_ip.unwrap_or_default();
     let extensions = request.extensions_mut();
-    extensions.insert(ClientIp::parse(&source));
+    extensions.insert(ClientIp::parse(&source_ip));
     extensions.insert(info.user.clone());
     Ok(request.with_path_parameters(event.path_parameters.unwrap_or_default()))
 }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn event_is_parsed_to_request() {
+    fn gateway_event_is_parsed_to_http_request() {
         let event: Event = serde_json::from_slice(event().to_string().as_bytes()).unwrap();
         let request = event.request.unwrap();
         assert_eq!(request.method(), Method::PUT);

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn size_accepts_any_notation_of_an_integer() {
+    fn upload_size_accepts_any_integer_notation() {
         let size = |json: &str| {
             serde_json::from_str::<Body>(json)
                 .ok()

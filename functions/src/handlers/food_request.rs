@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn file_and_upload_id_have_different_content() {
+    fn idempotency_content_differs_for_file_and_upload_id() {
         let with = |image| FoodInput {
             image,
             ..FoodInput::default()

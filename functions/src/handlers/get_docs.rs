@@ -16,7 +16,7 @@ use crate::http::response;
 use crate::settings::Settings;
 use crate::{ApiError, Dependencies, HttpHandler, Request, Response, SettingsError};
 
-/// The function `GetDocs`.
+/// Serves the API documentation page.
 pub struct GetDocs {
     policy: HeaderValue,
 }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_is_compressed_if_client_accepts_gzip() {
+    fn docs_page_is_compressed_if_client_accepts_gzip() {
         for (accepted, is_compressed) in [
             ("gzip", true),
             ("br, GZIP;q=0.5", true),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn page_loads_nothing_from_other_hosts() {
+    fn docs_page_loads_nothing_from_other_hosts() {
         let page = uncompressed();
         assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
         for external in ["<script src", "<link rel=\"stylesheet\"", "@import"] {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn policy_allows_own_scripts_and_food_images() {
+    fn csp_allows_own_scripts_and_food_images() {
         let policy = policy("https://images.example");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"));
         assert!(policy.contains("img-src 'self' data: https://images.example;"));

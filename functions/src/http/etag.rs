@@ -94,7 +94,7 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Parses a version in exactly the format of [`etag`], so `03` or `+3` is none.
+/// Parses a version. Only the format of [`etag`] is valid: `03` and `+3` are not.
 fn version(opaque: &str) -> Option<u64> {
     let version: u64 = opaque.parse().ok()?;
     (version.to_string() == opaque).then_some(version)

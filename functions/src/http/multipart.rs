@@ -116,25 +116,25 @@ mod tests {
 
     #[tokio::test]
     async fn form_texts_and_file_are_parsed() {
-        let odd = "--x\r\n\r\n-x--\r\n\n--x--\r\n-- x\r\n\r\n";
+        let boundary_like = "--x\r\n\r\n-x--\r\n\n--x--\r\n-- x\r\n\r\n";
         let body = form(&[
             ("name=\"title\"", "Söup 🍲"),
             ("name=\"title\"", "second"),
             ("name=\"description\"", "\r\n\r\nText"),
-            ("name=\"food_image\"; filename=\"soup.jpg\"", odd),
+            ("name=\"food_image\"; filename=\"soup.jpg\"", boundary_like),
             ("name=\"food_image\"; filename=\"b.jpg\"", "b"),
             ("name=\"user_id\"", "another user"),
         ]);
         let expected = FoodForm {
             title: "Söup 🍲".to_owned(),
             description: "\r\n\r\nText".to_owned(),
-            image: Some(Bytes::from_static(odd.as_bytes())),
+            image: Some(Bytes::from_static(boundary_like.as_bytes())),
         };
         assert_eq!(parse(FORM, body).await, Ok(expected));
     }
 
     #[tokio::test]
-    async fn null_text_is_empty_and_text_field_is_no_file() {
+    async fn null_counts_as_empty_and_undefined_as_no_file() {
         for (image, content, file) in [
             ("; filename=\"a.jpg\"", "undefined", Some("undefined")),
             ("; filename=\"a.jpg\"", "", Some("")),

@@ -87,7 +87,7 @@ pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
     let mut array = String::from("[");
     let (mut size, mut last, mut more) = (0, None, page.more);
     for item in &page.items {
-        let item_json = serde_json::to_string(&body(item)).expect("our bodies have text keys");
+        let item_json = serde_json::to_string(&body(item)).expect("a body has string keys");
         size += json_string_size(item_json.as_bytes()) + 1;
         if last.is_some() {
             if size > MAX_BODY_BYTES {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn page_ends_before_response_exceeds_limit() {
+    fn list_page_ends_before_response_exceeds_limit() {
         let page_request = PageRequest {
             after: None,
             size: PageSize::default(),

@@ -30,8 +30,8 @@ pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>
 
 /// Returns the client IP that API Gateway reports.
 pub(crate) fn client_ip(request: &Request) -> ClientIp {
-    let source = request.extensions().get();
-    source.cloned().unwrap_or_else(|| ClientIp::parse(""))
+    let ip = request.extensions().get();
+    ip.cloned().unwrap_or_else(|| ClientIp::parse(""))
 }
 
 /// Sets the user in the request log.

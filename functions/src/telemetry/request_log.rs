@@ -48,7 +48,7 @@ impl Telemetry {
         })
     }
 
-    /// Starts the clock and sets the request id of the log.
+    /// Starts to time an invocation and sets the request id of the log.
     pub(crate) fn start_invocation(&self, context: &Context) -> Invocation<'_> {
         log::set_request_id(&context.request_id);
         Invocation {

@@ -69,7 +69,7 @@ fn values<'a>(json: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
 }
 
 #[test]
-fn references_and_links_have_targets() {
+fn openapi_references_and_links_have_targets() {
     let document = document();
     let mut references = Vec::new();
     values(&document, "$ref", &mut references);
@@ -91,7 +91,7 @@ fn references_and_links_have_targets() {
 }
 
 #[test]
-fn schema_limits_match_the_domain() {
+fn openapi_limits_match_domain_limits() {
     let document = document();
     let schemas = &document["components"]["schemas"];
     for (schema, member, limit, value) in [
