@@ -1,4 +1,4 @@
-//! Creates the adapters (DynamoDB, S3, Redis, JWT, Argon2) from settings.
+//! Creates the adapters (`DynamoDB`, S3, Redis, JWT, Argon2) from settings.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ impl Dependencies {
         Ok(Self { settings, aws })
     }
 
-    /// Starts to connect to DynamoDB in the background if the function uses it. Requires a Tokio runtime.
+    /// Starts to connect to `DynamoDB` in the background if the function uses it. Requires a Tokio runtime.
     pub fn connect(&self) {
         let is_set = |name| self.settings.optional(name).is_some();
         let has_sessions = is_set("SESSIONS_TABLE") && !is_set("TOKEN_STORE_URL");
