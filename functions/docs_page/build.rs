@@ -1,4 +1,5 @@
-//! Puts the page together from Swagger UI's script and style and our own, and names the hashes of both (CSP level 3, section 2.3.1).
+//! Builds the page from Swagger UI's script and style sheet and our own, and computes the hashes of both for a
+//! `Content-Security-Policy` (CSP level 3, section 2.3.1).
 
 use std::error::Error;
 use std::io::{Cursor, Read as _, Write as _};
@@ -13,31 +14,31 @@ use sha2::{Digest as _, Sha256};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-#[expect(clippy::disallowed_methods, reason = "what Cargo says is no setting")]
+#[expect(clippy::disallowed_methods, reason = "Cargo sets OUT_DIR")]
 fn main() -> Result<(), Box<dyn Error>> {
     for file in ["build.rs", "page.html", "page.js", "page.css"] {
         println!("cargo::rerun-if-changed={file}");
     }
-    let mut shipped = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
-    let mut shipped = |name: &str| -> Result<String, Box<dyn Error>> {
+    let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
+    let mut read = |name: &str| -> Result<String, Box<dyn Error>> {
         let end = format!("/dist/{name}");
-        let paths = shipped.file_names().filter_map(Result::ok);
+        let paths = archive.file_names().filter_map(Result::ok);
         let path = paths.map(String::from).find(|path| path.ends_with(&end));
-        let path = path.ok_or("Swagger UI has moved its files")?;
+        let path = path.ok_or_else(|| format!("Swagger UI has no file {end}"))?;
         let mut text = String::new();
-        shipped.by_name(&path)?.read_to_string(&mut text)?;
+        archive.by_name(&path)?.read_to_string(&mut text)?;
         Ok(text)
     };
     let script = format!(
         "{}\n{}",
-        shipped("swagger-ui-bundle.js")?,
+        read("swagger-ui-bundle.js")?,
         fs::read_to_string("page.js")?
     );
-    // Within a script the letters would end it; within a text of JavaScript the stroke makes no difference.
+    // `</script` would end the HTML element. In a JavaScript string `<\/` is equal to `</`.
     let script = script.replace("</script", "<\\/script");
     let style = format!(
         "{}\n{}",
-        shipped("swagger-ui.css")?,
+        read("swagger-ui.css")?,
         fs::read_to_string("page.css")?
     );
     let page = fs::read_to_string("page.html")?;

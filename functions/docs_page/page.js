@@ -1,4 +1,4 @@
-// Shows the description that stands beside the page, and the image of the food that was answered last.
+// Starts Swagger UI with the OpenAPI document of this server, and shows the image of the last food in a response.
 (() => {
   const figure = document.getElementById("image");
 
@@ -10,15 +10,33 @@
     figure.hidden = false;
   };
 
+  // Swagger UI selects the first media type. Select the form: the JSON body needs the id of an upload.
+  const putFormsFirst = (api) => {
+    for (const { requestBody } of Object.values(api.paths).flatMap(Object.values)) {
+      const form = requestBody?.content["multipart/form-data"];
+      if (form) {
+        requestBody.content = { "multipart/form-data": form, ...requestBody.content };
+      }
+    }
+    return api;
+  };
+
+  const formsFirst = () => ({
+    statePlugins: {
+      spec: { wrapActions: { updateJsonSpec: (update) => (api) => update(putFormsFirst(api)) } },
+    },
+  });
+
   SwaggerUIBundle({
     url: "openapi.json",
     dom_id: "#api",
     deepLinking: true,
     displayRequestDuration: true,
     tryItOutEnabled: true,
-    // No badge of a validator elsewhere.
+    // No validator badge: it would load from another host.
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
+    plugins: [formsFirst],
     responseInterceptor: (response) => {
       const body = response.body ?? response.obj;
       const food = body?.food ?? body;

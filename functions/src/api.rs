@@ -1,5 +1,5 @@
-//! All functions in one process, for the laptop and for tests: the same handlers, made from the same
-//! settings, given the same events.
+//! All functions in one process, for the local server and tests, with the handlers, settings and events of the
+//! cloud.
 
 use crate::apigw::handle_event;
 use crate::dependencies::{Dependencies, FromDependencies as _};
@@ -13,35 +13,35 @@ macro_rules! api {
         routes { $($name:ident $handler:ident $route:tt;)* }
         without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
     ) => {
-        /// All functions.
+        /// All functions of the API.
         pub struct Api {
             $($name: handlers::$handler,)*
             $($other: handlers::$other_handler,)*
         }
 
         impl Api {
-            /// Makes every function. Connects to nothing.
+            /// Creates every function. Opens no connection.
             pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-                let setup = &Dependencies::new(settings.clone())?;
+                let dependencies = &Dependencies::new(settings.clone())?;
                 Ok(Self {
-                    $($name: handlers::$handler::new(setup)?,)*
-                    $($other: handlers::$other_handler::new(setup)?,)*
+                    $($name: handlers::$handler::new(dependencies)?,)*
+                    $($other: handlers::$other_handler::new(dependencies)?,)*
                 })
             }
 
-            /// Invokes the function of this name, as in [`crate::routes::ROUTES`], and returns its response
-            /// as JSON with what the log records of it. `None` when there is no such function.
+            /// Invokes a function by its name in [`crate::routes::ROUTES`]. Returns the response as JSON and the
+            /// outcome for the log, or `None` if no route has this name.
             pub async fn watch(&self, function: &str, event: &str) -> Option<(String, Outcome)> {
                 let response = match function {
                     $(stringify!($name) => handle_event(&self.$name, event).await,)*
                     _ => return None,
                 };
-                let json = serde_json::to_string(&response).expect("our headers are text");
+                let json = serde_json::to_string(&response).expect("headers are text");
                 Some((json, response.outcome))
             }
         }
 
-        /// The `OpenAPI` document of this version.
+        /// Generates the `OpenAPI` document.
         #[cfg(feature = "openapi")]
         pub fn openapi_document() -> serde_json::Value {
             use crate::openapi::OpenApiOperation as _;
@@ -53,16 +53,16 @@ macro_rules! api {
 for_each_function!(api);
 
 impl Api {
-    /// Invokes the function of this name, and returns its response as JSON.
+    /// Invokes a function by name and returns its response as JSON, or `None` if no route has this name.
     pub async fn invoke(&self, function: &str, event: &str) -> Option<String> {
         let (response, _) = self.watch(function, event).await?;
         Some(response)
     }
 
-    /// Runs the daily sweep once.
+    /// Runs the daily deletion of unused images once. An error is logged.
     pub async fn sweep_images(&self) {
         if let Err(error) = self.sweep_images.run().await {
-            tracing::warn!(error, "images are not swept");
+            tracing::warn!(error, "could not delete unused images");
         }
     }
 }

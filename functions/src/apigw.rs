@@ -1,4 +1,4 @@
-//! From an event of API Gateway to its response.
+//! Parses API Gateway events, calls the handler and encodes its response.
 
 mod request;
 mod response;

@@ -1,4 +1,4 @@
-//! Adapters, made from settings: the only place that names one.
+//! Creates the adapters (`DynamoDB`, S3, Redis, JWT, Argon2) from settings.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ const A_DAY: u64 = 24 * 60 * 60;
 /// The image pipeline over S3 and the codecs.
 pub type Images = ImagePipeline<S3Images, S3Uploads, MediaRenderer>;
 
-/// Where browsers find images: the setting `IMAGE_BASE_URL`.
+/// The base URL of images for browsers (`IMAGE_BASE_URL`).
 #[derive(Debug, Clone)]
 pub struct ImageUrls(String);
 
-/// How large an image may be, where no setting says otherwise.
+/// Default of `MAX_IMAGE_BYTES`.
 pub(crate) const MAX_IMAGE_BYTES: u64 = 8_192_000;
-/// How short a password may be, likewise.
+/// Default of `PASSWORD_MIN_LENGTH`, in characters.
 pub(crate) const PASSWORD_MIN_LENGTH: u64 = 8;
 
 impl ImageUrls {
-    /// The absolute URL of a rendition.
+    /// Returns the absolute URL of a rendition.
     pub fn url(&self, key: RenditionKey) -> String {
         format!("{}/{key}", self.0)
     }
 
-    /// Where images come from, as policies of browsers name it (RFC 6454, section 6.1).
+    /// Returns the origin of the images (RFC 6454, section 6.1), for a `Content-Security-Policy`.
     pub(crate) fn origin(&self) -> String {
         let end = self.0.find("://").and_then(|at| {
             let authority = at + 3;
@@ -50,21 +50,21 @@ impl ImageUrls {
     }
 }
 
-/// Something made of adapters.
+/// A function that is created from its adapters.
 pub trait FromDependencies: Sized {
-    /// Makes it from its settings. Connects to nothing.
-    fn new(setup: &Dependencies) -> Result<Self, SettingsError>;
+    /// Creates the function. Opens no connection.
+    fn new(dependencies: &Dependencies) -> Result<Self, SettingsError>;
 }
 
-/// Defines the struct of a function: its adapters, each with the method of [`Dependencies`] that makes it.
+/// Defines the struct of a function: its adapters, each with the method of [`Dependencies`] that creates it.
 macro_rules! function {
     ($name:ident { $($adapter:ident: $type:ty = $method:ident),* $(,)? }) => {
-        #[doc = concat!("The function `", stringify!($name), "`.")]
+        #[doc = concat!("The handler `", stringify!($name), "` with its adapters.")]
         pub struct $name { $($adapter: $type,)* }
 
         impl $crate::dependencies::FromDependencies for $name {
-            fn new(setup: &$crate::dependencies::Dependencies) -> Result<Self, $crate::settings::SettingsError> {
-                Ok(Self { $($adapter: setup.$method()?,)* })
+            fn new(dependencies: &$crate::dependencies::Dependencies) -> Result<Self, $crate::settings::SettingsError> {
+                Ok(Self { $($adapter: dependencies.$method()?,)* })
             }
         }
     };
@@ -72,7 +72,7 @@ macro_rules! function {
 
 pub(crate) use function;
 
-/// Makes the adapters that a function asks for, and reads no other settings.
+/// Creates adapters on request. Each method reads only the settings of its adapter.
 #[derive(Clone)]
 pub struct Dependencies {
     settings: Settings,
@@ -80,7 +80,7 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
-    /// Reads what AWS clients need. Connects to nothing.
+    /// Reads the settings of the AWS clients. Opens no connection.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let text = |name: &str| settings.required(name).map(str::to_owned);
         let optional = |name: &str| settings.optional(name).map(str::to_owned);
@@ -88,7 +88,7 @@ impl Dependencies {
             .optional("AWS_CA_BUNDLE")
             .map(std::fs::read)
             .transpose()
-            .map_err(|_| Settings::error("AWS_CA_BUNDLE", "names a file that cannot be read"))?;
+            .map_err(|_| Settings::error("AWS_CA_BUNDLE", "should name a readable file"))?;
         let aws = Aws::new(AwsSettings {
             region: text("AWS_REGION")?,
             access_key_id: text("AWS_ACCESS_KEY_ID")?,
@@ -98,32 +98,34 @@ impl Dependencies {
             s3_endpoint: optional("AWS_ENDPOINT_URL_S3"),
             ca_bundle,
         })
-        .map_err(|_| Settings::error("AWS_CA_BUNDLE", "names a file without certificates"))?;
+        .map_err(|_| {
+            Settings::error("AWS_CA_BUNDLE", "should name a file with PEM certificates")
+        })?;
         Ok(Self { settings, aws })
     }
 
-    /// Begins to connect to what every request asks. For use on a runtime.
+    /// Starts to connect to `DynamoDB` in the background if the function uses it. Requires a Tokio runtime.
     pub fn connect(&self) {
-        let names = |name| self.settings.optional(name).is_some();
-        let has_sessions = names("SESSIONS_TABLE") && !names("TOKEN_STORE_URL");
-        if names("USERS_TABLE") || names("FOODS_TABLE") || has_sessions {
+        let is_set = |name| self.settings.optional(name).is_some();
+        let has_sessions = is_set("SESSIONS_TABLE") && !is_set("TOKEN_STORE_URL");
+        if is_set("USERS_TABLE") || is_set("FOODS_TABLE") || has_sessions {
             self.aws.connect_to_dynamodb();
         }
     }
 
-    /// `USERS_TABLE`
+    /// Reads `USERS_TABLE`.
     pub fn users(&self) -> Result<DynamoDbUsers, SettingsError> {
         let table = self.settings.required("USERS_TABLE")?.to_owned();
         Ok(DynamoDbUsers::new(self.aws.dynamodb(), table))
     }
 
-    /// `FOODS_TABLE`
+    /// Reads `FOODS_TABLE`.
     pub fn foods(&self) -> Result<DynamoDbFoods, SettingsError> {
         let table = self.settings.required("FOODS_TABLE")?.to_owned();
         Ok(DynamoDbFoods::new(self.aws.dynamodb(), table))
     }
 
-    /// `TOKEN_STORE_URL`, or `SESSIONS_TABLE` when that is empty.
+    /// Reads `TOKEN_STORE_URL`, or `SESSIONS_TABLE` if that is empty.
     pub fn sessions(&self) -> Result<Sessions, SettingsError> {
         if let Some(url) = self.settings.optional("TOKEN_STORE_URL") {
             let sessions = RedisSessions::new(url).map_err(|_| {
@@ -136,26 +138,26 @@ impl Dependencies {
         Ok(Sessions::DynamoDb(sessions))
     }
 
-    /// The guard of `Idempotency-Key`, stored where sessions are.
+    /// Creates the guard for `Idempotency-Key`. Its records are in the session store.
     pub(crate) fn idempotency(&self) -> Result<IdempotencyGuard, SettingsError> {
         Ok(IdempotencyGuard {
             store: self.sessions()?,
         })
     }
 
-    /// `IMAGES_BUCKET`
+    /// Reads `IMAGES_BUCKET`.
     pub fn images(&self) -> Result<S3Images, SettingsError> {
         let bucket = self.settings.required("IMAGES_BUCKET")?.to_owned();
         Ok(S3Images::new(&self.aws, bucket))
     }
 
-    /// `UPLOADS_BUCKET`
+    /// Reads `UPLOADS_BUCKET`.
     pub fn uploads(&self) -> Result<S3Uploads, SettingsError> {
         let bucket = self.settings.required("UPLOADS_BUCKET")?.to_owned();
         Ok(S3Uploads::new(&self.aws, bucket))
     }
 
-    /// `IMAGES_BUCKET`, `UPLOADS_BUCKET`, `MAX_IMAGE_BYTES`
+    /// Reads `IMAGES_BUCKET`, `UPLOADS_BUCKET` and `MAX_IMAGE_BYTES`.
     pub fn image_pipeline(&self) -> Result<Images, SettingsError> {
         Ok(ImagePipeline {
             store: self.images()?,
@@ -165,7 +167,7 @@ impl Dependencies {
         })
     }
 
-    /// `IMAGE_BASE_URL`
+    /// Reads `IMAGE_BASE_URL`.
     pub fn image_urls(&self) -> Result<ImageUrls, SettingsError> {
         let name = "IMAGE_BASE_URL";
         let base = self.settings.required(name)?;
@@ -178,7 +180,7 @@ impl Dependencies {
         Ok(ImageUrls(base.trim_end_matches('/').to_owned()))
     }
 
-    /// `MAX_IMAGE_BYTES`
+    /// Reads `MAX_IMAGE_BYTES`.
     pub fn max_image_bytes(&self) -> Result<usize, SettingsError> {
         let bytes = self
             .settings
@@ -186,7 +188,7 @@ impl Dependencies {
         Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
-    /// `ORPHAN_MIN_AGE_SECONDS`
+    /// Reads `ORPHAN_MIN_AGE_SECONDS`.
     pub fn orphan_min_age(&self) -> Result<Duration, SettingsError> {
         let seconds = self
             .settings
@@ -194,7 +196,7 @@ impl Dependencies {
         Ok(Duration::from_secs(seconds))
     }
 
-    /// `PASSWORD_MIN_LENGTH`
+    /// Reads `PASSWORD_MIN_LENGTH`.
     pub fn password_policy(&self) -> Result<PasswordPolicy, SettingsError> {
         let min_chars =
             self.settings
@@ -204,7 +206,7 @@ impl Dependencies {
         })
     }
 
-    /// `LOGIN_ATTEMPTS_PER_ACCOUNT`, `LOGIN_ATTEMPTS_PER_ADDRESS`
+    /// Reads `LOGIN_ATTEMPTS_PER_ACCOUNT` and `LOGIN_ATTEMPTS_PER_ADDRESS`.
     pub fn login_limits(&self) -> Result<Limits, SettingsError> {
         self.limits(
             ("LOGIN_ATTEMPTS_PER_ACCOUNT", 10),
@@ -212,7 +214,7 @@ impl Dependencies {
         )
     }
 
-    /// `SIGN_UP_ATTEMPTS_PER_ACCOUNT`, `SIGN_UP_ATTEMPTS_PER_ADDRESS`
+    /// Reads `SIGN_UP_ATTEMPTS_PER_ACCOUNT` and `SIGN_UP_ATTEMPTS_PER_ADDRESS`.
     pub fn sign_up_limits(&self) -> Result<Limits, SettingsError> {
         self.limits(
             ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", 10),
@@ -220,32 +222,32 @@ impl Dependencies {
         )
     }
 
-    /// Both limits with their defaults, and `ATTEMPT_WINDOW_SECONDS`. Where they come from:
+    /// Reads two limits, given by name and default, and `ATTEMPT_WINDOW_SECONDS`. Reasons for the defaults:
     /// docs/decisions/0014-rate-limit-before-verifying-credentials.md.
     fn limits(
         &self,
-        (per_account, account): (&str, u64),
-        (per_ip, address): (&str, u64),
+        (per_account, account_default): (&str, u64),
+        (per_ip, ip_default): (&str, u64),
     ) -> Result<Limits, SettingsError> {
         let number = |name, default| self.settings.number(name, default, 1..=1_000_000);
         let window = self
             .settings
             .number("ATTEMPT_WINDOW_SECONDS", 15 * 60, 1..=A_DAY)?;
         Ok(Limits {
-            per_account: number(per_account, account)?,
-            per_ip: number(per_ip, address)?,
+            per_account: number(per_account, account_default)?,
+            per_ip: number(per_ip, ip_default)?,
             window: Duration::from_secs(window),
         })
     }
 
-    /// Needs no setting. In Lambda, where a process is one function, its memory is kept.
+    /// Creates the hasher. In Lambda it reuses its memory, because a process handles one request at a time.
     pub fn hasher(&self) -> Result<Argon2Hasher, SettingsError> {
         let is_in_lambda = self.settings.optional("AWS_LAMBDA_FUNCTION_NAME").is_some();
         let hasher = is_in_lambda.then(Argon2Hasher::keeping_memory);
         Ok(hasher.unwrap_or_default())
     }
 
-    /// What a signed-in route needs to know who calls.
+    /// Creates the authentication of signed-in routes.
     pub fn auth(&self) -> Result<Auth, SettingsError> {
         Ok(Auth {
             sessions: self.sessions()?,
@@ -253,7 +255,7 @@ impl Dependencies {
         })
     }
 
-    /// Both secrets and both lifetimes.
+    /// Reads the secrets and lifetimes of access and refresh tokens.
     pub fn token_issuer(&self) -> Result<TokenIssuer<JwtTokens>, SettingsError> {
         let seconds = |name: &str, default| {
             self.settings
@@ -270,7 +272,7 @@ impl Dependencies {
         })
     }
 
-    /// `ACCESS_SECRET` or `REFRESH_SECRET`, and the same with `_PREVIOUS`.
+    /// Reads `ACCESS_SECRET` or `REFRESH_SECRET`, and the previous secret (`…_PREVIOUS`).
     fn tokens(&self, token_use: TokenUse) -> Result<JwtTokens, SettingsError> {
         let (current, previous) = match token_use {
             TokenUse::Access => ("ACCESS_SECRET", "ACCESS_SECRET_PREVIOUS"),

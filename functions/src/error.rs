@@ -1,68 +1,45 @@
-//! Errors to HTTP: the only place that knows the status and the codes of an error.
+//! The error responses of the API: `application/problem+json` (RFC 9457) whose extension members are stable
+//! codes, each with a message. Old clients depend on the codes and on some messages.
 //!
-//! An error is `application/problem+json` (RFC 9457). Its extension members are our stable codes, each with
-//! a message. Codes never change, and neither do the messages that old clients show. There is no `_` arm: a
-//! new error of the domain does not compile until someone picks its status.
+//! `mapping` gives each error of the domain its status and codes.
+
+mod mapping;
 
 use std::borrow::Cow;
 use std::error::Error;
 
-use domain::food::{Description, Title};
-use domain::id::InvalidId;
-use domain::image::{InvalidImage, InvalidUpload, InvalidUploadField};
-use domain::page::InvalidPageSize;
-use domain::password::{HashError, InvalidPassword, Password};
-use domain::storage::StorageError;
-use domain::token::{SignError, TokenError};
-use domain::use_cases::{
-    ChangePasswordError, CheckSessionError, CreateFoodError, CreateUserError, DeleteFoodError,
-    DeleteUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField,
-    InvalidPasswordChange, InvalidPasswordChangeField, InvalidUser, InvalidUserField, LoginError,
-    LookupError, RateLimitError, RefreshError, UpdateFoodError,
-};
-use domain::user::UserName;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::http::response::Response;
 
-/// Clients refresh on this message, word for word.
-const TOKEN_EXPIRED: &str = "Token is expired";
-/// And on this one.
-const TOKEN_MALFORMED: &str = "token contains an invalid number of segments";
-
-/// Challenges of `WWW-Authenticate` (RFC 6750, section 3).
+/// The challenge in `WWW-Authenticate` when no token was sent (RFC 6750, section 3).
 const CHALLENGE: &str = "Bearer realm=\"food-app\"";
-const INVALID_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\"";
-const EXPIRED_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\", \
-                             error_description=\"The token expired\"";
-
-const NO_SUCH_UPLOAD: &str = "upload not found or already used";
 
 pub(crate) type Message = Cow<'static, str>;
 type Code = (&'static str, Message);
 type Source = Box<dyn Error + Send + Sync>;
 
-/// What a retry with the same `Idempotency-Key` gets.
+/// How a retry with the same `Idempotency-Key` is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnRetry {
-    /// This response again: another attempt would end the same.
+    /// Returns this error again: another attempt would fail the same way.
     Replay,
-    /// Another attempt.
+    /// Executes the request again.
     Execute,
 }
 
-/// A response that reports an error, and its cause for the log.
+/// An error response, with its internal cause for the log.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
     codes: Vec<Code>,
     on_retry: OnRetry,
-    /// The metric label, where that is not the first code.
+    /// The metric label, if it differs from the first code.
     kind: Option<&'static str>,
     challenge: Option<&'static str>,
-    /// In seconds.
+    /// Seconds until the client should retry.
     retry_after: Option<u64>,
     source: Option<Source>,
 }
@@ -70,11 +47,11 @@ pub struct ApiError {
 /// An error as recorded in the request log.
 #[derive(Debug, Clone)]
 pub struct ErrorReport {
-    /// The metric label: the first code, or what is wrong with the token.
+    /// The metric label: the first code, or the kind of token error.
     pub kind: &'static str,
     /// The codes of the response, each with its message.
     pub codes: Vec<(&'static str, Cow<'static, str>)>,
-    /// The internal cause of a 5xx, with all its sources.
+    /// The internal cause of a 5xx response, followed by its sources.
     pub cause: Option<String>,
 }
 
@@ -91,19 +68,19 @@ impl ApiError {
         }
     }
 
-    /// An error that another attempt may not have.
-    fn one(status: StatusCode, code: &'static str, message: impl Into<Message>) -> Self {
+    /// An error with one code. A retry executes the request again.
+    fn single(status: StatusCode, code: &'static str, message: impl Into<Message>) -> Self {
         Self::new(status, vec![(code, message.into())], OnRetry::Execute)
     }
 
-    /// A value is taken for good.
-    fn taken(code: &'static str, message: &'static str) -> Self {
+    /// Another resource already has this unique value.
+    fn conflict(code: &'static str, message: &'static str) -> Self {
         let codes = vec![(code, message.into())];
         Self::new(StatusCode::CONFLICT, codes, OnRetry::Replay)
     }
 
     fn unprocessable(code: &'static str, message: &'static str) -> Self {
-        Self::one(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+        Self::single(StatusCode::UNPROCESSABLE_ENTITY, code, message)
     }
 
     fn invalid_fields(codes: impl Iterator<Item = Code>) -> Self {
@@ -111,17 +88,17 @@ impl ApiError {
         Self::new(status, codes.collect(), OnRetry::Execute)
     }
 
-    /// The request as a whole cannot be read.
+    /// The request is malformed.
     pub(crate) fn invalid_request(message: impl Into<Message>) -> Self {
-        Self::one(StatusCode::BAD_REQUEST, "invalid_request", message)
+        Self::single(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
-    /// The cursor is not one of this list.
-    pub(crate) fn foreign_cursor() -> Self {
+    /// The cursor is malformed or belongs to another list.
+    pub(crate) fn invalid_cursor() -> Self {
         Self::invalid_request("the cursor should be one from a Link of this list")
     }
 
-    /// The body is not a JSON object of the right shape.
+    /// The body is not a JSON object with members of the expected types.
     pub(crate) fn invalid_json() -> Self {
         Self::unprocessable("invalid_json", "invalid json")
     }
@@ -133,70 +110,65 @@ impl ApiError {
 
     /// Another request with the same `Idempotency-Key` is in progress.
     pub(crate) fn request_in_progress() -> Self {
-        let message = "the same request is still being answered";
+        let message = "a request with this idempotency key is in progress; retry later";
         Self {
             retry_after: Some(1),
-            ..Self::one(StatusCode::CONFLICT, "request_in_progress", message)
+            ..Self::single(StatusCode::CONFLICT, "request_in_progress", message)
         }
     }
 
     /// The `Idempotency-Key` belongs to another request.
     pub(crate) fn idempotency_key_reused() -> Self {
-        let message = "this idempotency key was used for another request";
+        let message = "this idempotency key was used for another request; use a new key";
         Self::unprocessable("idempotency_key_reused", message)
     }
 
-    /// The same for an upload of another user, one that is used already, and one that never was.
-    fn no_such_upload() -> Self {
-        Self::unprocessable("invalid_file", NO_SUCH_UPLOAD)
-    }
-
     fn not_found() -> Self {
-        Self::one(StatusCode::NOT_FOUND, "not_found", "there is no such thing")
+        Self::single(StatusCode::NOT_FOUND, "not_found", "resource not found")
     }
 
     fn not_owner() -> Self {
-        let message = "only who shared it may change or delete it";
-        Self::one(StatusCode::FORBIDDEN, "not_owner", message)
+        let message = "only the owner can modify or delete this food";
+        Self::single(StatusCode::FORBIDDEN, "not_owner", message)
     }
 
     pub(crate) fn precondition_failed() -> Self {
-        let message = "it was changed since, please look and try again";
+        let message = "the food was modified; fetch it and retry";
         let status = StatusCode::PRECONDITION_FAILED;
-        Self::one(status, "precondition_failed", message)
+        Self::single(status, "precondition_failed", message)
     }
 
     fn edit_conflict() -> Self {
-        let message = "somebody else changed it at the same time, please look and try again";
-        Self::one(StatusCode::CONFLICT, "edit_conflict", message)
+        let message = "a concurrent request modified the food; fetch it and retry";
+        Self::single(StatusCode::CONFLICT, "edit_conflict", message)
     }
 
-    /// The same whether the e-mail or the password is wrong.
+    /// Does not reveal whether the e-mail or the password is wrong.
     fn incorrect_login() -> Self {
         let message = "incorrect email or password";
         Self::unauthorized("incorrect_password", message, CHALLENGE)
     }
 
-    /// Not 401: the token is valid.
+    /// 403, not 401: the access token is valid.
     fn incorrect_old_password() -> Self {
         let message = "incorrect old password";
-        Self::one(StatusCode::FORBIDDEN, "incorrect_password", message)
+        Self::single(StatusCode::FORBIDDEN, "incorrect_password", message)
     }
 
     fn unauthorized(code: &'static str, message: &'static str, challenge: &'static str) -> Self {
         Self {
             challenge: Some(challenge),
-            ..Self::one(StatusCode::UNAUTHORIZED, code, message)
+            ..Self::single(StatusCode::UNAUTHORIZED, code, message)
         }
     }
 
     /// A backend is unavailable or busy.
     pub(crate) fn unavailable(source: Option<Source>) -> Self {
-        let message = "please try again in a moment";
+        let message = "temporarily unavailable; retry later";
         Self {
             retry_after: Some(1),
             source,
-            ..Self::one(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+            ..Self::single(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
         }
     }
 
@@ -204,11 +176,11 @@ impl ApiError {
         let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, "internal_error");
         Self {
             source: Some(source.into()),
-            ..Self::one(status, code, "something went wrong on our side")
+            ..Self::single(status, code, "internal server error; please report it")
         }
     }
 
-    /// Returns what the request log records.
+    /// Returns the error for the request log.
     pub(crate) fn report(&self) -> ErrorReport {
         let first = self.codes.first().map_or("", |(code, _)| code);
         let source = self.source.as_deref();
@@ -224,27 +196,27 @@ impl ApiError {
         self.status
     }
 
-    /// What a retry with the same `Idempotency-Key` gets.
+    /// Returns how a retry with the same `Idempotency-Key` is handled.
     pub(crate) fn on_retry(&self) -> OnRetry {
         self.on_retry
     }
 
-    /// Makes the response that the client gets.
+    /// Converts the error to its HTTP response.
     pub(crate) fn into_response(self) -> Response {
         let body = serde_json::to_string(&self).expect("texts and a number");
-        let mut reply = Response::json(self.status, "application/problem+json", body);
+        let mut response = Response::with_body(self.status, "application/problem+json", body);
         if let Some(challenge) = self.challenge {
             let challenge = HeaderValue::from_static(challenge);
-            reply.headers.insert(WWW_AUTHENTICATE, challenge);
+            response.headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after {
-            reply.headers.insert(RETRY_AFTER, seconds.into());
+            response.headers.insert(RETRY_AFTER, seconds.into());
         }
-        reply
+        response
     }
 }
 
-/// Returns the message of an error, followed by those of its sources.
+/// Returns the messages of an error and its sources, separated by `: `.
 pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut chain = error.to_string();
     let mut next = error.source();
@@ -256,7 +228,7 @@ pub(crate) fn error_chain(error: &dyn Error) -> String {
     chain
 }
 
-/// A problem: the standard members first, then the codes in the order in which they were found.
+/// Writes the members of RFC 9457 first, then the codes in their order.
 impl Serialize for ApiError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;
@@ -271,268 +243,15 @@ impl Serialize for ApiError {
     }
 }
 
-impl From<StorageError> for ApiError {
-    fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::Unavailable(_) => Self::unavailable(Some(error.into())),
-            StorageError::Corrupt(_) | StorageError::Rejected(_) => Self::internal(error),
-        }
-    }
-}
-
-impl From<HashError> for ApiError {
-    fn from(error: HashError) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<SignError> for ApiError {
-    fn from(error: SignError) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<InvalidId> for ApiError {
-    fn from(_: InvalidId) -> Self {
-        Self::invalid_request("the id in the path should be a UUID")
-    }
-}
-
-impl From<InvalidPageSize> for ApiError {
-    fn from(error: InvalidPageSize) -> Self {
-        Self::invalid_request(error.to_string())
-    }
-}
-
-impl From<TokenError> for ApiError {
-    fn from(error: TokenError) -> Self {
-        let (kind, message, challenge) = match error {
-            // RFC 6750, section 3.1: no error code where there was no token.
-            TokenError::Missing => ("token_missing", TOKEN_MALFORMED, CHALLENGE),
-            TokenError::Malformed => ("token_malformed", TOKEN_MALFORMED, INVALID_TOKEN),
-            TokenError::Expired => ("token_expired", TOKEN_EXPIRED, EXPIRED_TOKEN),
-            TokenError::Rejected => ("token_refused", "unauthorized", INVALID_TOKEN),
-        };
-        Self {
-            kind: Some(kind),
-            ..Self::unauthorized("error", message, challenge)
-        }
-    }
-}
-
-impl From<RateLimitError> for ApiError {
-    fn from(error: RateLimitError) -> Self {
-        let message = "too many attempts, please wait";
-        match error {
-            RateLimitError::TooMany { retry_after } => Self {
-                // The next window has begun by then.
-                retry_after: Some(retry_after.as_secs() + 1),
-                ..Self::one(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message)
-            },
-            RateLimitError::Storage(error) => error.into(),
-        }
-    }
-}
-
-/// Maps the errors of a use case, exhaustively: its own as written, those it wraps (`..`) as themselves.
-macro_rules! map_errors {
-    ($($error:ident { $($own:ident => $response:expr,)* $(..$wrapped:ident)* })*) => { $(
-        impl From<$error> for ApiError {
-            fn from(error: $error) -> Self {
-                match error {
-                    $($error::$own => $response,)*
-                    $($error::$wrapped(error) => error.into(),)*
-                }
-            }
-        }
-    )* };
-}
-
-map_errors! {
-    CheckSessionError { ..Token ..Storage }
-    RefreshError { ..Token ..Sign ..Storage }
-    LoginError {
-        IncorrectPassword => ApiError::incorrect_login(),
-        ..RateLimit ..Hash ..Sign ..Storage
-    }
-    CreateUserError {
-        EmailTaken => ApiError::taken("email_taken", "email already taken"),
-        ..Hash ..Storage
-    }
-    ChangePasswordError {
-        IncorrectPassword => ApiError::incorrect_old_password(),
-        ..RateLimit ..Hash ..Storage
-    }
-    DeleteUserError {
-        Busy => ApiError::unavailable(Some(DeleteUserError::Busy.into())),
-        ..Storage
-    }
-    CreateFoodError {
-        UploadTaken => ApiError::no_such_upload(),
-        TitleTaken => ApiError::taken("unique_title", "food title already taken"),
-        CreatorGone => TokenError::Rejected.into(),
-        ..Invalid
-        ..Storage
-    }
-    LookupError {
-        NotFound => ApiError::not_found(),
-        ..Storage
-    }
-    UpdateFoodError {
-        NotFound => ApiError::not_found(),
-        NotOwner => ApiError::not_owner(),
-        TitleTaken => ApiError::taken("unique_title", "title already taken"),
-        UploadTaken => ApiError::no_such_upload(),
-        PreconditionFailed => ApiError::precondition_failed(),
-        Conflict => ApiError::edit_conflict(),
-        ..Invalid
-        ..Storage
-    }
-    DeleteFoodError {
-        NotFound => ApiError::not_found(),
-        NotOwner => ApiError::not_owner(),
-        PreconditionFailed => ApiError::precondition_failed(),
-        Busy => ApiError::unavailable(Some(DeleteFoodError::Busy.into())),
-        ..Storage
-    }
-}
-
-fn email_required() -> Code {
-    ("email_required", "email is required".into())
-}
-
-fn invalid_email() -> Code {
-    ("invalid_email", "please provide a valid email".into())
-}
-
-fn password_required() -> Code {
-    ("password_required", "password is required".into())
-}
-
-fn invalid_password(invalid: InvalidPassword) -> Code {
-    let message = match invalid {
-        InvalidPassword::TooShort { min_chars } => {
-            format!("password should be at least {min_chars} characters").into()
-        }
-        InvalidPassword::TooLong => format!(
-            "password should be at most {} characters",
-            Password::MAX_CHARS
-        )
-        .into(),
-        InvalidPassword::TooCommon => {
-            "this password is one that many people have, please choose another".into()
-        }
-    };
-    ("invalid_password", message)
-}
-
-fn too_large(max_bytes: usize) -> Code {
-    let message = format!("please upload an image of at most {max_bytes} bytes");
-    ("upload_err", message.into())
-}
-
-impl From<InvalidLogin> for ApiError {
-    fn from(invalid: InvalidLogin) -> Self {
-        Self::invalid_fields(invalid.0.into_iter().map(|field| match field {
-            InvalidLoginField::EmailRequired => email_required(),
-            InvalidLoginField::InvalidEmail => invalid_email(),
-            InvalidLoginField::PasswordRequired => password_required(),
-        }))
-    }
-}
-
-impl From<InvalidUser> for ApiError {
-    fn from(invalid: InvalidUser) -> Self {
-        use InvalidUserField as Field;
-        let too_long = format!(
-            "a name should be at most {} characters",
-            UserName::MAX_CHARS
-        );
-        Self::invalid_fields(invalid.0.into_iter().map(|field| match field {
-            Field::FirstNameRequired => ("firstname_required", "first name is required".into()),
-            Field::LastNameRequired => ("lastname_required", "last name is required".into()),
-            Field::NameTooLong => ("name_too_long", too_long.clone().into()),
-            Field::EmailRequired => email_required(),
-            Field::InvalidEmail => invalid_email(),
-            Field::PasswordRequired => password_required(),
-            Field::InvalidPassword(invalid) => invalid_password(invalid),
-        }))
-    }
-}
-
-impl From<InvalidPasswordChange> for ApiError {
-    fn from(invalid: InvalidPasswordChange) -> Self {
-        use InvalidPasswordChangeField as Field;
-        Self::invalid_fields(invalid.0.into_iter().map(|field| match field {
-            Field::OldRequired => ("old_password_required", "old password is required".into()),
-            Field::NewRequired => password_required(),
-            Field::InvalidNew(invalid) => invalid_password(invalid),
-        }))
-    }
-}
-
-impl From<InvalidFood> for ApiError {
-    fn from(invalid: InvalidFood) -> Self {
-        use InvalidFoodField as Field;
-        let title_too_long = format!("title should be at most {} characters", Title::MAX_CHARS);
-        let max_chars = Description::MAX_CHARS;
-        let desc_too_long = format!("description should be at most {max_chars} characters");
-        let unsupported_format = "please upload a valid image: JPEG, PNG, WebP or GIF";
-        let too_much_markup = "description should have fewer or shorter HTML tags";
-        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-        let codes = invalid.0.into_iter().map(|field| match field {
-            Field::TitleRequired => ("title_required", "title is required".into()),
-            Field::TitleTooLong => ("title_too_long", title_too_long.clone().into()),
-            Field::DescriptionRequired => ("desc_required", "description is required".into()),
-            Field::DescriptionTooLong => ("desc_too_long", desc_too_long.clone().into()),
-            Field::DescriptionTooMuchMarkup => ("desc_too_long", too_much_markup.into()),
-            Field::ImageRequired => ("invalid_file", "a valid file is required".into()),
-            Field::UploadNotFound => ("invalid_file", NO_SUCH_UPLOAD.into()),
-            Field::InvalidImage(InvalidImage::Malformed) => {
-                ("upload_err", "please upload a valid image".into())
-            }
-            Field::InvalidImage(InvalidImage::UnsupportedFormat) => {
-                ("upload_err", unsupported_format.into())
-            }
-            Field::InvalidImage(
-                error @ (InvalidImage::TooManyPixels | InvalidImage::TooComplex),
-            ) => ("upload_err", error.to_string().into()),
-            Field::InvalidImage(InvalidImage::TooLarge { max_bytes }) => {
-                status = StatusCode::PAYLOAD_TOO_LARGE;
-                too_large(max_bytes)
-            }
-        });
-        let codes = codes.collect();
-        Self::new(status, codes, OnRetry::Execute)
-    }
-}
-
-impl From<InvalidUpload> for ApiError {
-    fn from(invalid: InvalidUpload) -> Self {
-        use InvalidUploadField as Field;
-        let unknown_kind = "content_type should be image/jpeg, image/png, image/webp or image/gif";
-        let size_required = "size is required: the length of the image in bytes";
-        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-        let codes = invalid.0.into_iter().map(|field| match field {
-            Field::KindRequired => ("content_type_required", "content_type is required".into()),
-            Field::UnknownKind => ("upload_err", unknown_kind.into()),
-            Field::SizeRequired => ("size_required", size_required.into()),
-            Field::TooLarge { max_bytes } => {
-                status = StatusCode::PAYLOAD_TOO_LARGE;
-                too_large(max_bytes)
-            }
-        });
-        let codes = codes.collect();
-        Self::new(status, codes, OnRetry::Execute)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::storage::StorageError;
+    use domain::use_cases::{CreateFoodError, CreateUserError, UpdateFoodError};
+
     use super::*;
 
     #[test]
-    fn only_taken_values_are_replayed_for_an_idempotency_key() {
+    fn idempotency_replays_only_unique_value_conflicts() {
         let busy = || StorageError::Unavailable("busy".into());
         for (error, on_retry) in [
             (CreateUserError::EmailTaken.into(), OnRetry::Replay),
@@ -550,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn cause_includes_the_sources_of_an_error() {
+    fn logged_cause_includes_error_sources() {
         let error = StorageError::Unavailable("connection refused".into());
         let cause = "the store is unavailable: connection refused";
         assert_eq!(error_chain(&error), cause);

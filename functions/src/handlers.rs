@@ -1,7 +1,7 @@
-//! The handlers: one file for each function, named as its use case, its binary and its events.
+//! The handlers, one file per function. The use case, the binary and the test events have the file's name.
 //!
-//! The fields of a handler read as its list of permissions. The file has always the same order: route,
-//! wiring, handling (parse, act, respond), shapes, operation, tests.
+//! The fields of a handler are its adapters, so they show its permissions. Each file has one order: route, adapters,
+//! handling (parse, act, respond), bodies, `OpenAPI` operation, tests.
 
 mod change_password;
 mod create_food;

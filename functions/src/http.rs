@@ -1,4 +1,4 @@
-//! What the routes share of HTTP.
+//! HTTP features that several routes share.
 
 pub(crate) mod auth;
 pub(crate) mod etag;

@@ -1,19 +1,19 @@
-//! The functions of the API: one binary for each, and what they share.
+//! The Lambda functions of the API, one binary each, and their shared code.
 //!
-//! API Gateway makes an event of a request. [`serve`] passes it to [`apigw::handle_event`], which parses it, calls the
-//! [`HttpHandler`] of the route and encodes the response. A handler parses, acts and responds. Its errors become an
-//! [`ApiError`]; only `error` knows the status and the codes of each.
+//! API Gateway converts a request to an event. [`serve`] passes it to [`apigw::handle_event`], which parses it, calls
+//! the [`HttpHandler`] of the route and encodes the response. Every error becomes an [`ApiError`]; only `error` knows
+//! its status and codes.
 
-/// All functions in one process, for the laptop and for tests.
+/// All functions in one process, for the local server and tests.
 pub mod api;
-/// Events of API Gateway and their responses.
+/// API Gateway events and responses.
 pub mod apigw;
-/// Adapters, made from settings.
+/// Creates adapters from settings.
 pub mod dependencies;
 mod error;
-/// What each route does.
+/// The handlers, one per function.
 pub mod handlers;
-/// Parts of HTTP that routes share.
+/// HTTP features that several routes share.
 pub mod http;
 /// The `OpenAPI` document.
 #[cfg(feature = "openapi")]
@@ -24,7 +24,7 @@ mod serve;
 /// Settings from the environment.
 pub mod settings;
 mod telemetry;
-/// Functions that no request invokes.
+/// Functions that are not invoked by a request.
 pub mod triggers;
 
 pub use apigw::HttpHandler;
@@ -39,7 +39,7 @@ pub use triggers::ScheduledHandler;
 
 pub use crate::http::response::Response;
 
-/// Makes the `main` of a function with a route.
+/// Defines the `main` of a function with a route.
 #[macro_export]
 macro_rules! main {
     ($handler:ident) => {

@@ -1,11 +1,10 @@
-//! The `OpenAPI` 3.1 document, made of what the code is made of: the routes, the shapes of bodies, and the
-//! errors that handlers return.
+//! Generates the `OpenAPI` 3.1 document from the routes, the body types and the errors of the handlers.
 
 mod document;
 mod errors;
 mod operation;
 
-/// Examples of bodies, with the same id wherever the same thing is meant.
+/// Example bodies. All examples refer to one user, one food, one image and one session.
 pub(crate) mod example;
 
 pub(crate) use document::document;

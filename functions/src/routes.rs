@@ -1,8 +1,8 @@
-//! The functions of the API: the one table that the router, the `OpenAPI` document and the tests of the
-//! binaries, of `template.yaml` and of `Cargo.toml` are made from or checked against.
+//! The table of functions. The router and the `OpenAPI` document are generated from it; tests compare the
+//! binaries, `template.yaml` and `Cargo.toml` with it.
 
-/// Calls the macro `$callback` with the table: name, handler, trigger, authentication, and memory in MB. 1769 MB
-/// bring a whole core.
+/// Calls the macro `$callback` with the table: name, handler, trigger, authentication, and memory in MB. A
+/// function with 1769 MB has one full vCPU.
 #[macro_export]
 macro_rules! for_each_function {
     ($callback:ident) => {
@@ -35,27 +35,27 @@ macro_rules! for_each_function {
     };
 }
 
-/// A route, which is a function of its own.
+/// A route and the function that serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// The name of its binary, its use case and its events.
+    /// The name of the binary, the use case and the test events.
     pub name: &'static str,
     /// The HTTP method.
     pub method: &'static str,
-    /// The path as API Gateway has it, parameters in braces.
+    /// The path in API Gateway's notation: parameters in braces.
     pub path: &'static str,
-    /// Whether it requires an access token.
+    /// Whether the route requires an access token.
     pub signed_in: bool,
 }
 
 /// A function as `template.yaml` deploys it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Function {
-    /// The name of its binary.
+    /// The name of the binary.
     pub name: &'static str,
-    /// The route or the schedule that invokes it.
+    /// The route or schedule that invokes the function.
     pub trigger: &'static str,
-    /// Memory, and with it CPU.
+    /// Memory in MB. CPU is proportional to it.
     pub memory_mb: u32,
 }
 
@@ -72,10 +72,10 @@ macro_rules! tables {
             signed_in: is_signed_in(stringify!($access)),
         }),*];
 
-        /// The functions that no request invokes.
+        /// The functions that are not invoked by a request.
         pub const WITHOUT_ROUTE: [&str; [$(stringify!($other)),*].len()] = [$(stringify!($other)),*];
 
-        /// Every function, those without a route last.
+        /// Every function; those without a route come last.
         pub const FUNCTIONS: [Function; ROUTES.len() + WITHOUT_ROUTE.len()] = [
             $(Function {
                 name: stringify!($name),

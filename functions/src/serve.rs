@@ -1,4 +1,4 @@
-//! The life of a function: from its start to its last event.
+//! Starts a function and runs its event loop.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::log::Log;
 use crate::triggers::ScheduledHandler;
 
-/// Starts the log, makes the function from the environment, and serves requests until Lambda ends the
-/// process. A setting that is missing or invalid ends it at once, with the setting's name.
+/// Starts the log, creates the handler from the environment, and serves requests until Lambda ends the process.
+/// A missing or invalid setting is logged by name and returned as an error.
 pub async fn serve<H: HttpHandler>() -> Result<(), Error> {
     let (handler, telemetry) = &start(H::new).await?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let LambdaEvent { payload, context } = event;
         let invocation = telemetry.start_invocation(&context);
-        let answer = match time_left(&context, SystemClock.now()) {
+        let response = match remaining_time(&context, SystemClock.now()) {
             Some(time) => handle_event_with_deadline(time, handler, payload).await,
             None => handle_event(handler, payload).await,
         };
-        invocation.log_response(&answer.outcome);
-        Ok::<_, Error>(answer)
+        invocation.log_response(&response.outcome);
+        Ok::<_, Error>(response)
     }))
     .await
 }
 
-/// Serves a schedule. Errors are returned to Lambda.
+/// Serves the events of a schedule. Errors are returned to Lambda, which may retry.
 pub async fn serve_scheduled<S: ScheduledHandler>() -> Result<(), Error> {
     let (scheduled, telemetry) = &start(S::new).await?;
     let run = |event: LambdaEvent<IgnoredAny>| async move {
@@ -43,7 +43,7 @@ pub async fn serve_scheduled<S: ScheduledHandler>() -> Result<(), Error> {
     lambda_runtime::run(service_fn(run)).await
 }
 
-/// Starts the log, reads the settings, and starts to connect while the function is made.
+/// Starts the log, reads the settings, and connects in the background while it creates the function.
 async fn start<T>(
     new: impl FnOnce(&Dependencies) -> Result<T, SettingsError>,
 ) -> Result<(T, Telemetry), Error> {
@@ -51,26 +51,26 @@ async fn start<T>(
     let settings = Settings::from_env();
     Log::new(&settings).start();
     let telemetry = Telemetry::new(&settings).inspect_err(log)?;
-    let setup = Dependencies::new(settings).inspect_err(log)?;
-    setup.connect();
+    let dependencies = Dependencies::new(settings).inspect_err(log)?;
+    dependencies.connect();
     yield_now().await;
-    Ok((new(&setup).inspect_err(log)?, telemetry))
+    Ok((new(&dependencies).inspect_err(log)?, telemetry))
 }
 
 fn as_dyn_result<T>(report: &Result<T, Error>) -> Result<&T, &(dyn std::error::Error + 'static)> {
     report.as_ref().map_err(|error| error.as_ref() as _)
 }
 
-/// What it takes to return a response before Lambda ends the process.
+/// The time reserved for returning a response before Lambda ends the process.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
 
-/// Returns how long a response may take. `None` without a deadline: tools that stand in for Lambda send
-/// one long past.
-fn time_left(context: &Context, now: Timestamp) -> Option<Duration> {
+/// Returns the time that a response may take. `None` if the deadline is missing or in the past, as emulators of
+/// Lambda send it.
+fn remaining_time(context: &Context, now: Timestamp) -> Option<Duration> {
     let deadline = i64::try_from(context.deadline).ok();
     let deadline = deadline.and_then(Timestamp::from_unix_millis)?;
-    let left = deadline.since(now);
-    (!left.is_zero()).then(|| left.saturating_sub(DEADLINE_MARGIN))
+    let remaining = deadline.since(now);
+    (!remaining.is_zero()).then(|| remaining.saturating_sub(DEADLINE_MARGIN))
 }
 
 #[cfg(test)]
@@ -78,17 +78,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn response_has_until_shortly_before_the_deadline() {
-        let left = |deadline: u64| {
+    fn response_time_ends_500_ms_before_deadline() {
+        let remaining = |deadline: u64| {
             let mut context = Context::default();
             context.deadline = deadline;
             let now = Timestamp::from_unix_millis(1_792_002_005_000).unwrap();
-            time_left(&context, now)
+            remaining_time(&context, now)
         };
-        assert_eq!(left(1_792_002_034_000), Some(Duration::from_millis(28_500)));
-        assert_eq!(left(1_792_002_005_300), Some(Duration::ZERO));
+        assert_eq!(
+            remaining(1_792_002_034_000),
+            Some(Duration::from_millis(28_500))
+        );
+        assert_eq!(remaining(1_792_002_005_300), Some(Duration::ZERO));
         for no_deadline in [0, 600_000, 1_792_002_005_000, u64::MAX] {
-            assert_eq!(left(no_deadline), None, "{no_deadline}");
+            assert_eq!(remaining(no_deadline), None, "{no_deadline}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Settings from the environment (README, "Settings"). A missing or invalid one ends the function at its
-//! start, with the setting's name.
+//! Settings from environment variables. A missing or invalid setting stops the function at startup, with the
+//! setting's name.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -10,9 +10,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("setting {name}: {reason}")]
 pub struct SettingsError {
-    /// The setting.
+    /// The name of the setting.
     pub name: String,
-    /// What the value should be.
+    /// The reason, such as "is missing".
     pub reason: String,
 }
 
@@ -21,20 +21,20 @@ pub struct SettingsError {
 pub struct Settings(HashMap<String, String>);
 
 impl Settings {
-    /// Makes settings of these values.
+    /// Creates settings from names and values.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(variables.into_iter().collect())
     }
 
     /// Reads the environment of the process.
     pub fn from_env() -> Self {
-        // A variable that is not Unicode is none of ours.
+        // No setting of ours has a name or value that is not Unicode.
         Self::new(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }))
     }
 
-    /// Returns a value, or `None` when it is missing or empty.
+    /// Returns the value, or `None` if it is missing or empty.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -42,13 +42,13 @@ impl Settings {
             .filter(|value| !value.is_empty())
     }
 
-    /// Returns a value that must not be missing or empty.
+    /// Returns the value. An error if it is missing or empty.
     pub fn required(&self, name: &str) -> Result<&str, SettingsError> {
         self.optional(name)
             .ok_or_else(|| Self::error(name, "is missing"))
     }
 
-    /// Returns a whole number in `range`, or `default` when it is missing.
+    /// Returns the value as an integer in `range`, or `default` if it is missing or empty.
     pub fn number(
         &self,
         name: &str,
@@ -59,14 +59,14 @@ impl Settings {
             None => Ok(default),
             Some(Ok(number)) if range.contains(&number) => Ok(number),
             Some(_) => {
-                let (least, most) = range.into_inner();
-                let reason = format!("should be a whole number from {least} to {most}");
+                let (min, max) = range.into_inner();
+                let reason = format!("should be a whole number from {min} to {max}");
                 Err(Self::error(name, &reason))
             }
         }
     }
 
-    /// Makes the error of an invalid value.
+    /// Creates the error of an invalid value.
     pub fn error(name: &str, reason: &str) -> SettingsError {
         SettingsError {
             name: name.to_owned(),
@@ -76,7 +76,7 @@ impl Settings {
 }
 
 impl std::fmt::Debug for Settings {
-    /// Names only: some values are secrets.
+    /// Writes the names only: some values are secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_value() {
+    fn debug_output_hides_setting_values() {
         let shown = format!("{:?}", settings("ACCESS_SECRET", "sesame"));
         assert!(shown.contains("ACCESS_SECRET") && !shown.contains("sesame"));
     }

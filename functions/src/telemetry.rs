@@ -1,8 +1,11 @@
-//! What functions log: one JSON object a line.
+//! Logging and metrics of the functions: one JSON object per line.
 
 pub(crate) mod log;
+mod metrics;
+mod outcome;
 mod request_log;
 mod trace;
 
-pub use request_log::Outcome;
-pub(crate) use request_log::{RequestInfo, Telemetry, UserSlot};
+pub use outcome::Outcome;
+pub(crate) use outcome::{RequestInfo, UserSlot};
+pub(crate) use request_log::Telemetry;

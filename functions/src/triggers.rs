@@ -1,4 +1,4 @@
-//! Functions that no request invokes.
+//! Functions that are not invoked by a request.
 
 mod scheduled;
 

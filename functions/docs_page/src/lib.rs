@@ -1,10 +1,10 @@
-//! The page that shows the API and tries it: Swagger UI with all that it needs in one file, so that no other host hears of it.
+//! The API documentation page: Swagger UI in one HTML file that loads nothing from other hosts.
 
-/// The page, compressed (RFC 1952).
+/// The page, compressed with gzip (RFC 1952).
 pub const GZIP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/page.html.gz"));
 
-/// What of it may run, for a `Content-Security-Policy`: the hash of its script.
+/// The hash of the script, for `script-src` of a `Content-Security-Policy`.
 pub const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/script"));
 
-/// And what may say how it looks.
+/// The hash of the style sheet, for `style-src`.
 pub const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style"));

@@ -1,4 +1,4 @@
-//! API Gateway events (payload format 2.0) and their responses.
+//! Parses API Gateway events (payload format 2.0).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use crate::error::ApiError;
 use crate::telemetry::RequestInfo;
 
-/// A request of API Gateway. Its JSON is parsed in place, and only the decoded body is kept.
+/// An event from API Gateway, parsed in place: only the decoded body is copied.
 #[derive(Debug)]
 pub struct Event {
     pub(super) request: Result<Request, ApiError>,
@@ -28,19 +28,19 @@ pub struct Event {
 impl From<&str> for Event {
     fn from(json: &str) -> Self {
         let mut info = RequestInfo::default();
-        let request = read(json, &mut info);
+        let request = parse(json, &mut info);
         Self { request, info }
     }
 }
 
 impl<'de> Deserialize<'de> for Event {
-    /// Accepts any JSON: an event that is no request gets a 400.
+    /// Accepts any JSON: an invalid request gets a 400 from [`super::handle_event`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         <&RawValue>::deserialize(deserializer).map(|json| Self::from(json.get()))
     }
 }
 
-/// The parts of an event that functions use.
+/// The members of an event that functions use.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
@@ -68,7 +68,7 @@ struct HttpContext {
     source_ip: Option<String>,
 }
 
-/// A text that is copied only where something in it is escaped, which base64 never is.
+/// A JSON string that is copied only if it contains escapes, which base64 never does.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -100,12 +100,12 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// Parses an event. API Gateway lets through what is no valid HTTP request
+/// Parses an event. API Gateway forwards some requests that are invalid HTTP
 /// (docs/decisions/0006-parse-api-gateway-events-ourselves.md).
-fn read(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
-    let invalid = |what: &'static str| ApiError::invalid_request(what);
-    let unreadable = || invalid("the request has headers or a form that cannot be read");
-    let event: Payload = serde_json::from_str(event).map_err(|_| unreadable())?;
+fn parse(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
+    let invalid = |message: &'static str| ApiError::invalid_request(message);
+    let malformed = || invalid("the method, a header or the body is malformed");
+    let event: Payload = serde_json::from_str(event).map_err(|_| malformed())?;
     let route = event.route_key.as_deref();
     info.route = route.map(|key| key.rsplit(' ').next().unwrap_or(key).to_owned());
     let method = Method::from_bytes(event.request_context.http.method.as_bytes());
@@ -124,21 +124,21 @@ fn read(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
     let path = event.raw_path.unwrap_or_default();
     let query = event.raw_query_string.unwrap_or_default();
     let target = PathAndQuery::try_from(format!("{}?{query}", encode(&path)));
-    let target = target.map_err(|_| invalid("the query cannot be read"))?;
+    let target = target.map_err(|_| invalid("the query string is malformed"))?;
     let mut request = Request::new(body);
-    *request.method_mut() = method.map_err(|_| unreadable())?;
+    *request.method_mut() = method.map_err(|_| malformed())?;
     *request.uri_mut() = Uri::from(target);
     if let Some(Headers(headers)) = event.headers {
         *request.headers_mut() = headers;
     }
-    let source = event.request_context.http.source_ip.unwrap_or_default();
+    let source_ip = event.request_context.http.source_ip.unwrap_or_default();
     let extensions = request.extensions_mut();
-    extensions.insert(ClientIp::parse(&source));
+    extensions.insert(ClientIp::parse(&source_ip));
     extensions.insert(info.user.clone());
     Ok(request.with_path_parameters(event.path_parameters.unwrap_or_default()))
 }
 
-/// All but the unreserved characters and `/` (RFC 3986, section 3.3).
+/// All characters except the unreserved ones and `/` (RFC 3986, section 3.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -146,7 +146,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Encodes a path, which API Gateway has decoded.
+/// Percent-encodes a path that API Gateway has decoded.
 fn encode(path: &str) -> PercentEncode<'_> {
     let path = if path.starts_with('/') { path } else { "/" };
     utf8_percent_encode(path, ENCODED)
@@ -171,12 +171,12 @@ mod tests {
         })
     }
 
-    fn read(event: &str) -> Result<Request, ApiError> {
+    fn parse(event: &str) -> Result<Request, ApiError> {
         Event::from(event).request
     }
 
     #[test]
-    fn request_is_read_from_its_event() {
+    fn gateway_event_is_parsed_to_http_request() {
         let event: Event = serde_json::from_slice(event().to_string().as_bytes()).unwrap();
         let request = event.request.unwrap();
         assert_eq!(request.method(), Method::PUT);
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn null_or_missing_part_is_empty() {
+    fn null_or_missing_event_member_is_empty() {
         let context = json!({"http": {"method": "GET"}});
         let null = json!({
             "rawPath": null, "rawQueryString": null, "headers": null, "pathParameters": null,
             "body": null, "requestContext": context,
         });
         for event in [null, json!({ "requestContext": context })] {
-            let request = read(&event.to_string()).unwrap();
+            let request = parse(&event.to_string()).unwrap();
             assert_eq!(request.uri().path(), "/");
             assert!(request.headers().is_empty() && request.path_parameters().is_empty());
             assert_eq!(request.body(), &Body::Empty);
@@ -204,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn escaped_body_is_decoded() {
+    fn json_escapes_in_body_are_decoded() {
         let escaped = r#"{"body":"\u0065y8\/","isBase64Encoded":true,
             "requestContext":{"http":{"method":"GET"}}}"#;
-        let request = read(escaped).unwrap();
+        let request = parse(escaped).unwrap();
         assert_eq!(request.body(), &Body::Binary(b"{/?".to_vec()));
     }
 
     #[test]
-    fn event_that_is_no_request_is_a_400() {
+    fn invalid_event_is_400() {
         let mut events: Vec<String> = ["", "null", "[]", "{}", "{"].map(str::to_owned).into();
         for (member, value) in [
             ("headers", json!({"x": "line\nbreak"})),
@@ -231,7 +231,7 @@ mod tests {
             events.push(event.to_string());
         }
         for event in events {
-            let status = read(&event).unwrap_err().status();
+            let status = parse(&event).unwrap_err().status();
             assert_eq!(status, 400, "{event}");
         }
     }

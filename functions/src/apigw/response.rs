@@ -1,4 +1,4 @@
-//! Responses to API Gateway (payload format 2.0).
+//! Encodes responses for API Gateway (payload format 2.0).
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::error::ApiError;
 use crate::http::response::Response;
 use crate::telemetry::{Outcome, RequestInfo};
 
-/// A function with a route.
+/// A function that serves a route.
 pub trait HttpHandler: FromDependencies + Send + Sync {
     /// Handles a request.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Response, ApiError>> + Send;
 }
 
-/// A response to API Gateway.
+/// A response as API Gateway expects it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiGatewayResponse {
@@ -34,15 +34,15 @@ pub struct ApiGatewayResponse {
 }
 
 impl ApiGatewayResponse {
-    fn new(info: RequestInfo, reply: Result<Response, ApiError>) -> Self {
-        let problem = reply.as_ref().err().map(ApiError::report);
-        let reply = reply.unwrap_or_else(ApiError::into_response);
-        let status = reply.status.as_u16();
+    fn new(info: RequestInfo, result: Result<Response, ApiError>) -> Self {
+        let problem = result.as_ref().err().map(ApiError::report);
+        let response = result.unwrap_or_else(ApiError::into_response);
+        let status = response.status.as_u16();
         Self {
             status_code: status,
-            headers: reply.headers,
-            body: reply.body,
-            is_base64_encoded: reply.is_base64,
+            headers: response.headers,
+            body: response.body,
+            is_base64_encoded: response.is_base64,
             outcome: Outcome {
                 request: info,
                 status,
@@ -58,21 +58,21 @@ fn serialize_headers<S: Serializer>(headers: &HeaderMap, to: S) -> Result<S::Ok,
     to.collect_map(headers.map(|(name, value)| (name.as_str(), text(value))))
 }
 
-/// Handles an event. One that cannot be read gets a 400.
+/// Parses an event and calls the handler. An invalid event gets a 400.
 pub async fn handle_event(
     handler: &impl HttpHandler,
     event: impl Into<Event>,
 ) -> ApiGatewayResponse {
     let Event { request, info } = event.into();
-    let reply = match request {
-        // Boxed: the types of nested futures grow beyond what the compiler follows.
+    let result = match request {
+        // Boxed: the compiler has a limit for the depth of nested future types.
         Ok(request) => Box::pin(handler.handle(request)).await,
         Err(error) => Err(error),
     };
-    ApiGatewayResponse::new(info, reply)
+    ApiGatewayResponse::new(info, result)
 }
 
-/// Handles an event within this time, or returns a 503 before Lambda ends the process.
+/// Like [`handle_event`], but returns a 503 after `time`, before Lambda ends the process.
 pub(crate) async fn handle_event_with_deadline(
     time: Duration,
     handler: &impl HttpHandler,
@@ -80,8 +80,8 @@ pub(crate) async fn handle_event_with_deadline(
 ) -> ApiGatewayResponse {
     let event = event.into();
     let info = event.info.clone();
-    let answered = tokio::time::timeout(time, handle_event(handler, event)).await;
-    answered.unwrap_or_else(|elapsed| {
+    let response = tokio::time::timeout(time, handle_event(handler, event)).await;
+    response.unwrap_or_else(|elapsed| {
         ApiGatewayResponse::new(info, Err(ApiError::unavailable(Some(elapsed.into()))))
     })
 }
@@ -93,11 +93,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn response_is_written_as_api_gateway_reads_it() {
-        let reply = crate::http::response::ok(&"fine").no_store();
-        let answer = ApiGatewayResponse::new(RequestInfo::default(), Ok(reply));
+    fn response_has_the_members_api_gateway_expects() {
+        let response = crate::http::response::ok(&"fine").no_store();
+        let encoded = ApiGatewayResponse::new(RequestInfo::default(), Ok(response));
         assert_eq!(
-            serde_json::to_value(&answer).unwrap(),
+            serde_json::to_value(&encoded).unwrap(),
             json!({
                 "statusCode": 200,
                 "headers": {"content-type": "application/json", "cache-control": "no-store"},

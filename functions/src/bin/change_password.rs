@@ -1,3 +1,3 @@
-//! `PUT /users/me/password`: another password for the caller.
+//! `PUT /users/me/password`: changes the user's password.
 
 functions::main!(ChangePassword);

@@ -1,3 +1,3 @@
-//! `POST /food`: shares a food.
+//! `POST /food`: creates a food.
 
 functions::main!(CreateFood);

@@ -1,3 +1,3 @@
-//! `POST /food/images`: leave to upload an image straight into the bucket.
+//! `POST /food/images`: creates a presigned POST for an image upload.
 
 functions::main!(CreateImageUpload);

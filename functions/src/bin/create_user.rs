@@ -1,3 +1,3 @@
-//! `POST /users`: signs somebody up.
+//! `POST /users`: creates a user account.
 
 functions::main!(CreateUser);

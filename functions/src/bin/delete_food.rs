@@ -1,3 +1,3 @@
-//! `DELETE /food/{food_id}`: takes a food of the caller's back.
+//! `DELETE /food/{food_id}`: deletes a food of the user.
 
 functions::main!(DeleteFood);

@@ -1,3 +1,3 @@
-//! `DELETE /users/me`: the caller leaves.
+//! `DELETE /users/me`: deletes the user's account.
 
 functions::main!(DeleteUser);

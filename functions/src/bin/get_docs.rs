@@ -1,3 +1,3 @@
-//! `GET /docs`: the page that shows the API and tries it.
+//! `GET /docs`: returns the API documentation page.
 
 functions::main!(GetDocs);

@@ -1,3 +1,3 @@
-//! `GET /food/{food_id}`: one food, and who shared it.
+//! `GET /food/{food_id}`: returns a food and its creator.
 
 functions::main!(GetFood);

@@ -1,3 +1,3 @@
-//! `GET /openapi.json`: the description of the API.
+//! `GET /openapi.json`: returns the `OpenAPI` document.
 
 functions::main!(GetOpenapi);

@@ -1,3 +1,3 @@
-//! `GET /users/{user_id}`: one user.
+//! `GET /users/{user_id}`: returns a user.
 
 functions::main!(GetUser);

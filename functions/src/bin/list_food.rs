@@ -1,3 +1,3 @@
-//! `GET /food`: all foods, newest first.
+//! `GET /food`: lists the foods, newest first.
 
 functions::main!(ListFood);

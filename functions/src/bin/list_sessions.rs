@@ -1,3 +1,3 @@
-//! `GET /sessions`: where the caller is signed in.
+//! `GET /sessions`: lists the user's sessions.
 
 functions::main!(ListSessions);

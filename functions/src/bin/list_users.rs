@@ -1,3 +1,3 @@
-//! `GET /users`: everybody, oldest first.
+//! `GET /users`: lists the users, oldest first.
 
 functions::main!(ListUsers);

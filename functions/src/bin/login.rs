@@ -1,3 +1,3 @@
-//! `POST /login`: signs somebody in.
+//! `POST /login`: starts a session.
 
 functions::main!(Login);

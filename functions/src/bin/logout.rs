@@ -1,3 +1,3 @@
-//! `POST /logout`: ends the caller's session.
+//! `POST /logout`: revokes the session of the access token.
 
 functions::main!(Logout);

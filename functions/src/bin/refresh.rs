@@ -1,3 +1,3 @@
-//! `POST /refresh`: the next pair of tokens.
+//! `POST /refresh`: exchanges a refresh token for new tokens.
 
 functions::main!(Refresh);

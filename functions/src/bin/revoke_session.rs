@@ -1,3 +1,3 @@
-//! `DELETE /sessions/{session_id}`: ends one session of the caller's.
+//! `DELETE /sessions/{session_id}`: revokes a session of the user.
 
 functions::main!(RevokeSession);

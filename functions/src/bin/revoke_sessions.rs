@@ -1,3 +1,3 @@
-//! `DELETE /sessions`: ends the caller's sessions.
+//! `DELETE /sessions`: revokes the user's other sessions.
 
 functions::main!(RevokeSessions);

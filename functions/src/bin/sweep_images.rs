@@ -1,4 +1,4 @@
-//! Daily: deletes renditions and uploads that no food shows.
+//! Daily: deletes renditions without a food and unused uploads.
 
 use functions::handlers::SweepImages;
 use functions::{Error, serve_scheduled};

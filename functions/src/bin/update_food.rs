@@ -1,3 +1,3 @@
-//! `PUT /food/{food_id}`: changes a food of the caller's.
+//! `PUT /food/{food_id}`: updates a food of the user.
 
 functions::main!(UpdateFood);

@@ -1,4 +1,4 @@
-//! `PUT /users/me/password`: another password for the caller.
+//! `PUT /users/me/password`: changes the user's password.
 
 use domain::clock::SystemClock;
 use domain::password::PasswordPolicy;
@@ -31,15 +31,15 @@ impl HttpHandler for ChangePassword {
             self.policy,
         )?;
         self.hasher.prepare();
-        // Who has a token may not guess the password for ever either.
-        let (sessions, source) = (&self.auth.sessions, request::client_ip(&request));
+        // An attacker with a stolen token could otherwise guess the password.
+        let (sessions, client_ip) = (&self.auth.sessions, request::client_ip(&request));
         let account = caller.user.to_string();
         let (clock, limits) = (&SystemClock, &self.limits);
-        let changing = LimitedAction::ChangePassword;
-        let admitted =
-            check_rate_limit(sessions, clock, limits, changing, &account, &source).await?;
+        let action = LimitedAction::ChangePassword;
+        let permit =
+            check_rate_limit(sessions, clock, limits, action, &account, &client_ip).await?;
         let (users, hasher) = (&self.users, &self.hasher);
-        change_password(users, sessions, hasher, user, admitted, change).await?;
+        change_password(users, sessions, hasher, user, permit, change).await?;
         Ok(response::no_content())
     }
 }
@@ -65,12 +65,13 @@ impl crate::openapi::OpenApiOperation for ChangePassword {
 
         let min_chars =
             usize::try_from(crate::dependencies::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
-        let about = "Ends all other sessions. Sent again after a lost answer, it is 204 again. Wrong passwords are counted.";
-        Operation::new("Another password", about)
+        let about = "Revokes the user's other sessions. A retry after a lost response returns 204 too. Limit: 10 wrong \
+             passwords for an account and 100 from a client IP in 15 minutes; a wrong old password counts twice.";
+        Operation::new("Change the password", about)
             .json::<Body>(&serde_json::json!({
-                "old_password": "correct horse battery", "new_password": "battery staple correct",
+                "old_password": crate::openapi::example::PASSWORD, "new_password": "battery staple correct",
             }))
-            .answers_nothing(204, "It is changed.")
+            .response_empty(204, "The password was changed.")
             .errors([
                 Invalid(vec![Field::OldRequired, Field::NewRequired]).into(),
                 Invalid(vec![Field::InvalidNew(Password::TooShort { min_chars })]).into(),
@@ -78,6 +79,6 @@ impl crate::openapi::OpenApiOperation for ChangePassword {
                 Invalid(vec![Field::InvalidNew(Password::TooCommon)]).into(),
                 ChangePasswordError::IncorrectPassword.into(),
             ])
-            .throttled()
+            .rate_limited()
     }
 }

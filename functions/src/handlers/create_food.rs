@@ -61,20 +61,22 @@ impl crate::openapi::OpenApiOperation for CreateFood {
         use domain::use_cases::{CreateFoodError, InvalidFood, InvalidFoodField as Field};
 
         let food_id = serde_json::json!({"food_id": "$response.body#/id"});
-        let about = "A form with an image of up to about 4.4 MB, or JSON that names an upload. No two foods share a title; those that \
-             differ in case, in outer space or in how an accent is encoded are the same.";
-        Operation::new("Share a food", about)
-            .once()
+        let about = "Send a form with an image of up to about 4.4 MB, or JSON with the `image_id` of an upload (`POST /food/images`). \
+             Titles are unique; case, surrounding spaces and the Unicode encoding of accents do not matter. The image is a JPEG, PNG, \
+             WebP or GIF (first frame) of at most 52 million pixels and 16,383 pixels per side. It is rotated according to EXIF, \
+             converted to sRGB and stored as JPEG and WebP without metadata; the original is not stored.";
+        Operation::new("Create a food", about)
+            .idempotent()
             .form::<crate::handlers::food_request::Form>(
-                &serde_json::json!({"title": "Jollof rice", "description": "<p>Smoky</p>"}),
+                &serde_json::json!({"title": example::TITLE, "description": example::DESCRIPTION}),
             )
             .json::<crate::handlers::food_request::Body>(&serde_json::json!({
-                "title": "Jollof rice", "description": "<p>Smoky</p>",
+                "title": example::TITLE, "description": example::DESCRIPTION,
                 "image_id": example::IMAGE_ID,
             }))
             .required("multipart/form-data", "food_image")
             .required("application/json", "image_id")
-            .answers::<FoodBody<'_>>(201, "The food.", example::food())
+            .response::<FoodBody<'_>>(201, "The food was created.", example::food())
             .with_etag(201)
             .link(201, "get_food", &food_id, None)
             .link(201, "update_food", &food_id, None)

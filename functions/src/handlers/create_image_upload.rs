@@ -1,4 +1,4 @@
-//! `POST /food/images`: presigns the upload of an image straight into the bucket.
+//! `POST /food/images`: creates a presigned POST, with which a client uploads an image directly to S3.
 
 use domain::clock::SystemClock;
 use domain::image::NewUpload;
@@ -37,37 +37,38 @@ struct Body {
     /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpeg|png|webp|gif)$"))]
     content_type: Option<String>,
-    /// In bytes.
+    /// The size of the image in bytes.
     #[cfg_attr(feature = "openapi", schema(value_type = u64, required = true, minimum = 1, maximum = 8_192_000))]
-    #[serde(default, deserialize_with = "whole")]
+    #[serde(default, deserialize_with = "integer")]
     size: Option<u64>,
 }
 
-/// A whole number, however it is written: to JSON Schema `5.0` is one (section 6.1.1 of its validation).
-fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+/// Parses an integer. `5.0` and `5e0` are integers too (JSON Schema Validation, section 6.1.1).
+fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let Some(number) = Option::<Number>::deserialize(from)? else {
         return Ok(None);
     };
-    let whole = number.as_u64().or_else(|| {
+    let integer = number.as_u64().or_else(|| {
         let float = number.as_f64()?;
-        // Up to 2^53 each has a float of its own.
+        // A float represents each integer up to 2^53 exactly.
         let fits = float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float);
         fits.then(|| format!("{float}").parse().ok())?
     });
-    whole
+    integer
         .map(Some)
-        .ok_or_else(|| D::Error::custom("not a whole number"))
+        .ok_or_else(|| D::Error::custom("not an integer"))
 }
 
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImageUpload))]
 struct UploadBody<'a> {
-    /// For `POST /food` or `PUT /food/{food_id}`.
+    /// The id of the upload, for `POST /food` and `PUT /food/{food_id}`.
     #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     image_id: String,
     upload: FormBody<'a>,
+    /// The size limit of images in bytes.
     max_bytes: usize,
-    /// In seconds.
+    /// The validity of the form in seconds.
     expires_in: u64,
 }
 
@@ -76,14 +77,14 @@ struct UploadBody<'a> {
 struct FormBody<'a> {
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     url: &'a str,
-    /// To be sent before the file, all of them: in the cloud there is one more, `x-amz-security-token`.
+    /// The form fields to send before the file. In the cloud `x-amz-security-token` is one of them.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, String>))]
-    #[serde(serialize_with = "in_order")]
+    #[serde(serialize_with = "as_object")]
     fields: &'a [(String, String)],
 }
 
-/// An object whose members stand as the fields do.
-fn in_order<S: Serializer>(fields: &&[(String, String)], to: S) -> Result<S::Ok, S::Error> {
+/// Serializes the fields as an object, in their order.
+fn as_object<S: Serializer>(fields: &&[(String, String)], to: S) -> Result<S::Ok, S::Error> {
     let mut members = to.serialize_map(Some(fields.len()))?;
     for (name, value) in *fields {
         members.serialize_entry(name, value)?;
@@ -111,11 +112,12 @@ impl crate::openapi::OpenApiOperation for CreateImageUpload {
         use crate::openapi::{Operation, example};
         use domain::image::{InvalidUpload, InvalidUploadField as Field};
 
-        let about = "Post all `fields` to `url` as `multipart/form-data`, and then the image as the last field, `file`: S3 responds with 204 \
-             to exactly this type and size. Then attach the upload with `image_id`. An upload that is not attached is deleted after a day.";
+        let about = "For images of up to 8,192,000 bytes. Send all `fields` and, as the last field, the image as `file` to `url` as \
+             `multipart/form-data`; S3 returns 204 if type and size match. Then send `image_id` to `POST /food` or `PUT /food/{food_id}`. \
+             An upload without a food is deleted after a day.";
         Operation::new("Create a presigned image upload", about)
             .json::<Body>(&serde_json::json!({"content_type": "image/jpeg", "size": 5_351_704}))
-            .answers::<UploadBody<'_>>(
+            .response::<UploadBody<'_>>(
                 201,
                 "A form that S3 accepts for 15 minutes.",
                 example::image_upload(),
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_a_whole_number_however_it_is_written() {
+    fn upload_size_accepts_any_integer_notation() {
         let size = |json: &str| {
             serde_json::from_str::<Body>(json)
                 .ok()

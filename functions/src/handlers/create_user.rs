@@ -1,4 +1,4 @@
-//! `POST /users`: signs somebody up.
+//! `POST /users`: creates a user account.
 
 use domain::clock::{Clock as _, SystemClock};
 use domain::id::UserId;
@@ -32,15 +32,15 @@ impl HttpHandler for CreateUser {
         let content = [&first_name, &last_name, &email, &password].map(String::as_bytes);
         let operation = idempotent_operation(&request, || "create_user".to_owned(), &content)?;
         let id = UserId::new(SystemClock.now());
-        let source = request::client_ip(&request);
+        let client_ip = request::client_ip(&request);
         let create = |id| async move {
             let (store, clock, limits) = (&self.idempotency.store, &SystemClock, &self.limits);
             let account = new.email().folded();
-            let signing_up = LimitedAction::SignUp;
-            let admitted =
-                check_rate_limit(store, clock, limits, signing_up, account, &source).await?;
+            let action = LimitedAction::SignUp;
+            let permit =
+                check_rate_limit(store, clock, limits, action, account, &client_ip).await?;
             let (users, hasher) = (&self.users, &self.hasher);
-            let user = create_user(users, hasher, clock, admitted, id, new).await?;
+            let user = create_user(users, hasher, clock, permit, id, new).await?;
             Ok(response::created(&UserBody::from(&user)))
         };
         self.idempotency
@@ -56,10 +56,10 @@ struct Body {
     first_name: Option<String>,
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     last_name: Option<String>,
-    /// No two users share one, in any case. It is never shown.
+    /// Unique; case does not matter. Never returned.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "email", max_length = 254))]
     email: Option<String>,
-    /// None of the 4,291 most common ones, nor the name of this application with digits around it.
+    /// Rejected if it is one of the 4,291 most common passwords, or the name of this application with digits around it.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, min_length = 8, max_length = 128))]
     password: Option<String>,
 }
@@ -79,13 +79,13 @@ impl crate::openapi::OpenApiOperation for CreateUser {
         ];
         let min_chars =
             usize::try_from(crate::dependencies::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
-        Operation::new("Sign up", "Attempts are counted, successes too.")
-            .once()
+        Operation::new("Create a user", "Limited to 10 attempts for an e-mail and 50 from a client IP in 15 minutes, including successful ones.")
+            .idempotent()
             .json::<Body>(&serde_json::json!({
-                "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com",
-                "password": "correct horse battery",
+                "first_name": "Ada", "last_name": "Okafor", "email": example::EMAIL,
+                "password": example::PASSWORD,
             }))
-            .answers::<UserBody<'_>>(201, "The user.", example::user())
+            .response::<UserBody<'_>>(201, "The user was created.", example::user())
             .link(
                 201,
                 "get_user",
@@ -103,6 +103,6 @@ impl crate::openapi::OpenApiOperation for CreateUser {
                 InvalidUser(vec![Field::InvalidPassword(Password::TooCommon)]).into(),
                 CreateUserError::EmailTaken.into(),
             ])
-            .throttled()
+            .rate_limited()
     }
 }

@@ -1,4 +1,4 @@
-//! `DELETE /food/{food_id}`: takes a food of the caller's back.
+//! `DELETE /food/{food_id}`: deletes a food of the user.
 
 use domain::food::FoodRepository as _;
 use domain::id::FoodId;
@@ -40,12 +40,12 @@ impl crate::openapi::OpenApiOperation for DeleteFood {
         use domain::use_cases::DeleteFoodError;
 
         Operation::new(
-            "Take a food back",
-            "For who shared it. Its title is free then.",
+            "Delete a food",
+            "Only the owner can delete a food. The title can be used again afterwards.",
         )
         .food_id()
         .if_match()
-        .answers_sentence(200, "food deleted")
+        .response_text(200, "food deleted")
         .errors([
             DeleteFoodError::NotFound.into(),
             DeleteFoodError::NotOwner.into(),

@@ -1,4 +1,4 @@
-//! `DELETE /users/me`: the caller leaves, with all that is theirs.
+//! `DELETE /users/me`: deletes the user's account, foods, images and sessions.
 
 use domain::clock::SystemClock;
 use domain::use_cases::delete_user;
@@ -30,8 +30,8 @@ impl HttpHandler for DeleteUser {
 impl crate::openapi::OpenApiOperation for DeleteUser {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        let about = "With the foods, their images and all sessions. Whoever has very many foods may be answered 503 with `Retry-After`, \
-             and asks again until it is 204.";
-        Operation::new("Delete the account", about).answers_nothing(204, "It is gone.")
+        let about = "Deletes the user's foods, images and sessions too. With very many foods the response may be 503 with `Retry-After`; \
+             repeat the request until it returns 204.";
+        Operation::new("Delete the account", about).response_empty(204, "The account was deleted.")
     }
 }

@@ -1,4 +1,4 @@
-//! A food as JSON.
+//! The JSON body of a food.
 
 use domain::food::Food;
 use domain::image::{Format, Size};
@@ -29,31 +29,31 @@ impl ImageBody {
     }
 }
 
-/// What everybody may see of a food.
+/// The public data of a food.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Food))]
 pub(super) struct FoodBody<'a> {
     #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     id: String,
-    /// Who shared it.
+    /// The user who created the food.
     #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     user_id: String,
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100))]
     title: &'a str,
-    /// HTML without scripts, event handlers and unknown elements.
+    /// Sanitized HTML: no scripts, event handlers or unknown elements.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20_000))]
     description: &'a str,
-    /// The JPEG of at most 1280 pixels in width.
+    /// The URL of a JPEG of at most 1280 pixels in width.
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     food_image: String,
-    /// All renditions, narrowest first: 320, 640, 1280 and 2048 pixels wide, never wider than the image and at most 4,096 high, each as
-    /// JPEG and as WebP.
+    /// All renditions, narrowest first: JPEG and WebP of 320, 640, 1280 and 2048 pixels in width, but no wider than the image, and at
+    /// most 4,096 pixels high.
     images: Vec<ImageBody>,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     created_at: String,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     updated_at: String,
-    /// Always null: deleting really deletes, and old clients expect the member.
+    /// Always null: deleted foods are removed. Old clients expect the member.
     #[cfg_attr(feature = "openapi", schema(required = true))]
     deleted_at: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The bodies of POST and PUT /food: a form with the image in it, or JSON that names an upload.
+//! Parses the bodies of POST and PUT /food: a form with an image, or JSON with the id of an upload.
 
 use domain::image::ImageSource;
 use domain::use_cases::FoodInput;
@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::http::multipart::FoodForm;
 use crate::http::request;
 
-/// The errors of the fields of a food, except missing ones.
+/// The validation errors of a food, except those of missing fields.
 #[cfg(feature = "openapi")]
 pub(crate) fn invalid_food() -> [ApiError; 8] {
     use domain::image::InvalidImage;
@@ -32,21 +32,26 @@ pub(crate) fn invalid_food() -> [ApiError; 8] {
     .map(|fields| InvalidFood(fields).into())
 }
 
-/// Text, and an image of up to about 4.4 MB. The words `null` (as title or description) and `undefined` (as image) count as
-/// missing: an old client sends them.
+/// The form of a food, with an image of up to about 4.4 MB. The words `null` (in `title` and `description`) and `undefined` (in
+/// `food_image`) count as missing, because an old client sends them.
 #[cfg(feature = "openapi")]
 #[derive(utoipa::ToSchema)]
 #[schema(as = FoodForm)]
-#[expect(dead_code, reason = "a form is no struct")]
+#[expect(dead_code, reason = "only the schema is used")]
 pub(crate) struct Form {
-    /// Kept as typed.
-    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
+    /// Unique; case does not matter.
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S", examples("Moi moi"))]
     title: String,
-    /// HTML, of at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
+    /// HTML with at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
     /// unknown elements are removed.
-    #[schema(min_length = 1, max_length = 20_000, pattern = r"\S")]
+    #[schema(
+        min_length = 1,
+        max_length = 20_000,
+        pattern = r"\S",
+        examples("<p>Steamed bean pudding with peppers.</p>")
+    )]
     description: String,
-    /// JPEG, PNG, WebP or GIF, recognised by its bytes. An update without one keeps the image.
+    /// A JPEG, PNG, WebP or GIF file, detected by its content. Without it, an update does not change the image.
     #[schema(format = Binary, nullable = false)]
     food_image: Option<String>,
 }
@@ -56,16 +61,16 @@ pub(crate) struct Form {
 pub(crate) struct Body {
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     title: Option<String>,
-    /// HTML, of at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
+    /// HTML with at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
     /// unknown elements are removed.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 20_000, pattern = r"\S"))]
     description: Option<String>,
-    /// From `POST /food/images`. An update without one keeps the image.
+    /// The id of an upload (`POST /food/images`). Without it, an update does not change the image.
     #[cfg_attr(feature = "openapi", schema(format = "uuid", nullable = false))]
     image_id: Option<String>,
 }
 
-/// Reads the body. A body that does not declare JSON is read as a form.
+/// Parses the body: JSON if the content type is `application/json`, else a form.
 pub(crate) async fn parse(request: &mut Request) -> Result<FoodInput, ApiError> {
     if is_json(request) {
         let body: Body = request::json(request)?;
@@ -84,7 +89,7 @@ pub(crate) async fn parse(request: &mut Request) -> Result<FoodInput, ApiError> 
     })
 }
 
-/// The parts that make two requests with one idempotency key different requests.
+/// Returns the parts of the input that distinguish two requests with one idempotency key.
 pub(crate) fn content(input: &FoodInput) -> Vec<&[u8]> {
     let (title, description) = (input.title.as_bytes(), input.description.as_bytes());
     match &input.image {
@@ -110,7 +115,7 @@ mod tests {
 
     async fn parsed(content_type: &str, body: impl Into<Body>) -> Result<FoodInput, u16> {
         let mut request = http::Request::builder()
-            .header(CONTENT_TYPE, content_type)
+            .header_parameter(CONTENT_TYPE, content_type)
             .body(body.into())
             .unwrap();
         parse(&mut request)
@@ -119,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn json_names_an_upload_or_no_image() {
+    async fn json_has_an_upload_id_or_no_image() {
         let body = r#"{"title":"Suya","description":"Hot","image_id":"an id","user_id":"x"}"#;
         for content_type in [
             "application/json",
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn json_of_another_shape_is_422_and_what_is_neither_is_400() {
+    async fn wrongly_typed_json_is_422_and_other_body_is_400() {
         for body in ["", "[]", r#"{"title":1}"#, r#"{"image_id":{}}"#] {
             assert_eq!(parsed("application/json", body).await, Err(422), "{body}");
         }
@@ -150,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn content_differs_for_file_and_upload_of_same_bytes() {
+    fn idempotency_content_differs_for_file_and_upload_id() {
         let with = |image| FoodInput {
             image,
             ..FoodInput::default()

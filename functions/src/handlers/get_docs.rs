@@ -1,4 +1,4 @@
-//! `GET /docs`: the page that shows the API and tries it.
+//! `GET /docs`: returns the API documentation page, Swagger UI.
 
 use std::io::Read as _;
 
@@ -16,18 +16,18 @@ use crate::http::response;
 use crate::settings::Settings;
 use crate::{ApiError, Dependencies, HttpHandler, Request, Response, SettingsError};
 
-/// See the file.
+/// Serves the API documentation page.
 pub struct GetDocs {
     policy: HeaderValue,
 }
 
 impl FromDependencies for GetDocs {
-    fn new(setup: &Dependencies) -> Result<Self, SettingsError> {
-        let images = setup.image_urls()?.origin();
+    fn new(dependencies: &Dependencies) -> Result<Self, SettingsError> {
+        let images = dependencies.image_urls()?.origin();
         let policy = policy(&images);
-        let unfit = |_| Settings::error("IMAGE_BASE_URL", "should be an absolute URL");
+        let invalid = |_| Settings::error("IMAGE_BASE_URL", "should be an absolute URL");
         Ok(Self {
-            policy: HeaderValue::try_from(policy).map_err(unfit)?,
+            policy: HeaderValue::try_from(policy).map_err(invalid)?,
         })
     }
 }
@@ -35,14 +35,14 @@ impl FromDependencies for GetDocs {
 impl HttpHandler for GetDocs {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let page = "text/html; charset=utf-8";
-        let mut reply = if accepts_gzip(request.headers()) {
-            let mut reply = response::document(page, STANDARD.encode(docs_page::GZIP));
-            reply.is_base64 = true;
+        let mut response = if accepts_gzip(request.headers()) {
+            let mut response = response::document(page, STANDARD.encode(docs_page::GZIP));
+            response.is_base64 = true;
             let gzip = HeaderValue::from_static("gzip");
-            reply.headers.insert(CONTENT_ENCODING, gzip);
-            reply
+            response.headers.insert(CONTENT_ENCODING, gzip);
+            response
         } else {
-            response::document(page, plain())
+            response::document(page, uncompressed())
         };
         for (name, value) in [
             (CONTENT_SECURITY_POLICY, self.policy.clone()),
@@ -50,14 +50,14 @@ impl HttpHandler for GetDocs {
             (VARY, HeaderValue::from_static("accept-encoding")),
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         ] {
-            reply.headers.insert(name, value);
+            response.headers.insert(name, value);
         }
-        Ok(reply)
+        Ok(response)
     }
 }
 
-/// Makes the policy under which the page runs its own script only, calls this API only, and shows its own
-/// images and those of foods.
+/// Returns the `Content-Security-Policy`: the page may run its own script, call this API, and load its own images
+/// and those of foods, and nothing else.
 fn policy(images: &str) -> String {
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src 'self' data: {images}; connect-src 'self'; base-uri 'none'; \
@@ -67,7 +67,7 @@ fn policy(images: &str) -> String {
     )
 }
 
-/// Reads `Accept-Encoding` (RFC 9110, section 12.5.3).
+/// Returns whether `Accept-Encoding` includes gzip (RFC 9110, section 12.5.3).
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT_ENCODING);
     let accepted = accepted.and_then(|value| value.to_str().ok());
@@ -80,28 +80,28 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-fn plain() -> String {
+fn uncompressed() -> String {
     let mut page = String::new();
     let read = GzDecoder::new(docs_page::GZIP).read_to_string(&mut page);
-    read.expect("the page that was built");
+    read.expect("the embedded page is valid gzip");
     page
 }
 
 #[cfg(feature = "openapi")]
 impl crate::openapi::OpenApiOperation for GetDocs {
     fn operation() -> crate::openapi::Operation {
-        crate::openapi::Operation::new("This page", "")
-            .answers_with(
+        crate::openapi::Operation::new("API documentation page", "")
+            .response_file(
                 200,
                 "Swagger UI in one file.",
                 "text/html",
                 &serde_json::json!({"type": "string"}),
             )
-            .kept(200)
-            .sends(
+            .cacheable(200)
+            .response_header(
                 200,
                 "Content-Security-Policy",
-                "No other host is asked.",
+                "Allows requests to this host and the image host only.",
                 "default-src 'none'; …",
                 true,
             )
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_is_compressed_for_clients_that_accept_gzip() {
+    fn docs_page_is_compressed_if_client_accepts_gzip() {
         for (accepted, is_compressed) in [
             ("gzip", true),
             ("br, GZIP;q=0.5", true),
@@ -130,16 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn page_is_whole_and_loads_from_no_other_host() {
-        let page = plain();
+    fn docs_page_loads_nothing_from_other_hosts() {
+        let page = uncompressed();
         assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
-        for loading in ["<script src", "<link rel=\"stylesheet\"", "@import"] {
-            assert!(!page.contains(loading), "{loading}");
+        for external in ["<script src", "<link rel=\"stylesheet\"", "@import"] {
+            assert!(!page.contains(external), "{external}");
         }
     }
 
     #[test]
-    fn policy_allows_only_what_the_page_has() {
+    fn csp_allows_own_scripts_and_food_images() {
         let policy = policy("https://images.example");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"));
         assert!(policy.contains("img-src 'self' data: https://images.example;"));

@@ -1,4 +1,4 @@
-//! `GET /food/{food_id}`: one food, and who shared it.
+//! `GET /food/{food_id}`: returns a food and its creator.
 
 use domain::id::FoodId;
 use domain::use_cases::get_food;
@@ -25,11 +25,11 @@ impl HttpHandler for GetFood {
         if is_not_modified(&request, &food) {
             return Ok(response::not_modified(tag));
         }
-        let answer = response::ok(&Body {
+        let response = response::ok(&Body {
             food: FoodBody::new(&food, &self.urls),
             creator: UserBody::from(&food.creator),
         });
-        Ok(answer.with_etag(tag))
+        Ok(response.with_etag(tag))
     }
 }
 
@@ -47,13 +47,13 @@ impl crate::openapi::OpenApiOperation for GetFood {
         use domain::use_cases::LookupError;
 
         let tags = serde_json::json!({"type": "string"});
-        let about = "An `ETag` that is known: while it is the same, the answer is 304.";
-        Operation::new("One food", "And who shared it.")
+        let about = "The `ETag` of the cached version. The response is 304 if it is still current.";
+        Operation::new("Get a food and its creator", "")
             .food_id()
-            .header("If-None-Match", about, &tags, "\"1\"")
-            .answers::<Body<'_>>(200, "The food.", example::food_and_creator())
+            .header_parameter("If-None-Match", about, &tags)
+            .response::<Body<'_>>(200, "The food.", example::food_and_creator())
             .with_etag(200)
-            .answers_nothing(304, "It is as it was.")
+            .response_empty(304, "The cached version is current.")
             .with_etag(304)
             .errors([LookupError::NotFound.into()])
     }

@@ -1,4 +1,4 @@
-//! `GET /users/{user_id}`: one user.
+//! `GET /users/{user_id}`: returns a user.
 
 use domain::id::UserId;
 use domain::use_cases::get_user;
@@ -26,9 +26,9 @@ impl crate::openapi::OpenApiOperation for GetUser {
         use crate::openapi::{Operation, example};
         use domain::use_cases::LookupError;
 
-        Operation::new("One user", "")
-            .id("user_id", "user", example::USER_ID)
-            .answers::<UserBody<'_>>(200, "The user.", example::user())
+        Operation::new("Get a user", "")
+            .path_id("user_id", "user")
+            .response::<UserBody<'_>>(200, "The user.", example::user())
             .errors([LookupError::NotFound.into()])
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /food`: all foods, newest first.
+//! `GET /food`: lists the foods, newest first.
 
 use domain::food::FoodRepository as _;
 use infrastructure::dynamodb::DynamoDbFoods;
@@ -15,11 +15,11 @@ crate::dependencies::function!(ListFood {
 
 impl HttpHandler for ListFood {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
-        let asked = pagination::parse(&request)?;
-        let foods = self.foods.list(asked).await?;
-        Ok(pagination::reply(
+        let page_request = pagination::parse(&request)?;
+        let foods = self.foods.list(page_request).await?;
+        Ok(pagination::respond(
             &request,
-            asked,
+            page_request,
             &foods,
             |food| food.id,
             |food| FoodBody::new(food, &self.urls),
@@ -31,9 +31,9 @@ impl HttpHandler for ListFood {
 impl crate::openapi::OpenApiOperation for ListFood {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        Operation::new("All foods", "Newest first.")
-            .paged::<domain::id::FoodId>()
-            .answers_array::<FoodBody<'_>>(200, "A part of the list.", example::food())
-            .linked(200)
+        Operation::new("List foods", "Newest first.")
+            .paginated::<domain::id::FoodId>()
+            .response_array::<FoodBody<'_>>(200, "A page of the list.", example::food())
+            .with_next_link(200)
     }
 }

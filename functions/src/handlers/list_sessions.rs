@@ -1,4 +1,4 @@
-//! `GET /sessions`: where the caller is signed in.
+//! `GET /sessions`: lists the user's sessions.
 
 use domain::clock::SystemClock;
 use domain::session::UserAgent;
@@ -34,6 +34,7 @@ struct SessionBody<'a> {
     expires_at: String,
     #[cfg_attr(feature = "openapi", schema(required = true))]
     user_agent: Option<&'a str>,
+    /// Whether the access token of this request belongs to the session.
     current: bool,
 }
 
@@ -56,8 +57,8 @@ impl<'a> From<&'a ListedSession> for SessionBody<'a> {
 impl crate::openapi::OpenApiOperation for ListSessions {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        Operation::new("Where one is signed in", "Newest first.")
-            .answers_array::<SessionBody<'_>>(200, "The caller's sessions.", example::session())
+        Operation::new("List the user's sessions", "Newest first.")
+            .response_array::<SessionBody<'_>>(200, "The sessions of the user.", example::session())
             .no_store(200)
             .link(
                 200,

@@ -1,4 +1,4 @@
-//! `GET /users`: everybody, oldest first.
+//! `GET /users`: lists the users, oldest first.
 
 use domain::user::UserRepository as _;
 use infrastructure::dynamodb::DynamoDbUsers;
@@ -13,11 +13,11 @@ crate::dependencies::function!(ListUsers {
 
 impl HttpHandler for ListUsers {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
-        let asked = pagination::parse(&request)?;
-        let users = self.users.list(asked).await?;
-        Ok(pagination::reply(
+        let page_request = pagination::parse(&request)?;
+        let users = self.users.list(page_request).await?;
+        Ok(pagination::respond(
             &request,
-            asked,
+            page_request,
             &users,
             |user| user.id,
             UserBody::from,
@@ -29,9 +29,9 @@ impl HttpHandler for ListUsers {
 impl crate::openapi::OpenApiOperation for ListUsers {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        Operation::new("All users", "Oldest first.")
-            .paged::<domain::id::UserId>()
-            .answers_array::<UserBody<'_>>(200, "A part of the list.", example::user())
-            .linked(200)
+        Operation::new("List users", "Oldest first.")
+            .paginated::<domain::id::UserId>()
+            .response_array::<UserBody<'_>>(200, "A page of the list.", example::user())
+            .with_next_link(200)
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /login`: signs somebody in.
+//! `POST /login`: verifies an e-mail and password and starts a session.
 
 use domain::clock::SystemClock;
 use domain::rate_limit::Limits;
@@ -37,11 +37,11 @@ impl HttpHandler for Login {
         let (hasher, tokens, limits) = (&self.hasher, &self.tokens, &self.limits);
         let logged_in = login(users, sessions, hasher, tokens, clock, limits, attempt).await?;
         request::record_user(&request, logged_in.user.id);
-        let answer = LoginBody {
+        let body = LoginBody {
             user: UserBody::from(&logged_in.user),
             tokens: TokenBody::from(logged_in.tokens),
         };
-        Ok(response::ok(&answer).no_store())
+        Ok(response::ok(&body).no_store())
     }
 }
 
@@ -69,9 +69,18 @@ impl crate::openapi::OpenApiOperation for Login {
         use crate::openapi::{Operation, example};
         use domain::use_cases::{InvalidLogin, InvalidLoginField as Field, LoginError};
 
-        Operation::new("Sign in", "Nobody is told whether the address or the password was wrong. Wrong passwords are counted.")
-            .json::<Body>(&serde_json::json!({"email": "ada@example.com", "password": "correct horse battery"}))
-            .answers::<LoginBody<'_>>(200, "The user, and a pair of tokens.", example::login())
+        let about = "Send the `access_token` as `Authorization: Bearer …`. An unknown e-mail and a wrong password have the same response. \
+             Limit: 10 wrong passwords for an account and 100 from a client IP in 15 minutes, then 429. An account under attack \
+             stays open to client IPs with few attempts.";
+        Operation::new("Log in", about)
+            .json::<Body>(
+                &serde_json::json!({"email": example::EMAIL, "password": example::PASSWORD}),
+            )
+            .response::<LoginBody<'_>>(
+                200,
+                "The user and the tokens of a new session.",
+                example::login(),
+            )
             .no_store(200)
             .link(
                 200,
@@ -84,6 +93,6 @@ impl crate::openapi::OpenApiOperation for Login {
                 InvalidLogin(vec![Field::InvalidEmail]).into(),
                 LoginError::IncorrectPassword.into(),
             ])
-            .throttled()
+            .rate_limited()
     }
 }

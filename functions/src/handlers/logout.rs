@@ -1,4 +1,4 @@
-//! `POST /logout`: ends the caller's session.
+//! `POST /logout`: revokes the session of the access token.
 
 use domain::use_cases::logout;
 
@@ -10,8 +10,8 @@ crate::dependencies::function!(Logout { auth: Auth = auth });
 
 impl HttpHandler for Logout {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
-        let signed_in = self.auth.authenticate(&request).await?;
-        logout(&self.auth.sessions, signed_in).await?;
+        let user = self.auth.authenticate(&request).await?;
+        logout(&self.auth.sessions, user).await?;
         Ok(response::ok(&"Successfully logged out"))
     }
 }
@@ -20,7 +20,7 @@ impl HttpHandler for Logout {
 impl crate::openapi::OpenApiOperation for Logout {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        Operation::new("Sign out", "Ends this session, and no other.")
-            .answers_sentence(200, "Successfully logged out")
+        Operation::new("Log out", "Revokes the session of the access token.")
+            .response_text(200, "Successfully logged out")
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /refresh`: the next pair of tokens.
+//! `POST /refresh`: exchanges a refresh token for a new access token and refresh token.
 
 use domain::clock::SystemClock;
 use domain::token::{TokenIssuer, TokenPair};
@@ -24,7 +24,7 @@ impl HttpHandler for Refresh {
             .ok_or_else(ApiError::refresh_token_required)?;
         let tokens = refresh(&self.sessions, &self.tokens, &SystemClock, &presented).await?;
         request::record_user(&request, tokens.user);
-        // Old clients take no other status for a success.
+        // Old clients treat any other status as a failure.
         Ok(response::created(&TokenBody::from(tokens)).no_store())
     }
 }
@@ -36,14 +36,14 @@ struct Body {
     refresh_token: Option<String>,
 }
 
-/// A pair of tokens as JSON (RFC 6749, section 5.1).
+/// An access token and a refresh token (RFC 6749, section 5.1).
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Tokens))]
 pub(super) struct TokenBody {
     access_token: String,
     refresh_token: String,
     token_type: &'static str,
-    /// Seconds until the access token ends.
+    /// The lifetime of the access token in seconds.
     expires_in: u64,
 }
 
@@ -62,12 +62,14 @@ impl From<TokenPair> for TokenBody {
 impl crate::openapi::OpenApiOperation for Refresh {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        let about = "A refresh token is good for one exchange; for ten seconds after it, the same one is answered with the same pair.";
-        Operation::new("The next pair of tokens", about)
+        let about = "Call it when a request returns 401 with `error` = `Token is expired`; for any other 401, log in again. A refresh token \
+             can be used once. If it is sent again within ten seconds, the response has the current refresh token and a new access \
+             token. Any later reuse revokes the session (RFC 9700, section 4.14).";
+        Operation::new("Refresh the tokens", about)
             .json::<Body>(
                 &serde_json::json!({"refresh_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
             )
-            .answers::<TokenBody>(201, "The next pair.", example::tokens())
+            .response::<TokenBody>(201, "The new tokens.", example::tokens())
             .no_store(201)
             .errors([
                 ApiError::refresh_token_required(),

@@ -1,4 +1,4 @@
-//! `DELETE /sessions/{session_id}`: ends one session of the caller's.
+//! `DELETE /sessions/{session_id}`: revokes a session of the user.
 
 use domain::clock::SystemClock;
 use domain::id::SessionId;
@@ -22,12 +22,12 @@ impl HttpHandler for RevokeSession {
 #[cfg(feature = "openapi")]
 impl crate::openapi::OpenApiOperation for RevokeSession {
     fn operation() -> crate::openapi::Operation {
-        use crate::openapi::{Operation, example};
+        use crate::openapi::Operation;
         use domain::use_cases::LookupError;
 
-        Operation::new("Sign out elsewhere", "Its tokens are refused at once.")
-            .id("session_id", "session", example::SESSION_ID)
-            .answers_nothing(204, "It is over.")
+        Operation::new("Revoke a session", "Its tokens become invalid immediately.")
+            .path_id("session_id", "session")
+            .response_empty(204, "The session was revoked.")
             .errors([LookupError::NotFound.into()])
     }
 }

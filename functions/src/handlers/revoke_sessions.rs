@@ -1,4 +1,4 @@
-//! `DELETE /sessions`: ends the caller's sessions, but for this one unless it is asked for.
+//! `DELETE /sessions`: revokes the user's other sessions, or all with `?current=true`.
 
 use domain::use_cases::{RevokeScope, revoke_sessions};
 
@@ -13,14 +13,14 @@ crate::dependencies::function!(RevokeSessions { auth: Auth = auth });
 impl HttpHandler for RevokeSessions {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let user = self.auth.authenticate(&request).await?;
-        let ended = match request::query(&request, "current").as_deref() {
+        let scope = match request::query(&request, "current").as_deref() {
             None | Some("false") => RevokeScope::Others,
             Some("true") => RevokeScope::All,
             Some(_) => {
                 return Err(ApiError::invalid_request(INVALID_CURRENT));
             }
         };
-        revoke_sessions(&self.auth.sessions, user, ended).await?;
+        revoke_sessions(&self.auth.sessions, user, scope).await?;
         Ok(response::no_content())
     }
 }
@@ -30,14 +30,13 @@ impl crate::openapi::OpenApiOperation for RevokeSessions {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
         let current = serde_json::json!({"type": "boolean", "default": false});
-        Operation::new("Sign out everywhere else", "")
-            .query(
+        Operation::new("Revoke the other sessions", "")
+            .query_parameter(
                 "current",
-                "Whether this session ends as well.",
+                "Whether to revoke the current session too.",
                 &current,
-                &false.into(),
             )
-            .answers_nothing(204, "They are over.")
+            .response_empty(204, "The sessions were revoked.")
             .errors([ApiError::invalid_request(INVALID_CURRENT)])
     }
 }

@@ -1,4 +1,4 @@
-//! Daily: deletes renditions that no food shows, and uploads that no food was given.
+//! Daily: deletes renditions without a food and uploads that were never used.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl ScheduledHandler for SweepImages {
     type Report = ReportBody;
 
     async fn run(&self) -> Result<ReportBody, Error> {
-        // Boxed: the types of nested futures grow beyond what the compiler follows.
+        // Boxed: the compiler has a limit for the depth of nested future types.
         let report = Box::pin(sweep_images(
             &self.users,
             &self.foods,
@@ -36,7 +36,7 @@ impl ScheduledHandler for SweepImages {
     }
 }
 
-/// Summary written to the log.
+/// The summary written to the log.
 #[derive(Debug, Serialize)]
 pub struct ReportBody {
     listed: u64,

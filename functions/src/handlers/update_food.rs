@@ -1,4 +1,4 @@
-//! `PUT /food/{food_id}`: updates a food of the caller.
+//! `PUT /food/{food_id}`: updates a food of the user.
 
 use domain::clock::SystemClock;
 use domain::food::FoodRepository as _;
@@ -49,18 +49,19 @@ impl crate::openapi::OpenApiOperation for UpdateFood {
         use domain::use_cases::{InvalidFood, InvalidFoodField as Field, UpdateFoodError};
 
         Operation::new(
-            "Change a food",
-            "For the owner. Without an image the old one stays.",
+            "Update a food",
+            "Only the owner can update a food. Without an image, the current image stays. Send `If-Match` to update one version only; \
+             without it, an update that conflicts with a concurrent one returns 409 `edit_conflict`.",
         )
         .food_id()
         .if_match()
         .form::<crate::handlers::food_request::Form>(
-            &serde_json::json!({"title": "Jollof rice", "description": "<p>Smoky</p>"}),
+            &serde_json::json!({"title": example::TITLE, "description": example::DESCRIPTION}),
         )
         .json::<crate::handlers::food_request::Body>(
-            &serde_json::json!({"title": "Jollof rice", "description": "<p>Smoky</p>"}),
+            &serde_json::json!({"title": example::TITLE, "description": example::DESCRIPTION}),
         )
-        .answers::<FoodBody<'_>>(200, "The food as it is now.", example::food())
+        .response::<FoodBody<'_>>(200, "The food was updated.", example::food())
         .with_etag(200)
         .errors([InvalidFood(vec![Field::TitleRequired, Field::DescriptionRequired]).into()])
         .errors(invalid_food())

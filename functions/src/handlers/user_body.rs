@@ -1,9 +1,9 @@
-//! A user as JSON.
+//! The JSON body of a user.
 
 use domain::user::PublicUser;
 use serde::Serialize;
 
-/// What everybody may see of a user.
+/// The public data of a user.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = User))]
 pub(super) struct UserBody<'a> {

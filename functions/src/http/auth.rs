@@ -1,4 +1,4 @@
-//! The user of a signed-in route.
+//! Authenticates the user of a signed-in route.
 
 use std::future::Future;
 
@@ -13,7 +13,7 @@ use lambda_http::Request;
 use crate::error::ApiError;
 use crate::http::request;
 
-/// Authenticates requests.
+/// Verifies access tokens and checks their sessions.
 #[derive(Debug, Clone)]
 pub struct Auth {
     pub(crate) sessions: Sessions,
@@ -21,14 +21,14 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Verifies the access token of a request, and nothing else.
+    /// Verifies the access token of a request, but not its session.
     pub(crate) fn verify_token(&self, request: &Request) -> Result<TokenIdentity, ApiError> {
         let caller = verify_access_token(&self.access, &SystemClock, bearer(request))?;
         request::record_user(request, caller.user);
         Ok(caller)
     }
 
-    /// Verifies the access token of a request, and its session.
+    /// Verifies the access token of a request and checks its session.
     pub(crate) async fn authenticate(
         &self,
         request: &Request,
@@ -36,7 +36,7 @@ impl Auth {
         self.require_session(self.verify_token(request)?).await
     }
 
-    /// Checks the session of a verified token.
+    /// Checks that the session of a verified token still exists.
     pub(crate) async fn require_session(
         &self,
         caller: TokenIdentity,
@@ -51,13 +51,13 @@ impl Auth {
         caller: TokenIdentity,
         read: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<(AuthenticatedUser, T), ApiError> {
-        // Boxed: two calls at once are a large future.
+        // Boxed: two concurrent calls make a large future.
         let (user, read) = join(Box::pin(self.require_session(caller)), read).await;
         Ok((user?, read?))
     }
 }
 
-/// Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1), or an empty text.
+/// Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1), or an empty string.
 fn bearer(request: &Request) -> &str {
     request
         .headers()
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn token_follows_bearer_in_any_case() {
+    fn bearer_scheme_is_case_insensitive() {
         for (header, token) in [
             ("Bearer a.b.c", "a.b.c"),
             ("bearer  a.b.c ", "a.b.c"),

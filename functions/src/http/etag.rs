@@ -1,5 +1,5 @@
 //! Versions of a food: `ETag`, `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1). The crate
-//! `headers` does not give out the tags of a list, and the domain needs the versions.
+//! `headers` does not expose the tags of a list, which the domain needs as versions.
 
 use domain::food::{Food, VersionPrecondition};
 use http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -11,7 +11,7 @@ use crate::error::ApiError;
 /// The message for an `If-Match` that cannot be parsed.
 pub(crate) const INVALID_IF_MATCH: &str = "If-Match should be * or a list of entity tags";
 
-/// Returns the tag of a food.
+/// Returns the `ETag` of a food: its version in quotes.
 pub(crate) fn etag(food: &Food) -> HeaderValue {
     HeaderValue::try_from(format!("\"{}\"", opaque(food))).expect("digits in quotes")
 }
@@ -20,15 +20,15 @@ fn opaque(food: &Food) -> String {
     food.version.to_string()
 }
 
-/// Returns the versions that the client wants to change. A header that cannot be parsed is an error: its
-/// client did not want to overwrite any version.
+/// Returns the versions that the request may change. A malformed header is an error: ignoring it could overwrite a
+/// version that the client has not seen.
 pub(crate) fn if_match(request: &Request) -> Result<VersionPrecondition, ApiError> {
     let Some(list) = list(request.headers(), IF_MATCH) else {
         return Ok(VersionPrecondition::None);
     };
     match Tags::parse(&list) {
         Some(Tags::Any) => Ok(VersionPrecondition::None),
-        // Compared strongly, so that no weak tag matches.
+        // Strong comparison: a weak tag never matches.
         Some(Tags::These { strong, .. }) => Ok(VersionPrecondition::AnyOf(
             strong.into_iter().filter_map(version).collect(),
         )),
@@ -36,7 +36,7 @@ pub(crate) fn if_match(request: &Request) -> Result<VersionPrecondition, ApiErro
     }
 }
 
-/// Whether the client has this version of the food. A header that cannot be parsed is ignored.
+/// Returns whether `If-None-Match` has the food's current version. A malformed header is ignored.
 pub(crate) fn is_not_modified(request: &Request, current: &Food) -> bool {
     let list = list(request.headers(), IF_NONE_MATCH);
     match list.as_deref().and_then(Tags::parse) {
@@ -49,7 +49,7 @@ pub(crate) fn is_not_modified(request: &Request, current: &Food) -> bool {
     }
 }
 
-/// Joins all lines of a header.
+/// Joins all values of a repeated header with commas.
 fn list(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let lines = headers.get_all(name).iter();
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
@@ -66,7 +66,7 @@ enum Tags<'a> {
 }
 
 impl<'a> Tags<'a> {
-    /// Parses `*` or a list of tags. A tag may contain commas, but no quotes.
+    /// Parses `*` or a list of entity tags. A tag may contain commas, but no quotes.
     fn parse(list: &'a str) -> Option<Self> {
         const SPACE: [char; 2] = [' ', '\t'];
         if list.trim_matches(SPACE) == "*" {
@@ -94,7 +94,7 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Parses a version as [`etag`] writes it, and not otherwise.
+/// Parses a version. Only the format of [`etag`] is valid: `03` and `+3` are not.
 fn version(opaque: &str) -> Option<u64> {
     let version: u64 = opaque.parse().ok()?;
     (version.to_string() == opaque).then_some(version)
@@ -144,11 +144,11 @@ mod tests {
             if_match(&Request::new(Body::Empty)).unwrap(),
             VersionPrecondition::None
         );
-        let mut two_lines = request("if-match", "\"3\"");
-        let headers = two_lines.headers_mut();
+        let mut repeated = request("if-match", "\"3\"");
+        let headers = repeated.headers_mut();
         headers.append(IF_MATCH, HeaderValue::from_static("\"5\""));
         assert_eq!(
-            if_match(&two_lines).unwrap(),
+            if_match(&repeated).unwrap(),
             VersionPrecondition::AnyOf(vec![3, 5])
         );
     }
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn if_none_match_is_compared_weakly() {
-        for (value, has_it) in [
+        for (value, matches) in [
             ("\"3\"", true),
             ("W/\"3\"", true),
             ("\"2\", W/\"3\"", true),
@@ -174,7 +174,7 @@ mod tests {
             ("\"3v\"", false),
         ] {
             let request = request("if-none-match", value);
-            assert_eq!(is_not_modified(&request, &food(3)), has_it, "{value}");
+            assert_eq!(is_not_modified(&request, &food(3)), matches, "{value}");
         }
         assert!(!is_not_modified(&Request::new(Body::Empty), &food(3)));
     }

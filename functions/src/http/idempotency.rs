@@ -1,4 +1,4 @@
-//! The header `Idempotency-Key`: a request is executed once, however often it is sent.
+//! The header `Idempotency-Key`: executes a request once, even if the client sends it several times.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::{ApiError, OnRetry};
 use crate::http::response::Response;
 
-/// Executes requests once.
+/// Executes a request once per idempotency key.
 pub(crate) struct IdempotencyGuard {
     pub(crate) store: Sessions,
 }
 
-/// A response as it is stored.
+/// A response as stored with its idempotency key.
 #[derive(Serialize, Deserialize)]
 struct SavedResponse {
     status: u16,
@@ -57,25 +57,25 @@ impl IdempotencyGuard {
             IdempotencyOutcome::Completed(saved) => return Ok(load(&saved)?),
         };
         let id = parse(&first).map_err(|_| corrupt())?;
-        let reply = match act(id).await {
-            Ok(reply) => reply,
+        let response = match act(id).await {
+            Ok(response) => response,
             Err(error) => match error.on_retry() {
                 OnRetry::Replay => error.into_response(),
                 OnRetry::Execute => {
-                    // Where this errors too, retries wait until the lease ends.
+                    // If this fails too, retries wait until the lease expires.
                     let _ = self.store.release(&operation).await;
                     return Err(error);
                 }
             },
         };
-        // Where this errors, a retry finds the resource by its id.
-        let _ = self.store.finish(&operation, &save(&reply)).await;
-        Ok(reply)
+        // If this fails, a retry finds the resource by its id.
+        let _ = self.store.finish(&operation, &save(&response)).await;
+        Ok(response)
     }
 }
 
-/// Returns the operation of a request with an `Idempotency-Key`. `scope` names the action and the user,
-/// `content` is what makes a retry the same request.
+/// Returns the record of a request with an `Idempotency-Key`. `scope` names the action and the user; `content`
+/// distinguishes a retry from another request with the key.
 pub(crate) fn idempotent_operation(
     request: &Request,
     scope: impl FnOnce() -> String,
@@ -85,7 +85,7 @@ pub(crate) fn idempotent_operation(
     Ok(key.map(|key| operation(&scope(), &key, content)))
 }
 
-/// A key in quotes is a string of RFC 8941, as the draft has it; most clients send it without.
+/// Parses the key. The IETF draft requires quotes (RFC 8941), but most clients send none.
 fn key(request: &Request) -> Result<Option<IdempotencyKey>, ApiError> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
@@ -97,15 +97,15 @@ fn key(request: &Request) -> Result<Option<IdempotencyKey>, ApiError> {
         .map_err(|error| ApiError::invalid_request(error.to_string()))
 }
 
-fn save(reply: &Response) -> String {
+fn save(response: &Response) -> String {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = reply.headers.iter();
+    let headers = response.headers.iter();
     let saved = SavedResponse {
-        status: reply.status.as_u16(),
+        status: response.status.as_u16(),
         headers: headers
             .map(|(name, value)| (name.to_string(), text(value)))
             .collect(),
-        body: reply.body.clone(),
+        body: response.body.clone(),
     };
     serde_json::to_string(&saved).expect("texts and a number")
 }
@@ -125,7 +125,7 @@ fn load(saved: &str) -> Result<Response, StorageError> {
 }
 
 fn corrupt() -> StorageError {
-    StorageError::Corrupt("the saved response of an operation".into())
+    StorageError::Corrupt("a saved response".into())
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn key_may_be_quoted() {
+    fn idempotency_key_may_be_quoted() {
         let raw = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         let (quoted, padded) = (format!("\"{raw}\""), format!(" {raw} "));
         for (header, expected) in [
@@ -144,7 +144,7 @@ mod tests {
             (&padded, Some(raw)),
             ("", None),
             ("\"\"", None),
-            ("with a space in the middle", None),
+            ("key with inner spaces", None),
             (&"x".repeat(256), None),
         ] {
             let request = http::Request::builder().header("Idempotency-Key", header);
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn saved_response_loads_as_it_was() {
+    fn saved_response_is_loaded_unchanged() {
         let tag = HeaderValue::from_static("\"1\"");
-        let reply = crate::http::response::created(&"Größe 🍲").with_etag(tag);
-        let loaded = load(&save(&reply)).unwrap();
-        assert_eq!(loaded.status, reply.status);
-        assert_eq!(loaded.headers, reply.headers);
-        assert_eq!(loaded.body, reply.body);
+        let response = crate::http::response::created(&"Größe 🍲").with_etag(tag);
+        let loaded = load(&save(&response)).unwrap();
+        assert_eq!(loaded.status, response.status);
+        assert_eq!(loaded.headers, response.headers);
+        assert_eq!(loaded.body, response.body);
         for saved in ["", "{}", r#"{"status":99,"headers":{},"body":""}"#] {
             assert!(matches!(load(saved), Err(StorageError::Corrupt(_))));
         }

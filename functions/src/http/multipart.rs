@@ -1,4 +1,4 @@
-//! The form of POST and PUT /food: `title`, `description` and a file `food_image`.
+//! Parses the multipart form of POST and PUT /food: `title`, `description` and the file `food_image`.
 
 use bytes::Bytes;
 use futures_util::{future, stream};
@@ -8,7 +8,7 @@ use multer::{Field, Multipart};
 
 use crate::error::ApiError;
 
-/// The fields of the form. A missing text is empty.
+/// The fields of the form. A missing text field is an empty string.
 #[derive(Debug, Default, PartialEq)]
 pub struct FoodForm {
     /// The food's title.
@@ -17,7 +17,7 @@ pub struct FoodForm {
     pub description: String,
     /// The image file.
     ///
-    /// `None` also where the field is plain text: the old client sends the word `undefined`.
+    /// Also `None` if the field is plain text: the old client sends the word `undefined`.
     pub image: Option<Bytes>,
 }
 
@@ -29,7 +29,7 @@ impl FoodForm {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| multer::parse_boundary(value).ok())
-            .ok_or_else(no_form)?;
+            .ok_or_else(not_a_form)?;
         let body = match std::mem::take(request.body_mut()) {
             Body::Text(text) => Bytes::from(text),
             Body::Binary(bytes) => Bytes::from(bytes),
@@ -38,8 +38,8 @@ impl FoodForm {
         let body = stream::once(future::ready(Ok::<_, multer::Error>(body)));
         let mut fields = Multipart::new(body, boundary);
         let (mut title, mut description, mut image) = (None, None, None);
-        while let Some(field) = fields.next_field().await.map_err(unreadable)? {
-            // The first of several fields with one name counts.
+        while let Some(field) = fields.next_field().await.map_err(malformed)? {
+            // Of several fields with one name, the first counts.
             match field.name() {
                 Some("title") if title.is_none() => title = Some(text(field).await?),
                 Some("description") if description.is_none() => {
@@ -57,33 +57,35 @@ impl FoodForm {
     }
 }
 
-/// The content type is not that of a form with a boundary.
-pub(crate) fn no_form() -> ApiError {
+/// The content type is not `multipart/form-data` with a boundary.
+pub(crate) fn not_a_form() -> ApiError {
     ApiError::invalid_request(
-        "the body should be multipart/form-data, and its Content-Type name a boundary",
+        "the body should be multipart/form-data with a boundary in its Content-Type",
     )
 }
 
-fn unreadable(_: multer::Error) -> ApiError {
-    ApiError::invalid_request("the form cannot be read to its end")
+fn malformed(_: multer::Error) -> ApiError {
+    ApiError::invalid_request("the form is malformed or incomplete")
 }
 
-/// The old client sends the word `null` for an empty text.
+/// Reads a text field. The word `null` counts as empty, because the old client sends it.
 async fn text(field: Field<'_>) -> Result<String, ApiError> {
-    let content = field.bytes().await.map_err(unreadable)?;
+    let content = field.bytes().await.map_err(malformed)?;
     match String::from_utf8(content.into()) {
         Ok(text) if text == "null" => Ok(String::new()),
         Ok(text) => Ok(text),
-        Err(_) => Err(ApiError::invalid_request("the form should be UTF-8")),
+        Err(_) => Err(ApiError::invalid_request("form texts should be UTF-8")),
     }
 }
 
-/// `None` for a text, and for the nameless empty file that a browser sends when none was chosen. A file need
-/// not have a name (RFC 7578, section 4.2), but then its content type is not text.
+/// Reads a file field. `None` for a text field, and for the empty file without a name that a browser sends if no
+/// file is selected. The name is optional (RFC 7578, section 4.2) if the content type is not text.
 async fn file(field: Field<'_>) -> Result<Option<Bytes>, ApiError> {
-    let is_text = field.content_type().is_none_or(|is| is.type_() == "text");
+    let is_text = field
+        .content_type()
+        .is_none_or(|kind| kind.type_() == "text");
     let name = field.file_name().map(str::to_owned);
-    let content = field.bytes().await.map_err(unreadable)?;
+    let content = field.bytes().await.map_err(malformed)?;
     Ok(match name.as_deref() {
         None if is_text => None,
         Some("") if content.is_empty() => None,
@@ -104,35 +106,35 @@ mod tests {
         form.map_err(|error| error.status().as_u16())
     }
 
-    /// A form of these fields: what follows `form-data; ` in the head, and the content.
+    /// Encodes a form. Each field has the parameters after `form-data; ` and the content.
     fn form(fields: &[(&str, &str)]) -> String {
-        let field = |(head, content): &(&str, &str)| {
-            format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n")
+        let field = |(parameters, content): &(&str, &str)| {
+            format!("--x\r\nContent-Disposition: form-data; {parameters}\r\n\r\n{content}\r\n")
         };
         fields.iter().map(field).collect::<String>() + "--x--\r\n"
     }
 
     #[tokio::test]
-    async fn texts_and_file_are_read() {
-        let odd = "--x\r\n\r\n-x--\r\n\n--x--\r\n-- x\r\n\r\n";
+    async fn form_texts_and_file_are_parsed() {
+        let boundary_like = "--x\r\n\r\n-x--\r\n\n--x--\r\n-- x\r\n\r\n";
         let body = form(&[
             ("name=\"title\"", "Söup 🍲"),
             ("name=\"title\"", "second"),
             ("name=\"description\"", "\r\n\r\nText"),
-            ("name=\"food_image\"; filename=\"soup.jpg\"", odd),
+            ("name=\"food_image\"; filename=\"soup.jpg\"", boundary_like),
             ("name=\"food_image\"; filename=\"b.jpg\"", "b"),
-            ("name=\"user_id\"", "somebody else"),
+            ("name=\"user_id\"", "another user"),
         ]);
         let expected = FoodForm {
             title: "Söup 🍲".to_owned(),
             description: "\r\n\r\nText".to_owned(),
-            image: Some(Bytes::from_static(odd.as_bytes())),
+            image: Some(Bytes::from_static(boundary_like.as_bytes())),
         };
         assert_eq!(parse(FORM, body).await, Ok(expected));
     }
 
     #[tokio::test]
-    async fn null_is_no_text_and_a_file_has_a_name_or_a_type() {
+    async fn null_counts_as_empty_and_undefined_as_no_file() {
         for (image, content, file) in [
             ("; filename=\"a.jpg\"", "undefined", Some("undefined")),
             ("; filename=\"a.jpg\"", "", Some("")),
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn other_body_is_a_400() {
+    async fn malformed_form_is_400() {
         let form = form(&[("name=\"title\"", "Soup")]);
         for (content_type, body) in [
             ("application/json", "{}"),

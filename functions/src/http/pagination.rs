@@ -1,4 +1,4 @@
-//! Paging: `?limit=` and `?cursor=` in, `Link: <…>; rel="next"` out (RFC 8288).
+//! Paging: parses `?limit=` and `?cursor=`, and writes `Link: <…>; rel="next"` (RFC 8288).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,31 +13,31 @@ use crate::error::ApiError;
 use crate::http::request;
 use crate::http::response::Response;
 
-/// The size of a body inside the JSON of a Lambda response, which holds 6 MB (AWS Lambda quotas, "synchronous
-/// invocation payload") with its headers.
+/// The limit of a body inside the JSON of a Lambda response, which must not exceed 6 MB with its headers (AWS
+/// Lambda quotas, "synchronous invocation payload").
 const MAX_BODY_BYTES: usize = 5_000_000;
 
-/// An id that a page can start after. A cursor is the id with a tag of its list, so that a list rejects the
-/// cursors of another.
+/// An id after which a page can start. A cursor is the list's tag and the id, so that a list rejects the cursors
+/// of another.
 pub trait Cursor: Copy {
-    /// Names the list.
+    /// The tag of the list.
     const TAG: u8;
 
-    /// The bytes of the id.
+    /// Returns the bytes of the id.
     fn bytes(&self) -> [u8; 16];
 
-    /// The id with these bytes.
+    /// Creates the id from its bytes.
     fn from_bytes(bytes: [u8; 16]) -> Self;
 
-    /// Encodes the cursor for a link.
-    fn write(&self) -> String {
+    /// Encodes the cursor as base64url.
+    fn encode(&self) -> String {
         let mut cursor = [Self::TAG; 17];
         cursor[1..].copy_from_slice(&self.bytes());
         URL_SAFE_NO_PAD.encode(cursor)
     }
 
-    /// Decodes a cursor of this list.
-    fn read(raw: &str) -> Option<Self> {
+    /// Decodes a cursor. `None` if it is malformed or belongs to another list.
+    fn decode(raw: &str) -> Option<Self> {
         let cursor = URL_SAFE_NO_PAD.decode(raw).ok()?;
         let (tag, id) = cursor.split_first()?;
         let id = id.try_into().ok()?;
@@ -70,16 +70,16 @@ pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError>
     };
     let after = match request::query(request, "cursor") {
         None => None,
-        Some(raw) => Some(Id::read(&raw).ok_or_else(ApiError::foreign_cursor)?),
+        Some(raw) => Some(Id::decode(&raw).ok_or_else(ApiError::invalid_cursor)?),
     };
     Ok(PageRequest { after, size })
 }
 
-/// Makes a 200 with an array, and a `Link` where more follows. The page ends early where its body would grow
-/// too large.
-pub(crate) fn reply<'page, Id: Cursor, T, B: Serialize>(
+/// Returns a 200 with a JSON array, and a `Link` if there is a next page. The page ends early if the body would
+/// exceed [`MAX_BODY_BYTES`].
+pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
     request: &Request,
-    asked: PageRequest<Id>,
+    page_request: PageRequest<Id>,
     page: &'page Page<T>,
     id: impl Fn(&T) -> Id,
     body: impl Fn(&'page T) -> B,
@@ -87,8 +87,8 @@ pub(crate) fn reply<'page, Id: Cursor, T, B: Serialize>(
     let mut array = String::from("[");
     let (mut size, mut last, mut more) = (0, None, page.more);
     for item in &page.items {
-        let item_json = serde_json::to_string(&body(item)).expect("our bodies have text keys");
-        size += size_inside_json(item_json.as_bytes()) + 1;
+        let item_json = serde_json::to_string(&body(item)).expect("a body has string keys");
+        size += json_string_size(item_json.as_bytes()) + 1;
         if last.is_some() {
             if size > MAX_BODY_BYTES {
                 more = true;
@@ -100,21 +100,21 @@ pub(crate) fn reply<'page, Id: Cursor, T, B: Serialize>(
         last = Some(id(item));
     }
     array.push(']');
-    let mut reply = Response::json(StatusCode::OK, "application/json", array);
+    let mut response = Response::with_body(StatusCode::OK, "application/json", array);
     if let (true, Some(last)) = (more, last) {
-        let next = next_link(request, asked.size, &last.write());
-        reply.headers.insert(LINK, next);
+        let next = next_link(request, page_request.size, &last.encode());
+        response.headers.insert(LINK, next);
     }
-    reply
+    response
 }
 
-/// Returns the size of a text without control characters as a JSON string.
-fn size_inside_json(text: &[u8]) -> usize {
+/// Returns the size of a text as a JSON string, without quotes. The text must have no control characters.
+fn json_string_size(text: &[u8]) -> usize {
     let escaped = text.iter().filter(|byte| matches!(byte, b'"' | b'\\'));
     text.len() + escaped.count()
 }
 
-/// Makes an absolute link where the request has a host, else a relative one.
+/// Returns the `Link` of the next page: absolute if the request has a host, else relative.
 fn next_link<B>(request: &HttpRequest<B>, size: PageSize, cursor: &str) -> HeaderValue {
     let header = |name: HeaderName| request.headers().get(name)?.to_str().ok();
     let path = request.uri().path();
@@ -151,23 +151,23 @@ mod tests {
     }
 
     #[test]
-    fn next_page_is_linked_under_the_requested_host() {
+    fn next_page_link_has_the_requested_host() {
         assert_eq!(
             link(&[("host", "api.example.com"), ("x-forwarded-proto", "https")]),
             "<https://api.example.com/food?limit=3&cursor=abc>; rel=\"next\""
         );
-        for odd in [
+        for invalid in [
             &[("host", "api.example.com")][..],
             &[("host", "a>b"), ("x-forwarded-proto", "https")],
             &[("host", "a.example"), ("x-forwarded-proto", "javascript")],
         ] {
-            assert_eq!(link(odd), "<?limit=3&cursor=abc>; rel=\"next\"");
+            assert_eq!(link(invalid), "<?limit=3&cursor=abc>; rel=\"next\"");
         }
     }
 
     #[test]
-    fn page_ends_before_its_response_grows_too_large() {
-        let asked = PageRequest {
+    fn list_page_ends_before_response_exceeds_limit() {
+        let page_request = PageRequest {
             after: None,
             size: PageSize::default(),
         };
@@ -177,27 +177,27 @@ mod tests {
         };
         let request = Request::new(lambda_http::Body::Empty);
         let id = FoodId::from_bytes([7; 16]);
-        let reply = reply(&request, asked, &page, |_| id, |item| item);
+        let response = respond(&request, page_request, &page, |_| id, |item| item);
         // A quote is two bytes in the body, and four inside the JSON of the response.
-        let items: Vec<String> = serde_json::from_str(&reply.body).unwrap();
+        let items: Vec<String> = serde_json::from_str(&response.body).unwrap();
         assert_eq!(items.len(), 2);
-        assert!(reply.headers.contains_key(LINK));
+        assert!(response.headers.contains_key(LINK));
     }
 
     #[test]
     fn malformed_cursor_is_rejected() {
-        let padded = format!("{}=", FoodId::from_bytes([7; 16]).write());
+        let padded = format!("{}=", FoodId::from_bytes([7; 16]).encode());
         for cursor in ["", "f", "AAAA", "!!!!", &"A".repeat(1_000), &padded] {
-            assert_eq!(FoodId::read(cursor), None, "{cursor}");
+            assert_eq!(FoodId::decode(cursor), None, "{cursor}");
         }
     }
 
     proptest! {
         #[test]
-        fn cursor_is_read_by_its_own_list_only(bytes: [u8; 16]) {
+        fn cursor_is_accepted_by_its_own_list_only(bytes: [u8; 16]) {
             let food = FoodId::from_bytes(bytes);
-            prop_assert_eq!(FoodId::read(&food.write()), Some(food));
-            prop_assert_eq!(UserId::read(&food.write()), None);
+            prop_assert_eq!(FoodId::decode(&food.encode()), Some(food));
+            prop_assert_eq!(UserId::decode(&food.encode()), None);
         }
     }
 }

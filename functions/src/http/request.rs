@@ -1,4 +1,4 @@
-//! Parts of a request.
+//! Reads parameters, headers and the JSON body of a request.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::ApiError;
 use crate::telemetry::UserSlot;
 
-/// Returns a path parameter, or an empty text.
+/// Returns a path parameter, or an empty string if it is missing.
 pub(crate) fn path(request: &Request, name: &str) -> String {
     request
         .path_parameters_ref()
@@ -20,7 +20,7 @@ pub(crate) fn path(request: &Request, name: &str) -> String {
         .to_owned()
 }
 
-/// Returns the first value of a query parameter.
+/// Returns the first value of a query parameter, decoded.
 pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
     let query = request.uri().query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())
@@ -30,33 +30,33 @@ pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>
 
 /// Returns the client IP that API Gateway reports.
 pub(crate) fn client_ip(request: &Request) -> ClientIp {
-    let source = request.extensions().get();
-    source.cloned().unwrap_or_else(|| ClientIp::parse(""))
+    let ip = request.extensions().get();
+    ip.cloned().unwrap_or_else(|| ClientIp::parse(""))
 }
 
-/// Records the user for the request log.
+/// Sets the user in the request log.
 pub(crate) fn record_user(request: &Request, user: UserId) {
     if let Some(slot) = request.extensions().get::<UserSlot>() {
         slot.set(user);
     }
 }
 
-/// Returns the `User-Agent`.
+/// Returns the header `User-Agent`.
 pub(crate) fn user_agent(request: &Request) -> Option<&str> {
     request.headers().get(USER_AGENT)?.to_str().ok()
 }
 
-/// Parses the body as a JSON object. Unknown members are ignored; a duplicate member or one of another type is
-/// invalid. The content type does not matter, because old clients do not set it.
+/// Parses the body as a JSON object. Ignores unknown members; rejects duplicate members and wrong types. Ignores
+/// the content type, because old clients do not set it.
 pub(crate) fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
-    // Checked as a whole: the parser does not check the text of members that it ignores.
+    // Checks the whole body: the parser does not check the UTF-8 of members that it ignores.
     let body = match request.body() {
         Body::Text(text) => Ok(text.as_str()),
         Body::Binary(bytes) => std::str::from_utf8(bytes),
         _ => Ok(""),
     };
     body.ok()
-        // serde would also read a struct from an array.
+        // serde would also parse a struct from an array.
         .filter(|body| body.trim_ascii_start().starts_with('{'))
         .and_then(|body| serde_json::from_str(body).ok())
         .ok_or_else(ApiError::invalid_json)
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn first_value_of_query_parameter_is_decoded() {
+    fn first_query_parameter_value_is_decoded() {
         let mut request = Request::new(Body::Empty);
         *request.uri_mut() = "/food?x=1&limit=+2%2B&limit=3&cursor".parse().unwrap();
         assert_eq!(query(&request, "limit").as_deref(), Some(" 2+"));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_are_ignored() {
+    fn unknown_json_members_are_ignored() {
         for (body, name) in [
             (
                 "\r\n {\"name\":\"Ada\", \"id\":1, \"x\":[[{}]]} ",
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn body_that_is_no_such_object_is_rejected() {
+    fn malformed_or_wrongly_typed_json_is_rejected() {
         let deep = "{\"name\":".to_owned() + &"[".repeat(100_000);
         for body in [
             "",

@@ -1,21 +1,21 @@
-//! The response of a handler.
+//! The HTTP response that a handler returns.
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// A response: JSON, a problem in JSON, or a document.
+/// An HTTP response.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
-    /// Whether the body is base64, as binary bodies are.
+    /// Whether the body is base64 of a binary body.
     pub(crate) is_base64: bool,
 }
 
 impl Response {
-    /// Makes a response without a body.
+    /// Creates a response without a body.
     fn empty(status: StatusCode) -> Self {
         Self {
             status,
@@ -25,13 +25,13 @@ impl Response {
         }
     }
 
-    /// Makes a response of serialized JSON.
-    pub(crate) fn json(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        let mut reply = Self::empty(status);
+    /// Creates a response with a body of this media type.
+    pub(crate) fn with_body(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        let mut response = Self::empty(status);
         let content_type = HeaderValue::from_static(content_type);
-        reply.headers.insert(CONTENT_TYPE, content_type);
-        reply.body = body;
-        reply
+        response.headers.insert(CONTENT_TYPE, content_type);
+        response.body = body;
+        response
     }
 
     /// Adds an `ETag`.
@@ -48,35 +48,35 @@ impl Response {
     }
 }
 
-fn reply(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_string(body).expect("our bodies have text keys and no odd numbers");
-    Response::json(status, "application/json", body)
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_string(body).expect("a body has string keys and finite numbers");
+    Response::with_body(status, "application/json", body)
 }
 
-/// 200
+/// Returns 200 with a JSON body.
 pub(crate) fn ok(body: &impl Serialize) -> Response {
-    reply(StatusCode::OK, body)
+    json(StatusCode::OK, body)
 }
 
-/// 201
+/// Returns 201 with a JSON body.
 pub(crate) fn created(body: &impl Serialize) -> Response {
-    reply(StatusCode::CREATED, body)
+    json(StatusCode::CREATED, body)
 }
 
-/// 200 with a document that only a deployment changes.
+/// Returns 200 with a document that only a deployment changes, so clients may cache it for five minutes.
 pub(crate) fn document(content_type: &'static str, body: String) -> Response {
-    let mut reply = Response::json(StatusCode::OK, content_type, body);
+    let mut response = Response::with_body(StatusCode::OK, content_type, body);
     let cached = HeaderValue::from_static("public, max-age=300");
-    reply.headers.insert(CACHE_CONTROL, cached);
-    reply
+    response.headers.insert(CACHE_CONTROL, cached);
+    response
 }
 
-/// 204
+/// Returns 204 without a body.
 pub(crate) fn no_content() -> Response {
     Response::empty(StatusCode::NO_CONTENT)
 }
 
-/// 304
+/// Returns 304 without a body.
 pub(crate) fn not_modified(tag: HeaderValue) -> Response {
     Response::empty(StatusCode::NOT_MODIFIED).with_etag(tag)
 }

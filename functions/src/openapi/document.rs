@@ -1,4 +1,4 @@
-//! The whole document.
+//! Assembles the `OpenAPI` document.
 
 use std::collections::BTreeMap;
 
@@ -9,30 +9,30 @@ use crate::routes::ROUTES;
 
 const ABOUT: &str = include_str!("about.md");
 
-/// Groups of routes by how their paths begin, as the page shows them.
+/// Tags: name, description and the path prefixes of their routes.
 const TAGS: [(&str, &str, &[&str]); 4] = [
-    ("Foods", "What people share.", &["/food"]),
+    (
+        "Foods",
+        "Create, list, update and delete foods.",
+        &["/food"],
+    ),
     (
         "Sessions",
-        "Signing in, and being signed in.",
+        "Log in, refresh tokens and revoke sessions.",
         &["/login", "/logout", "/refresh", "/sessions"],
     ),
-    ("Users", "Who shares it.", &["/users"]),
-    (
-        "Documentation",
-        "This description.",
-        &["/openapi.json", "/docs"],
-    ),
+    ("Users", "Create, list and delete users.", &["/users"]),
+    ("Documentation", "This API.", &["/openapi.json", "/docs"]),
 ];
 
-/// Makes the document of the operations of all routes, in the order of the table.
+/// Assembles the document. `operations` are in the order of [`ROUTES`].
 pub(crate) fn document(operations: Vec<Operation>) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut schemas = BTreeMap::new();
     for (route, mut operation) in ROUTES.iter().zip(operations) {
-        let is_of = |paths: &&[&str]| paths.iter().any(|path| route.path.starts_with(path));
-        let tag = TAGS.iter().find(|(_, _, paths)| is_of(paths));
-        let (tag, ..) = tag.expect("every route is in a group");
+        let has_prefix = |paths: &&[&str]| paths.iter().any(|path| route.path.starts_with(path));
+        let tag = TAGS.iter().find(|(_, _, paths)| has_prefix(paths));
+        let (tag, ..) = tag.expect("every route has a tag");
         schemas.append(&mut operation.schemas);
         let operation = operation.finish(route.name, tag, route.signed_in);
         let path = paths.entry(route.path).or_default();
@@ -43,11 +43,11 @@ pub(crate) fn document(operations: Vec<Operation>) -> Value {
         "info": {
             "title": "food-app",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Share what you cook, and find what others do.",
+            "summary": "Share foods and find those of others.",
             "description": ABOUT,
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
-        "servers": [{"url": "/", "description": "Where this description comes from"}],
+        "servers": [{"url": "/", "description": "The server of this document"}],
         "tags": TAGS.map(|(name, about, _)| json!({"name": name, "description": about})),
         "paths": paths,
         "components": {

@@ -1,4 +1,4 @@
-//! Error responses in the document: each error is made as handlers make it, and shown as it is returned.
+//! Generates the error responses of the document from the [`ApiError`]s that handlers return.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,28 @@ use crate::{ApiError, Response};
 
 const STANDARD: [&str; 3] = ["type", "title", "status"];
 
-/// Returns the responses of these errors, by status.
+/// Groups errors by status and returns a response for each status.
 pub(super) fn responses(errors: Vec<ApiError>) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<Response>> = BTreeMap::new();
-    for reply in errors.into_iter().map(ApiError::into_response) {
-        let same = by_status.entry(reply.status.as_u16()).or_default();
-        if !same.iter().any(|other| other.body == reply.body) {
-            same.push(reply);
+    for response in errors.into_iter().map(ApiError::into_response) {
+        let same_status = by_status.entry(response.status.as_u16()).or_default();
+        if !same_status.iter().any(|other| other.body == response.body) {
+            same_status.push(response);
         }
     }
     let responses = by_status.into_iter();
     responses
-        .map(|(status, replies)| (status.to_string(), response(&replies)))
+        .map(|(status, responses)| (status.to_string(), merge(&responses)))
         .collect()
 }
 
-fn response(replies: &[Response]) -> Value {
+/// Returns one `OpenAPI` response for all errors of a status.
+fn merge(responses: &[Response]) -> Value {
     let (mut properties, mut codes) = (Map::new(), BTreeMap::<_, Vec<_>>::new());
     let (mut examples, mut headers) = (Map::new(), BTreeMap::<_, Vec<_>>::new());
-    for reply in replies {
+    for response in responses {
         let problem: BTreeMap<String, Value> =
-            serde_json::from_str(&reply.body).expect("a problem is an object");
+            serde_json::from_str(&response.body).expect("a problem is an object");
         let mut names = Vec::new();
         for (name, value) in &problem {
             if STANDARD.contains(&name.as_str()) {
@@ -45,28 +46,28 @@ fn response(replies: &[Response]) -> Value {
             name = format!("{name} {}", examples.len() + 1);
         }
         examples.insert(name, json!({ "value": problem }));
-        for (name, value) in reply
+        for (name, value) in response
             .headers
             .iter()
             .filter(|(name, _)| *name != CONTENT_TYPE)
         {
             let value = value.to_str().unwrap_or_default();
-            headers.entry(spelled(name)).or_default().push(value);
+            headers.entry(canonical_name(name)).or_default().push(value);
         }
     }
-    let described: Vec<_> = codes.keys().map(|code| format!("`{code}`")).collect();
+    let code_names: Vec<_> = codes.keys().map(|code| format!("`{code}`")).collect();
     for (code, messages) in codes {
         properties.insert(code, json!({"type": "string", "examples": messages}));
     }
     let headers = headers.into_iter().map(|(name, values)| {
-        let always = values.len() == replies.len();
+        let is_required = values.len() == responses.len();
         let schema = json!({"type": "string"});
-        let header = json!({"required": always, "schema": schema, "example": values[0]});
+        let header = json!({"required": is_required, "schema": schema, "example": values[0]});
         (name.to_owned(), header)
     });
     let headers: Map<_, _> = headers.collect();
     let mut response = json!({
-        "description": described.join(", "),
+        "description": code_names.join(", "),
         "content": {"application/problem+json": {
             "schema": {
                 "type": "object", "required": STANDARD, "minProperties": STANDARD.len() + 1,
@@ -81,8 +82,8 @@ fn response(replies: &[Response]) -> Value {
     response
 }
 
-/// Spells a header as RFC 9110 does.
-fn spelled(name: &HeaderName) -> &str {
+/// Returns the header name in the capitalization of RFC 9110.
+fn canonical_name(name: &HeaderName) -> &str {
     match *name {
         RETRY_AFTER => "Retry-After",
         WWW_AUTHENTICATE => "WWW-Authenticate",

@@ -1,14 +1,22 @@
-//! Bodies that the API could return.
+//! Example bodies of requests and responses.
 
 use serde_json::{Value, json};
 
-pub(crate) const FOOD_ID: &str = "01990000-0000-7000-8000-00000000f001";
+/// The user of `local --demo`, so that an example login succeeds there.
+pub(crate) const EMAIL: &str = "ada@example.com";
+pub(crate) const PASSWORD: &str = "a spoonful of sugar";
+
+/// A food that the demo data does not have: titles are unique.
+pub(crate) const TITLE: &str = "Moi moi";
+pub(crate) const DESCRIPTION: &str = "<p>Steamed bean pudding with peppers.</p>";
+
+const FOOD_ID: &str = "01990000-0000-7000-8000-00000000f001";
 pub(crate) const IMAGE_ID: &str = "01990000-0000-7000-8000-000000001a6e";
-pub(crate) const SESSION_ID: &str = "01990000-0000-7000-8000-000000005e51";
-pub(crate) const USER_ID: &str = "01990000-0000-7000-8000-00000000ada0";
+const SESSION_ID: &str = "01990000-0000-7000-8000-000000005e51";
+const USER_ID: &str = "01990000-0000-7000-8000-00000000ada0";
 
 pub(crate) fn user() -> Value {
-    json!({"id": USER_ID, "first_name": "Ada", "last_name": "Lovelace"})
+    json!({"id": USER_ID, "first_name": "Ada", "last_name": "Okafor"})
 }
 
 pub(crate) fn tokens() -> Value {
@@ -44,8 +52,8 @@ pub(crate) fn food() -> Value {
     json!({
         "id": FOOD_ID,
         "user_id": USER_ID,
-        "title": "Jollof rice",
-        "description": "<p>Smoky</p>",
+        "title": TITLE,
+        "description": DESCRIPTION,
         "food_image": format!("{url}.jpg"),
         "images": [
             {"url": format!("{url}.jpg"), "width": 320, "height": 240, "type": "image/jpeg"},

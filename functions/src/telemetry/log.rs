@@ -1,6 +1,5 @@
-//! The log of a function: one JSON object a line on standard output, with the names of Lambda's own
-//! JSON logs (`timestamp`, `level`, `message`, `requestId`). See
-//! docs/decisions/0021-one-log-line-per-request.md.
+//! The log of a function: one JSON object per line on standard output, with the field names of Lambda's JSON
+//! logs (`timestamp`, `level`, `message`, `requestId`). See docs/decisions/0021-one-log-line-per-request.md.
 
 use std::error::Error;
 use std::fmt;
@@ -17,20 +16,20 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use crate::error::error_chain;
 use crate::settings::Settings;
 
-/// The invocation that lines belong to. A function has one at a time.
+/// The id of the current invocation. A function runs one at a time.
 static REQUEST_ID: Mutex<String> = Mutex::new(String::new());
 
 fn request_id() -> MutexGuard<'static, String> {
     REQUEST_ID.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sets the request id of the lines that follow.
+/// Sets the request id of subsequent log lines.
 pub(crate) fn set_request_id(id: &str) {
     id.clone_into(&mut request_id());
 }
 
-/// A subscriber that writes events. It ignores spans: tracking them, as `tracing-subscriber` does, makes
-/// functions larger and slower to start.
+/// A `tracing` subscriber that writes events as JSON. It ignores spans: tracking them, as
+/// `tracing-subscriber` does, makes functions larger and slower to start.
 pub(crate) struct Log {
     level: LevelFilter,
 }
@@ -48,7 +47,7 @@ impl Log {
         Self { level }
     }
 
-    /// Becomes the subscriber of the process, unless it has one.
+    /// Installs this as the global subscriber, unless the process has one.
     pub(crate) fn start(self) {
         let _ = tracing::subscriber::set_global_default(self);
     }
@@ -80,11 +79,11 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-/// A line of the log.
+/// A log line: a JSON object that grows field by field.
 pub(crate) struct JsonRecord(Vec<u8>);
 
 impl JsonRecord {
-    /// Starts a line with the fields of every line.
+    /// Starts a line with the fields that every line has.
     pub(crate) fn new(level: Level, at: Timestamp, request_id: &str) -> Self {
         let mut record = Self(Vec::with_capacity(1024));
         record.0.extend_from_slice(b"{\"timestamp\":");
@@ -96,7 +95,7 @@ impl JsonRecord {
         record
     }
 
-    /// Adds a field. The name is written as it is, so it must not need escaping in JSON.
+    /// Adds a field. The name is written verbatim, so it must not need JSON escaping.
     pub(crate) fn field(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
         self.0.extend_from_slice(b",\"");
         self.0.extend_from_slice(name.as_bytes());
@@ -112,13 +111,13 @@ impl JsonRecord {
         }
     }
 
-    /// Returns the line without its line break.
+    /// Closes the object and returns the line without a line break.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.0.push(b'}');
         self.0
     }
 
-    /// Writes the line to standard output. Errors are ignored: there is no other place to report them.
+    /// Writes the line to standard output. Errors are ignored: there is nowhere else to report them.
     pub(crate) fn write(self) {
         let mut line = self.finish();
         line.push(b'\n');
@@ -163,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn level_is_the_one_lambda_sets() {
+    fn log_level_comes_from_lambda_setting() {
         for (setting, level) in [
             ("TRACE", LevelFilter::TRACE),
             ("DEBUG", LevelFilter::DEBUG),
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn line_is_one_json_object_whatever_its_values() {
+    fn log_line_is_valid_json_for_any_value() {
         let at = Timestamp::from_unix_millis(1_792_002_005_123).unwrap();
         let mut record = JsonRecord::new(Level::WARN, at, "8476a536");
         record.field("message", "two\nlines, \"quoted\"");

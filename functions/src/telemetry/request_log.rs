@@ -1,83 +1,23 @@
-//! One line for each invocation, which carries its metrics too (`CloudWatch` embedded metric format).
-//! Names and reasons: docs/decisions/0021-one-log-line-per-request.md.
+//! Writes one log line per invocation, with its metrics. Field names and reasons:
+//! docs/decisions/0021-one-log-line-per-request.md.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use domain::clock::{Clock as _, SystemClock, Timestamp};
-use domain::id::UserId;
-use http::{HeaderMap, Method};
+use http::Method;
 use lambda_runtime::Context;
 use serde::Serialize;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use super::log::{self, JsonRecord};
+use super::metrics::add_metrics;
+use super::outcome::{Outcome, RequestInfo};
 use super::trace::Trace;
-use crate::error::{ErrorReport, error_chain};
+use crate::error::error_chain;
 use crate::settings::{Settings, SettingsError};
-
-/// A request as the log records it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RequestInfo {
-    pub(crate) method: Option<Method>,
-    /// The path as API Gateway has it, parameters in braces: real paths verify_access_token users.
-    pub(crate) route: Option<String>,
-    traceparent: Option<Trace>,
-    x_ray: Option<Trace>,
-    pub(crate) user: UserSlot,
-}
-
-impl RequestInfo {
-    /// Reads the trace of the client and that of the gateway.
-    pub(crate) fn read_traces(&mut self, headers: &HeaderMap) {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        self.traceparent = text("traceparent").and_then(Trace::from_traceparent);
-        self.x_ray = text("x-amzn-trace-id").and_then(Trace::from_x_ray);
-    }
-}
-
-/// The user of a request, set once the token or the password is verified. The request has it among its
-/// extensions.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct UserSlot(Arc<OnceLock<UserId>>);
-
-impl UserSlot {
-    pub(crate) fn set(&self, user: UserId) {
-        let _ = self.0.set(user);
-    }
-}
-
-/// The outcome of a request.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    pub(crate) request: RequestInfo,
-    /// The status of the response.
-    pub status: u16,
-    /// The error, where there was one.
-    pub problem: Option<ErrorReport>,
-}
-
-impl Outcome {
-    /// An error of an unknown request.
-    pub fn failed(status: u16, problem: ErrorReport) -> Self {
-        Self {
-            request: RequestInfo::default(),
-            status,
-            problem: Some(problem),
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self.status {
-            500.. => Level::ERROR,
-            429 => Level::WARN,
-            _ => Level::INFO,
-        }
-    }
-}
 
 /// Logs the invocations of a function.
 pub(crate) struct Telemetry {
@@ -96,7 +36,7 @@ impl Telemetry {
             let reason = "should be up to 255 letters, digits and .-_/#";
             return Err(Settings::error(name, reason));
         }
-        // With provisioned concurrency no client waits for the start.
+        // With provisioned concurrency, the start delays no request.
         let is_on_demand = settings
             .optional("AWS_LAMBDA_INITIALIZATION_TYPE")
             .is_none_or(|kind| kind == "on-demand");
@@ -108,6 +48,7 @@ impl Telemetry {
         })
     }
 
+    /// Starts to time an invocation and sets the request id of the log.
     pub(crate) fn start_invocation(&self, context: &Context) -> Invocation<'_> {
         log::set_request_id(&context.request_id);
         Invocation {
@@ -138,7 +79,7 @@ impl Invocation<'_> {
         }
     }
 
-    /// Logs the result of an invocation without a request. `key` is the object that it was about.
+    /// Logs the result of a scheduled or event-driven invocation. `key` is the S3 object of the event.
     pub(crate) fn log_result<T: Serialize>(
         self,
         trigger: &str,
@@ -183,7 +124,7 @@ impl Invocation<'_> {
             record.field("http.route", route);
         }
         record.field("http.response.status_code", status);
-        if let Some(user) = request.user.0.get() {
+        if let Some(user) = request.user.get() {
             record.field("user.id", &user.to_string());
         }
         if let Some(problem) = problem {
@@ -193,7 +134,8 @@ impl Invocation<'_> {
             }
         }
         let kind = problem.as_ref().map(|problem| problem.kind);
-        self.add_metrics(&mut record, *status, kind, at);
+        let namespace = &self.telemetry.namespace;
+        add_metrics(&mut record, namespace, self.is_cold, *status, kind, at);
         record
     }
 
@@ -217,93 +159,17 @@ impl Invocation<'_> {
         let micros = u32::try_from(self.start.elapsed().as_micros()).unwrap_or(u32::MAX);
         record.field("duration_ms", &(f64::from(micros) / 1000.0));
     }
-
-    /// Adds the metrics, and the metadata that makes them metrics. Each combination of dimension values is
-    /// charged, so only errors have a dimension.
-    fn add_metrics(
-        &self,
-        record: &mut JsonRecord,
-        status: u16,
-        error: Option<&str>,
-        at: Timestamp,
-    ) {
-        let is_login_refused = status == 401 && error == Some("incorrect_password");
-        let mut metrics = Vec::with_capacity(5);
-        metrics.push(Metric {
-            name: "duration_ms",
-            unit: "Milliseconds",
-        });
-        for (name, is_counted) in [
-            ("requests", true),
-            ("cold_starts", self.is_cold),
-            ("logins_refused", is_login_refused),
-            ("throttled", status == 429),
-        ] {
-            if is_counted {
-                record.field(name, &1);
-                metrics.push(Metric::count(name));
-            }
-        }
-        let directive = |dimensions, metrics| Directive {
-            namespace: &self.telemetry.namespace,
-            dimensions: [dimensions],
-            metrics,
-        };
-        let mut directives = Vec::with_capacity(2);
-        directives.push(directive(&[], &metrics));
-        let errors = [Metric::count("errors")];
-        if error.is_some() {
-            record.field("errors", &1);
-            directives.push(directive(&["error.type"], &errors));
-        }
-        let metadata = Metadata {
-            timestamp: at.unix_millis(),
-            cloud_watch_metrics: &directives,
-        };
-        record.field("_aws", &metadata);
-    }
-}
-
-/// The field `_aws` (`CloudWatch`, "Specification: Embedded metric format").
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Metadata<'a> {
-    timestamp: i64,
-    cloud_watch_metrics: &'a [Directive<'a>],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Directive<'a> {
-    namespace: &'a str,
-    dimensions: [&'a [&'a str]; 1],
-    metrics: &'a [Metric],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Metric {
-    name: &'static str,
-    unit: &'static str,
-}
-
-impl Metric {
-    fn count(name: &'static str) -> Self {
-        Self {
-            name,
-            unit: "Count",
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::id::UserId;
     use domain::use_cases::{LoginError, RateLimitError};
-    use http::{HeaderName, HeaderValue};
+    use http::{HeaderMap, HeaderName, HeaderValue};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::error::ApiError;
+    use crate::error::{ApiError, ErrorReport};
 
     const ADA: &str = "0198c8f0-9b5e-7c3a-8a54-0d6c3b1f2e4d";
 
@@ -348,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn request_is_one_line_with_its_metrics() {
+    fn log_line_has_fields_and_metrics_of_request() {
         let telemetry = telemetry(&[
             ("METRICS_NAMESPACE", "food-app-prod"),
             ("AWS_LAMBDA_FUNCTION_NAME", "food-app-prod-GetFoodFunction"),
@@ -393,14 +259,14 @@ mod tests {
     }
 
     #[test]
-    fn error_is_counted_by_its_code_and_5xx_has_its_cause() {
+    fn errors_are_counted_by_code_and_5xx_logs_cause() {
         let telemetry = telemetry(&[]).unwrap();
-        let error = ApiError::unavailable(Some("the table is away".into()));
+        let error = ApiError::unavailable(Some("connection refused".into()));
         let line = line(&telemetry, &context(), &failed(error));
         assert_eq!(line["level"], "ERROR");
         assert_eq!(line["http.response.status_code"], 503);
         assert_eq!(line["error.type"], "unavailable");
-        assert_eq!(line["exception.message"], "the table is away");
+        assert_eq!(line["exception.message"], "connection refused");
         assert_eq!(line["errors"], 1);
         let expected = json!({
             "Namespace": "food-app",
@@ -411,21 +277,21 @@ mod tests {
     }
 
     #[test]
-    fn refused_and_throttled_logins_are_counted() {
+    fn rejected_and_rate_limited_logins_are_counted() {
         let telemetry = telemetry(&[]).unwrap();
         let line = |outcome| line(&telemetry, &context(), &outcome);
-        let refused = line(failed(LoginError::IncorrectPassword));
-        assert_eq!(refused["logins_refused"], 1);
-        assert_eq!(refused["level"], "INFO");
+        let rejected = line(failed(LoginError::IncorrectPassword));
+        assert_eq!(rejected["logins_refused"], 1);
+        assert_eq!(rejected["level"], "INFO");
         let retry_after = std::time::Duration::from_mins(1);
-        let throttled = line(failed(RateLimitError::TooMany { retry_after }));
-        assert_eq!(throttled["throttled"], 1);
-        assert_eq!(throttled["level"], "WARN");
-        assert_eq!(throttled.get("logins_refused"), None);
+        let limited = line(failed(RateLimitError::TooMany { retry_after }));
+        assert_eq!(limited["throttled"], 1);
+        assert_eq!(limited["level"], "WARN");
+        assert_eq!(limited.get("logins_refused"), None);
     }
 
     #[test]
-    fn trace_of_client_wins_and_malformed_header_is_ignored() {
+    fn client_trace_wins_and_malformed_one_is_ignored() {
         let telemetry = telemetry(&[]).unwrap();
         let (lambda, none) = (context(), Context::default());
         let of_lambda = ("6a13f5b00123456789abcdef01234567", "53995c3f42cd8ad8");
@@ -460,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn provisioned_start_is_no_cold_start() {
+    fn provisioned_concurrency_has_no_cold_start() {
         for (kind, is_cold) in [("on-demand", true), ("provisioned-concurrency", false)] {
             let telemetry = telemetry(&[("AWS_LAMBDA_INITIALIZATION_TYPE", kind)]).unwrap();
             assert_eq!(telemetry.start_invocation(&context()).is_cold, is_cold);
@@ -468,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_namespace_is_reported() {
+    fn invalid_metrics_namespace_is_rejected() {
         let long = "n".repeat(256);
         for invalid in ["two words", "a:b", "caf\u{e9}", &long] {
             let error = telemetry(&[("METRICS_NAMESPACE", invalid)]).err().unwrap();

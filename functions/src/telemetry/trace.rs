@@ -1,12 +1,11 @@
-//! The trace that a request belongs to: W3C Trace Context (`traceparent`) and X-Ray's header. A malformed
-//! header counts as missing.
+//! Trace ids from W3C Trace Context (`traceparent`) and X-Ray headers. A malformed header counts as missing.
 
 use std::ops::Range;
 
-/// A trace, and the caller's span in it.
+/// A trace id, and the span id of the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trace {
-    /// 32 hexadecimal digits, as OpenTelemetry writes it.
+    /// 32 hexadecimal digits (OpenTelemetry's format).
     pub(crate) id: String,
     /// 16 hexadecimal digits.
     pub(crate) span: Option<String>,
@@ -20,9 +19,9 @@ impl Trace {
         let (version, id, span) = (part(0..2)?, part(3..35)?, part(36..52)?);
         part(53..55)?;
         let is_separated = dash(2) && dash(35) && dash(52);
-        let ends_well = header.len() == 55 || (version != "00" && dash(55));
+        let has_valid_end = header.len() == 55 || (version != "00" && dash(55));
         let is_valid = version != "ff" && !is_zero(id) && !is_zero(span);
-        (is_separated && ends_well && is_valid).then(|| Self {
+        (is_separated && has_valid_end && is_valid).then(|| Self {
             id: id.to_owned(),
             span: Some(span.to_owned()),
         })
@@ -44,7 +43,7 @@ impl Trace {
         })
     }
 
-    /// Returns the id as X-Ray writes it.
+    /// Returns the trace id in X-Ray's format, `1-<8 digits>-<24 digits>`.
     pub(crate) fn x_ray_id(&self) -> String {
         let (time, unique) = self.id.split_at(8);
         format!("1-{time}-{unique}")
@@ -68,7 +67,7 @@ mod tests {
     const SPAN: &str = "00f067aa0ba902b7";
 
     #[test]
-    fn traceparent_names_trace_and_span() {
+    fn traceparent_header_has_trace_and_span() {
         for (header, is_valid) in [
             (format!("00-{ID}-{SPAN}-01"), true),
             (format!("cc-{ID}-{SPAN}-01-more"), true),
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn x_ray_header_names_trace_and_maybe_span() {
+    fn x_ray_header_has_trace_and_optional_span() {
         let (id, root) = (
             "5759e988bd862e3fe1be46a994272793",
             "1-5759e988-bd862e3fe1be46a994272793",

@@ -1,4 +1,4 @@
-//! Functions that no request calls, but the clock.
+//! Functions invoked by a schedule.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use crate::dependencies::FromDependencies;
 
-/// A function that has something to do from time to time.
+/// A function that a schedule invokes.
 pub trait ScheduledHandler: FromDependencies + Send + Sync {
-    /// What it tells when it is done.
+    /// The summary written to the log.
     type Report: Debug + Serialize + Send;
 
-    /// Does it. It may be cut off at any point, and be called again after a failure.
+    /// Runs the task. It may be interrupted at any point and invoked again after a failure.
     fn run(&self) -> impl Future<Output = Result<Self::Report, Error>> + Send;
 }

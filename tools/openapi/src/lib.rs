@@ -1,6 +1,6 @@
-//! The `OpenAPI` document of the API as `openapi.json` has it, which the function `get_openapi` returns.
+//! Generates `openapi.json`, the `OpenAPI` document that the function `get_openapi` returns.
 
-/// Makes the text of `openapi.json`.
+/// Returns the content of `openapi.json`.
 pub fn openapi_json() -> String {
     format!("{:#}\n", functions::api::openapi_document())
 }

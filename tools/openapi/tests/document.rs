@@ -1,4 +1,4 @@
-//! `openapi.json` is what the code says.
+//! Compares `openapi.json` and the generated document with the routes and the domain.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +10,24 @@ use domain::user::{Email, UserName};
 use functions::routes::ROUTES;
 use serde_json::Value;
 
-fn description() -> Value {
+fn document() -> Value {
     functions::api::openapi_document()
 }
 
 #[test]
-fn stored_document_is_up_to_date() {
-    let is_same = include_str!("../../../openapi.json") == openapi::openapi_json();
-    assert!(is_same, "cargo run -p openapi writes openapi.json");
+fn openapi_json_matches_the_code() {
+    let is_current = include_str!("../../../openapi.json") == openapi::openapi_json();
+    assert!(
+        is_current,
+        "run `cargo run -p openapi` to update openapi.json"
+    );
 }
 
 #[test]
-fn every_route_is_described_with_its_errors() {
-    let description = description();
-    let mut described = BTreeSet::new();
-    for (path, operations) in description["paths"].as_object().unwrap() {
+fn every_route_has_its_error_responses() {
+    let document = document();
+    let mut documented = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let route = (method.to_uppercase(), path.clone());
             let responses = operation["responses"].as_object().unwrap();
@@ -39,7 +42,7 @@ fn every_route_is_described_with_its_errors() {
                 signed_in || refresh,
                 "{route:?}"
             );
-            described.insert((route, signed_in));
+            documented.insert((route, signed_in));
         }
     }
     let routes = ROUTES.map(|route| {
@@ -48,12 +51,12 @@ fn every_route_is_described_with_its_errors() {
             route.signed_in,
         )
     });
-    assert_eq!(described, routes.into());
+    assert_eq!(documented, routes.into());
 }
 
-/// All values of a member with this name, wherever it is.
-fn values<'a>(of: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
-    match of {
+/// Collects the values of all members with this name, at any depth.
+fn values<'a>(json: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
+    match json {
         Value::Object(members) => {
             found.extend(members.get(name));
             members
@@ -66,17 +69,17 @@ fn values<'a>(of: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
 }
 
 #[test]
-fn whatever_it_refers_to_is_there() {
-    let description = description();
+fn openapi_references_and_links_have_targets() {
+    let document = document();
     let mut references = Vec::new();
-    values(&description, "$ref", &mut references);
+    values(&document, "$ref", &mut references);
     assert!(references.len() > 20);
     for reference in references {
         let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
-        assert!(description.pointer(pointer).is_some(), "{pointer}");
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
     let mut links = Vec::new();
-    values(&description, "links", &mut links);
+    values(&document, "links", &mut links);
     assert!(links.len() >= 4);
     for link in links
         .iter()
@@ -88,9 +91,9 @@ fn whatever_it_refers_to_is_there() {
 }
 
 #[test]
-fn its_limits_are_those_of_the_domain() {
-    let description = description();
-    let schemas = &description["components"]["schemas"];
+fn openapi_limits_match_domain_limits() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
     for (schema, member, limit, value) in [
         ("NewUser", "first_name", "maxLength", UserName::MAX_CHARS),
         ("NewUser", "last_name", "maxLength", UserName::MAX_CHARS),
@@ -126,7 +129,7 @@ fn its_limits_are_those_of_the_domain() {
         );
     }
     let parameter = |path: &str, method: &str, name: &str| {
-        let parameters = description["paths"][path][method]["parameters"]
+        let parameters = document["paths"][path][method]["parameters"]
             .as_array()
             .unwrap();
         let found = parameters
