@@ -13,7 +13,7 @@ fn quoted(text: &str) -> BTreeSet<String> {
 #[test]
 fn runbook_covers_every_alarm_and_saved_query() {
     let runbook = include_str!("../../docs/RUNBOOK.md");
-    let observability = template("watching");
+    let observability = template("observability");
     let queries = observability["queries"].as_object().unwrap();
     let queries: BTreeSet<String> = queries.keys().cloned().collect();
     let mut alarms = Vec::new();
@@ -50,7 +50,7 @@ fn queries_and_dashboard_use_only_logged_fields() {
     let fields: BTreeSet<String> = rows
         .flat_map(|row| quoted(row.split('|').nth(1).unwrap_or_default()))
         .collect();
-    let observability = template("watching");
+    let observability = template("observability");
     for (name, query) in observability["queries"].as_object().unwrap() {
         for field in quoted(query.as_str().unwrap()) {
             assert!(fields.contains(&field), "{name}: {field}");

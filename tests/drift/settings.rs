@@ -1,4 +1,4 @@
-//! The settings in template and README match those that the functions read.
+//! The settings in `template.yaml` and docs/SETTINGS.md match those that the functions read.
 
 use std::collections::BTreeSet;
 
@@ -95,9 +95,9 @@ fn template_sets_exactly_the_settings_a_function_reads() {
 const COMMON: &str = "METRICS_NAMESPACE";
 
 #[test]
-fn readme_names_every_setting() {
-    let readme = include_str!("../../README.md");
+fn settings_document_names_every_setting() {
+    let document = include_str!("../../docs/SETTINGS.md");
     for name in SETTINGS.map(|(name, ..)| name).into_iter().chain([COMMON]) {
-        assert!(readme.contains(&format!("`{name}`")), "{name}");
+        assert!(document.contains(&format!("`{name}`")), "{name}");
     }
 }

@@ -169,7 +169,7 @@ async fn only_its_user_can_revoke_a_session(on: WithSessionStore) {
     let id = text(&sessions(api, &laptop.access).await[0]["id"]);
     let path = format!("/sessions/{id}");
     let rejected = api.delete(&path).bearer(&eve).send().await;
-    rejected.is_problem(404, &[("not_found", "there is no such thing")]);
+    rejected.is_problem(404, &[("not_found", "resource not found")]);
     assert!(is_signed_in(api, &laptop).await);
     assert_empty(&api.delete(&path).bearer(&phone).send().await);
     assert!(!is_signed_in(api, &laptop).await);

@@ -67,7 +67,7 @@ async fn corrupt_item_is_a_500_without_details() {
         api.get("/food").send().await,
         api.delete(&path).bearer(&ada).send().await,
     ] {
-        let message = "something went wrong on our side";
+        let message = "internal server error; please report it";
         response.is_problem(500, &[("internal_error", message)]);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use test_support::{Api, Form, food_path, text};
 
-const NOT_FOUND: [(&str, &str); 1] = [("not_found", "there is no such thing")];
+const NOT_FOUND: [(&str, &str); 1] = [("not_found", "resource not found")];
 
 #[tokio::test]
 async fn food_is_created_read_updated_and_deleted() {

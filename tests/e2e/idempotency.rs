@@ -92,7 +92,7 @@ async fn key_reused_for_another_request_is_rejected(on: WithSessionStore) {
     let api = &on.api;
     let codes = [(
         "idempotency_key_reused",
-        "this idempotency key was used for another request",
+        "this idempotency key was used for another request; use a new key",
     )];
     // A different password is a different request.
     let first = sign_up(api, KEY, &user("ada", PASSWORD)).send().await;

@@ -47,7 +47,7 @@ impl SessionEngine {
         }
         let recorded = RecordedFixture::with(&settings).await;
         match event_name {
-            "login.outdated" => recorded.set_bcrypt_hash().await,
+            "login.bcrypt_hash" => recorded.set_bcrypt_hash().await,
             "sweep_images" => {
                 recorded.add_orphans().await;
                 // Until all images are older than the minimum age.
@@ -135,15 +135,15 @@ pub(super) fn expected_status(event_name: &str) -> u64 {
 /// Returns the JSON of an event.
 pub(super) fn payload(event_name: &str) -> String {
     match event_name {
-        "login.outdated" => eves_login(),
-        "login.unsure" => event("login"),
+        "login.bcrypt_hash" => eves_login(),
+        "login.password_recheck_fails" => event("login"),
         name => event(name),
     }
 }
 
 /// Returns the fault that is active in every case of an event, besides the injected one.
 pub(super) fn background_fault(event_name: &str) -> Option<Fault> {
-    (event_name == "login.unsure").then(|| Fault {
+    (event_name == "login.password_recheck_fails").then(|| Fault {
         operation: "GetItem".to_owned(),
         resource: None,
         skip: 2,

@@ -173,7 +173,7 @@ impl Case {
                 state.check_effect(name, Some(&body(&retry)), &case);
             }
             // Login succeeds if the new hash cannot be stored; the next login stores it.
-            "login.outdated" if !state.has_eves_new_hash() => {
+            "login.bcrypt_hash" if !state.has_eves_new_hash() => {
                 assert_eq!(self.call.operation, "UpdateItem", "{case}");
                 assert_eq!(self.times, usize::MAX, "{case}");
                 let retry = running.invoke(&payload(name)).await;
@@ -182,7 +182,9 @@ impl Case {
                 assert!(state.has_eves_new_hash(), "{case}");
             }
             // The first request deleted its session, unless that failed as well.
-            "login.unsure" if self.times == 1 => assert_eq!(state.new_sessions(), 1, "{case}"),
+            "login.password_recheck_fails" if self.times == 1 => {
+                assert_eq!(state.new_sessions(), 1, "{case}")
+            }
             _ => {}
         }
     }

@@ -11,9 +11,9 @@ use crate::fault::cases::{FAILURES, IDEMPOTENT_EVENTS, assert_survives};
 /// Events that make other calls than the plain event of their route.
 const EXTRA_EVENTS: [&str; 9] = [
     // The password has a bcrypt hash, which is replaced.
-    "login.outdated",
+    "login.bcrypt_hash",
     // The check for a concurrent password change fails, so login deletes its session.
-    "login.unsure",
+    "login.password_recheck_fails",
     "refresh.reused_token",
     "revoke_session.current",
     "revoke_sessions.all",
@@ -30,7 +30,7 @@ const REDUNDANT_WITH_REDIS: [&str; 7] = [
     "get_user",
     "list_food",
     "get_food",
-    "login.outdated",
+    "login.bcrypt_hash",
     "create_food.unique_title",
     "update_food.keeps_image",
 ];

@@ -117,7 +117,7 @@ impl StateCheck {
                     && !is_valid(ADAS_SESSION)
                     && !is_valid(ADAS_LAPTOP)
             }
-            "login" | "login.outdated" | "login.unsure" | "refresh" => {
+            "login" | "login.bcrypt_hash" | "login.password_recheck_fails" | "refresh" => {
                 body.is_some_and(|tokens| self.is_current(tokens))
             }
             "sweep_images" => {
