@@ -45,8 +45,6 @@ mod fault {
 /// Consistency of code, template, manifest and documents.
 mod drift {
     mod documents;
-    mod openapi;
-    mod routes;
     mod settings;
     mod template;
 }

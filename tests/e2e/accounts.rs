@@ -44,12 +44,8 @@ async fn log_in(api: &Api, member: &Member, password: &str) -> Response {
 }
 
 fn assert_empty(response: &Response) {
-    assert_eq!(
-        (response.status, response.body.len()),
-        (204, 0),
-        "{}",
-        response.text()
-    );
+    let actual = (response.status, response.body.len());
+    assert_eq!(actual, (204, 0), "{}", response.text());
 }
 
 async fn sessions_are_listed_newest_first(on: WithSessionStore) {
@@ -113,16 +109,10 @@ async fn account_deletion_removes_sessions_foods_and_images(on: WithSessionStore
         .has_code(401, "incorrect_password");
     assert_eq!(api.foods().await, json!([eves_food]));
     assert_eq!(api.stored_images().await.len(), 1);
-    assert!(
-        api.item_is_absent("users", &format!("USER#{}", ada.id))
-            .await
-    );
-    assert!(api.item_is_absent("users", "EMAIL#ada@example.com").await);
-    assert!(api.item_is_absent("foods", "TITLE#jollof 3").await);
-    assert!(
-        !api.item_is_absent("users", &format!("LEFT#{}", ada.id))
-            .await
-    );
+    assert!(api.is_absent("users", &format!("USER#{}", ada.id)).await);
+    assert!(api.is_absent("users", "EMAIL#ada@example.com").await);
+    assert!(api.is_absent("foods", "TITLE#jollof 3").await);
+    assert!(!api.is_absent("users", &format!("LEFT#{}", ada.id)).await);
     // The e-mail and the titles are free.
     let again = api.member("ada").await;
     assert_ne!(again.id, ada.id);
@@ -155,10 +145,7 @@ async fn account_deletion_revokes_concurrent_logins(on: WithSessionStore) {
     }
     assert!(!is_signed_in(api, &ada).await);
     // The sweep deletes the foods that were created concurrently.
-    assert!(
-        !api.item_is_absent("users", &format!("LEFT#{}", ada.id))
-            .await
-    );
+    assert!(!api.is_absent("users", &format!("LEFT#{}", ada.id)).await);
 }
 
 async fn only_its_user_can_revoke_a_session(on: WithSessionStore) {

@@ -99,11 +99,8 @@ async fn malformed_id_is_a_400_or_404_on_every_route() {
             api.delete(&path).bearer(&ada).send().await,
             api.get(&format!("/users/{id}")).send().await,
         ] {
-            assert!(
-                matches!(response.status, 400 | 404),
-                "{id}: {}",
-                response.status
-            );
+            let status = response.status;
+            assert!(matches!(status, 400 | 404), "{id}: {status}");
         }
     }
 }

@@ -156,11 +156,8 @@ async fn form_over_event_limit_is_413_and_names_direct_upload() {
     assert_eq!(api.get(&url).send().await.status, 200);
     let response = share(&api, &ada, "Large", "a.jpg", &jpeg_of(5_000_000)).await;
     assert_eq!(response.status, 413);
-    assert!(
-        response.text().contains("POST /food/images"),
-        "{}",
-        response.text()
-    );
+    let problem = response.text();
+    assert!(problem.contains("POST /food/images"), "{problem}");
 }
 
 #[tokio::test]

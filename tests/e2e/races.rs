@@ -48,17 +48,14 @@ async fn concurrent_edits_and_deletes_leave_no_claims_or_images() {
         let deleted = deletions.iter().filter(|response| response.status == 200);
         assert_eq!(deleted.count(), 1);
         for response in edits.iter().chain(&deletions) {
-            assert!(
-                matches!(response.status, 200 | 404 | 409),
-                "{}",
-                response.text()
-            );
+            let is_expected = matches!(response.status, 200 | 404 | 409);
+            assert!(is_expected, "{}", response.text());
         }
         assert_eq!(api.get(&path).send().await.status, 404);
-        assert!(api.item_is_absent("foods", "TITLE#soup").await);
+        assert!(api.is_absent("foods", "TITLE#soup").await);
         for nth in 0..4 {
             let claim = format!("TITLE#stew {round} {nth}");
-            assert!(api.item_is_absent("foods", &claim).await, "{claim}");
+            assert!(api.is_absent("foods", &claim).await, "{claim}");
         }
         assert!(api.stored_images().await.is_empty());
     }

@@ -84,14 +84,10 @@ async fn login_limit_is_equal_for_known_and_unknown_email() {
             ("203.0.113.7", "ada@example.com"),
             ("203.0.113.8", "unknown@example.com"),
         ] {
+            let emails = [email.to_owned(), email.to_uppercase()];
             let mut statuses = Vec::new();
             for nth in 0..14 {
-                let email = if nth % 2 == 0 {
-                    email.to_owned()
-                } else {
-                    email.to_uppercase()
-                };
-                let response = api.log_in(client_ip, &email, WRONG).await;
+                let response = api.log_in(client_ip, &emails[nth % 2], WRONG).await;
                 statuses.push(response["statusCode"].clone());
                 if nth >= 10 {
                     assert_limited(&response);

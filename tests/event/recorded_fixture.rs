@@ -77,7 +77,6 @@ impl RecordedFixture {
         }
     }
 
-    /// Starts a function.
     pub(crate) async fn start(&self, name: &str) -> Function {
         Function::start(binary(name), &self.settings()).await
     }
@@ -105,7 +104,6 @@ impl RecordedFixture {
         calls
     }
 
-    /// Returns the value of a setting.
     pub(crate) fn setting(&self, name: &str) -> String {
         self.fixture.setting(name).to_owned()
     }
@@ -115,7 +113,6 @@ impl RecordedFixture {
         self.aws.dynamodb()
     }
 
-    /// A client of the engine that bypasses the recorder.
     pub(crate) fn s3_engine(&self) -> aws_sdk_s3::Client {
         self.aws.s3()
     }

@@ -76,10 +76,8 @@ async fn invalid_request_reads_only_the_session() {
         let response = recorded.start(function).await.invoke(&event(name)).await;
         assert_eq!(response["statusCode"], status, "{response}");
         let calls = recorded.take();
-        assert!(
-            calls.len() == 1 && is_session(&calls[0]),
-            "{name}: {calls:?}"
-        );
+        let is_expected = calls.len() == 1 && is_session(&calls[0]);
+        assert!(is_expected, "{name}: {calls:?}");
     }
 }
 

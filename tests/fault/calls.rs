@@ -1,4 +1,4 @@
-//! The backend calls of each event, and the fixture and binary to fail them.
+//! The environment of a fault case: fixture, binary, backend calls, and the faults of the proxies.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,6 @@ pub(crate) enum SessionEngine {
 }
 
 impl SessionEngine {
-    /// Starts a Redis-compatible server.
     pub(crate) fn redis() -> Self {
         let valkey = Valkey::start().expect("a Valkey or Redis server");
         Self::Redis(valkey, AtomicUsize::new(0))
@@ -77,7 +76,6 @@ pub(crate) struct BackendCall {
     pub(super) nth: usize,
 }
 
-/// Takes the recorded calls of a function.
 fn take_calls(recorded: &RecordedFixture) -> Vec<BackendCall> {
     let prefix = table_prefix(recorded);
     let aws_call = |call: RecordedCall| {
@@ -132,7 +130,6 @@ pub(super) fn expected_status(event_name: &str) -> u64 {
     expected.map_or(200, |(_, status, _)| (*status).into())
 }
 
-/// Returns the JSON of an event.
 pub(super) fn payload(event_name: &str) -> String {
     match event_name {
         "login.bcrypt_hash" => eves_login(),
@@ -169,7 +166,6 @@ pub(super) fn faults(recorded: &RecordedFixture, backend: Backend) -> &Faults {
     }
 }
 
-/// Returns the faults of all proxies.
 pub(super) fn all_faults(recorded: &RecordedFixture) -> Vec<&Faults> {
     let mut all = vec![recorded.dynamodb.faults(), recorded.s3_proxy.faults()];
     all.extend(recorded.redis.as_ref().map(RedisProxy::faults));

@@ -135,7 +135,6 @@ impl Case {
         is_exposed
     }
 
-    /// Activates the faults of the case.
     fn inject(&self, recorded: &RecordedFixture) {
         if let Some(fault) = background_fault(self.event_name) {
             recorded.dynamodb.faults().add(fault);

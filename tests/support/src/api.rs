@@ -82,7 +82,7 @@ impl Api {
     }
 
     /// Whether a table has no item with this key.
-    pub async fn item_is_absent(&self, table: &str, pk: &str) -> bool {
+    pub async fn is_absent(&self, table: &str, pk: &str) -> bool {
         let client = self.local.aws().dynamodb();
         let item = client
             .get_item()

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How a call fails.
+/// An injected failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// Not executed; the response is a throttling error.
@@ -24,7 +24,7 @@ pub enum Failure {
     Failed,
 }
 
-/// Which call fails, how, and how often.
+/// The calls that a fault affects, and their failure.
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub operation: String,

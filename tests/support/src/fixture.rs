@@ -55,7 +55,6 @@ impl Fixture {
         panic!("the engines are unavailable");
     }
 
-    /// Returns the value of a setting.
     pub fn setting(&self, name: &str) -> &str {
         let found = self.settings.iter().find(|(other, _)| other == name);
         &found.expect("a setting").1

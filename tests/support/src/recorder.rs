@@ -142,12 +142,12 @@ impl Recorder {
         &self.record.faults
     }
 
-    /// Executes this operation but returns an error, from now on.
+    /// Makes calls of this operation return an error although they are executed.
     pub fn lose_responses_to(&self, operation: &'static str) {
         self.lose_responses_after(operation, 0);
     }
 
-    /// Executes this operation but returns an error, except for the first `successes` calls.
+    /// Makes calls of this operation return an error although they are executed, after `successes` calls.
     pub fn lose_responses_after(&self, operation: &'static str, successes: usize) {
         self.faults().add(Fault {
             operation: operation.to_owned(),
@@ -164,7 +164,7 @@ impl Recorder {
         self.record.holds_reads.store(true, Ordering::SeqCst);
     }
 
-    /// Delays every response from now on.
+    /// Delays all responses.
     pub fn delay_responses(&self, by: Duration) {
         *self.record.delay.lock().expect("no panic") = by;
     }

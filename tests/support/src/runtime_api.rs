@@ -79,7 +79,9 @@ impl RuntimeApi {
 
     /// Queues an event.
     pub fn send(&self, event: &str) {
-        self.events.send(event.to_owned()).expect("the API listens");
+        self.events
+            .send(event.to_owned())
+            .expect("a running server");
     }
 
     /// Waits for the next call of the function.
