@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the events beside this file: requests as API Gateway's HTTP API hands them to a function
-(payload format 2.0). Standard library only, and the same files every time.
+"""Writes the event files in this folder: requests as API Gateway's HTTP API sends them to a function
+(payload format 2.0). Uses only the standard library; the output is deterministic.
 
-The tokens are signed with the secrets below and live until 2100, so an event works wherever a
-function has these secrets and the users, foods and sessions below: see README.md.
+The tokens are signed with the secrets below and expire in 2100. The events need a function with these
+secrets and the users, foods and sessions below: see README.md.
 """
 
 import base64
@@ -19,18 +19,18 @@ REFRESH_SECRET = "the refresh secret of the events, not for production"
 
 ADA = "01990000-0000-7000-8000-000000000001"
 EVE = "01990000-0000-7000-8000-000000000002"
-NOBODY = "01990000-0000-7000-8000-00000000ffff"
+UNKNOWN_USER = "01990000-0000-7000-8000-00000000ffff"
 ADAS_SESSION = "01990000-0000-7000-8000-00000000a001"
 ADAS_LAPTOP = "01990000-0000-7000-8000-00000000a005"
 EVES_SESSION = "01990000-0000-7000-8000-00000000a002"
-ENDED_SESSION = "01990000-0000-7000-8000-00000000a00f"
+REVOKED_SESSION = "01990000-0000-7000-8000-00000000a00f"
 ADAS_REFRESH = "01990000-0000-7000-8000-00000000b001"
-SOME_TOKEN = "01990000-0000-7000-8000-00000000b00f"
+OTHER_TOKEN = "01990000-0000-7000-8000-00000000b00f"
 JOLLOF = "01990000-0000-7000-8000-00000000f001"
 FUFU = "01990000-0000-7000-8000-00000000f002"
-NO_FOOD = "01990000-0000-7000-8000-00000000ffff"
+UNKNOWN_FOOD = "01990000-0000-7000-8000-00000000ffff"
 ADAS_UPLOAD = "01990000-0000-7000-8000-00000000d001"
-NO_UPLOAD = "01990000-0000-7000-8000-00000000dfff"
+UNKNOWN_UPLOAD = "01990000-0000-7000-8000-00000000dfff"
 
 ISSUED = 1_790_000_000  # 2026-09-21
 UNTIL_2100 = 4_102_444_800
@@ -41,7 +41,7 @@ def base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def token(use, user, session, jti=SOME_TOKEN, expires=UNTIL_2100, secret=None, **claims):
+def token(use, user, session, jti=OTHER_TOKEN, expires=UNTIL_2100, secret=None, **claims):
     secret = secret or (ACCESS_SECRET if use == "access" else REFRESH_SECRET)
     kid = hmac.new(secret.encode(), b"food-app key id", hashlib.sha256).hexdigest()[:16]
     header = {"typ": "JWT", "alg": "HS256", "kid": kid}
@@ -55,8 +55,8 @@ def token(use, user, session, jti=SOME_TOKEN, expires=UNTIL_2100, secret=None, *
     return f"{message}.{base64url(signature)}"
 
 
-ADA_SIGNED_IN = token("access", ADA, ADAS_SESSION)
-EVE_SIGNED_IN = token("access", EVE, EVES_SESSION)
+ADAS_ACCESS_TOKEN = token("access", ADA, ADAS_SESSION)
+EVES_ACCESS_TOKEN = token("access", EVE, EVES_SESSION)
 
 
 def event(
@@ -145,15 +145,15 @@ GRACE = {
     "first_name": "Grace", "last_name": "Hopper",
     "email": "grace@example.com", "password": "anchors aweigh",
 }
-SOME_KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-OTHER_KEY = "b1c1f5a2-6c5e-4d0e-9a50-0d6f3f6f1f3c"
+IDEMPOTENCY_KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+OTHER_IDEMPOTENCY_KEY = "b1c1f5a2-6c5e-4d0e-9a50-0d6f3f6f1f3c"
 SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": IMAGE}
 UPLOADED_SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "image_id": ADAS_UPLOAD}
-ONE_FOOD = "/food/{food_id}"
+FOOD_PATH = "/food/{food_id}"
 
 EVENTS = {
     "create_user": with_json("POST /users", GRACE),
-    "create_user.idempotent": with_json("POST /users", GRACE, headers={"idempotency-key": SOME_KEY}),
+    "create_user.idempotent": with_json("POST /users", GRACE, headers={"idempotency-key": IDEMPOTENCY_KEY}),
     "create_user.email_taken": with_json("POST /users", {**GRACE, "email": "ADA@example.com"}),
     "create_user.invalid_fields": with_json(
         "POST /users", {"first_name": " ", "email": "grace", "password": "short"}
@@ -164,20 +164,20 @@ EVENTS = {
     "list_users.next_page": event("GET /users", query=f"limit=1&cursor={cursor(b'u', ADA)}"),
     "list_users.foreign_cursor": event("GET /users", query=f"cursor={cursor(b'f', JOLLOF)}"),
     "get_user": event("GET /users/{user_id}", path={"user_id": ADA}),
-    "get_user.not_found": event("GET /users/{user_id}", path={"user_id": NOBODY}),
+    "get_user.not_found": event("GET /users/{user_id}", path={"user_id": UNKNOWN_USER}),
     "get_user.bad_id": event("GET /users/{user_id}", path={"user_id": "1"}),
     "change_password": with_json(
         "PUT /users/me/password",
-        {"old_password": "analytical", "new_password": "difference engine"}, bearer=ADA_SIGNED_IN,
+        {"old_password": "analytical", "new_password": "difference engine"}, bearer=ADAS_ACCESS_TOKEN,
     ),
     "change_password.wrong": with_json(
         "PUT /users/me/password",
-        {"old_password": "difference", "new_password": "difference engine"}, bearer=ADA_SIGNED_IN,
+        {"old_password": "difference", "new_password": "difference engine"}, bearer=ADAS_ACCESS_TOKEN,
     ),
     "change_password.invalid_fields": with_json(
-        "PUT /users/me/password", {"new_password": "password1"}, bearer=ADA_SIGNED_IN
+        "PUT /users/me/password", {"new_password": "password1"}, bearer=ADAS_ACCESS_TOKEN
     ),
-    "delete_user": event("DELETE /users/me", bearer=ADA_SIGNED_IN),
+    "delete_user": event("DELETE /users/me", bearer=ADAS_ACCESS_TOKEN),
     "delete_user.no_token": event("DELETE /users/me"),
     "login": with_json("POST /login", {"email": "Ada@example.com", "password": "analytical"}),
     "login.incorrect_password": with_json(
@@ -187,12 +187,12 @@ EVENTS = {
         "POST /login", {"email": "nobody@example.com", "password": "difference"}
     ),
     "login.invalid_fields": with_json("POST /login", {"email": "ada"}),
-    "logout": event("POST /logout", bearer=ADA_SIGNED_IN),
+    "logout": event("POST /logout", bearer=ADAS_ACCESS_TOKEN),
     "logout.no_token": event("POST /logout"),
     "logout.expired_token": event(
         "POST /logout", bearer=token("access", ADA, ADAS_SESSION, expires=PAST)
     ),
-    "logout.ended_session": event("POST /logout", bearer=token("access", ADA, ENDED_SESSION)),
+    "logout.revoked_session": event("POST /logout", bearer=token("access", ADA, REVOKED_SESSION)),
     "logout.refresh_token": event("POST /logout", bearer=token("refresh", ADA, ADAS_SESSION)),
     "logout.foreign_secret": event(
         "POST /logout", bearer=token("access", ADA, ADAS_SESSION, secret="x" * 32)
@@ -211,59 +211,59 @@ EVENTS = {
         "POST /refresh",
         {"refresh_token": token("refresh", ADA, ADAS_SESSION, ADAS_REFRESH, expires=PAST)},
     ),
-    "refresh.access_token": with_json("POST /refresh", {"refresh_token": ADA_SIGNED_IN}),
-    "list_sessions": event("GET /sessions", bearer=ADA_SIGNED_IN),
+    "refresh.access_token": with_json("POST /refresh", {"refresh_token": ADAS_ACCESS_TOKEN}),
+    "list_sessions": event("GET /sessions", bearer=ADAS_ACCESS_TOKEN),
     "list_sessions.no_token": event("GET /sessions"),
     "revoke_session": event(
-        "DELETE /sessions/{session_id}", path={"session_id": ADAS_LAPTOP}, bearer=ADA_SIGNED_IN
+        "DELETE /sessions/{session_id}", path={"session_id": ADAS_LAPTOP}, bearer=ADAS_ACCESS_TOKEN
     ),
     "revoke_session.current": event(
-        "DELETE /sessions/{session_id}", path={"session_id": ADAS_SESSION}, bearer=ADA_SIGNED_IN
+        "DELETE /sessions/{session_id}", path={"session_id": ADAS_SESSION}, bearer=ADAS_ACCESS_TOKEN
     ),
     "revoke_session.not_found": event(
-        "DELETE /sessions/{session_id}", path={"session_id": EVES_SESSION}, bearer=ADA_SIGNED_IN
+        "DELETE /sessions/{session_id}", path={"session_id": EVES_SESSION}, bearer=ADAS_ACCESS_TOKEN
     ),
     "revoke_session.bad_id": event(
-        "DELETE /sessions/{session_id}", path={"session_id": "1"}, bearer=ADA_SIGNED_IN
+        "DELETE /sessions/{session_id}", path={"session_id": "1"}, bearer=ADAS_ACCESS_TOKEN
     ),
-    "revoke_sessions": event("DELETE /sessions", bearer=ADA_SIGNED_IN),
-    "revoke_sessions.all": event("DELETE /sessions", query="current=true", bearer=ADA_SIGNED_IN),
-    "revoke_sessions.bad_query": event("DELETE /sessions", query="current=1", bearer=ADA_SIGNED_IN),
-    "create_food": with_form("POST /food", SUYA, bearer=ADA_SIGNED_IN),
+    "revoke_sessions": event("DELETE /sessions", bearer=ADAS_ACCESS_TOKEN),
+    "revoke_sessions.all": event("DELETE /sessions", query="current=true", bearer=ADAS_ACCESS_TOKEN),
+    "revoke_sessions.bad_query": event("DELETE /sessions", query="current=1", bearer=ADAS_ACCESS_TOKEN),
+    "create_food": with_form("POST /food", SUYA, bearer=ADAS_ACCESS_TOKEN),
     "create_food.idempotent": with_form(
-        "POST /food", SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": SOME_KEY}
+        "POST /food", SUYA, bearer=ADAS_ACCESS_TOKEN, headers={"idempotency-key": IDEMPOTENCY_KEY}
     ),
     "create_food.unique_title": with_form(
-        "POST /food", {**SUYA, "title": " JOLLOF rice"}, bearer=ADA_SIGNED_IN
+        "POST /food", {**SUYA, "title": " JOLLOF rice"}, bearer=ADAS_ACCESS_TOKEN
     ),
     "create_food.invalid_fields": with_form(
-        "POST /food", {"title": "null", "food_image": "undefined"}, bearer=ADA_SIGNED_IN
+        "POST /food", {"title": "null", "food_image": "undefined"}, bearer=ADAS_ACCESS_TOKEN
     ),
     "create_food.not_an_image": with_form(
         "POST /food",
         {**SUYA, "food_image": ("suya.jpg", "image/jpeg", b"<html>not an image</html>")},
-        bearer=ADA_SIGNED_IN,
+        bearer=ADAS_ACCESS_TOKEN,
     ),
     "create_food.no_token": with_form("POST /food", SUYA),
     "create_food.not_a_form": event(
-        "POST /food", body=b"title=Suya", content_type="text/plain", bearer=ADA_SIGNED_IN
+        "POST /food", body=b"title=Suya", content_type="text/plain", bearer=ADAS_ACCESS_TOKEN
     ),
-    "create_food.upload": with_json("POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN),
+    "create_food.upload": with_json("POST /food", UPLOADED_SUYA, bearer=ADAS_ACCESS_TOKEN),
     "create_food.upload_idempotent": with_json(
-        "POST /food", UPLOADED_SUYA, bearer=ADA_SIGNED_IN, headers={"idempotency-key": OTHER_KEY}
+        "POST /food", UPLOADED_SUYA, bearer=ADAS_ACCESS_TOKEN, headers={"idempotency-key": OTHER_IDEMPOTENCY_KEY}
     ),
     "create_food.no_such_upload": with_json(
-        "POST /food", {**UPLOADED_SUYA, "image_id": NO_UPLOAD}, bearer=ADA_SIGNED_IN
+        "POST /food", {**UPLOADED_SUYA, "image_id": UNKNOWN_UPLOAD}, bearer=ADAS_ACCESS_TOKEN
     ),
     "create_image_upload": with_json(
         "POST /food/images",
-        {"content_type": "image/jpeg", "size": len(IMAGE[2])}, bearer=ADA_SIGNED_IN,
+        {"content_type": "image/jpeg", "size": len(IMAGE[2])}, bearer=ADAS_ACCESS_TOKEN,
     ),
     "create_image_upload.invalid_fields": with_json(
-        "POST /food/images", {"content_type": "image/svg+xml", "size": 0}, bearer=ADA_SIGNED_IN
+        "POST /food/images", {"content_type": "image/svg+xml", "size": 0}, bearer=ADAS_ACCESS_TOKEN
     ),
     "create_image_upload.too_large": with_json(
-        "POST /food/images", {"content_type": "image/jpeg", "size": 8192001}, bearer=ADA_SIGNED_IN
+        "POST /food/images", {"content_type": "image/jpeg", "size": 8192001}, bearer=ADAS_ACCESS_TOKEN
     ),
     "create_image_upload.no_token": with_json(
         "POST /food/images", {"content_type": "image/jpeg", "size": 1}
@@ -275,60 +275,60 @@ EVENTS = {
     "get_openapi": event("GET /openapi.json"),
     "get_docs": event("GET /docs", headers={"accept-encoding": "gzip, deflate, br"}),
     "get_docs.plain": event("GET /docs"),
-    "get_food": event("GET " + ONE_FOOD, path={"food_id": JOLLOF}),
+    "get_food": event("GET " + FOOD_PATH, path={"food_id": JOLLOF}),
     "get_food.not_modified": event(
-        "GET " + ONE_FOOD, path={"food_id": JOLLOF}, headers={"if-none-match": "\"1\""}
+        "GET " + FOOD_PATH, path={"food_id": JOLLOF}, headers={"if-none-match": "\"1\""}
     ),
-    "get_food.not_found": event("GET " + ONE_FOOD, path={"food_id": NO_FOOD}),
-    "get_food.bad_id": event("GET " + ONE_FOOD, path={"food_id": "jollof"}),
+    "get_food.not_found": event("GET " + FOOD_PATH, path={"food_id": UNKNOWN_FOOD}),
+    "get_food.bad_id": event("GET " + FOOD_PATH, path={"food_id": "jollof"}),
     "update_food": with_form(
-        "PUT " + ONE_FOOD,
-        {**SUYA, "title": "Party jollof"}, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+        "PUT " + FOOD_PATH,
+        {**SUYA, "title": "Party jollof"}, path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN,
     ),
     "update_food.keeps_image": with_form(
-        "PUT " + ONE_FOOD,
+        "PUT " + FOOD_PATH,
         {"food_image": "undefined", "title": "Jollof rice", "description": "Smoky"},
-        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+        path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN,
     ),
     "update_food.upload": with_json(
-        "PUT " + ONE_FOOD, UPLOADED_SUYA, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN
+        "PUT " + FOOD_PATH, UPLOADED_SUYA, path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN
     ),
     "update_food.no_such_upload": with_json(
-        "PUT " + ONE_FOOD, {**UPLOADED_SUYA, "image_id": NO_UPLOAD},
-        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+        "PUT " + FOOD_PATH, {**UPLOADED_SUYA, "image_id": UNKNOWN_UPLOAD},
+        path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN,
     ),
     "update_food.unique_title": with_form(
-        "PUT " + ONE_FOOD,
+        "PUT " + FOOD_PATH,
         {"title": "fufu AND egusi", "description": "Smoky"},
-        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN,
+        path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN,
     ),
     "update_food.precondition_failed": with_form(
-        "PUT " + ONE_FOOD, SUYA,
-        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN, headers={"if-match": "\"7\""},
+        "PUT " + FOOD_PATH, SUYA,
+        path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN, headers={"if-match": "\"7\""},
     ),
     "update_food.not_owner": with_form(
-        "PUT " + ONE_FOOD, SUYA, path={"food_id": JOLLOF}, bearer=EVE_SIGNED_IN
+        "PUT " + FOOD_PATH, SUYA, path={"food_id": JOLLOF}, bearer=EVES_ACCESS_TOKEN
     ),
     "update_food.not_found": with_form(
-        "PUT " + ONE_FOOD, SUYA, path={"food_id": NO_FOOD}, bearer=ADA_SIGNED_IN
+        "PUT " + FOOD_PATH, SUYA, path={"food_id": UNKNOWN_FOOD}, bearer=ADAS_ACCESS_TOKEN
     ),
-    "delete_food": event("DELETE " + ONE_FOOD, path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN),
+    "delete_food": event("DELETE " + FOOD_PATH, path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN),
     "delete_food.precondition_failed": event(
-        "DELETE " + ONE_FOOD,
-        path={"food_id": JOLLOF}, bearer=ADA_SIGNED_IN, headers={"if-match": "\"7\""},
+        "DELETE " + FOOD_PATH,
+        path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN, headers={"if-match": "\"7\""},
     ),
     "delete_food.not_owner": event(
-        "DELETE " + ONE_FOOD, path={"food_id": JOLLOF}, bearer=EVE_SIGNED_IN
+        "DELETE " + FOOD_PATH, path={"food_id": JOLLOF}, bearer=EVES_ACCESS_TOKEN
     ),
     "delete_food.not_found": event(
-        "DELETE " + ONE_FOOD, path={"food_id": NO_FOOD}, bearer=ADA_SIGNED_IN
+        "DELETE " + FOOD_PATH, path={"food_id": UNKNOWN_FOOD}, bearer=ADAS_ACCESS_TOKEN
     ),
     "delete_food.bad_id": event(
-        "DELETE " + ONE_FOOD, path={"food_id": "%00"}, bearer=ADA_SIGNED_IN
+        "DELETE " + FOOD_PATH, path={"food_id": "%00"}, bearer=ADAS_ACCESS_TOKEN
     ),
 }
 
-# What EventBridge sends.
+# The scheduled event of EventBridge.
 EVENTS["sweep_images"] = {
     "version": "0", "id": "01990000-0000-4000-8000-00000000e001",
     "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",

@@ -1,10 +1,9 @@
-//! The whole API, driven from outside: events given to the handlers and to the real binaries, and
-//! HTTP requests to the API on one machine. Engines are real, ports are free ones, and each test
-//! has its own data.
+//! Tests of the whole API: events sent to the handlers and the binaries, and HTTP requests to the
+//! local server. They use real engines and free ports, and each test has its own data.
 
-#![allow(clippy::unwrap_used, reason = "a test stops here")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-/// HTTP requests to the API on one machine.
+/// HTTP requests to the local server.
 mod e2e {
     mod accounts;
     mod errors;
@@ -23,24 +22,29 @@ mod e2e {
     mod users;
 }
 
-/// Events for the handlers and for the real binaries.
+/// Events sent to the handlers and the binaries.
 mod event {
     mod binaries;
     mod capacity;
-    pub(crate) mod events;
+    pub(crate) mod expected;
     mod handlers;
     mod permissions;
-    pub(crate) mod recorded;
+    pub(crate) mod recorded_fixture;
     mod request_log;
     mod round_trips;
 }
 
-/// Failed calls to DynamoDB, S3 and Redis.
+/// Fault injection in the calls to DynamoDB, S3 and Redis.
 mod fault {
+    mod calls;
     mod cases;
     mod resilience;
     mod state_check;
 }
 
-/// What is written twice is the same.
-mod drift;
+/// Consistency of code, template, manifest and documents.
+mod drift {
+    mod documents;
+    mod settings;
+    mod template;
+}

@@ -1,18 +1,19 @@
-//! The tests that take minutes: `make test-slow`.
+//! Tests that take minutes: `make test-slow`.
 
-#![allow(clippy::unwrap_used, reason = "a test stops here")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod e2e {
     mod timing;
 }
 
 mod event {
-    pub(crate) mod events;
-    #[allow(dead_code, reason = "the other tests use the rest")]
-    pub(crate) mod recorded;
+    pub(crate) mod expected;
+    #[allow(dead_code, reason = "the tests of main.rs use the rest")]
+    pub(crate) mod recorded_fixture;
 }
 
 mod fault {
+    mod calls;
     mod cases;
     mod matrix;
     mod state_check;

@@ -1,4 +1,4 @@
-//! A user's own sessions, password and account, on both session stores.
+//! Listing and revoking sessions, changing the password and deleting the account, on both session stores.
 
 use futures_util::future::{join_all, join3};
 use serde_json::{Value, json};
@@ -6,22 +6,22 @@ use serde_json::{Value, json};
 use crate::e2e::sessions::{WithSessionStore, on_both_stores, on_dynamodb, on_redis};
 use test_support::{Api, Form, Member, PASSWORD, Response, text};
 
-const ANOTHER: &str = "another horse battery";
+const NEW_PASSWORD: &str = "another horse battery";
 
 on_both_stores!(
     sessions_are_listed_newest_first,
-    session_is_revoked_by_its_user_alone,
-    all_sessions_or_all_others_are_revoked,
-    changed_password_revokes_all_other_sessions,
-    deleted_account_takes_everything_along,
-    login_or_food_during_account_deletion_does_not_survive,
+    only_its_user_can_revoke_a_session,
+    revokes_all_sessions_or_all_but_the_current,
+    password_change_revokes_all_other_sessions,
+    account_deletion_removes_sessions_foods_and_images,
+    account_deletion_revokes_concurrent_logins,
 );
 
 async fn sessions(api: &Api, access: &str) -> Vec<Value> {
-    let answer = api.get("/sessions").token(access).send().await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("cache-control"), "no-store");
-    answer.json().as_array().expect("an array").clone()
+    let response = api.get("/sessions").token(access).send().await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.header("cache-control"), "no-store");
+    response.json().as_array().expect("an array").clone()
 }
 
 async fn is_signed_in(api: &Api, member: &Member) -> bool {
@@ -32,7 +32,7 @@ async fn is_signed_in(api: &Api, member: &Member) -> bool {
     }
 }
 
-async fn change(api: &Api, member: &Member, old: &str, new: &str) -> Response {
+async fn change_password(api: &Api, member: &Member, old: &str, new: &str) -> Response {
     let body = json!({"old_password": old, "new_password": new});
     let call = api.put("/users/me/password").bearer(member);
     call.json(&body).send().await
@@ -43,13 +43,9 @@ async fn log_in(api: &Api, member: &Member, password: &str) -> Response {
     api.post("/login").json(&body).send().await
 }
 
-fn is_empty(answer: &Response) {
-    assert_eq!(
-        (answer.status, answer.body.len()),
-        (204, 0),
-        "{}",
-        answer.text()
-    );
+fn assert_empty(response: &Response) {
+    let actual = (response.status, response.body.len());
+    assert_eq!(actual, (204, 0), "{}", response.text());
 }
 
 async fn sessions_are_listed_newest_first(on: WithSessionStore) {
@@ -77,54 +73,54 @@ async fn sessions_are_listed_newest_first(on: WithSessionStore) {
     assert_eq!(listed.len(), 1);
 }
 
-async fn changed_password_revokes_all_other_sessions(on: WithSessionStore) {
+async fn password_change_revokes_all_other_sessions(on: WithSessionStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
     let laptop = api.log_in("ada").await;
-    // The second time as after a lost answer.
+    // The second request is a retry after a lost response.
     for _ in 0..2 {
-        is_empty(&change(api, &phone, PASSWORD, ANOTHER).await);
+        assert_empty(&change_password(api, &phone, PASSWORD, NEW_PASSWORD).await);
     }
     assert!(is_signed_in(api, &phone).await);
     assert!(!is_signed_in(api, &laptop).await);
     assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
     let old = log_in(api, &phone, PASSWORD).await;
     old.has_code(401, "incorrect_password");
-    assert_eq!(log_in(api, &phone, ANOTHER).await.status, 200);
+    assert_eq!(log_in(api, &phone, NEW_PASSWORD).await.status, 200);
 }
 
-async fn deleted_account_takes_everything_along(on: WithSessionStore) {
+async fn account_deletion_removes_sessions_foods_and_images(on: WithSessionStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let (laptop, eve) = (api.log_in("ada").await, api.member("eve").await);
-    let theirs = api.share(&eve, "Egusi").await;
+    let eves_food = api.share(&eve, "Egusi").await;
     for nth in 0..4 {
         api.share(&ada, &format!("Jollof {nth}")).await;
     }
-    is_empty(&api.delete("/users/me").bearer(&ada).send().await);
+    assert_empty(&api.delete("/users/me").bearer(&ada).send().await);
     for token in [&ada, &laptop] {
         assert!(!is_signed_in(api, token).await);
         assert_eq!(api.refresh(&token.refresh).await.status, 401);
     }
-    let gone = api.get(&format!("/users/{}", ada.id)).send().await;
-    assert_eq!(gone.status, 404);
+    let deleted = api.get(&format!("/users/{}", ada.id)).send().await;
+    assert_eq!(deleted.status, 404);
     log_in(api, &ada, PASSWORD)
         .await
         .has_code(401, "incorrect_password");
-    assert_eq!(api.foods().await, json!([theirs]));
+    assert_eq!(api.foods().await, json!([eves_food]));
     assert_eq!(api.stored_images().await.len(), 1);
-    assert!(api.is_free("users", &format!("USER#{}", ada.id)).await);
-    assert!(api.is_free("users", "EMAIL#ada@example.com").await);
-    assert!(api.is_free("foods", "TITLE#jollof 3").await);
-    assert!(!api.is_free("users", &format!("LEFT#{}", ada.id)).await);
-    // The address and the titles are free.
+    assert!(api.is_absent("users", &format!("USER#{}", ada.id)).await);
+    assert!(api.is_absent("users", "EMAIL#ada@example.com").await);
+    assert!(api.is_absent("foods", "TITLE#jollof 3").await);
+    assert!(!api.is_absent("users", &format!("LEFT#{}", ada.id)).await);
+    // The e-mail and the titles are free.
     let again = api.member("ada").await;
     assert_ne!(again.id, ada.id);
     api.share(&again, "Jollof 3").await;
     assert!(is_signed_in(api, &eve).await);
 }
 
-async fn login_or_food_during_account_deletion_does_not_survive(on: WithSessionStore) {
+async fn account_deletion_revokes_concurrent_logins(on: WithSessionStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let logins = join_all((0..6).map(|_| log_in(api, &ada, PASSWORD)));
@@ -134,7 +130,7 @@ async fn login_or_food_during_account_deletion_does_not_survive(on: WithSessionS
     }));
     let deletion = api.delete("/users/me").bearer(&ada).send();
     let (logins, shares, deleted) = join3(logins, shares, deletion).await;
-    is_empty(&deleted);
+    assert_empty(&deleted);
     for login in logins {
         if login.status == 200 {
             let access = text(&login.json()["access_token"]);
@@ -148,21 +144,21 @@ async fn login_or_food_during_account_deletion_does_not_survive(on: WithSessionS
         assert!(matches!(share.status, 201 | 401), "{}", share.text());
     }
     assert!(!is_signed_in(api, &ada).await);
-    // The sweep deletes the foods created meanwhile.
-    assert!(!api.is_free("users", &format!("LEFT#{}", ada.id)).await);
+    // The sweep deletes the foods that were created concurrently.
+    assert!(!api.is_absent("users", &format!("LEFT#{}", ada.id)).await);
 }
 
-async fn session_is_revoked_by_its_user_alone(on: WithSessionStore) {
+async fn only_its_user_can_revoke_a_session(on: WithSessionStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
     let laptop = api.log_in("ada").await;
     let eve = api.member("eve").await;
     let id = text(&sessions(api, &laptop.access).await[0]["id"]);
     let path = format!("/sessions/{id}");
-    let theirs = api.delete(&path).bearer(&eve).send().await;
-    theirs.is_problem(404, &[("not_found", "there is no such thing")]);
+    let rejected = api.delete(&path).bearer(&eve).send().await;
+    rejected.is_problem(404, &[("not_found", "resource not found")]);
     assert!(is_signed_in(api, &laptop).await);
-    is_empty(&api.delete(&path).bearer(&phone).send().await);
+    assert_empty(&api.delete(&path).bearer(&phone).send().await);
     assert!(!is_signed_in(api, &laptop).await);
     assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
     assert!(is_signed_in(api, &phone).await);
@@ -170,14 +166,14 @@ async fn session_is_revoked_by_its_user_alone(on: WithSessionStore) {
     again.has_code(404, "not_found");
 }
 
-async fn all_sessions_or_all_others_are_revoked(on: WithSessionStore) {
+async fn revokes_all_sessions_or_all_but_the_current(on: WithSessionStore) {
     let api = &on.api;
     let (phone, eve) = (api.member("ada").await, api.member("eve").await);
     let mut others = Vec::new();
     for _ in 0..3 {
         others.push(api.log_in("ada").await);
     }
-    is_empty(&api.delete("/sessions").bearer(&phone).send().await);
+    assert_empty(&api.delete("/sessions").bearer(&phone).send().await);
     for other in &others {
         assert!(!is_signed_in(api, other).await);
         assert_eq!(api.refresh(&other.refresh).await.status, 401);
@@ -185,9 +181,9 @@ async fn all_sessions_or_all_others_are_revoked(on: WithSessionStore) {
     assert!(is_signed_in(api, &phone).await);
     let laptop = api.log_in("ada").await;
     let all = api.delete("/sessions?current=true").bearer(&phone);
-    is_empty(&all.send().await);
-    for ended in [&phone, &laptop] {
-        assert!(!is_signed_in(api, ended).await);
+    assert_empty(&all.send().await);
+    for revoked in [&phone, &laptop] {
+        assert!(!is_signed_in(api, revoked).await);
     }
     assert!(is_signed_in(api, &eve).await);
 }

@@ -1,4 +1,4 @@
-//! Errors on every path: problems with flat codes, and CORS headers on them too.
+//! Error responses: CORS headers, corrupt data, malformed requests.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use functions::api::Api as Functions;
@@ -9,7 +9,7 @@ use test_support::fixture::{Fixture, event};
 use test_support::{Api, Form};
 
 #[tokio::test]
-async fn errors_carry_the_cors_headers_that_successes_do() {
+async fn error_responses_carry_cors_headers() {
     let api = Api::start().await;
     let origin = "https://app.example.com";
     for (call, status) in [
@@ -21,12 +21,11 @@ async fn errors_carry_the_cors_headers_that_successes_do() {
         (api.post("/users").body("application/json", "{}"), 422),
         (api.post("/food").form(Form::new()), 401),
     ] {
-        let answer = call.header("origin", origin).send().await;
-        assert_eq!(answer.status, status);
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        let exposed = answer
-            .header("access-control-expose-headers")
-            .to_lowercase();
+        let response = call.header("origin", origin).send().await;
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("access-control-allow-origin"), "*");
+        let exposed = response.header("access-control-expose-headers");
+        let exposed = exposed.to_lowercase();
         for header in ["link", "etag", "retry-after"] {
             assert!(exposed.contains(header), "{exposed}");
         }
@@ -34,19 +33,19 @@ async fn errors_carry_the_cors_headers_that_successes_do() {
 }
 
 #[tokio::test]
-async fn the_allowed_origin_is_a_setting() {
+async fn allowed_origin_is_a_setting() {
     let api = Api::with(&[("ALLOWED_ORIGIN", "https://app.example.com")]).await;
     for (origin, allowed) in [
         ("https://app.example.com", "https://app.example.com"),
         ("https://evil.example.com", ""),
     ] {
-        let answer = api.get("/food").header("origin", origin).send().await;
-        assert_eq!(answer.header("access-control-allow-origin"), allowed);
+        let response = api.get("/food").header("origin", origin).send().await;
+        assert_eq!(response.header("access-control-allow-origin"), allowed);
     }
 }
 
 #[tokio::test]
-async fn an_item_that_cannot_be_read_is_a_500_that_tells_nothing() {
+async fn corrupt_item_is_a_500_without_details() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Soup").await;
@@ -62,28 +61,28 @@ async fn an_item_that_cannot_be_read_is_a_500_that_tells_nothing() {
         .await
         .unwrap();
     let path = format!("/food/{id}");
-    for answer in [
+    for response in [
         api.get(&path).send().await,
         api.get("/food").send().await,
         api.delete(&path).bearer(&ada).send().await,
     ] {
-        let sentence = "something went wrong on our side";
-        answer.is_problem(500, &[("internal_error", sentence)]);
+        let message = "internal server error; please report it";
+        response.is_problem(500, &[("internal_error", message)]);
     }
 }
 
-/// What a client can make of an event, given straight to the handlers.
-async fn answer(function: &str, change: impl Fn(&mut Value)) -> Value {
+/// Invokes a handler with a changed event.
+async fn invoke(function: &str, change: impl Fn(&mut Value)) -> Value {
     let fixture = Fixture::set().await;
     let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
     let mut event: Value = serde_json::from_str(&event(function)).unwrap();
     change(&mut event);
-    let answer = functions.invoke(function, &event.to_string()).await;
-    serde_json::from_str(&answer.unwrap()).unwrap()
+    let response = functions.invoke(function, &event.to_string()).await;
+    serde_json::from_str(&response.unwrap()).unwrap()
 }
 
 #[tokio::test]
-async fn odd_hosts_and_paths_do_not_keep_a_request_from_its_answer() {
+async fn malformed_host_or_path_does_not_fail_a_request() {
     let changes: [fn(&mut Value); 7] = [
         |event| event["headers"]["user-agent"] = "café".into(),
         |event| event["headers"]["host"] = "a b:99999".into(),
@@ -94,7 +93,7 @@ async fn odd_hosts_and_paths_do_not_keep_a_request_from_its_answer() {
         |event| event["requestContext"]["stage"] = "pro d".into(),
     ];
     for change in changes {
-        let answer = answer("list_food", change).await;
-        assert_eq!(answer["statusCode"], 200, "{answer}");
+        let response = invoke("list_food", change).await;
+        assert_eq!(response["statusCode"], 200, "{response}");
     }
 }

@@ -1,12 +1,12 @@
-//! Creating, showing, changing and deleting foods over HTTP.
+//! Creating, reading, updating and deleting foods.
 
 use serde_json::json;
 use test_support::{Api, Form, food_path, text};
 
-const NOT_FOUND: [(&str, &str); 1] = [("not_found", "there is no such thing")];
+const NOT_FOUND: [(&str, &str); 1] = [("not_found", "resource not found")];
 
 #[tokio::test]
-async fn food_is_created_shown_changed_and_deleted() {
+async fn food_is_created_read_updated_and_deleted() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let created = api
@@ -59,7 +59,7 @@ async fn food_is_created_shown_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn reports_all_field_errors_of_a_food_at_once() {
+async fn reports_all_field_errors_of_a_food() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let required = [
@@ -89,18 +89,18 @@ async fn reports_all_field_errors_of_a_food_at_once() {
             "please upload a valid image: JPEG, PNG, WebP or GIF",
         ),
     ];
-    let refused = api.post_food(&ada, wrong.clone()).await;
-    refused.is_problem(422, &problem);
+    let rejected = api.post_food(&ada, wrong.clone()).await;
+    rejected.is_problem(422, &problem);
     let food = api.share(&ada, "Soup").await;
-    let refused = api.put_food(&ada, &food, wrong).await;
-    refused.is_problem(422, &problem);
-    let refused = api.put_food(&ada, &food, Form::new()).await;
-    refused.is_problem(422, &required[..2]);
+    let rejected = api.put_food(&ada, &food, wrong).await;
+    rejected.is_problem(422, &problem);
+    let rejected = api.put_food(&ada, &food, Form::new()).await;
+    rejected.is_problem(422, &required[..2]);
     assert_eq!(api.foods().await, json!([food]));
 }
 
 #[tokio::test]
-async fn unknown_fields_of_a_food_bind_to_nothing() {
+async fn unknown_form_fields_of_a_food_are_ignored() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let with_extras = |form: Form| {
@@ -122,13 +122,13 @@ async fn unknown_fields_of_a_food_bind_to_nothing() {
         .put_food(&eve, &food, with_extras(Form::food("Fufu")))
         .await;
     assert_eq!(changed.status, 200);
-    for member in ["id", "user_id", "created_at", "food_image", "deleted_at"] {
-        assert_eq!(changed.json()[member], food[member], "{member}");
+    for field in ["id", "user_id", "created_at", "food_image", "deleted_at"] {
+        assert_eq!(changed.json()[field], food[field], "{field}");
     }
 }
 
 #[tokio::test]
-async fn title_is_returned_as_typed_and_description_sanitized() {
+async fn title_is_returned_verbatim_and_description_sanitized() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let title = "<script>alert(1)</script> & \"🍲 حساء\" e\u{301}";
@@ -168,24 +168,24 @@ async fn etag_changes_with_the_food() {
 }
 
 #[tokio::test]
-async fn only_the_owner_changes_or_deletes_a_food() {
+async fn only_the_owner_can_change_or_delete_a_food() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let food = api.share(&ada, "Soup").await;
-    let mine = Form::food_with_image("Mine").text("user_id", &eve.id);
+    let change = Form::food_with_image("Mine").text("user_id", &eve.id);
     let keys = api.stored_images().await;
-    for refused in [
-        api.put_food(&eve, &food, mine).await,
+    for rejected in [
+        api.put_food(&eve, &food, change).await,
         api.delete_food(&eve, &food).await,
     ] {
-        refused.has_code(403, "not_owner");
+        rejected.has_code(403, "not_owner");
     }
     assert_eq!(api.get_food(&food).await.json()["food"], food);
     assert_eq!(api.stored_images().await, keys);
 }
 
 #[tokio::test]
-async fn failed_precondition_changes_and_deletes_nothing() {
+async fn failed_precondition_leaves_the_food_unchanged() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let food = api.share(&ada, "Jollof").await;
@@ -198,8 +198,8 @@ async fn failed_precondition_changes_and_deletes_nothing() {
     ] {
         let change = api.put(&path).form(Form::food_with_image("Party jollof"));
         for call in [change, api.delete(&path)] {
-            let refused = call.bearer(&ada).header("if-match", tags).send().await;
-            refused.has_code(status, code);
+            let rejected = call.bearer(&ada).header("if-match", tags).send().await;
+            rejected.has_code(status, code);
         }
     }
     // The owner is checked first.

@@ -1,11 +1,11 @@
-//! Hostile input gets a 4xx: never a 5xx, and never silence.
+//! Hostile input: the response is a 4xx, never a 5xx or a timeout.
 
 use serde_json::json;
 
 use test_support::{Api, Form, images};
 
 #[tokio::test]
-async fn bodies_that_are_no_json_objects_are_invalid_json() {
+async fn malformed_or_non_object_json_is_invalid_json() {
     let api = Api::start().await;
     let deep = format!(
         "{{\"email\":{}{}}}",
@@ -26,37 +26,37 @@ async fn bodies_that_are_no_json_objects_are_invalid_json() {
     ] {
         let is_about_email = body.starts_with(b"{\"email\"");
         for path in ["/users", "/login", "/refresh"] {
-            let answer = api.post(path).body("application/json", body).send().await;
+            let response = api.post(path).body("application/json", body).send().await;
             if path == "/refresh" && is_about_email && std::str::from_utf8(body).is_ok() {
-                // Another route's member, which is ignored here.
-                answer.has_code(422, "refresh_token_required");
+                // `email` is an unknown field here and ignored.
+                response.has_code(422, "refresh_token_required");
             } else {
-                answer.is_problem(422, &[("invalid_json", "invalid json")]);
+                response.is_problem(422, &[("invalid_json", "invalid json")]);
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_megabyte_of_json_is_answered() {
+async fn json_of_one_megabyte_gets_field_errors() {
     let api = Api::start().await;
     let long = "x".repeat(1_000_000);
     let body = json!({"first_name": long, "last_name": long, "email": long, "password": long});
-    let answer = api.post("/users").json(&body).send().await;
-    answer.has_code(422, "name_too_long");
-    assert!(answer.json()["invalid_password"].is_string());
+    let response = api.post("/users").json(&body).send().await;
+    response.has_code(422, "name_too_long");
+    assert!(response.json()["invalid_password"].is_string());
     let body = json!({"refresh_token": long});
-    let answer = api.post("/refresh").json(&body).send().await;
-    answer.has_code(401, "error");
+    let response = api.post("/refresh").json(&body).send().await;
+    response.has_code(401, "error");
     let many: serde_json::Map<_, _> = (0..50_000)
-        .map(|nth| (format!("member{nth}"), json!(nth)))
+        .map(|nth| (format!("field{nth}"), json!(nth)))
         .collect();
-    let answer = api.post("/login").json(&many.into()).send().await;
-    answer.has_code(422, "email_required");
+    let response = api.post("/login").json(&many.into()).send().await;
+    response.has_code(422, "email_required");
 }
 
 #[tokio::test]
-async fn the_content_type_of_json_does_not_matter_and_binary_is_no_json() {
+async fn json_is_accepted_with_any_content_type() {
     let api = Api::start().await;
     let body = json!({"email": "a@example.com", "password": "x"}).to_string();
     for content_type in [
@@ -65,17 +65,17 @@ async fn the_content_type_of_json_does_not_matter_and_binary_is_no_json() {
         "image/png",
         "nonsense",
     ] {
-        let answer = api
+        let response = api
             .post("/login")
             .body(content_type, body.clone())
             .send()
             .await;
-        answer.has_code(401, "incorrect_password");
+        response.has_code(401, "incorrect_password");
     }
 }
 
 #[tokio::test]
-async fn ids_that_are_no_ids_are_a_400_on_every_route() {
+async fn malformed_id_is_a_400_or_404_on_every_route() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for id in [
@@ -89,7 +89,7 @@ async fn ids_that_are_no_ids_are_a_400_on_every_route() {
         &"9".repeat(2_000),
     ] {
         let path = format!("/food/{id}");
-        for answer in [
+        for response in [
             api.get(&path).send().await,
             api.put(&path)
                 .bearer(&ada)
@@ -99,17 +99,14 @@ async fn ids_that_are_no_ids_are_a_400_on_every_route() {
             api.delete(&path).bearer(&ada).send().await,
             api.get(&format!("/users/{id}")).send().await,
         ] {
-            assert!(
-                matches!(answer.status, 400 | 404),
-                "{id}: {}",
-                answer.status
-            );
+            let status = response.status;
+            assert!(matches!(status, 400 | 404), "{id}: {status}");
         }
     }
 }
 
 #[tokio::test]
-async fn targets_that_cannot_be_decoded_are_a_400() {
+async fn undecodable_path_or_query_is_a_400() {
     let api = Api::start().await;
     for path in [
         "/food/%",
@@ -131,7 +128,7 @@ async fn targets_that_cannot_be_decoded_are_a_400() {
 }
 
 #[tokio::test]
-async fn headers_that_are_odd_do_no_harm() {
+async fn malformed_headers_do_not_fail_a_request() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for (name, value) in [
@@ -143,21 +140,21 @@ async fn headers_that_are_odd_do_no_harm() {
         ("x-amzn-trace-id", "Root=;;;"),
         ("content-encoding", "gzip"),
     ] {
-        let answer = api.get("/food").header(name, value).send().await;
-        assert_eq!(answer.status, 200, "{name}");
+        let response = api.get("/food").header(name, value).send().await;
+        assert_eq!(response.status, 200, "{name}");
         let login = json!({"email": ada.email, "password": "correct horse battery"});
-        let answer = api
+        let response = api
             .post("/login")
             .header(name, value)
             .json(&login)
             .send()
             .await;
-        assert_eq!(answer.status, 200, "{name}");
+        assert_eq!(response.status, 200, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_description_that_grows_when_it_is_parsed_is_refused_quickly() {
+async fn html_that_expands_when_parsed_is_rejected() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let description = format!("<p>{}{}", "<b a>".repeat(1_400), "<p>x".repeat(1_000));
@@ -165,6 +162,6 @@ async fn a_description_that_grows_when_it_is_parsed_is_refused_quickly() {
         .text("title", "Bomb")
         .text("description", &description)
         .file("a.jpg", &images::jpeg());
-    let answer = api.post("/food").bearer(&ada).form(form).send().await;
-    answer.has_code(422, "desc_too_long");
+    let response = api.post("/food").bearer(&ada).form(form).send().await;
+    response.has_code(422, "desc_too_long");
 }

@@ -28,18 +28,18 @@ async fn share(api: &Api, member: &Member, key: &str, title: &str) -> Response {
     call.header("idempotency-key", key).send().await
 }
 
-fn same(one: &Response, other: &Response) {
-    assert_eq!(one.status, other.status, "{}", other.text());
-    assert_eq!(one.body, other.body);
-    assert_eq!(one.header("content-type"), other.header("content-type"));
+fn assert_same(first: &Response, retry: &Response) {
+    assert_eq!(first.status, retry.status, "{}", retry.text());
+    assert_eq!(first.body, retry.body);
+    assert_eq!(first.header("content-type"), retry.header("content-type"));
 }
 
 on_both_stores!(
     food_is_created_once_per_key,
     account_is_created_once_per_key,
-    refusal_is_returned_again,
-    key_of_another_request_is_refused,
-    invalid_request_leaves_its_key_free,
+    retry_returns_the_saved_error,
+    key_reused_for_another_request_is_rejected,
+    key_of_an_invalid_request_can_be_reused,
 );
 
 async fn food_is_created_once_per_key(on: WithSessionStore) {
@@ -47,17 +47,17 @@ async fn food_is_created_once_per_key(on: WithSessionStore) {
     let ada = api.member("ada").await;
     let first = share(api, &ada, KEY, "Jollof").await;
     assert_eq!(first.status, 201, "{}", first.text());
-    // Also quoted, as the draft writes it.
+    // Plain, and quoted as in the IETF draft.
     for key in [KEY, &format!("\"{KEY}\"")] {
-        same(&first, &share(api, &ada, key, "Jollof").await);
+        assert_same(&first, &share(api, &ada, key, "Jollof").await);
     }
     assert_eq!(api.foods().await, json!([first.json()]));
     assert_eq!(api.stored_images().await.len(), 1);
-    // Also when the food has changed since: it is what was answered.
+    // The saved response is returned even after the food is deleted.
     assert_eq!(api.delete_food(&ada, &first.json()).await.status, 200);
-    same(&first, &share(api, &ada, KEY, "Jollof").await);
+    assert_same(&first, &share(api, &ada, KEY, "Jollof").await);
     assert_eq!(api.foods().await, json!([]));
-    // Another key is another request, and so is the key of another user.
+    // Another key is another request, and keys belong to a user.
     assert_eq!(share(api, &ada, OTHER_KEY, "Jollof").await.status, 201);
     let eve = api.member("eve").await;
     assert_eq!(
@@ -71,45 +71,45 @@ async fn account_is_created_once_per_key(on: WithSessionStore) {
     let ada = user("ada", PASSWORD);
     let first = sign_up(api, KEY, &ada).send().await;
     assert_eq!(first.status, 201, "{}", first.text());
-    same(&first, &sign_up(api, KEY, &ada).send().await);
+    assert_same(&first, &sign_up(api, KEY, &ada).send().await);
     assert_eq!(api.get("/users").send().await.json(), json!([first.json()]));
     assert_eq!(api.log_in("ada").await.id, text(&first.json()["id"]));
     let other = sign_up(api, OTHER_KEY, &ada).send().await;
     other.is_problem(409, &[("email_taken", "email already taken")]);
 }
 
-async fn refusal_is_returned_again(on: WithSessionStore) {
+async fn retry_returns_the_saved_error(on: WithSessionStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let taken = api.share(&ada, "Jollof").await;
-    let refused = share(api, &ada, KEY, "Jollof").await;
-    refused.is_problem(409, &[("unique_title", "food title already taken")]);
+    let rejected = share(api, &ada, KEY, "Jollof").await;
+    rejected.is_problem(409, &[("unique_title", "food title already taken")]);
     assert_eq!(api.delete_food(&ada, &taken).await.status, 200);
-    same(&refused, &share(api, &ada, KEY, "Jollof").await);
+    assert_same(&rejected, &share(api, &ada, KEY, "Jollof").await);
 }
 
-async fn key_of_another_request_is_refused(on: WithSessionStore) {
+async fn key_reused_for_another_request_is_rejected(on: WithSessionStore) {
     let api = &on.api;
     let codes = [(
         "idempotency_key_reused",
-        "this idempotency key was used for another request",
+        "this idempotency key was used for another request; use a new key",
     )];
-    // Also where only the password differs.
+    // A different password is a different request.
     let first = sign_up(api, KEY, &user("ada", PASSWORD)).send().await;
     assert_eq!(first.status, 201, "{}", first.text());
     for other in [user("eve", PASSWORD), user("ada", "another horse battery")] {
-        let refused = sign_up(api, KEY, &other).send().await;
-        refused.is_problem(422, &codes);
+        let rejected = sign_up(api, KEY, &other).send().await;
+        rejected.is_problem(422, &codes);
     }
     let ada = api.log_in("ada").await;
     let first = share(api, &ada, OTHER_KEY, "Jollof").await;
     assert_eq!(first.status, 201, "{}", first.text());
-    let refused = share(api, &ada, OTHER_KEY, "Fufu").await;
-    refused.is_problem(422, &codes);
+    let rejected = share(api, &ada, OTHER_KEY, "Fufu").await;
+    rejected.is_problem(422, &codes);
     assert_eq!(api.foods().await, json!([first.json()]));
 }
 
-async fn invalid_request_leaves_its_key_free(on: WithSessionStore) {
+async fn key_of_an_invalid_request_can_be_reused(on: WithSessionStore) {
     let api = &on.api;
     let short = sign_up(api, KEY, &user("ada", "short")).send().await;
     short.has_code(422, "invalid_password");
@@ -121,7 +121,7 @@ async fn invalid_request_leaves_its_key_free(on: WithSessionStore) {
         "with a space in the middle of it",
         "ünïcode-ünïcode-ünïcode",
     ] {
-        let refused = sign_up(api, key, &user("eve", PASSWORD)).send().await;
-        refused.has_code(400, "invalid_request");
+        let rejected = sign_up(api, key, &user("eve", PASSWORD)).send().await;
+        rejected.has_code(400, "invalid_request");
     }
 }

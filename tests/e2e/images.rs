@@ -1,4 +1,4 @@
-//! Images over HTTP: accepted formats, responses, and cleanup.
+//! Images in forms: accepted formats, renditions, size limits and cleanup.
 
 use std::io::Cursor;
 
@@ -15,7 +15,7 @@ async fn share(api: &Api, member: &Member, title: &str, name: &str, bytes: &[u8]
     api.post("/food").bearer(member).form(form).send().await
 }
 
-/// A photo that is wider than the widest rendition, upright when it is turned by 90 degrees.
+/// Returns a JPEG with an EXIF rotation of 90 degrees, after which it is wider than the widest rendition.
 fn sideways_photo() -> Vec<u8> {
     let pixels = RgbImage::from_fn(1_500, 2_200, |x, y| {
         let part = |at: u32| u8::try_from(at % 256).unwrap();
@@ -65,7 +65,7 @@ async fn response_lists_all_renditions() {
 }
 
 #[tokio::test]
-async fn format_follows_the_bytes_and_not_the_name() {
+async fn image_format_is_detected_from_bytes_not_name() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for (name, format) in [
@@ -86,7 +86,7 @@ async fn format_follows_the_bytes_and_not_the_name() {
 }
 
 #[tokio::test]
-async fn file_that_is_no_image_is_rejected() {
+async fn non_image_file_is_rejected() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Soup").await;
@@ -116,55 +116,52 @@ async fn file_that_is_no_image_is_rejected() {
                 "please upload a valid image: JPEG, PNG, WebP or GIF",
             )]
         };
-        let answer = share(&api, &ada, name, name, bytes).await;
-        answer.is_problem(422, &problem);
+        let response = share(&api, &ada, name, name, bytes).await;
+        response.is_problem(422, &problem);
         let form = Form::food("Soup").file(name, bytes);
-        let answer = api.put(&path).bearer(&ada).form(form).send().await;
-        answer.is_problem(422, &problem);
+        let response = api.put(&path).bearer(&ada).form(form).send().await;
+        response.is_problem(422, &problem);
     }
     assert_eq!(api.get("/food").send().await.json(), json!([food]));
     assert_eq!(api.stored_images().await.len(), 1);
 }
 
 #[tokio::test]
-async fn image_size_is_limited_to_the_byte() {
+async fn image_over_the_size_limit_is_413() {
     let api = Api::with(&[("MAX_IMAGE_BYTES", "100000")]).await;
     let ada = api.member("ada").await;
     let large = [(
         "upload_err",
         "please upload an image of at most 100000 bytes",
     )];
-    let answer = share(&api, &ada, "Large", "a.jpg", &jpeg_of(100_001)).await;
-    answer.is_problem(413, &large);
-    let answer = share(&api, &ada, "Right", "a.jpg", &jpeg_of(100_000)).await;
-    assert_eq!(answer.status, 201);
-    let path = format!("/food/{}", text(&answer.json()["id"]));
+    let response = share(&api, &ada, "Large", "a.jpg", &jpeg_of(100_001)).await;
+    response.is_problem(413, &large);
+    let response = share(&api, &ada, "Right", "a.jpg", &jpeg_of(100_000)).await;
+    assert_eq!(response.status, 201);
+    let path = format!("/food/{}", text(&response.json()["id"]));
     let form = Form::food("Right").file("a.jpg", &jpeg_of(100_001));
-    let answer = api.put(&path).bearer(&ada).form(form).send().await;
-    answer.is_problem(413, &large);
+    let response = api.put(&path).bearer(&ada).form(form).send().await;
+    response.is_problem(413, &large);
     assert_eq!(api.stored_images().await.len(), 1);
 }
 
 #[tokio::test]
-async fn form_over_event_limit_is_413_and_names_upload() {
+async fn form_over_event_limit_is_413_and_names_direct_upload() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    // Base64 in an event of 6 MB: 4.4 MB pass, 5 MB do not.
-    let answer = share(&api, &ada, "Right", "a.jpg", &jpeg_of(4_400_000)).await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let url = text(&answer.json()["food_image"]);
+    // Base64 in an event of at most 6 MB: 4.4 MB fit, 5 MB do not.
+    let response = share(&api, &ada, "Right", "a.jpg", &jpeg_of(4_400_000)).await;
+    assert_eq!(response.status, 201, "{}", response.text());
+    let url = text(&response.json()["food_image"]);
     assert_eq!(api.get(&url).send().await.status, 200);
-    let answer = share(&api, &ada, "Large", "a.jpg", &jpeg_of(5_000_000)).await;
-    assert_eq!(answer.status, 413);
-    assert!(
-        answer.text().contains("POST /food/images"),
-        "{}",
-        answer.text()
-    );
+    let response = share(&api, &ada, "Large", "a.jpg", &jpeg_of(5_000_000)).await;
+    assert_eq!(response.status, 413);
+    let problem = response.text();
+    assert!(problem.contains("POST /food/images"), "{problem}");
 }
 
 #[tokio::test]
-async fn replacing_and_deleting_remove_the_old_image() {
+async fn update_and_delete_remove_the_old_image() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Soup").await;
@@ -188,14 +185,14 @@ async fn failed_save_leaves_no_image() {
     let ada = api.member("ada").await;
     let soup = api.share(&ada, "Soup").await;
     let stew = api.share(&ada, "Stew").await;
-    let kept = api.stored_images().await;
-    let answer = share(&api, &ada, "soup", "a.jpg", &jpeg()).await;
-    answer.has_code(409, "unique_title");
+    let stored = api.stored_images().await;
+    let response = share(&api, &ada, "soup", "a.jpg", &jpeg()).await;
+    response.has_code(409, "unique_title");
     let path = format!("/food/{}", text(&stew["id"]));
     let form = Form::food("soup").file("a.jpg", &jpeg());
-    let answer = api.put(&path).bearer(&ada).form(form).send().await;
-    answer.has_code(409, "unique_title");
-    assert_eq!(api.stored_images().await, kept);
+    let response = api.put(&path).bearer(&ada).form(form).send().await;
+    response.has_code(409, "unique_title");
+    assert_eq!(api.stored_images().await, stored);
     for food in [soup, stew] {
         assert_eq!(api.get(&text(&food["food_image"])).send().await.status, 200);
     }

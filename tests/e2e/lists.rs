@@ -1,4 +1,4 @@
-//! Paging by `Link`.
+//! Pagination with `Link` headers.
 
 use std::collections::HashSet;
 
@@ -8,18 +8,18 @@ use infrastructure::dynamodb::DynamoDbFoods;
 use serde_json::Value;
 use test_support::{Api, Response, text};
 
-/// Puts foods into the table as the function would, without their images.
+/// Inserts foods into the table, without images.
 async fn seed(api: &Api, count: usize, description: Option<&str>) {
     let foods = DynamoDbFoods::new(api.local.aws().dynamodb(), "foods".to_owned());
     let creator = sample::public_user(sample::timestamp());
     let mut new: Vec<_> = (0..count).map(|_| sample::food(&creator)).collect();
     for food in &mut new {
         if let Some(text) = description {
-            food.description = Description::stored(text).unwrap();
+            food.description = Description::from_trusted(text).unwrap();
         }
     }
-    for part in new.chunks(16) {
-        let saves = part.iter().map(|food| foods.create(food));
+    for chunk in new.chunks(16) {
+        let saves = chunk.iter().map(|food| foods.create(food));
         for saved in futures_util::future::join_all(saves).await {
             saved.expect("created");
         }
@@ -30,8 +30,8 @@ fn items(page: &Response) -> Vec<Value> {
     page.json().as_array().expect("an array").clone()
 }
 
-/// All pages of a list. Runs `between` after each.
-async fn walk(api: &Api, path: &str, between: impl AsyncFn(usize)) -> Vec<Response> {
+/// Fetches all pages of a list, and runs `between` with the number of pages after each.
+async fn fetch_pages(api: &Api, path: &str, between: impl AsyncFn(usize)) -> Vec<Response> {
     let mut pages = Vec::new();
     let mut next = Some(path.to_owned());
     while let Some(path) = next {
@@ -50,21 +50,21 @@ fn ids(pages: &[Response]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_food_is_listed_once_while_new_ones_arrive() {
+async fn each_food_is_listed_once_during_inserts() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     seed(&api, 300, None).await;
-    let pages = walk(&api, "/food?limit=30", async |page| {
+    let pages = fetch_pages(&api, "/food?limit=30", async |page| {
         if page % 3 == 0 {
             api.share(&ada, &format!("New {page}")).await;
         }
     });
     let pages = pages.await;
     assert!(pages.iter().all(|page| items(page).len() == 30));
-    let seen = ids(&pages);
-    assert_eq!(seen.len(), 300);
-    assert!(seen.is_sorted_by(|a, b| a > b), "newest first");
-    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 300);
+    let ids = ids(&pages);
+    assert_eq!(ids.len(), 300);
+    assert!(ids.is_sorted_by(|a, b| a > b), "newest first");
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 300);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn users_are_listed_oldest_first() {
     for nth in 0..5 {
         expected.push(text(&api.sign_up(&format!("user{nth}")).await.json()["id"]));
     }
-    let pages = walk(&api, "/users?limit=2", async |_| {}).await;
+    let pages = fetch_pages(&api, "/users?limit=2", async |_| {}).await;
     assert_eq!(ids(&pages), expected);
     let next = pages[0].next().expect("a next page");
     let base = api.url("/users?limit=2&cursor=");
@@ -97,7 +97,7 @@ async fn page_holds_at_most_100_foods() {
 }
 
 #[tokio::test]
-async fn bad_limit_or_forged_cursor_is_an_invalid_request() {
+async fn invalid_limit_or_cursor_is_a_400() {
     let api = Api::start().await;
     seed(&api, 3, None).await;
     api.sign_up("ada").await;
@@ -126,11 +126,11 @@ async fn bad_limit_or_forged_cursor_is_an_invalid_request() {
 }
 
 #[tokio::test]
-async fn page_of_long_descriptions_ends_before_five_megabytes() {
+async fn page_ends_before_five_megabytes() {
     let api = Api::start().await;
-    // 80 KB each: DynamoDB stops at 1 MB, after twelve of them.
+    // 80 KB each: DynamoDB returns at most 1 MB per query, that is twelve of them.
     seed(&api, 100, Some(&"🍲".repeat(20_000))).await;
-    let pages = walk(&api, "/food", async |_| {}).await;
+    let pages = fetch_pages(&api, "/food", async |_| {}).await;
     assert!(pages.iter().all(|page| page.body.len() < 5_000_000));
     assert_eq!(ids(&pages).len(), 100);
     assert_eq!(items(&pages[0]).len(), 61, "filled up to five megabytes");

@@ -1,15 +1,15 @@
-//! Habits of the old web client that must go on working.
+//! Compatibility with the web client of the old API.
 
 use serde_json::json;
 use test_support::{Api, Form, text};
 
 #[tokio::test]
-async fn undefined_file_keeps_the_image_on_put() {
+async fn put_with_undefined_file_keeps_the_image() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let form = Form::food("Soup").text("food_image", "undefined");
-    let refused = api.post_food(&ada, form).await;
-    refused.is_problem(422, &[("invalid_file", "a valid file is required")]);
+    let rejected = api.post_food(&ada, form).await;
+    rejected.is_problem(422, &[("invalid_file", "a valid file is required")]);
 
     let food = api.share(&ada, "Soup").await;
     for form in [
@@ -24,15 +24,15 @@ async fn undefined_file_keeps_the_image_on_put() {
         assert_eq!(changed.status, 200, "{}", changed.text());
         assert_eq!(changed.json()["food_image"], food["food_image"]);
     }
-    // An absolute URL.
+    // The URL is absolute.
     let shown = api.get(&text(&food["food_image"])).send().await;
     assert_eq!(shown.status, 200);
 }
 
-/// As its `authorization.js` does: a request, the refresh that its 401 asks for, the request again.
+/// The flow of its `authorization.js`: request, 401, refresh, request.
 #[tokio::test]
-async fn expired_token_is_refreshed_and_the_request_repeated() {
-    // Access tokens that last three seconds, so that one really expires.
+async fn expired_access_token_can_be_refreshed() {
+    // Short enough to expire during the test.
     let api = Api::with(&[("ACCESS_TOKEN_TTL_SECONDS", "3")]).await;
     let ada = api.member("ada").await;
     let expired = loop {

@@ -1,4 +1,4 @@
-//! Concurrent requests over HTTP. The contract suites in `domain::testing` have the races of each store.
+//! Concurrent requests. The contract suites in `domain::testing` cover the races of each store.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -7,9 +7,9 @@ use test_support::client::text;
 use test_support::{Api, Form, images};
 
 #[tokio::test]
-async fn of_fifty_sign_ups_with_one_address_one_gets_it() {
+async fn one_of_50_concurrent_sign_ups_gets_the_email() {
     let api = Api::start().await;
-    let answers = join_all((0..50).map(|nth| {
+    let responses = join_all((0..50).map(|nth| {
         let user = json!({
             "first_name": format!("Ada {nth}"),
             "last_name": "Tester",
@@ -20,11 +20,12 @@ async fn of_fifty_sign_ups_with_one_address_one_gets_it() {
         call.send()
     }))
     .await;
-    let (created, refused): (Vec<_>, Vec<_>) =
-        answers.into_iter().partition(|answer| answer.status == 201);
-    assert_eq!((created.len(), refused.len()), (1, 49));
-    for answer in refused {
-        answer.is_problem(409, &[("email_taken", "email already taken")]);
+    let (created, rejected): (Vec<_>, Vec<_>) = responses
+        .into_iter()
+        .partition(|response| response.status == 201);
+    assert_eq!((created.len(), rejected.len()), (1, 49));
+    for response in rejected {
+        response.is_problem(409, &[("email_taken", "email already taken")]);
     }
     let users = api.get("/users").send().await.json();
     assert_eq!(users, json!([created[0].json()]));
@@ -32,7 +33,7 @@ async fn of_fifty_sign_ups_with_one_address_one_gets_it() {
 }
 
 #[tokio::test]
-async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
+async fn concurrent_edits_and_deletes_leave_no_claims_or_images() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for round in 0..5 {
@@ -44,20 +45,17 @@ async fn of_deletions_and_edits_at_once_nothing_is_left_half_done() {
         }));
         let deletions = join_all((0..3).map(|_| api.delete(&path).bearer(&ada).send()));
         let (edits, deletions) = futures_util::future::join(edits, deletions).await;
-        let deleted = deletions.iter().filter(|answer| answer.status == 200);
+        let deleted = deletions.iter().filter(|response| response.status == 200);
         assert_eq!(deleted.count(), 1);
-        for answer in edits.iter().chain(&deletions) {
-            assert!(
-                matches!(answer.status, 200 | 404 | 409),
-                "{}",
-                answer.text()
-            );
+        for response in edits.iter().chain(&deletions) {
+            let is_expected = matches!(response.status, 200 | 404 | 409);
+            assert!(is_expected, "{}", response.text());
         }
         assert_eq!(api.get(&path).send().await.status, 404);
-        assert!(api.is_free("foods", "TITLE#soup").await);
+        assert!(api.is_absent("foods", "TITLE#soup").await);
         for nth in 0..4 {
             let claim = format!("TITLE#stew {round} {nth}");
-            assert!(api.is_free("foods", &claim).await, "{claim}");
+            assert!(api.is_absent("foods", &claim).await, "{claim}");
         }
         assert!(api.stored_images().await.is_empty());
     }

@@ -1,4 +1,4 @@
-//! Nobody tries for ever, and nobody learns who has an account: on both session stores.
+//! Rate limits of login and sign-up, on both session stores.
 
 use engines::Valkey;
 use functions::api::Api as Functions;
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 use test_support::fixture::{Fixture, event};
 
-const RIGHT: &str = "analytical";
+const CORRECT: &str = "analytical";
 const WRONG: &str = "difference";
 
-/// All functions, with sessions where the settings say.
-struct Throttled {
+/// The handlers with rate limits, on one of the session stores.
+struct RateLimited {
     functions: Functions,
     _fixture: Fixture,
     valkey: Option<Valkey>,
 }
 
-impl Throttled {
-    async fn on(valkey: Option<Valkey>, more: &[(&str, &str)]) -> Self {
+impl RateLimited {
+    async fn on(valkey: Option<Valkey>, extra: &[(&str, &str)]) -> Self {
         let url = valkey.as_ref().map(Valkey::url).unwrap_or_default();
-        // No window ends while a test runs, unless the test sets another.
+        // A window that does not end during a test.
         let mut settings = vec![
             ("ATTEMPT_WINDOW_SECONDS", "86400"),
             ("TOKEN_STORE_URL", &url),
         ];
-        settings.extend(more);
+        settings.extend(extra);
         let fixture = Fixture::with(&settings).await;
         let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
         Self {
@@ -35,119 +35,103 @@ impl Throttled {
         }
     }
 
-    /// Once with sessions on `DynamoDB`, once on a Redis-compatible server.
-    async fn both(more: &[(&str, &str)]) -> Vec<Self> {
+    /// Starts the handlers on `DynamoDB` and on a Redis-compatible server.
+    async fn on_both(extra: &[(&str, &str)]) -> Vec<Self> {
         let valkey = Valkey::start().expect("a Valkey or Redis server");
         vec![
-            Self::on(None, more).await,
-            Self::on(Some(valkey), more).await,
+            Self::on(None, extra).await,
+            Self::on(Some(valkey), extra).await,
         ]
     }
 
-    async fn ask(&self, function: &str, source: &str, body: &Value) -> Value {
+    async fn invoke(&self, function: &str, client_ip: &str, body: &Value) -> Value {
         let mut event: Value = serde_json::from_str(&event(function)).unwrap();
-        event["requestContext"]["http"]["sourceIp"] = source.into();
+        event["requestContext"]["http"]["sourceIp"] = client_ip.into();
         event["body"] = body.to_string().into();
-        let answer = self.functions.invoke(function, &event.to_string()).await;
-        serde_json::from_str(&answer.unwrap()).unwrap()
+        let response = self.functions.invoke(function, &event.to_string()).await;
+        serde_json::from_str(&response.unwrap()).unwrap()
     }
 
-    async fn log_in(&self, source: &str, email: &str, password: &str) -> Value {
+    async fn log_in(&self, client_ip: &str, email: &str, password: &str) -> Value {
         let body = json!({"email": email, "password": password});
-        self.ask("login", source, &body).await
+        self.invoke("login", client_ip, &body).await
     }
 
-    async fn sign_up(&self, source: &str, email: &str) -> Value {
+    async fn sign_up(&self, client_ip: &str, email: &str) -> Value {
         let body = json!({
             "first_name": "Grace", "last_name": "Hopper",
             "email": email, "password": "anchors aweigh",
         });
-        self.ask("create_user", source, &body).await
+        self.invoke("create_user", client_ip, &body).await
     }
 }
 
-fn is_refused(answer: &Value) {
-    assert_eq!(answer["statusCode"], 429, "{answer}");
-    let seconds = answer["headers"]["retry-after"].as_str().expect("a time");
+fn assert_limited(response: &Value) {
+    assert_eq!(response["statusCode"], 429, "{response}");
+    let seconds = response["headers"]["retry-after"].as_str().expect("a time");
     let seconds: u64 = seconds.parse().expect("whole seconds");
     assert!((1..=86_401).contains(&seconds), "{seconds}");
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["too_many_attempts"], "too many attempts, please wait");
 }
 
 #[tokio::test]
-async fn guesses_are_limited_alike_for_known_and_unknown_email() {
-    for throttled in Box::pin(Throttled::both(&[])).await {
+async fn login_limit_is_equal_for_known_and_unknown_email() {
+    for api in Box::pin(RateLimited::on_both(&[])).await {
         let mut outcomes = Vec::new();
-        // Every second time in other letters.
-        for (source, email) in [
+        // Every second e-mail is in upper case.
+        for (client_ip, email) in [
             ("203.0.113.7", "ada@example.com"),
-            ("203.0.113.8", "nobody@example.com"),
+            ("203.0.113.8", "unknown@example.com"),
         ] {
+            let emails = [email.to_owned(), email.to_uppercase()];
             let mut statuses = Vec::new();
             for nth in 0..14 {
-                let email = if nth % 2 == 0 {
-                    email.to_owned()
-                } else {
-                    email.to_uppercase()
-                };
-                let answer = throttled.log_in(source, &email, WRONG).await;
-                statuses.push(answer["statusCode"].clone());
+                let response = api.log_in(client_ip, &emails[nth % 2], WRONG).await;
+                statuses.push(response["statusCode"].clone());
                 if nth >= 10 {
-                    is_refused(&answer);
+                    assert_limited(&response);
                 }
             }
             outcomes.push(statuses);
         }
         assert_eq!(outcomes[0], outcomes[1]);
         assert_eq!(outcomes[0][..10], vec![json!(401); 10]);
-        // Also the right password has to wait, where somebody guesses.
-        is_refused(
-            &throttled
-                .log_in("203.0.113.7", "ada@example.com", RIGHT)
-                .await,
-        );
+        // The limit also applies to the correct password.
+        assert_limited(&api.log_in("203.0.113.7", "ada@example.com", CORRECT).await);
     }
 }
 
 #[tokio::test]
-async fn sign_ups_are_limited() {
+async fn sign_ups_are_limited_per_client_ip_and_email() {
     let limits = [
         ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "5"),
         ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "4"),
     ];
-    for throttled in Box::pin(Throttled::both(&limits)).await {
-        // Account after account from one address, successes among them.
+    for api in Box::pin(RateLimited::on_both(&limits)).await {
+        // Many accounts from one client IP: successful sign-ups count.
         for nth in 0..5 {
             let email = format!("grace.{nth}@example.com");
-            let answer = throttled.sign_up("203.0.113.7", &email).await;
-            assert_eq!(answer["statusCode"], 201, "{answer}");
+            let response = api.sign_up("203.0.113.7", &email).await;
+            assert_eq!(response["statusCode"], 201, "{response}");
         }
-        is_refused(
-            &throttled
-                .sign_up("203.0.113.7", "grace.5@example.com")
-                .await,
-        );
-        // One account from one address.
+        assert_limited(&api.sign_up("203.0.113.7", "grace.5@example.com").await);
+        // One e-mail from one client IP.
         for nth in 0..4 {
-            let answer = throttled.sign_up("203.0.113.8", "grace@example.com").await;
-            assert_eq!(answer["statusCode"], if nth == 0 { 201 } else { 409 });
+            let response = api.sign_up("203.0.113.8", "grace@example.com").await;
+            assert_eq!(response["statusCode"], if nth == 0 { 201 } else { 409 });
         }
-        is_refused(&throttled.sign_up("203.0.113.8", "grace@example.com").await);
-        let elsewhere = throttled
-            .sign_up("203.0.113.9", "grace.6@example.com")
-            .await;
+        assert_limited(&api.sign_up("203.0.113.8", "grace@example.com").await);
+        let elsewhere = api.sign_up("203.0.113.9", "grace.6@example.com").await;
         assert_eq!(elsewhere["statusCode"], 201);
     }
 }
 
 #[tokio::test]
-async fn store_has_no_email_and_no_client_ip() {
-    let both = Box::pin(Throttled::both(&[])).await;
-    for throttled in &both {
-        throttled
-            .log_in("203.0.113.7", "ada@example.com", WRONG)
-            .await;
+async fn rate_limit_keys_hide_email_and_client_ip() {
+    let both = Box::pin(RateLimited::on_both(&[])).await;
+    for api in &both {
+        api.log_in("203.0.113.7", "ada@example.com", WRONG).await;
     }
     let url = both[1].valkey.as_ref().unwrap().url();
     let client = redis::Client::open(url).unwrap();
@@ -162,34 +146,33 @@ async fn store_has_no_email_and_no_client_ip() {
         let (_, digest) = key.split_once(':').unwrap();
         assert_eq!(digest.len(), 64, "{key}");
         assert!(digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
-        let left: i64 = redis::cmd("PTTL")
+        let ttl: i64 = redis::cmd("PTTL")
             .arg(&key)
             .query_async(&mut connection)
             .await
             .unwrap();
-        assert!((1..=86_400_000).contains(&left), "{left}");
+        assert!((1..=86_400_000).contains(&ttl), "{ttl}");
     }
 }
 
 #[tokio::test]
-async fn client_network_that_tries_many_accounts_is_limited() {
+async fn logins_are_limited_per_ipv6_network() {
     let limits = [("LOGIN_ATTEMPTS_PER_ADDRESS", "5")];
-    for throttled in Box::pin(Throttled::both(&limits)).await {
+    for api in Box::pin(RateLimited::on_both(&limits)).await {
         for nth in 0..5 {
-            // All of one customer's network are one.
-            let source = format!("2001:db8:1:2::{nth}");
-            let email = format!("nobody.{nth}@example.com");
-            let answer = throttled.log_in(&source, &email, WRONG).await;
-            assert_eq!(answer["statusCode"], 401, "{answer}");
+            // All client IPs in one /64 network share a limit.
+            let client_ip = format!("2001:db8:1:2::{nth}");
+            let email = format!("unknown.{nth}@example.com");
+            let response = api.log_in(&client_ip, &email, WRONG).await;
+            assert_eq!(response["statusCode"], 401, "{response}");
         }
-        is_refused(
-            &throttled
-                .log_in("2001:db8:1:2::9", "ada@example.com", RIGHT)
+        assert_limited(
+            &api.log_in("2001:db8:1:2::9", "ada@example.com", CORRECT)
                 .await,
         );
-        let answer = throttled
-            .log_in("2001:db8:1:3::9", "ada@example.com", RIGHT)
+        let response = api
+            .log_in("2001:db8:1:3::9", "ada@example.com", CORRECT)
             .await;
-        assert_eq!(answer["statusCode"], 200, "{answer}");
+        assert_eq!(response["statusCode"], 200, "{response}");
     }
 }

@@ -1,18 +1,18 @@
-//! Signing secrets are rotated while users work (docs/decisions/0010-secrets-by-version-labels.md).
+//! Rotation of the signing secrets (docs/decisions/0010-secrets-by-version-labels.md).
 
 use functions::api::Api as Functions;
 use functions::settings::Settings;
 use serde_json::{Value, json};
 use test_support::fixture::{Fixture, event};
 
-/// The functions with the secrets of one deployment: one that signs, and one that is accepted beside it.
-fn deploy(fixture: &Fixture, signs: char, accepts: Option<char>) -> Functions {
+/// Creates the handlers of a deployment: tokens are signed with `current`, and `previous` is accepted as well.
+fn deploy(fixture: &Fixture, current: char, previous: Option<char>) -> Functions {
     let secret = |name: &str, letter: char| format!("{name} {}", letter.to_string().repeat(32));
     let mut settings = fixture.settings.clone();
     for name in ["ACCESS_SECRET", "REFRESH_SECRET"] {
         settings.retain(|(other, _)| other != name);
-        settings.push((name.to_owned(), secret(name, signs)));
-        let previous = accepts.map(|letter| (format!("{name}_PREVIOUS"), secret(name, letter)));
+        settings.push((name.to_owned(), secret(name, current)));
+        let previous = previous.map(|letter| (format!("{name}_PREVIOUS"), secret(name, letter)));
         settings.extend(previous);
     }
     Functions::new(&Settings::new(settings)).unwrap()
@@ -47,15 +47,15 @@ async fn refresh(functions: &Functions, refresh: &str) -> (String, String) {
     tokens(&response)
 }
 
-/// A secret is first accepted everywhere, then signs everywhere, and then is alone. Instances are replaced one by one, so
-/// two deployments in a row serve the same user at the same time.
+/// A rotation takes three deployments: accept the new secret, sign with it, drop the old one. Consecutive
+/// deployments serve a user at the same time.
 #[tokio::test]
-async fn two_rotations_of_secrets_log_nobody_out() {
+async fn secret_rotation_keeps_users_logged_in() {
     let fixture = Fixture::set().await;
     let mut old = deploy(&fixture, 'a', None);
     let (first, mut refresh_token) = tokens(&invoke(&old, "login", |_| {}).await);
     assert!(is_signed_in(&old, &first).await);
-    for (signs, accepts) in [
+    for (current, previous) in [
         ('a', Some('b')),
         ('b', Some('a')),
         ('b', None),
@@ -63,7 +63,7 @@ async fn two_rotations_of_secrets_log_nobody_out() {
         ('c', Some('b')),
         ('c', None),
     ] {
-        let new = deploy(&fixture, signs, accepts);
+        let new = deploy(&fixture, current, previous);
         for (one, other) in [(&old, &new), (&new, &old), (&new, &new)] {
             let access;
             (access, refresh_token) = refresh(one, &refresh_token).await;
@@ -72,6 +72,6 @@ async fn two_rotations_of_secrets_log_nobody_out() {
         }
         old = new;
     }
-    // A token of a secret that is gone is refused, though its session lives.
+    // A token signed with a dropped secret is rejected although its session exists.
     assert!(!is_signed_in(&old, &first).await);
 }

@@ -1,4 +1,4 @@
-//! Logging in, refreshing, logging out: on both session stores.
+//! Login, refresh and logout, on both session stores.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const SOME_ID: &str = "01990000-0000-7000-8000-000000000001";
 
 const EXPIRED: (&str, &str) = ("error", "Token is expired");
 const MALFORMED: (&str, &str) = ("error", "token contains an invalid number of segments");
-const REFUSED: (&str, &str) = ("error", "unauthorized");
+const UNAUTHORIZED: (&str, &str) = ("error", "unauthorized");
 
 /// The API on one of the session stores.
 pub(crate) struct WithSessionStore {
@@ -48,7 +48,7 @@ pub(crate) async fn on_redis() -> WithSessionStore {
     }
 }
 
-/// Makes a test of each function: once on `DynamoDB`, once on a Redis-compatible server.
+/// Declares two tests for each function: on `DynamoDB` and on a Redis-compatible server.
 macro_rules! on_both_stores {
     ($($test:ident),* $(,)?) => {
         mod on_dynamodb_sessions {
@@ -69,8 +69,8 @@ macro_rules! on_both_stores {
 pub(crate) use on_both_stores;
 
 on_both_stores!(
-    session_begins_is_refreshed_and_ends,
-    logout_revokes_one_session_at_once,
+    session_is_created_refreshed_and_revoked,
+    logout_revokes_only_its_own_session,
     previous_refresh_token_is_valid_until_the_next_refresh,
 );
 
@@ -86,7 +86,7 @@ fn claims(signer: &JwtTokens, token: &str) -> Claims {
     signer.verify(token, SystemClock.now()).expect("our token")
 }
 
-/// Whether the access token is valid: by a request that is wrong for another reason.
+/// Whether the access token is valid: an invalid request gets a 422 instead of a 401.
 async fn is_signed_in(api: &Api, access: &str) -> bool {
     let response = api.post("/food").token(access).form(Form::new());
     let response = response.send().await;
@@ -98,7 +98,7 @@ async fn is_signed_in(api: &Api, access: &str) -> bool {
 }
 
 async fn assert_revoked(api: &Api, refresh: &str) {
-    api.refresh(refresh).await.is_problem(401, &[REFUSED]);
+    api.refresh(refresh).await.is_problem(401, &[UNAUTHORIZED]);
 }
 
 fn tokens(response: &Response) -> (String, String) {
@@ -106,7 +106,7 @@ fn tokens(response: &Response) -> (String, String) {
     (text(&body["access_token"]), text(&body["refresh_token"]))
 }
 
-async fn session_begins_is_refreshed_and_ends(on: WithSessionStore) {
+async fn session_is_created_refreshed_and_revoked(on: WithSessionStore) {
     let api = &on.api;
     let id = text(&api.sign_up("ada").await.json()["id"]);
     let login = json!({"email": " ADA@example.com", "password": PASSWORD});
@@ -148,14 +148,14 @@ async fn session_begins_is_refreshed_and_ends(on: WithSessionStore) {
         (200, json!("Successfully logged out"))
     );
     for access in [access, next_access] {
-        api.log_out(&access).await.is_problem(401, &[REFUSED]);
+        api.log_out(&access).await.is_problem(401, &[UNAUTHORIZED]);
     }
     for refresh in [refresh, next_refresh] {
         assert_revoked(api, &refresh).await;
     }
 }
 
-async fn logout_revokes_one_session_at_once(on: WithSessionStore) {
+async fn logout_revokes_only_its_own_session(on: WithSessionStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
     let laptop = api.log_in("ada").await;
@@ -168,8 +168,8 @@ async fn logout_revokes_one_session_at_once(on: WithSessionStore) {
     assert_revoked(api, &phone.refresh).await;
 }
 
-/// The responses of all routes that take an access token.
-async fn signed_in_routes(api: &Api, authorization: Option<&str>) -> Vec<Response> {
+/// Calls all routes that require an access token and returns their responses.
+async fn call_signed_in_routes(api: &Api, authorization: Option<&str>) -> Vec<Response> {
     let mut responses = Vec::new();
     for route in ROUTES.iter().filter(|route| route.signed_in) {
         let path = route.path.replace("{food_id}", SOME_ID);
@@ -184,7 +184,7 @@ async fn signed_in_routes(api: &Api, authorization: Option<&str>) -> Vec<Respons
 }
 
 #[tokio::test]
-async fn foreign_tokens_are_refused() {
+async fn invalid_tokens_are_rejected() {
     let api = &Api::with(&SECRETS).await;
     let ada = api.member("ada").await;
     let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
@@ -203,20 +203,20 @@ async fn foreign_tokens_are_refused() {
         ..ours.clone()
     };
     let (signed, _) = ada.access.rsplit_once('.').unwrap();
-    let foreign = signer(TokenUse::Access, "a secret that nobody told the server");
+    let foreign = signer(TokenUse::Access, "a secret that the server does not have");
     for (token, problem) in [
         (access_signer().sign(&expire(&ours)).unwrap(), EXPIRED),
-        (foreign.sign(&ours).unwrap(), REFUSED),
-        (foreign.sign(&expire(&ours)).unwrap(), REFUSED),
-        (access_signer().sign(&other_user).unwrap(), REFUSED),
-        (access_signer().sign(&other_session).unwrap(), REFUSED),
-        (ada.refresh.clone(), REFUSED),
-        (format!("{signed}."), REFUSED),
+        (foreign.sign(&ours).unwrap(), UNAUTHORIZED),
+        (foreign.sign(&expire(&ours)).unwrap(), UNAUTHORIZED),
+        (access_signer().sign(&other_user).unwrap(), UNAUTHORIZED),
+        (access_signer().sign(&other_session).unwrap(), UNAUTHORIZED),
+        (ada.refresh.clone(), UNAUTHORIZED),
+        (format!("{signed}."), UNAUTHORIZED),
         (signed.to_owned(), MALFORMED),
         ("undefined".to_owned(), MALFORMED),
     ] {
         let authorization = format!("Bearer {token}");
-        for response in signed_in_routes(api, Some(&authorization)).await {
+        for response in call_signed_in_routes(api, Some(&authorization)).await {
             response.is_problem(401, &[problem]);
             let challenge = response.header("www-authenticate");
             assert!(challenge.starts_with("Bearer realm="), "{challenge}");
@@ -224,7 +224,7 @@ async fn foreign_tokens_are_refused() {
         }
     }
     for authorization in [None, Some("Basic YTpi"), Some(ada.access.as_str())] {
-        for response in signed_in_routes(api, authorization).await {
+        for response in call_signed_in_routes(api, authorization).await {
             response.is_problem(401, &[MALFORMED]);
             let challenge = response.header("www-authenticate");
             assert_eq!(challenge, "Bearer realm=\"food-app\"");
@@ -233,28 +233,28 @@ async fn foreign_tokens_are_refused() {
 
     let refresh = signer(TokenUse::Refresh, REFRESH_SECRET);
     let ours = claims(&refresh, &ada.refresh);
-    let foreign = signer(TokenUse::Refresh, "a secret that nobody told the server");
+    let foreign = signer(TokenUse::Refresh, "a secret that the server does not have");
     for (token, problem) in [
         (refresh.sign(&expire(&ours)).unwrap(), EXPIRED),
-        (foreign.sign(&ours).unwrap(), REFUSED),
-        (ada.access.clone(), REFUSED),
+        (foreign.sign(&ours).unwrap(), UNAUTHORIZED),
+        (ada.access.clone(), UNAUTHORIZED),
         ("a.b.c".to_owned(), MALFORMED),
     ] {
         api.refresh(&token).await.is_problem(401, &[problem]);
     }
-    // None of them harmed the session.
+    // The session is unchanged.
     assert_eq!(api.refresh(&ada.refresh).await.status, 201);
     assert_eq!(api.log_out(&ada.access).await.status, 200);
 }
 
 #[tokio::test]
-async fn wrong_password_and_unknown_email_get_one_response() {
+async fn wrong_password_and_unknown_email_get_equal_responses() {
     let api = Api::start().await;
     api.sign_up("ada").await;
     let mut responses = Vec::new();
     for (email, password) in [
         ("ada@example.com", "another password"),
-        ("nobody@example.com", PASSWORD),
+        ("unknown@example.com", PASSWORD),
         ("ada@example.com", "x"),
         ("ada@example.com", &"x".repeat(100_000)),
     ] {
@@ -295,7 +295,7 @@ async fn token_lifetimes_are_settings() {
 }
 
 #[tokio::test]
-async fn unknown_members_of_login_and_refresh_bind_to_nothing() {
+async fn unknown_fields_of_login_and_refresh_are_ignored() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let login = json!({
@@ -318,10 +318,10 @@ async fn previous_refresh_token_is_valid_until_the_next_refresh(on: WithSessionS
     let (_, second) = tokens(&api.refresh(&ada.refresh).await);
     let again = api.refresh(&ada.refresh).await;
     assert_eq!(again.status, 201);
-    assert_eq!(tokens(&again).1, second, "the same refresh token once more");
+    assert_eq!(tokens(&again).1, second, "the current refresh token");
     let (access, third) = tokens(&api.refresh(&second).await);
     assert!(is_signed_in(api, &access).await);
-    // Somebody has a copy: the whole session is revoked.
+    // Reuse of an older token revokes the whole session.
     assert_revoked(api, &ada.refresh).await;
     assert_revoked(api, &third).await;
     assert!(!is_signed_in(api, &access).await);

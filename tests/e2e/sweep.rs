@@ -1,4 +1,4 @@
-//! The scheduled function that deletes images without a food.
+//! The scheduled function that deletes orphaned images.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use functions::dependencies::Dependencies;
 use functions::settings::Settings;
 use serde_json::Value;
 
-use crate::event::recorded::binary;
+use crate::event::recorded_fixture::binary;
 use test_support::Api;
 use test_support::Function;
 use test_support::client::text;
 use test_support::fixture::event;
 
-/// Runs the function once, as a process.
+/// Runs the binary once and returns its report.
 async fn sweep(api: &Api, min_age: &str) -> Value {
     let mut settings = api.local.environment().variables();
     settings.push(("ORPHAN_MIN_AGE_SECONDS".to_owned(), min_age.to_owned()));
@@ -27,40 +27,40 @@ fn orphan() -> String {
 }
 
 #[tokio::test]
-async fn only_old_orphans_are_deleted() {
+async fn sweep_deletes_only_old_orphaned_images() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Jollof").await;
     let orphan = orphan();
     api.put_object(&orphan).await;
-    api.put_object("foods/of-somebody-else.txt").await;
+    api.put_object("foods/unknown-key.txt").await;
 
-    // By default a day has to pass.
-    let young = sweep(&api, "86400").await;
+    // The default minimum age is a day.
+    let recent = sweep(&api, "86400").await;
     assert_eq!(
         (
-            &young["listed"],
-            &young["skipped_recent"],
-            &young["removed"]
+            &recent["listed"],
+            &recent["skipped_recent"],
+            &recent["removed"]
         ),
         (&4.into(), &3.into(), &0.into())
     );
-    let patience = Instant::now() + Duration::from_mins(2);
+    let deadline = Instant::now() + Duration::from_mins(2);
     let mut removed = 0;
     while removed == 0 {
-        assert!(Instant::now() < patience);
+        assert!(Instant::now() < deadline);
         removed = sweep(&api, "1").await["removed"].as_u64().unwrap();
     }
     assert_eq!(removed, 1);
-    let kept = api.keys("images").await;
-    assert_eq!(kept.len(), 3, "{kept:?}");
-    assert!(!kept.contains(&orphan));
+    let keys = api.keys("images").await;
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    assert!(!keys.contains(&orphan));
     let url = text(&food["food_image"]);
     assert_eq!(api.get(&url).send().await.status, 200);
 }
 
 #[tokio::test]
-async fn unavailable_store_is_reported_to_lambda() {
+async fn sweep_reports_unavailable_s3_to_lambda() {
     let api = Api::start().await;
     let mut settings = api.local.environment().variables();
     settings.retain(|(name, _)| name != "AWS_ENDPOINT_URL_S3");
@@ -69,25 +69,24 @@ async fn unavailable_store_is_reported_to_lambda() {
         "http://127.0.0.1:9".to_owned(),
     ));
     let mut running = Function::start(binary("sweep_images"), &settings).await;
-    let error = running.fail(&event("sweep_images")).await;
-    assert!(
-        error["errorMessage"]
-            .as_str()
-            .unwrap()
-            .contains("unavailable"),
-        "{error}"
-    );
+    let result = running.try_invoke(&event("sweep_images")).await;
+    let error = result.unwrap_err();
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.contains("unavailable"), "{error}");
 }
 
 #[tokio::test]
-async fn minimum_age_is_validated() {
-    for wrong in ["0", "-1", "soon"] {
-        let settings = [("ORPHAN_MIN_AGE_SECONDS", wrong), ("AWS_REGION", "x")];
+async fn orphan_minimum_age_is_validated() {
+    for invalid in ["0", "-1", "soon"] {
+        let settings = [
+            ("ORPHAN_MIN_AGE_SECONDS", invalid),
+            ("AWS_REGION", "x"),
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+        ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let more = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-        let more = more.map(|name| (name.to_owned(), "x".to_owned()));
-        let setup = Dependencies::new(Settings::new(settings.into_iter().chain(more))).unwrap();
-        let error = setup.orphan_min_age().unwrap_err();
+        let dependencies = Dependencies::new(Settings::new(settings)).unwrap();
+        let error = dependencies.orphan_min_age().unwrap_err();
         assert_eq!(error.name, "ORPHAN_MIN_AGE_SECONDS");
     }
 }

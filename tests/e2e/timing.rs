@@ -1,4 +1,4 @@
-//! Nobody learns from the time of a response who has an account.
+//! Response times must not reveal whether an account exists.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use functions::settings::Settings;
 use nix::time::ClockId;
 use serde_json::{Value, json};
 
+use test_support::NO_RATE_LIMITS;
 use test_support::fixture::{Fixture, event};
 
-/// The functions without rate limits.
+/// The handlers without rate limits.
 struct Unlimited {
     functions: Functions,
     _fixture: Fixture,
@@ -17,13 +18,7 @@ struct Unlimited {
 
 impl Unlimited {
     async fn start() -> Self {
-        let fixture = Fixture::with(&[
-            ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
-            ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
-            ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
-            ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1000000"),
-        ])
-        .await;
+        let fixture = Fixture::with(&NO_RATE_LIMITS).await;
         let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
         Self {
             functions,
@@ -52,11 +47,11 @@ impl Unlimited {
     }
 }
 
-/// The number of requests of each kind.
+/// The number of measured requests of each kind.
 const REQUESTS: usize = 100;
 
-/// Sends requests of two kinds in turns and compares the CPU time of this thread: their quartiles may differ by
-/// `tolerance`. Other programs on the machine do not change it, as they would change the elapsed time.
+/// Sends requests of two kinds in turns and compares the quartiles of the CPU time of this thread, which
+/// may differ by the fraction `tolerance`. CPU time, unlike elapsed time, does not depend on the load.
 async fn assert_equal_time(tolerance: f64, request: impl AsyncFn(usize, usize)) {
     let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
     let mut times = [Vec::new(), Vec::new()];
@@ -87,8 +82,8 @@ async fn login_takes_equal_time_for_unknown_email() {
     assert_eq!(first["statusCode"], 401);
     assert_equal_time(0.1, async |kind, _| {
         let email = ["ada@example.com", "ada@example.org"][kind];
-        let answer = api.log_in(email).await;
-        assert_eq!(answer, first, "status, headers and body");
+        let response = api.log_in(email).await;
+        assert_eq!(response, first, "status, headers and body");
     })
     .await;
 }
@@ -99,8 +94,8 @@ async fn sign_up_takes_equal_time_for_taken_email() {
     assert_equal_time(0.2, async |kind, nth| {
         let free = format!("grace.{nth}@example.com");
         let (email, status) = [("ada@example.com", 409), (free.as_str(), 201)][kind];
-        let answer = api.sign_up(email).await;
-        assert_eq!(answer["statusCode"], status, "{answer}");
+        let response = api.sign_up(email).await;
+        assert_eq!(response["statusCode"], status, "{response}");
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Images that are uploaded straight into the bucket, and attached to a food later.
+//! Images uploaded with a presigned POST and attached to a food later.
 
 use image::ImageFormat;
 use serde_json::{Value, json};
@@ -13,45 +13,42 @@ const NO_SUCH_UPLOAD: (&str, &str) = ("invalid_file", "upload not found or alrea
 async fn image_of_8_mb_is_uploaded_directly_and_attached() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    // More than an event can hold, and as much as is taken: noise does not get smaller.
+    // The size limit, more than an event can hold: noise does not compress.
     let mut random = fastrand::Rng::with_seed(1);
     let pixels: Vec<u8> = (0..1_600 * 1_700 * 3).map(|_| random.u8(..)).collect();
     let noise = image::RgbImage::from_raw(1_600, 1_700, pixels).unwrap();
     let mut bytes = std::io::Cursor::new(Vec::new());
     noise.write_to(&mut bytes, ImageFormat::Png).unwrap();
     let mut photo = bytes.into_inner();
-    assert!(
-        (7_000_000..8_192_000).contains(&photo.len()),
-        "{}",
-        photo.len()
-    );
+    let length = photo.len();
+    assert!((7_000_000..8_192_000).contains(&length), "{length}");
     photo.resize(8_192_000, 0);
 
     let id = api.upload(&ada, "image/png", &photo).await;
-    let answer = api.share_upload(&ada, "Suya", &id).await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let food = answer.json();
+    let response = api.share_upload(&ada, "Suya", &id).await;
+    assert_eq!(response.status, 201, "{}", response.text());
+    let food = response.json();
     assert_eq!(food["images"][7]["width"], 1_600);
     let shown = api.get(&text(&food["food_image"])).send().await;
     assert_eq!(shown.status, 200);
     assert_eq!(shown.header("content-type"), "image/jpeg");
-    assert_eq!(api.uploads().await, 0);
+    assert_eq!(api.pending_uploads().await, 0);
 
-    // By PUT as well, and with a form again.
+    // PUT attaches uploads and forms, too.
     let other = api.upload(&ada, "image/jpeg", &jpeg()).await;
     let path = format!("/food/{}", text(&food["id"]));
     let change = json!({"title": "Suya", "description": "Hotter", "image_id": other});
     for _ in 0..2 {
-        // The second time as after a lost response: the food has this image.
+        // The second request is a retry after a lost response: the food has this image already.
         let changed = api.put(&path).bearer(&ada).json(&change).send().await;
         assert_eq!(changed.status, 200, "{}", changed.text());
         let shown = text(&changed.json()["food_image"]);
         assert_eq!(api.get(&shown).send().await.status, 200);
     }
     assert_eq!(api.stored_images().await.len(), 1);
-    let keeps = json!({"title": "Suya", "description": "Hottest"});
-    let kept = api.put(&path).bearer(&ada).json(&keeps).send().await;
-    assert_eq!(kept.status, 200);
+    let without_image = json!({"title": "Suya", "description": "Hottest"});
+    let call = api.put(&path).bearer(&ada).json(&without_image);
+    assert_eq!(call.send().await.status, 200);
     let form = Form::food("Suya").file("a.png", &image(ImageFormat::Png));
     let changed = api.put(&path).bearer(&ada).form(form).send().await;
     assert_eq!(changed.status, 200);
@@ -62,8 +59,8 @@ async fn image_of_8_mb_is_uploaded_directly_and_attached() {
 async fn upload_request_is_validated() {
     let api = Api::with(&[("MAX_IMAGE_BYTES", "5000")]).await;
     let ada = api.member("ada").await;
-    let ask = async |asked: Value| api.ask_to_upload(&ada, &asked).await;
-    let ok = ask(json!({"content_type": "image/webp", "size": 5_000, "key": "foods/x"})).await;
+    let request = async |body: Value| api.request_upload(&ada, &body).await;
+    let ok = request(json!({"content_type": "image/webp", "size": 5_000, "key": "foods/x"})).await;
     assert_eq!(ok.status, 201);
     assert_eq!(ok.header("cache-control"), "no-store");
     let body = ok.json();
@@ -76,7 +73,7 @@ async fn upload_request_is_validated() {
 
     let unknown = "content_type should be image/jpeg, image/png, image/webp or image/gif";
     let no_size = "size is required: the length of the image in bytes";
-    for (asked, status, codes) in [
+    for (body, status, codes) in [
         (
             json!({}),
             422,
@@ -96,23 +93,23 @@ async fn upload_request_is_validated() {
             vec![("upload_err", "please upload an image of at most 5000 bytes")],
         ),
     ] {
-        ask(asked).await.is_problem(status, &codes);
+        request(body).await.is_problem(status, &codes);
     }
-    for wrong in [
+    for invalid in [
         json!({"content_type": "image/png", "size": -1}),
         json!({"content_type": "image/png", "size": "1"}),
         json!({"content_type": "image/png", "size": 1.5}),
         json!({"content_type": 7, "size": 1}),
         json!([]),
     ] {
-        ask(wrong).await.has_code(422, "invalid_json");
+        request(invalid).await.has_code(422, "invalid_json");
     }
-    let nobody = api.post("/food/images").json(&json!({})).send().await;
-    assert_eq!(nobody.status, 401);
+    let anonymous = api.post("/food/images").json(&json!({})).send().await;
+    assert_eq!(anonymous.status, 401);
 }
 
 #[tokio::test]
-async fn upload_belongs_to_its_owner_and_one_food() {
+async fn upload_is_usable_once_and_only_by_its_owner() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
@@ -122,22 +119,22 @@ async fn upload_belongs_to_its_owner_and_one_food() {
         (&ada, ""),
         (&ada, "../../foods/x"),
     ] {
-        let refused = api.share_upload(member, "Suya", id).await;
-        refused.is_problem(422, &[NO_SUCH_UPLOAD]);
+        let rejected = api.share_upload(member, "Suya", id).await;
+        rejected.is_problem(422, &[NO_SUCH_UPLOAD]);
     }
     let missing = json!({"title": "Suya", "description": "Hot"});
     let missing = api.post("/food").bearer(&ada).json(&missing).send().await;
     missing.is_problem(422, &[("invalid_file", "a valid file is required")]);
 
-    let answer = api.share_upload(&ada, "Suya", &id).await;
-    assert_eq!(answer.status, 201);
+    let response = api.share_upload(&ada, "Suya", &id).await;
+    assert_eq!(response.status, 201);
     let again = api.share_upload(&ada, "Other suya", &id).await;
     again.is_problem(422, &[NO_SUCH_UPLOAD]);
     let soup = api.share(&ada, "Soup").await;
     let path = format!("/food/{}", text(&soup["id"]));
     let change = json!({"title": "Soup", "description": "Hot", "image_id": id});
-    let stolen = api.put(&path).bearer(&ada).json(&change).send().await;
-    stolen.is_problem(422, &[NO_SUCH_UPLOAD]);
+    let rejected = api.put(&path).bearer(&ada).json(&change).send().await;
+    rejected.is_problem(422, &[NO_SUCH_UPLOAD]);
     let shown = api.get(&path).send().await.json();
     assert_eq!(shown["food"], soup);
 }
@@ -165,8 +162,8 @@ async fn retry_with_idempotency_key_attaches_upload_once() {
     };
     let first = share().send().await;
     assert_eq!(first.status, 201, "{}", first.text());
-    // The upload is gone by now.
-    assert_eq!(api.uploads().await, 0);
+    // The first request has deleted the upload.
+    assert_eq!(api.pending_uploads().await, 0);
     let again = share().send().await;
     assert_eq!((again.status, again.json()), (201, first.json()));
     assert_eq!(api.stored_images().await.len(), 1);
@@ -177,7 +174,7 @@ async fn retry_with_idempotency_key_attaches_upload_once() {
 }
 
 #[tokio::test]
-async fn upload_stays_when_the_title_is_taken() {
+async fn upload_remains_usable_after_a_title_conflict() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     api.share(&ada, "Suya").await;

@@ -1,4 +1,4 @@
-//! Signing up, and showing users over HTTP.
+//! Signing up, reading and listing users.
 
 use serde_json::{Value, json};
 use test_support::{Api, PASSWORD, text};
@@ -13,7 +13,7 @@ fn ada() -> Value {
 }
 
 #[tokio::test]
-async fn user_is_shown_without_email_and_password() {
+async fn user_response_has_no_email_or_password() {
     let api = Api::start().await;
     let created = api.post("/users").json(&ada()).send().await;
     assert_eq!(created.status, 201);
@@ -24,7 +24,7 @@ async fn user_is_shown_without_email_and_password() {
         user,
         json!({"id": id, "first_name": "Ada", "last_name": "Lovelace"})
     );
-    // UUIDv7, version 7 of RFC 9562.
+    // The version digit of a UUIDv7 (RFC 9562).
     assert_eq!(&id[14..15], "7");
 
     let shown = api.get(&format!("/users/{id}")).send().await;
@@ -34,7 +34,7 @@ async fn user_is_shown_without_email_and_password() {
 }
 
 #[tokio::test]
-async fn reports_all_field_errors_of_a_user_at_once() {
+async fn reports_all_field_errors_of_a_user() {
     let api = Api::start().await;
     let required = [
         ("firstname_required", "first name is required"),
@@ -48,12 +48,12 @@ async fn reports_all_field_errors_of_a_user_at_once() {
         json!({"first_name": "", "last_name": " \t", "email": "  ", "password": ""}),
         json!({"id": "1", "created_at": "2020", "role": "admin"}),
     ] {
-        let refused = api.post("/users").json(&body).send().await;
-        refused.is_problem(422, &required);
+        let rejected = api.post("/users").json(&body).send().await;
+        rejected.is_problem(422, &required);
     }
     let long = "x".repeat(101);
     let body = json!({
-        "first_name": long, "last_name": "", "email": "not an address", "password": "1234567",
+        "first_name": long, "last_name": "", "email": "not an e-mail", "password": "1234567",
     });
     api.post("/users").json(&body).send().await.is_problem(
         422,
@@ -71,27 +71,27 @@ async fn reports_all_field_errors_of_a_user_at_once() {
 }
 
 #[tokio::test]
-async fn password_minimum_is_a_setting_and_in_the_message() {
+async fn password_minimum_setting_appears_in_the_message() {
     let api = Api::with(&[("PASSWORD_MIN_LENGTH", "12")]).await;
     let mut short = ada();
     short["password"] = json!("eleven char");
     let message = "password should be at least 12 characters";
-    let refused = api.post("/users").json(&short).send().await;
-    refused.is_problem(422, &[("invalid_password", message)]);
+    let rejected = api.post("/users").json(&short).send().await;
+    rejected.is_problem(422, &[("invalid_password", message)]);
 }
 
 #[tokio::test]
-async fn email_is_taken_once_in_any_case() {
+async fn email_is_unique_ignoring_case() {
     let api = Api::start().await;
     assert_eq!(api.post("/users").json(&ada()).send().await.status, 201);
     let mut again = ada();
     again["email"] = json!(" ADA@Example.com ");
-    let refused = api.post("/users").json(&again).send().await;
-    refused.is_problem(409, &[("email_taken", "email already taken")]);
+    let rejected = api.post("/users").json(&again).send().await;
+    rejected.is_problem(409, &[("email_taken", "email already taken")]);
 }
 
 #[tokio::test]
-async fn name_is_returned_as_typed() {
+async fn name_is_returned_verbatim() {
     let api = Api::start().await;
     let name = "<script>'\"&</script> مريم 🍲 Zoe\u{308} \\u0000";
     let mut body = ada();
@@ -103,12 +103,12 @@ async fn name_is_returned_as_typed() {
 }
 
 #[tokio::test]
-async fn unknown_members_of_a_user_bind_to_nothing() {
+async fn unknown_fields_of_a_user_are_ignored() {
     let api = Api::start().await;
     let id = "01990000-0000-7000-8000-000000000001";
     let mut body = ada();
-    for member in ["id", "pk", "user_id", "directory"] {
-        body[member] = json!(id);
+    for field in ["id", "pk", "user_id", "directory"] {
+        body[field] = json!(id);
     }
     body["created_at"] = json!("1999-01-01T00:00:00Z");
     body["password_hash"] = json!("$argon2id$mine");

@@ -1,18 +1,18 @@
-//! The real binaries, each started as a process and answering its events.
+//! The binaries as processes: responses to events, startup errors and timeouts.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use functions::routes::{FUNCTIONS, WITHOUT_ROUTE};
 use test_support::Function;
-use test_support::fixture::{Fixture, assert_tells_nothing, event};
+use test_support::fixture::{Fixture, assert_no_secrets, event};
 use test_support::server::Server;
 
-use crate::event::events::{check, expected, function};
-use crate::event::recorded::{BINARIES, binary};
+use crate::event::expected::{check, expected, function};
+use crate::event::recorded_fixture::{BINARIES, binary};
 
 #[test]
-fn there_is_one_binary_for_each_function() {
+fn each_function_has_one_binary() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin");
     let files = std::fs::read_dir(folder).unwrap();
     let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -22,16 +22,16 @@ fn there_is_one_binary_for_each_function() {
 }
 
 #[tokio::test]
-async fn every_binary_answers_its_events() {
+async fn each_binary_returns_expected_responses() {
     for (name, binary) in BINARIES {
         let fixture = Fixture::set().await;
         let mut running = Function::start(binary, &fixture.settings).await;
-        // Failures first: they leave the fixture as it is. One process answers them all.
+        // Failures first, as they do not change the fixture. One process handles all events.
         let mut events = expected();
         events.retain(|(event, ..)| function(event) == name);
         events.sort_by_key(|(event, status, _)| (*status < 300, event.len()));
         for (case, status, body) in events {
-            // Those that write the same cannot share a fixture.
+            // Events that write the same items cannot share a fixture.
             let needs_own_fixture = [
                 "create_food.idempotent",
                 "create_food.upload",
@@ -52,15 +52,15 @@ async fn every_binary_answers_its_events() {
             }
         }
         if !WITHOUT_ROUTE.contains(&name) {
-            let nonsense = running.invoke("{\"version\":\"2.0\"}").await;
-            assert_eq!(nonsense["statusCode"], 400, "{name}: {nonsense}");
+            let response = running.invoke("{\"version\":\"2.0\"}").await;
+            assert_eq!(response["statusCode"], 400, "{name}: {response}");
         }
-        assert_tells_nothing(&running.log().await, name);
+        assert_no_secrets(&running.into_log().await, name);
     }
 }
 
 #[tokio::test]
-async fn missing_or_invalid_setting_stops_a_binary_with_its_name() {
+async fn startup_error_names_the_missing_or_invalid_setting() {
     let fixture = Fixture::set().await;
     for (binary, name, value) in [
         ("create_user", "USERS_TABLE", None),
@@ -82,26 +82,29 @@ async fn missing_or_invalid_setting_stops_a_binary_with_its_name() {
         settings.retain(|(other, _)| other != name);
         settings.extend(value.map(|value| (name.to_owned(), value.to_owned())));
         let path = self::binary(binary);
-        let log = Function::start(path, &settings).await.failure().await;
+        let log = Function::start(path, &settings)
+            .await
+            .wait_for_failure()
+            .await;
         assert!(log.contains(name), "{binary}: {log}");
-        let is_shown = value.is_some_and(|value| log.contains(value));
-        assert!(!is_shown, "{binary}: {log}");
+        let is_logged = value.is_some_and(|value| log.contains(value));
+        assert!(!is_logged, "{binary}: {log}");
     }
 }
 
 #[tokio::test]
-async fn function_responds_503_before_its_timeout_and_goes_on() {
+async fn function_returns_503_before_timeout_and_keeps_running() {
     let fixture = Fixture::set().await;
-    // Accepts connections and never responds.
+    // A server that accepts connections and never responds.
     let silent = Server::start(|_| std::future::pending()).await;
     let settings = fixture.settings_with(&[("AWS_ENDPOINT_URL_S3", &silent.url())]);
     let timeout = Duration::from_secs(3);
-    let mut running = Function::with_time(binary("create_food"), &settings, timeout).await;
+    let mut running = Function::start_with_timeout(binary("create_food"), &settings, timeout).await;
     let response = running.invoke(&event("create_food")).await;
     assert_eq!(response["statusCode"], 503, "{response}");
     assert_eq!(response["headers"]["retry-after"], "1");
     let response = running.invoke(&event("create_food.no_token")).await;
     assert_eq!(response["statusCode"], 401, "{response}");
-    let log = running.log().await;
+    let log = running.into_log().await;
     assert!(log.contains("deadline has elapsed"), "{log}");
 }

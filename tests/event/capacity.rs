@@ -1,6 +1,5 @@
-//! What a request costs behind the function: round trips and capacity units, as `DynamoDB` counts
-//! them. The table in `docs/CAPACITY.md` says the same; `cargo test -p functions --test api capacity
-//! -- --nocapture` prints it.
+//! The backend cost of a request: round trips and the capacity units that `DynamoDB` reports, compared with
+//! the table in `docs/CAPACITY.md`. `cargo test -p functions --test api capacity -- --nocapture` prints it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,15 +8,15 @@ use std::time::Duration;
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use futures_util::stream::{StreamExt as _, iter};
 use test_support::fixture::event;
-use test_support::recorder::{Call, in_sequence};
+use test_support::recorder::{RecordedCall, longest_sequence};
 
-use crate::event::recorded::Recorded;
+use crate::event::recorded_fixture::RecordedFixture;
 
-/// The time by which responses are delayed, so that calls that are sent at once overlap.
+/// The delay of each response, so that concurrent calls overlap.
 const DELAY: Duration = Duration::from_millis(150);
 
-/// Operations with how often they are called, and units.
-fn row(name: &str, calls: &[Call]) -> String {
+/// Formats a table row: calls per operation, and read and write units.
+fn row(name: &str, calls: &[RecordedCall]) -> String {
     let mut operations: BTreeMap<&str, usize> = BTreeMap::new();
     for call in calls {
         *operations.entry(&call.operation).or_default() += 1;
@@ -29,8 +28,8 @@ fn row(name: &str, calls: &[Call]) -> String {
             times => format!("{times} × {operation}"),
         })
         .collect();
-    let is_read = |call: &&Call| matches!(call.operation.as_str(), "GetItem" | "Query");
-    let units = |of: &dyn Fn(&&Call) -> bool| -> f64 {
+    let is_read = |call: &&RecordedCall| matches!(call.operation.as_str(), "GetItem" | "Query");
+    let units = |of: &dyn Fn(&&RecordedCall) -> bool| -> f64 {
         calls
             .iter()
             .filter(of)
@@ -40,33 +39,29 @@ fn row(name: &str, calls: &[Call]) -> String {
     format!(
         "| {name} | {} | {} | {} | {} | {} |",
         calls.len(),
-        in_sequence(calls),
+        longest_sequence(calls),
         operations.join(", "),
         units(&is_read),
         units(&|call| !is_read(call)),
     )
 }
 
-/// The calls of a function for its event.
-async fn calls(name: &str) -> Vec<Call> {
-    let recorded = Recorded::scene(&[]).await;
+/// Runs a function with its event and returns its calls.
+async fn calls(name: &str) -> Vec<RecordedCall> {
+    let recorded = RecordedFixture::with(&[]).await;
     recorded.dynamodb.delay_responses(DELAY);
     recorded.s3_proxy.delay_responses(DELAY);
     let mut running = recorded.start(name).await;
-    let answer = running.invoke(&event(name)).await;
-    // What has no route answers without a status.
-    let is_success = answer["statusCode"]
-        .as_u64()
-        .is_none_or(|status| status < 300);
-    assert!(
-        is_success && answer["failed"].as_u64().is_none_or(|failed| failed == 0),
-        "{answer}"
-    );
+    let response = running.invoke(&event(name)).await;
+    // The response of a scheduled function has no status.
+    let status = response["statusCode"].as_u64().unwrap_or(200);
+    let failed = response["failed"].as_u64().unwrap_or_default();
+    assert!(status < 300 && failed == 0, "{response}");
     recorded.take()
 }
 
 #[tokio::test]
-async fn the_cost_of_each_route_is_the_one_that_is_written_down() {
+async fn capacity_document_has_the_measured_cost_per_route() {
     let mut table = String::from(
         "| Function | Round trips | In sequence | Calls | Read units | Write units |\n\
          |---|---|---|---|---|---|\n",
@@ -79,9 +74,9 @@ async fn the_cost_of_each_route_is_the_one_that_is_written_down() {
         writeln!(table, "{row}").unwrap();
     }
     println!("{table}");
-    let written = include_str!("../../docs/CAPACITY.md");
+    let document = include_str!("../../docs/CAPACITY.md");
     assert!(
-        written.contains(&table),
-        "docs/CAPACITY.md should have:\n{table}"
+        document.contains(&table),
+        "docs/CAPACITY.md should contain:\n{table}"
     );
 }

@@ -1,5 +1,5 @@
-//! Each function may do what it does, and nothing else: its policy in `template.yaml` against the
-//! calls that the real binary makes while it answers its events.
+//! Least privilege: compares the IAM policy of each function in `template.yaml` with the calls that its
+//! binary makes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use serde_json::Value;
 
 use test_support::Client;
 use test_support::fixture::event;
-use test_support::recorder::Call;
+use test_support::recorder::RecordedCall;
 use test_support::template::{template, texts};
 
-use crate::event::events::{expected, function};
-use crate::event::recorded::{Recorded, eves_login};
+use crate::event::expected::{expected, function};
+use crate::event::recorded_fixture::{RecordedFixture, eves_login};
 
-/// What the upload of the events says it is.
+/// The file that fits the event `create_image_upload`.
 const IMAGE: &[u8] = include_bytes!("../../events/jollof.jpg");
 
-/// An action and a resource, the latter by its logical id.
+/// Pairs of an IAM action and a resource, the latter by its logical id.
 type Grants = BTreeSet<(String, String)>;
 
-impl Recorded {
-    /// What the calls need to be allowed, by the logical ids of the template.
-    fn grants(&self, calls: &[Call]) -> Grants {
+impl RecordedFixture {
+    /// Returns the permissions that the calls need, by the logical ids of the template.
+    fn grants(&self, calls: &[RecordedCall]) -> Grants {
         let names = [
             ("USERS_TABLE", "UsersTable"),
             ("FOODS_TABLE", "FoodsTable"),
@@ -42,7 +42,7 @@ impl Recorded {
                     };
                 }
             }
-            panic!("{resource} is none of ours");
+            panic!("{resource} is not in the template");
         };
         calls
             .iter()
@@ -52,7 +52,7 @@ impl Recorded {
     }
 }
 
-/// What the function may do, as the template says.
+/// Returns the permissions of a function in the template.
 fn granted(permissions: &Value, name: &str) -> Grants {
     let statements = permissions[name].as_array().expect("statements");
     let mut grants = Grants::new();
@@ -66,44 +66,43 @@ fn granted(permissions: &Value, name: &str) -> Grants {
     grants
 }
 
-/// All that the function does while it answers all its events, and in the cases that no event
-/// leads to.
-async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
+/// Returns the permissions that a function needs for its events and for failures that no event causes.
+async fn needed(name: &str, settings: &[(&str, &str)]) -> Grants {
     let mut grants = Grants::new();
     for (event_name, status, _) in expected() {
         if function(event_name) != name {
             continue;
         }
-        let recorded = Recorded::scene(more).await;
-        let answer = recorded.start(name).await.invoke(&event(event_name)).await;
-        assert_eq!(answer["statusCode"], status, "{event_name}: {answer}");
+        let recorded = RecordedFixture::with(settings).await;
+        let response = recorded.start(name).await.invoke(&event(event_name)).await;
+        assert_eq!(response["statusCode"], status, "{event_name}: {response}");
         if name == "create_image_upload" && status == 201 {
-            post_as_told(&answer).await;
+            upload_image(&response).await;
         }
         grants.extend(recorded.grants(&recorded.take()));
     }
     match name {
         "login" => {
-            let recorded = Recorded::scene(more).await;
-            recorded.migrate_eve().await;
+            let recorded = RecordedFixture::with(settings).await;
+            recorded.set_bcrypt_hash().await;
             let mut running = recorded.start(name).await;
-            let answer = running.invoke(&eves_login()).await;
-            assert_eq!(answer["statusCode"], 200, "{answer}");
+            let response = running.invoke(&eves_login()).await;
+            assert_eq!(response["statusCode"], 200, "{response}");
             grants.extend(recorded.grants(&recorded.take()));
-            // Is the password still the one that was compared? Nobody can tell: no session is left.
-            let recorded = Recorded::scene(more).await;
-            recorded.dynamodb.lose_answers_after("GetItem", 2);
-            let answer = recorded.start(name).await.invoke(&self::event(name)).await;
-            assert_eq!(answer["statusCode"], 503, "{answer}");
+            // The check for a concurrent password change fails, so login deletes its session.
+            let recorded = RecordedFixture::with(settings).await;
+            recorded.dynamodb.lose_responses_after("GetItem", 2);
+            let response = recorded.start(name).await.invoke(&self::event(name)).await;
+            assert_eq!(response["statusCode"], 503, "{response}");
             grants.extend(recorded.grants(&recorded.take()));
         }
-        // Did the save happen whose answer was lost?
+        // A lost response of the transaction, so the function reads the food to see whether it was saved.
         "create_food" => {
-            let recorded = Recorded::scene(more).await;
-            recorded.dynamodb.lose_answers_to("TransactWriteItems");
+            let recorded = RecordedFixture::with(settings).await;
+            recorded.dynamodb.lose_responses_to("TransactWriteItems");
             let mut running = recorded.start(name).await;
-            let answer = running.invoke(&event(name)).await;
-            assert_eq!(answer["statusCode"], 201, "{answer}");
+            let response = running.invoke(&event(name)).await;
+            assert_eq!(response["statusCode"], 201, "{response}");
             grants.extend(recorded.grants(&recorded.take()));
         }
         _ => {}
@@ -111,55 +110,56 @@ async fn done(name: &str, more: &[(&str, &str)]) -> Grants {
     grants
 }
 
-/// Uploads with the presigned POST, as the client does.
-async fn post_as_told(response: &Value) {
+/// Uploads the image with the presigned POST of a response.
+async fn upload_image(response: &Value) {
     let body: Value = serde_json::from_str(response["body"].as_str().expect("a body")).unwrap();
     let status = Client::new("").post_file(&body["upload"], IMAGE).await;
     assert_eq!(status, 204);
 }
 
-/// All that the scheduled function does.
-async fn swept(more: &[(&str, &str)]) -> Grants {
-    let settings = [more, &[("ORPHAN_MIN_AGE_SECONDS", "1")]].concat();
-    let recorded = Recorded::scene(&settings).await;
-    recorded.leave_behind().await;
+/// Returns the permissions that `sweep_images` needs.
+async fn needed_by_sweep(settings: &[(&str, &str)]) -> Grants {
+    let settings = [settings, &[("ORPHAN_MIN_AGE_SECONDS", "1")]].concat();
+    let recorded = RecordedFixture::with(&settings).await;
+    recorded.add_orphans().await;
     let mut running = recorded.start("sweep_images").await;
     let mut grants = Grants::new();
-    let patience = Instant::now() + Duration::from_mins(2);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let report = running.invoke(&event("sweep_images")).await;
         grants.extend(recorded.grants(&recorded.take()));
-        // Until the images are old enough to be looked at.
-        let done = ["skipped_recent", "removed", "expired_uploads"];
-        if done.iter().all(|count| report[count] == 0) {
+        // Repeats until all orphans are old enough and removed.
+        let counts = ["skipped_recent", "removed", "expired_uploads"];
+        if counts.iter().all(|count| report[count] == 0) {
             return grants;
         }
-        assert!(Instant::now() < patience, "{report}");
+        assert!(Instant::now() < deadline, "{report}");
     }
 }
 
-async fn assert_exact(permissions: &str, more: &[(&str, &str)]) {
+/// Asserts that the policies grant all permissions that are needed and no others.
+async fn assert_exact(permissions: &str, settings: &[(&str, &str)]) {
     let permissions = template(permissions);
-    let mut all = vec![("sweep_images", swept(more).await)];
+    let mut all = vec![("sweep_images", needed_by_sweep(settings).await)];
     for route in ROUTES {
-        all.push((route.name, done(route.name, more).await));
+        all.push((route.name, needed(route.name, settings).await));
     }
-    for (name, done) in all {
+    for (name, needed) in all {
         let granted = granted(&permissions, name);
-        let refused: Vec<_> = done.difference(&granted).collect();
-        assert!(refused.is_empty(), "{name} does {refused:?}");
-        let unused: Vec<_> = granted.difference(&done).collect();
-        assert!(unused.is_empty(), "{name} never does {unused:?}");
+        let missing: Vec<_> = needed.difference(&granted).collect();
+        assert!(missing.is_empty(), "{name} lacks {missing:?}");
+        let unused: Vec<_> = granted.difference(&needed).collect();
+        assert!(unused.is_empty(), "{name} does not use {unused:?}");
     }
 }
 
 #[tokio::test]
-async fn each_function_is_granted_what_it_does_and_nothing_else() {
+async fn policy_grants_exactly_the_recorded_calls() {
     assert_exact("permissions", &[]).await;
 }
 
 #[tokio::test]
-async fn the_same_holds_with_sessions_on_a_server_of_their_own() {
+async fn policy_with_redis_grants_exactly_the_recorded_calls() {
     let valkey = Valkey::start().expect("a Valkey or Redis server");
     let url = valkey.url();
     assert_exact("permissions.token-store", &[("TOKEN_STORE_URL", &url)]).await;

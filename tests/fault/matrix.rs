@@ -1,42 +1,44 @@
-//! Every function survives the failure of every call: thousands of cases, most of which wait for a timeout.
+//! Fault injection in every backend call of every function: thousands of cases, most of which wait for a
+//! timeout.
 
 use std::collections::BTreeSet;
 
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 
-use crate::fault::cases::{FAILURES, Store, WITH_KEYS, calls_of, survive};
+use crate::fault::calls::{SessionEngine, calls_of};
+use crate::fault::cases::{FAILURES, IDEMPOTENT_EVENTS, assert_survives};
 
-/// Beside the routes: what leads to other calls than the success does.
-const OTHER_WAYS: [&str; 9] = [
-    // The password is kept as before the migration.
-    "login.outdated",
-    // Nobody can tell whether the password is still the one that was compared, so the session ends.
-    "login.unsure",
+/// Events that make other calls than the plain event of their route.
+const EXTRA_EVENTS: [&str; 9] = [
+    // The password has a bcrypt hash, which is replaced.
+    "login.bcrypt_hash",
+    // The check for a concurrent password change fails, so login deletes its session.
+    "login.password_recheck_fails",
     "refresh.reused_token",
     "revoke_session.current",
     "revoke_sessions.all",
-    // The image is taken back.
+    // The uploaded image is deleted.
     "create_food.unique_title",
     "update_food.keeps_image",
     "create_food.upload",
     "update_food.upload",
 ];
 
-/// What asks nothing of where sessions are, or nothing else than another event does.
-const NOTHING_NEW_OF_SESSIONS: [&str; 7] = [
+/// Events without calls to Redis, or with the calls of another event.
+const REDUNDANT_WITH_REDIS: [&str; 7] = [
     "list_users",
     "get_user",
     "list_food",
     "get_food",
-    "login.outdated",
+    "login.bcrypt_hash",
     "create_food.unique_title",
     "update_food.keeps_image",
 ];
 
 #[tokio::test]
-async fn sweep_fixture_leads_to_all_its_operations() {
-    let calls = calls_of(&Store::DynamoDb, "sweep_images").await;
-    let operations: BTreeSet<_> = calls.iter().map(|step| step.operation.as_str()).collect();
+async fn sweep_fixture_triggers_all_operations() {
+    let calls = calls_of(&SessionEngine::DynamoDb, "sweep_images").await;
+    let operations: BTreeSet<_> = calls.iter().map(|call| call.operation.as_str()).collect();
     let all = [
         "BatchGetItem",
         "DeleteItem",
@@ -53,18 +55,19 @@ async fn sweep_fixture_leads_to_all_its_operations() {
 async fn every_function_survives_failed_calls() {
     let routes = ROUTES.iter().map(|route| route.name);
     let events = routes
-        .chain(WITH_KEYS)
-        .chain(OTHER_WAYS)
+        .chain(IDEMPOTENT_EVENTS)
+        .chain(EXTRA_EVENTS)
         .chain(WITHOUT_ROUTE);
-    survive(Store::DynamoDb, &events.collect::<Vec<_>>(), &FAILURES).await;
+    let events: Vec<_> = events.collect();
+    assert_survives(SessionEngine::DynamoDb, &events, &FAILURES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_survives_failed_calls_with_redis() {
     let routes = ROUTES.iter().map(|route| route.name);
-    let events = routes.chain(WITH_KEYS).chain(OTHER_WAYS);
+    let events = routes.chain(IDEMPOTENT_EVENTS).chain(EXTRA_EVENTS);
     let events: Vec<_> = events
-        .filter(|name| !NOTHING_NEW_OF_SESSIONS.contains(name))
+        .filter(|name| !REDUNDANT_WITH_REDIS.contains(name))
         .collect();
-    survive(Store::redis(), &events, &FAILURES).await;
+    assert_survives(SessionEngine::redis(), &events, &FAILURES).await;
 }

@@ -1,4 +1,4 @@
-//! The API on one machine, in the process of the test.
+//! The local server, in the process of the test.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -10,12 +10,13 @@ use local::{Local, Options};
 
 use crate::Client;
 
-/// The API with data of its own, and a client of it.
+/// A running local server with its own data, and a client of it.
 pub struct Api {
     pub local: Local,
     client: Client,
 }
 
+/// Settings that turn off rate limiting.
 pub const NO_RATE_LIMITS: [(&str, &str); 4] = [
     ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
     ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
@@ -36,7 +37,7 @@ impl Api {
         Self::with(&[]).await
     }
 
-    /// Starts it with these settings, and without rate limits where they set none.
+    /// Starts a server with these settings. Rate limits are off unless set here.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let settings = NO_RATE_LIMITS
             .iter()
@@ -47,44 +48,41 @@ impl Api {
             settings,
             ..Options::default()
         };
-        Self::on(Local::start(options).await.expect("the API starts"))
-    }
-
-    pub fn on(local: Local) -> Self {
+        let local = Local::start(options).await.expect("a running server");
         let client = Client::of(&local);
         Self { local, client }
     }
 
-    /// Stores an image in the bucket of images.
+    /// Stores a GIF in the bucket of images.
     pub async fn put_object(&self, key: &str) {
         let put = self.local.aws().s3().put_object().bucket("images").key(key);
         let put = put.body(ByteStream::from_static(sample::GIF));
-        put.send().await.expect("stored");
+        put.send().await.expect("a stored object");
     }
 
-    /// The keys in a bucket.
+    /// Lists the keys in a bucket.
     pub async fn keys(&self, bucket: &str) -> Vec<String> {
         let client = self.local.aws().s3();
         let list = client.list_objects_v2().bucket(bucket);
-        let listed = list.send().await.expect("listed");
+        let listed = list.send().await.expect("a listing");
         let keys = listed.contents().iter().filter_map(|object| object.key());
         keys.map(str::to_owned).collect()
     }
 
-    /// The images that have renditions, each as `foods/<food id>/<image id>`.
+    /// Lists the images that have renditions, as `foods/<food id>/<image id>`.
     pub async fn stored_images(&self) -> BTreeSet<String> {
         let keys = self.keys("images").await;
         let image = |key: &String| key.rsplit_once('/').map(|(image, _)| image.to_owned());
         keys.iter().filter_map(image).collect()
     }
 
-    /// The number of uploads without a food.
-    pub async fn uploads(&self) -> usize {
+    /// Counts the uploads that are not attached to a food.
+    pub async fn pending_uploads(&self) -> usize {
         self.keys("uploads").await.len()
     }
 
     /// Whether a table has no item with this key.
-    pub async fn is_free(&self, table: &str, pk: &str) -> bool {
+    pub async fn is_absent(&self, table: &str, pk: &str) -> bool {
         let client = self.local.aws().dynamodb();
         let item = client
             .get_item()

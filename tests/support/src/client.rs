@@ -1,4 +1,4 @@
-//! A client of the API over HTTP.
+//! An HTTP client of the API.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 
 use crate::Form;
 
-/// A client that keeps its connections.
+/// A client with a connection pool.
 #[derive(Debug, Clone)]
 pub struct Client {
     base_url: String,
     http: HttpClient<HttpConnector, Full<Bytes>>,
 }
 
-/// A user who is logged in.
+/// A logged-in user with the tokens of one session.
 #[derive(Debug, Clone)]
 pub struct Member {
     pub id: String,
@@ -28,6 +28,7 @@ pub struct Member {
     pub refresh: String,
 }
 
+/// The password of all users that [`Client::sign_up`] creates.
 pub const PASSWORD: &str = "correct horse battery";
 
 impl Client {
@@ -38,7 +39,7 @@ impl Client {
         }
     }
 
-    /// A client of the API in this process.
+    /// A client of a local server.
     pub fn of(local: &Local) -> Self {
         Self::new(local.base_url())
     }
@@ -48,7 +49,7 @@ impl Client {
         format!("{}{path}", self.base_url)
     }
 
-    /// A request to a path of the API, or to an absolute URL.
+    /// Starts a request to a path of the API, or to an absolute URL.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
         let uri = if path.starts_with("http") {
             path.to_owned()
@@ -78,7 +79,7 @@ impl Client {
         self.request(Method::DELETE, path)
     }
 
-    /// Signs up a user with this first name, which the e-mail starts with.
+    /// Signs up `<name>@example.com`.
     pub async fn sign_up(&self, name: &str) -> Response {
         let user = json!({
             "first_name": name,
@@ -89,6 +90,7 @@ impl Client {
         self.post("/users").json(&user).send().await
     }
 
+    /// Logs in `<name>@example.com`.
     pub async fn log_in(&self, name: &str) -> Member {
         let email = format!("{name}@example.com");
         let login = json!({"email": email, "password": PASSWORD});
@@ -103,14 +105,14 @@ impl Client {
         }
     }
 
-    /// Signs up a user and logs in.
+    /// Signs up `<name>@example.com` and logs in.
     pub async fn member(&self, name: &str) -> Member {
         let response = self.sign_up(name).await;
         assert_eq!(response.status, 201, "{}", response.text());
         self.log_in(name).await
     }
 
-    /// Creates a food with this title and an image of its own.
+    /// Creates a food with this title and a new image, and returns it.
     pub async fn share(&self, member: &Member, title: &str) -> Value {
         let response = self.post_food(member, Form::food_with_image(title)).await;
         assert_eq!(response.status, 201, "{}", response.text());
@@ -138,7 +140,7 @@ impl Client {
         self.get(&food_path(food)).send().await
     }
 
-    /// All pages of a list.
+    /// Fetches all pages of a list and returns their items.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut next = Some(path.to_owned());
@@ -150,27 +152,29 @@ impl Client {
         all
     }
 
-    /// The foods of `GET /food`.
+    /// Returns the first page of `GET /food`.
     pub async fn foods(&self) -> Value {
         self.get("/food").send().await.json()
     }
 
+    /// `POST /refresh`
     pub async fn refresh(&self, token: &str) -> Response {
         let body = json!({"refresh_token": token});
         self.post("/refresh").json(&body).send().await
     }
 
+    /// `POST /logout`
     pub async fn log_out(&self, access: &str) -> Response {
         self.post("/logout").token(access).send().await
     }
 
     /// Requests a presigned POST.
-    pub async fn ask_to_upload(&self, member: &Member, asked: &Value) -> Response {
-        let asked = self.post("/food/images").bearer(member).json(asked);
-        asked.send().await
+    pub async fn request_upload(&self, member: &Member, body: &Value) -> Response {
+        let call = self.post("/food/images").bearer(member).json(body);
+        call.send().await
     }
 
-    /// Posts a file with the URL and fields of a presigned POST, and returns the status.
+    /// Uploads a file with a presigned POST and returns the status.
     pub async fn post_file(&self, upload: &Value, file: &[u8]) -> u16 {
         let mut form = Form::new();
         for (name, value) in upload["fields"].as_object().expect("fields") {
@@ -181,10 +185,10 @@ impl Client {
         posted.send().await.status
     }
 
-    /// Uploads an image, and returns its id.
+    /// Uploads an image with a presigned POST and returns its id.
     pub async fn upload(&self, member: &Member, media_type: &str, bytes: &[u8]) -> String {
-        let asked = json!({"content_type": media_type, "size": bytes.len()});
-        let response = self.ask_to_upload(member, &asked).await;
+        let body = json!({"content_type": media_type, "size": bytes.len()});
+        let response = self.request_upload(member, &body).await;
         assert_eq!(response.status, 201, "{}", response.text());
         let body = response.json();
         assert_eq!(self.post_file(&body["upload"], bytes).await, 204);
@@ -198,14 +202,14 @@ impl Client {
     }
 }
 
-/// The path of a food, as the API returned it.
+/// Returns the path of a food from its JSON.
 pub fn food_path(food: &Value) -> String {
     format!("/food/{}", text(&food["id"]))
 }
 
-/// The text of a JSON value.
+/// Returns the string of a JSON value.
 pub fn text(value: &Value) -> String {
-    value.as_str().expect("a text").to_owned()
+    value.as_str().expect("a string").to_owned()
 }
 
 /// A request under construction.
@@ -247,7 +251,7 @@ impl Call<'_> {
         self.try_send().await.expect("a response")
     }
 
-    /// `None` where no whole response comes.
+    /// Returns `None` if the connection breaks before the whole response.
     pub async fn try_send(self) -> Option<Response> {
         let request = self.request.body(Full::new(self.body)).expect("a request");
         let response = self.client.http.request(request).await.ok()?;
@@ -260,7 +264,7 @@ impl Call<'_> {
     }
 }
 
-/// A response, read to its end.
+/// A whole response.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
@@ -277,14 +281,14 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON: {}", self.text()))
     }
 
-    /// A header, empty where it is missing.
+    /// Returns a header. Empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("an ASCII header"))
     }
 
-    /// Asserts a problem with this status, exactly these codes, and their messages.
+    /// Asserts a problem response with this status and exactly these codes and messages.
     #[track_caller]
     pub fn is_problem(&self, status: u16, codes: &[(&str, &str)]) {
         self.assert_problem(status);
@@ -305,7 +309,7 @@ impl Response {
         assert_eq!(problem, expected);
     }
 
-    /// Asserts a problem with this status and code, whatever its message.
+    /// Asserts a problem response with this status and code, and any message.
     #[track_caller]
     pub fn has_code(&self, status: u16, code: &str) {
         self.assert_problem(status);
@@ -318,7 +322,7 @@ impl Response {
         assert_eq!(self.header("content-type"), "application/problem+json");
     }
 
-    /// The target of the `Link` to the next page.
+    /// Returns the `Link` to the next page. `None` on the last page.
     pub fn next(&self) -> Option<String> {
         let link = self.headers.get("link")?.to_str().expect("an ASCII header");
         let target = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;

@@ -1,4 +1,4 @@
-//! Faults of the calls to an engine: which call fails, how, and how often.
+//! Fault injection for the calls to an engine.
 
 use std::future::{Future, pending};
 use std::io;
@@ -7,113 +7,112 @@ use std::sync::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How a call fails.
+/// An injected failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// It is not done, and the caller should slow down.
+    /// Not executed; the response is a throttling error.
     Throttled,
-    /// It is not done, and the connection ends.
+    /// Not executed; the connection is closed.
     Refused,
-    /// It is not done, and no response comes.
+    /// Not executed; no response is sent.
     Silent,
-    /// It is done after the caller has given up.
+    /// Executed after the caller has given up; no response is sent.
     Late,
-    /// It is done, and the connection ends.
+    /// Executed; the connection is closed before the response.
     Lost,
-    /// It is done, and the response is a failure.
+    /// Executed; the response is a server error.
     Failed,
 }
 
-/// Which call fails, how, and how often.
+/// The calls that a fault affects, and their failure.
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub operation: String,
-    /// The table; any where there is none.
+    /// The table. `None` matches any.
     pub resource: Option<String>,
-    /// The number of calls that succeed before.
-    pub spared: usize,
-    /// The number of calls that fail then.
+    /// The number of matching calls that succeed first.
+    pub skip: usize,
+    /// The number of calls that fail after those.
     pub times: usize,
     pub failure: Failure,
 }
 
-/// The responses of an engine that fails.
-pub struct Failures<T> {
+/// The error responses of an engine.
+pub struct ErrorResponses<T> {
     pub throttled: T,
     pub failed: T,
 }
 
-/// The faults of one engine, and the calls that are held back.
+/// The active faults of one engine, and its delayed calls.
 #[derive(Default)]
 pub struct Faults {
-    present: Mutex<Vec<Fault>>,
+    active: Mutex<Vec<Fault>>,
     late: Mutex<JoinSet<()>>,
-    landing: watch::Sender<bool>,
+    released: watch::Sender<bool>,
 }
 
 impl Faults {
-    /// Adds a fault.
-    pub fn break_down(&self, fault: Fault) {
-        self.present.lock().expect("no panic").push(fault);
+    pub fn add(&self, fault: Fault) {
+        self.active.lock().expect("no panic").push(fault);
     }
 
-    /// Removes all faults. Calls that are held back stay so.
-    pub fn mend(&self) {
-        self.present.lock().expect("no panic").clear();
+    /// Removes all faults. Delayed calls wait for [`Self::release_late_calls`].
+    pub fn clear(&self) {
+        self.active.lock().expect("no panic").clear();
     }
 
-    /// How this call fails, if it does.
-    pub fn failure(&self, operation: &str, resource: &str) -> Option<Failure> {
-        let mut faults = self.present.lock().expect("no panic");
+    /// Counts a call and returns its failure. `None` if the call succeeds.
+    pub fn next_failure(&self, operation: &str, resource: &str) -> Option<Failure> {
+        let mut faults = self.active.lock().expect("no panic");
         let fault = faults.iter_mut().find(|fault| {
-            let is_resource = |wanted: &String| wanted == resource;
+            let is_resource = |expected: &String| expected == resource;
             fault.operation == operation && fault.resource.as_ref().is_none_or(is_resource)
         })?;
-        if fault.spared > 0 {
-            fault.spared -= 1;
+        if fault.skip > 0 {
+            fault.skip -= 1;
             return None;
         }
         fault.times = fault.times.checked_sub(1)?;
         Some(fault.failure)
     }
 
-    /// Forwards a call to the engine, or fails in this way. An error closes the connection.
+    /// Forwards a call to the engine or injects this failure. On `Err` the proxy closes the connection.
     pub async fn apply<T>(
         &self,
         failure: Option<Failure>,
         forward: impl Future<Output = io::Result<T>> + Send + 'static,
-        failures: Failures<T>,
+        errors: ErrorResponses<T>,
     ) -> io::Result<T> {
         let closed = || io::Error::other("the proxy closes the connection");
         match failure {
             None => forward.await,
-            Some(Failure::Throttled) => Ok(failures.throttled),
+            Some(Failure::Throttled) => Ok(errors.throttled),
             Some(Failure::Refused) => Err(closed()),
             Some(Failure::Silent) => pending().await,
             Some(Failure::Late) => {
-                self.hold(async {
-                    forward.await.map(drop).expect("the engine responds");
+                self.delay(async {
+                    forward.await.map(drop).expect("a response of the engine");
                 });
                 pending().await
             }
             Some(Failure::Lost) => Err(forward.await.err().unwrap_or_else(closed)),
-            Some(Failure::Failed) => forward.await.map(|_| failures.failed),
+            Some(Failure::Failed) => forward.await.map(|_| errors.failed),
         }
     }
 
-    fn hold(&self, late: impl Future<Output = ()> + Send + 'static) {
-        let mut landing = self.landing.subscribe();
+    fn delay(&self, call: impl Future<Output = ()> + Send + 'static) {
+        let mut released = self.released.subscribe();
         let late = async move {
-            let landed = landing.wait_for(|lands| *lands).await;
-            landed.expect("the proxy lives");
-            late.await;
+            let released = released.wait_for(|is_released| *is_released).await;
+            released.expect("a running proxy");
+            call.await;
         };
         self.late.lock().expect("no panic").spawn(late);
     }
 
-    /// Forwards the calls that were held back.
-    pub async fn land(&self) {
-        self.landing.send_replace(true);
+    /// Forwards the delayed calls and waits for their completion.
+    pub async fn release_late_calls(&self) {
+        self.released.send_replace(true);
         let late = std::mem::take(&mut *self.late.lock().expect("no panic"));
         late.join_all().await;
     }

@@ -1,4 +1,4 @@
-//! The fixture that the files in `events/` expect: see `events/generate.py` and `local --events`.
+//! The test data that the files in `events/` expect: see `events/README.md`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,43 +10,44 @@ use functions::settings::Settings;
 use local::SeedError;
 pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
-/// Two users, their foods and sessions, in tables of their own.
+/// Seeded tables and buckets that no other fixture uses: two users, their foods and sessions.
 pub struct Fixture {
-    /// The settings of functions that use it.
+    /// The settings of functions that use this data.
     pub settings: Vec<(String, String)>,
-    setup: Box<Dependencies>,
+    dependencies: Box<Dependencies>,
     _engines: Arc<Engines>,
 }
 
 impl Fixture {
+    /// Creates and seeds tables and buckets.
     pub async fn set() -> Self {
         Self::with(&[]).await
     }
 
-    /// Seeds it; functions have these settings as well.
-    pub async fn with(more: &[(&str, &str)]) -> Self {
+    /// Creates and seeds tables and buckets; functions get these settings in addition.
+    pub async fn with(extra: &[(&str, &str)]) -> Self {
         let engines = Engines::shared();
         let tables = engines.tables().await;
         let buckets = engines.buckets().await;
         let mut settings = local::fixtures::settings(&engines.settings(), tables, buckets);
-        let more = more.iter();
-        settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let setup =
-            Dependencies::new(Settings::new(settings.clone())).expect("the settings are right");
+        let extra = extra.iter();
+        settings.extend(extra.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let dependencies =
+            Dependencies::new(Settings::new(settings.clone())).expect("valid settings");
         let fixture = Self {
             settings,
-            setup: Box::new(setup),
+            dependencies: Box::new(dependencies),
             _engines: engines,
         };
         fixture.restore().await;
         fixture
     }
 
-    /// Seeds it again, where events have changed it. Seeding is idempotent, so a call that a busy machine
-    /// lets time out is repeated.
+    /// Restores the data that events have changed. Seeding is idempotent, so it is repeated after a
+    /// timeout on a busy machine.
     pub async fn restore(&self) {
         for _ in 0..10 {
-            match local::fixtures::fill(&self.setup).await {
+            match local::fixtures::fill(&self.dependencies).await {
                 Err(SeedError::Store(StorageError::Unavailable(_))) => {}
                 seeded => return seeded.expect("the fixture is seeded"),
             }
@@ -59,10 +60,10 @@ impl Fixture {
         &found.expect("a setting").1
     }
 
-    /// The settings with another value of some.
-    pub fn settings_with(&self, others: &[(&str, &str)]) -> Vec<(String, String)> {
+    /// Returns a copy of the settings in which these replace the values of the same name.
+    pub fn settings_with(&self, replacements: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut settings = self.settings.clone();
-        for (name, value) in others {
+        for (name, value) in replacements {
             settings.retain(|(other, _)| other != name);
             settings.push(((*name).to_owned(), (*value).to_owned()));
         }
@@ -75,14 +76,14 @@ pub fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"))
 }
 
-/// An event file, by its name without `.json`.
+/// Reads an event file by its name without `.json`.
 pub fn event(name: &str) -> String {
     let path = folder().join(format!("{name}.json"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What no log may contain: e-mails, passwords, hashes, tokens, keys and client IPs, of the fixture
-/// and of all events.
+/// Parts of the e-mails, passwords, hashes, tokens, keys and client IPs in the fixture and in all
+/// events. No log may contain them.
 const CONFIDENTIAL: [&str; 12] = [
     "@example.",
     "analytical",
@@ -98,9 +99,9 @@ const CONFIDENTIAL: [&str; 12] = [
     "redis://",
 ];
 
-/// Asserts that the log contains nothing confidential.
-pub fn assert_tells_nothing(log: &str, case: &str) {
+/// Asserts that the log contains no secrets and no personal data.
+pub fn assert_no_secrets(log: &str, case: &str) {
     for secret in CONFIDENTIAL {
-        assert!(!log.contains(secret), "{case}: wrote {secret}: {log}");
+        assert!(!log.contains(secret), "{case}: logged {secret}: {log}");
     }
 }

@@ -1,4 +1,4 @@
-//! Forms as browsers send them.
+//! `multipart/form-data` bodies as browsers send them.
 
 /// A `multipart/form-data` body (RFC 7578).
 #[derive(Debug, Clone, Default)]
@@ -12,22 +12,24 @@ impl Form {
         Self::default()
     }
 
-    /// Title and description.
+    /// A food form with title and description, without an image.
     pub fn food(title: &str) -> Self {
         Self::new()
             .text("title", title)
             .text("description", "<p>With <b>plantain</b></p>")
     }
 
-    /// Title, description and an image of its own.
+    /// A food form with title, description and a new JPEG.
     pub fn food_with_image(title: &str) -> Self {
         Self::food(title).file("food.jpg", &crate::images::jpeg())
     }
 
+    /// Adds a text field.
     pub fn text(self, name: &str, value: &str) -> Self {
         self.part(&format!("name=\"{name}\""), value.as_bytes())
     }
 
+    /// Adds a file in the field `food_image`.
     pub fn file(self, file_name: &str, bytes: &[u8]) -> Self {
         self.file_named("food_image", file_name, bytes)
     }

@@ -1,4 +1,4 @@
-//! A function under test: the real binary behind a stand-in for the Lambda Runtime API.
+//! A function under test: the binary, connected to a stand-in for the Lambda Runtime API.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::process::{Child, Command};
 use crate::log::{Secrets, check_metrics};
 use crate::runtime_api::{RuntimeApi, Step};
 
-/// A function that takes longer to respond, or to fail, hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// The limit for a response or an exit, generous for a busy machine.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A running function.
 pub struct Function {
@@ -24,11 +24,15 @@ pub struct Function {
 impl Function {
     /// Starts the binary with these settings and no other environment.
     pub async fn start(binary: &str, settings: &[(String, String)]) -> Self {
-        Self::with_time(binary, settings, Duration::from_hours(24)).await
+        Self::start_with_timeout(binary, settings, Duration::from_hours(24)).await
     }
 
-    /// Starts it with this timeout for each event.
-    pub async fn with_time(binary: &str, settings: &[(String, String)], timeout: Duration) -> Self {
+    /// Starts the binary; the deadline of each event is `timeout` after its delivery.
+    pub async fn start_with_timeout(
+        binary: &str,
+        settings: &[(String, String)],
+        timeout: Duration,
+    ) -> Self {
         let api = RuntimeApi::start(timeout, || {}).await;
         let log = NamedTempFile::new().expect("a file");
         let process = Command::new(binary)
@@ -42,7 +46,7 @@ impl Function {
             .stderr(appending(&log))
             .kill_on_drop(true)
             .spawn()
-            .expect("the binary starts");
+            .expect("an executable binary");
         Self {
             process,
             api,
@@ -51,22 +55,16 @@ impl Function {
         }
     }
 
-    /// The response of the function, as API Gateway gets it.
+    /// Sends an event and returns the response. Panics if the function reports an error.
     pub async fn invoke(&mut self, event: &str) -> Value {
-        let outcome = self.attempt(event).await;
-        outcome.unwrap_or_else(|error| panic!("failed: {error}"))
+        let result = self.try_invoke(event).await;
+        result.unwrap_or_else(|error| panic!("failed: {error}"))
     }
 
-    /// The error that the function reports to Lambda.
-    pub async fn fail(&mut self, event: &str) -> Value {
-        let outcome = self.attempt(event).await;
-        outcome.expect_err("it fails")
-    }
-
-    /// The response to the event, or the error reported to Lambda.
-    pub async fn attempt(&mut self, event: &str) -> Result<Value, Value> {
+    /// Sends an event and returns the response, or the error reported to Lambda.
+    pub async fn try_invoke(&mut self, event: &str) -> Result<Value, Value> {
         self.secrets
-            .learn(&serde_json::from_str(event).unwrap_or_default());
+            .collect(&serde_json::from_str(event).unwrap_or_default());
         self.api.send(event);
         let completed = async {
             loop {
@@ -75,10 +73,10 @@ impl Function {
                 }
             }
         };
-        let completed = tokio::time::timeout(PATIENCE, completed).await;
+        let completed = tokio::time::timeout(TIMEOUT, completed).await;
         let completed = completed.expect("a response in time");
         let body = serde_json::from_slice(&completed.body).unwrap_or_default();
-        self.secrets.learn(&body);
+        self.secrets.collect(&body);
         if completed.path.ends_with("/response") {
             Ok(body)
         } else {
@@ -89,7 +87,7 @@ impl Function {
     /// The peak memory of the process in bytes: `VmHWM` of proc(5).
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
-        let id = self.process.id().expect("it runs");
+        let id = self.process.id().expect("a running process");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
@@ -97,36 +95,36 @@ impl Function {
         kilobytes * 1024
     }
 
-    /// The log, once the function has ended by itself with a failure.
-    pub async fn failure(mut self) -> String {
-        let status = tokio::time::timeout(PATIENCE, self.process.wait()).await;
-        let status = status.expect("an end in time").expect("an end");
+    /// Waits until the function exits with a failure, and returns its log.
+    pub async fn wait_for_failure(mut self) -> String {
+        let status = tokio::time::timeout(TIMEOUT, self.process.wait()).await;
+        let status = status.expect("an exit in time").expect("an exit");
         assert!(!status.success());
-        self.written()
+        self.read_log()
     }
 
     /// Kills the function and returns its log.
-    pub async fn log(mut self) -> String {
-        self.process.start_kill().expect("it runs");
-        self.process.wait().await.expect("an end");
-        self.written()
+    pub async fn into_log(mut self) -> String {
+        self.process.start_kill().expect("a running process");
+        self.process.wait().await.expect("an exit");
+        self.read_log()
     }
 
-    fn written(&self) -> String {
+    fn read_log(&self) -> String {
         let log = std::fs::read(self.log.path()).expect("a log");
         String::from_utf8_lossy(&log).into_owned()
     }
 }
 
-/// Whatever a test checks, the log of its functions has no secret in it, and only valid metrics.
+/// Checks every log, whatever the test is about: no secrets, and only valid metrics.
 impl Drop for Function {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
         }
-        let log = self.written();
-        let secret = self.secrets.found(&log);
-        assert!(secret.is_none(), "wrote {secret:?}: {log}");
+        let log = self.read_log();
+        let secret = self.secrets.find_in(&log);
+        assert!(secret.is_none(), "logged {secret:?}: {log}");
         // The last line may be incomplete.
         let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let lines = whole.lines().filter(|line| line.contains("\"_aws\""));

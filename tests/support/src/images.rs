@@ -1,10 +1,10 @@
-//! Images to upload.
+//! Generates images to upload.
 
 use std::io::Cursor;
 
 use image::{ImageFormat, RgbImage};
 
-/// An image of this format that no other call makes.
+/// Returns an image of 16 × 16 pixels whose colours differ from call to call.
 pub fn image(format: ImageFormat) -> Vec<u8> {
     use std::sync::atomic::{AtomicU8, Ordering};
     static SHADE: AtomicU8 = AtomicU8::new(0);
@@ -22,11 +22,12 @@ pub fn image(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
+/// Returns a JPEG of 16 × 16 pixels.
 pub fn jpeg() -> Vec<u8> {
     image(ImageFormat::Jpeg)
 }
 
-/// A JPEG of exactly this many bytes: what follows its end is nobody's business.
+/// Returns a JPEG padded to this length: decoders ignore bytes after the end marker.
 pub fn jpeg_of(bytes: usize) -> Vec<u8> {
     let mut image = jpeg();
     assert!(image.len() <= bytes);

@@ -1,8 +1,8 @@
-//! The harness of all tests: a client of the API, forms, stand-ins for what runs around a function,
-//! and the fixture.
+//! The test harness: HTTP client, forms, fixture, the Lambda Runtime API, recording proxies and fault
+//! injection.
 
-#![allow(missing_docs, reason = "only tests and measurements call it")]
-#![allow(clippy::unwrap_used, reason = "a test stops here")]
+#![allow(missing_docs, reason = "used by tests and benchmarks only")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 pub mod client;
 pub mod faults;

@@ -1,36 +1,37 @@
-//! What functions write: lines of JSON, in which nothing is secret and every metric is one.
+//! Checks of the log of a function: JSON lines without secrets, with valid metrics.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The lines of a log, each of which is a JSON object.
+/// Parses the lines of a log, each a JSON object with `timestamp`, `level` and `message`.
 pub fn lines(log: &str) -> Vec<Value> {
     let line = |line: &str| {
         let parsed: Value =
-            serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-        for member in ["timestamp", "level", "message"] {
-            assert!(parsed[member].is_string(), "no {member}: {line}");
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        for field in ["timestamp", "level", "message"] {
+            assert!(parsed[field].is_string(), "no {field}: {line}");
         }
         parsed
     };
     log.lines().map(line).collect()
 }
 
-/// The lines that are about an event.
-pub fn told(log: &str) -> Vec<Value> {
+/// Parses the lines that report an invocation: those with `duration_ms`.
+pub fn invocation_lines(log: &str) -> Vec<Value> {
     let mut lines = lines(log);
     lines.retain(|line| line.get("duration_ms").is_some());
     lines
 }
 
-/// Checks that `CloudWatch` finds metrics in the line (`CloudWatch`, "Specification: Embedded metric format").
+/// Checks a line against the `CloudWatch` embedded metric format
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 pub fn check_metrics(line: &Value) -> Result<(), String> {
     let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let metadata = &line["_aws"];
     let timestamp = metadata["Timestamp"].as_u64().unwrap_or_default();
-    // Milliseconds of this century, not seconds.
+    // Milliseconds, not seconds.
     if !(1_000_000_000_000..10_000_000_000_000).contains(&timestamp) {
         return Err(format!("Timestamp {timestamp}"));
     }
@@ -60,19 +61,19 @@ pub fn check_metrics(line: &Value) -> Result<(), String> {
             }
         }
     }
-    // CloudWatch Logs cuts an event beyond 256 KB.
+    // CloudWatch Logs truncates events over 256 KB.
     match line.to_string().len() {
         ..=262_144 => Ok(()),
         length => Err(format!("{length} bytes")),
     }
 }
 
-/// What a log may not have in it: whatever secret a function was given, or gave.
+/// The secrets and personal data in settings, events and responses, which no log may contain.
 #[derive(Debug, Default)]
 pub struct Secrets(BTreeSet<String>);
 
 impl Secrets {
-    /// Those among settings.
+    /// Collects the signing secrets and the URL of the token store.
     pub fn of_settings(settings: &[(String, String)]) -> Self {
         let mut secrets = Self::default();
         for (name, value) in settings {
@@ -84,15 +85,15 @@ impl Secrets {
     }
 
     fn add(&mut self, value: &str) {
-        // What is shorter, or a word, is in any log.
+        // Short values and plain words can appear in any log.
         let is_word = value.bytes().all(|byte| byte.is_ascii_lowercase()) && value.len() < 12;
         if value.len() >= 6 && !is_word {
             self.0.insert(value.to_owned());
         }
     }
 
-    /// Those in an event, or in the answer to one.
-    pub fn learn(&mut self, message: &Value) {
+    /// Adds those in an event or a response.
+    pub fn collect(&mut self, message: &Value) {
         let header = |name: &str| message["headers"][name].as_str().unwrap_or_default();
         self.add(header("authorization").trim_start_matches("Bearer "));
         self.add(header("idempotency-key"));
@@ -107,27 +108,27 @@ impl Secrets {
         }
         if let Some(body) = message["body"].as_str() {
             self.add(body);
-            self.learn_members(&serde_json::from_str(body).unwrap_or_default());
+            self.collect_fields(&serde_json::from_str(body).unwrap_or_default());
         }
     }
 
-    fn learn_members(&mut self, body: &Value) {
+    fn collect_fields(&mut self, body: &Value) {
         for (name, value) in body.as_object().into_iter().flatten() {
             let is_secret = ["email", "password", "token", "signature", "policy"]
                 .iter()
                 .any(|part| name.to_lowercase().contains(part));
             match value {
                 Value::String(value) if is_secret => self.add(value),
-                Value::Object(_) => self.learn_members(value),
+                Value::Object(_) => self.collect_fields(value),
                 _ => {}
             }
         }
     }
 
-    /// The first that is in the log.
-    pub fn found(&self, log: &str) -> Option<&str> {
-        let is_told = |secret: &&String| log.contains(secret.as_str());
-        self.0.iter().find(is_told).map(String::as_str)
+    /// Returns one that the log contains.
+    pub fn find_in(&self, log: &str) -> Option<&str> {
+        let is_logged = |secret: &&String| log.contains(secret.as_str());
+        self.0.iter().find(is_logged).map(String::as_str)
     }
 }
 
@@ -136,14 +137,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scan_finds_whatever_an_event_says_in_confidence() {
+    fn scan_finds_secrets_of_settings_and_events() {
         let mut secrets = Secrets::of_settings(&[("ACCESS_SECRET".to_owned(), "s".repeat(32))]);
-        secrets.learn(&serde_json::json!({
+        secrets.collect(&serde_json::json!({
             "headers": {"authorization": "Bearer a.b.cdefg", "idempotency-key": "key-of-ada"},
             "requestContext": {"http": {"sourceIp": "203.0.113.9"}},
             "body": "{\"email\":\"ada@example.com\",\"password\":\"Sesame, open\"}",
         }));
-        secrets.learn(&serde_json::json!({"body": "{\"access_token\":\"d.e.fghij\"}"}));
+        secrets.collect(&serde_json::json!({"body": "{\"access_token\":\"d.e.fghij\"}"}));
         for secret in [
             "ssssssssssssssssssssssssssssssss",
             "a.b.cdefg",
@@ -154,10 +155,10 @@ mod tests {
             "d.e.fghij",
         ] {
             assert_eq!(
-                secrets.found(&format!("{{\"x\":\"{secret}\"}}")),
+                secrets.find_in(&format!("{{\"x\":\"{secret}\"}}")),
                 Some(secret)
             );
         }
-        assert_eq!(secrets.found("{\"user.id\":\"1\"}"), None);
+        assert_eq!(secrets.find_in("{\"user.id\":\"1\"}"), None);
     }
 }

@@ -1,6 +1,5 @@
-//! Stands between a function and its engines, and writes down what is called: the actions and
-//! resources as IAM names them, the capacity that `DynamoDB` says each call took, and what went on
-//! at the same time.
+//! A proxy that records the calls of a function to `DynamoDB` and S3: IAM actions and resources,
+//! consumed capacity, and which calls overlap.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,65 +18,64 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::faults::{Failure, Failures, Fault, Faults};
+use crate::faults::{ErrorResponses, Failure, Fault, Faults};
 use crate::server::{Server, response};
 
-/// One call over the network.
+/// One recorded call.
 #[derive(Debug, Clone)]
-pub struct Call {
-    /// As the API names it: `TransactWriteItems`, `PutObject`.
+pub struct RecordedCall {
+    /// The API operation: `TransactWriteItems`, `PutObject`.
     pub operation: String,
-    /// What it takes to be allowed: pairs of an action and the resource it is done to, such as
+    /// The required IAM permissions: pairs of an action and a resource, such as
     /// `dynamodb:Query` and `<table>/index/feed`, `s3:PutObject` and `<bucket>/foods/…`.
     pub grants: Vec<(String, String)>,
-    /// The trace that the caller counts it to.
+    /// The `X-Amzn-Trace-Id` header.
     pub trace: Option<String>,
-    /// The names of the headers that are signed.
-    pub signed: String,
-    /// What `DynamoDB` says it took.
+    /// The names of the signed headers, separated by `;`.
+    pub signed_headers: String,
+    /// The capacity units that `DynamoDB` reports.
     pub capacity: f64,
-    /// When it came, among all calls to all engines: the moments are counted.
-    pub came: usize,
-    /// When it was answered, likewise.
-    pub answered: usize,
+    /// The logical time of the request: a counter shared by all engines.
+    pub started_at: usize,
+    /// The logical time of the response.
+    pub finished_at: usize,
 }
 
-impl Call {
+impl RecordedCall {
     fn new(operation: &str, grants: Vec<(String, String)>) -> Self {
         Self {
             operation: operation.to_owned(),
             grants,
             trace: None,
-            signed: String::new(),
+            signed_headers: String::new(),
             capacity: 0.0,
-            came: timestamp(),
-            answered: 0,
+            started_at: logical_time(),
+            finished_at: 0,
         }
     }
 }
 
-fn timestamp() -> usize {
-    static MOMENTS: AtomicUsize = AtomicUsize::new(0);
-    MOMENTS.fetch_add(1, Ordering::SeqCst)
+fn logical_time() -> usize {
+    static TIME: AtomicUsize = AtomicUsize::new(0);
+    TIME.fetch_add(1, Ordering::SeqCst)
 }
 
-/// How many of the calls had to wait for one another: the longest row in which each came after the
-/// one before was answered.
-pub fn in_sequence(calls: &[Call]) -> usize {
+/// Returns the length of the longest chain of calls in which each starts after the previous one has finished.
+pub fn longest_sequence(calls: &[RecordedCall]) -> usize {
     let mut calls: Vec<_> = calls.iter().collect();
-    calls.sort_by_key(|call| call.answered);
+    calls.sort_by_key(|call| call.finished_at);
     let mut last = None;
     let later = calls.iter().filter(|call| {
-        let is_later = last.is_none_or(|answered| answered < call.came);
+        let is_later = last.is_none_or(|finished_at| finished_at < call.started_at);
         if is_later {
-            last = Some(call.answered);
+            last = Some(call.finished_at);
         }
         is_later
     });
     later.count()
 }
 
-fn failures(is_dynamodb: bool) -> Failures<Response<Full<Bytes>>> {
+fn error_responses(is_dynamodb: bool) -> ErrorResponses<Response<Full<Bytes>>> {
     let error = |status, code| {
         if is_dynamodb {
             let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}"}}"#);
@@ -87,20 +85,21 @@ fn failures(is_dynamodb: bool) -> Failures<Response<Full<Bytes>>> {
         }
     };
     if is_dynamodb {
-        Failures {
+        ErrorResponses {
             throttled: error(400, "ThrottlingException"),
             failed: error(500, "InternalServerError"),
         }
     } else {
-        Failures {
+        ErrorResponses {
             throttled: error(503, "SlowDown"),
             failed: error(500, "InternalError"),
         }
     }
 }
 
-/// A proxy before one engine.
+/// A running proxy in front of one engine.
 pub struct Recorder {
+    /// The endpoint URL to give to functions.
     pub url: String,
     server: Server,
     record: Arc<Record>,
@@ -108,12 +107,12 @@ pub struct Recorder {
 
 #[derive(Default)]
 struct Record {
-    calls: Mutex<Vec<Call>>,
+    calls: Mutex<Vec<RecordedCall>>,
     faults: Faults,
-    is_holding: AtomicBool,
+    holds_reads: AtomicBool,
     delay: Mutex<Duration>,
-    /// The tables that an item was read from.
-    read: watch::Sender<BTreeSet<String>>,
+    /// The tables of all `GetItem` calls so far.
+    tables_read: watch::Sender<BTreeSet<String>>,
 }
 
 struct Proxy {
@@ -123,14 +122,15 @@ struct Proxy {
 }
 
 impl Recorder {
-    pub async fn before(engine: &str) -> Self {
+    /// Starts a proxy in front of the engine with this URL.
+    pub async fn start(engine: &str) -> Self {
         let record = Arc::<Record>::default();
         let proxy = Arc::new(Proxy {
             engine: engine.to_owned(),
             http: Client::builder(TokioExecutor::new()).build_http(),
             record: Arc::clone(&record),
         });
-        let server = Server::start(move |request| Arc::clone(&proxy).pass(request)).await;
+        let server = Server::start(move |request| Arc::clone(&proxy).handle(request)).await;
         Self {
             url: server.url(),
             server,
@@ -142,53 +142,52 @@ impl Recorder {
         &self.record.faults
     }
 
-    /// From now on the answers to this operation are lost: it is done, and the caller hears of a
-    /// failure.
-    pub fn lose_answers_to(&self, operation: &'static str) {
-        self.lose_answers_after(operation, 0);
+    /// Makes calls of this operation return an error although they are executed.
+    pub fn lose_responses_to(&self, operation: &'static str) {
+        self.lose_responses_after(operation, 0);
     }
 
-    /// The same, after so many were answered.
-    pub fn lose_answers_after(&self, operation: &'static str, answered: usize) {
-        self.faults().break_down(Fault {
+    /// Makes calls of this operation return an error although they are executed, after `successes` calls.
+    pub fn lose_responses_after(&self, operation: &'static str, successes: usize) {
+        self.faults().add(Fault {
             operation: operation.to_owned(),
             resource: None,
-            spared: answered,
+            skip: successes,
             times: usize::MAX,
             failure: Failure::Failed,
         });
     }
 
-    /// From now on nobody hears of an item before another table was read as well. Who reads one
-    /// after the other waits in vain.
-    pub fn hold_reads(&self) {
-        self.record.is_holding.store(true, Ordering::SeqCst);
+    /// Delays every `GetItem` response until items of two tables are requested. Sequential reads then
+    /// wait forever.
+    pub fn require_concurrent_reads(&self) {
+        self.record.holds_reads.store(true, Ordering::SeqCst);
     }
 
-    /// Delays every response from now on.
+    /// Delays all responses.
     pub fn delay_responses(&self, by: Duration) {
         *self.record.delay.lock().expect("no panic") = by;
     }
 
-    /// How many connections were made.
+    /// The number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.server.connections()
     }
 
-    /// What was called since the last time.
-    pub fn take(&self) -> Vec<Call> {
+    /// Removes and returns the recorded calls.
+    pub fn take(&self) -> Vec<RecordedCall> {
         std::mem::take(&mut *self.record.calls.lock().expect("no panic"))
     }
 }
 
 impl Proxy {
-    async fn pass(self: Arc<Self>, request: Request<Bytes>) -> io::Result<Response<Full<Bytes>>> {
+    async fn handle(self: Arc<Self>, request: Request<Bytes>) -> io::Result<Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         let target = parts.headers.get("x-amz-target");
         let is_dynamodb = target.is_some();
         let (mut call, body) = match target {
             Some(target) => {
-                let target = target.to_str().expect("an operation");
+                let target = target.to_str().expect("an operation name");
                 let operation = target.rsplit('.').next().unwrap_or_default();
                 let mut input: Value = serde_json::from_slice(&body).expect("JSON");
                 let call = dynamodb(operation, &input);
@@ -206,19 +205,20 @@ impl Proxy {
         call.trace = header("x-amzn-trace-id").map(str::to_owned);
         let signature = header("authorization").unwrap_or_default();
         let (_, signed) = signature.split_once("SignedHeaders=").unwrap_or_default();
-        call.signed = signed.split(',').next().unwrap_or_default().to_owned();
+        call.signed_headers = signed.split(',').next().unwrap_or_default().to_owned();
         let faults = &self.record.faults;
-        let failure = faults.failure(&call.operation, &call.grants[0].1);
+        let failure = faults.next_failure(&call.operation, &call.grants[0].1);
         if let Some(Failure::Throttled | Failure::Refused | Failure::Silent) = failure {
-            self.note(call.clone());
+            self.add(call.clone());
         }
         let proxy = Arc::clone(&self);
         let forward = async move { Ok(proxy.forward(parts, body, call).await) };
-        faults.apply(failure, forward, failures(is_dynamodb)).await
+        let errors = error_responses(is_dynamodb);
+        faults.apply(failure, forward, errors).await
     }
 
-    fn note(&self, mut call: Call) {
-        call.answered = timestamp();
+    fn add(&self, mut call: RecordedCall) {
+        call.finished_at = logical_time();
         self.record.calls.lock().expect("no panic").push(call);
     }
 
@@ -226,7 +226,7 @@ impl Proxy {
         &self,
         mut parts: Parts,
         body: Bytes,
-        mut call: Call,
+        mut call: RecordedCall,
     ) -> Response<Full<Bytes>> {
         let path = parts.uri.path_and_query().expect("a path").clone();
         parts.uri = format!("{}{path}", self.engine)
@@ -234,17 +234,17 @@ impl Proxy {
             .expect("a URI");
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.remove(TRANSFER_ENCODING);
-        // The host stays the one that was signed.
+        // Keeps the Host header, which is signed.
         let request = Request::from_parts(parts, Full::from(body));
         let (parts, body) = self
             .http
             .request(request)
             .await
-            .expect("the engine answers")
+            .expect("a response of the engine")
             .into_parts();
-        let body = body.collect().await.expect("a whole answer").to_bytes();
+        let body = body.collect().await.expect("a whole response").to_bytes();
         if call.operation == "GetObject" && parts.status == StatusCode::NOT_FOUND {
-            // Who may not list is told 403 of what is not there.
+            // S3 returns 403 instead of 404 without permission to list the bucket.
             let (_, object) = &call.grants[0];
             let (bucket, _) = object.split_once('/').expect("an object in a bucket");
             let list = ("s3:ListBucket".to_owned(), bucket.to_owned());
@@ -254,28 +254,28 @@ impl Proxy {
             call.capacity = capacity(&output["ConsumedCapacity"]);
         }
         if call.operation == "GetItem" {
-            self.meet_another_read(&call).await;
+            self.wait_for_second_table(&call).await;
         }
         let delay = *self.record.delay.lock().expect("no panic");
         tokio::time::sleep(delay).await;
-        self.note(call);
+        self.add(call);
         Response::from_parts(parts, Full::from(body))
     }
 
-    async fn meet_another_read(&self, call: &Call) {
+    async fn wait_for_second_table(&self, call: &RecordedCall) {
         let (_, table) = &call.grants[0];
-        self.record.read.send_modify(|tables| {
+        self.record.tables_read.send_modify(|tables| {
             tables.insert(table.clone());
         });
-        if self.record.is_holding.load(Ordering::SeqCst) {
-            let mut read = self.record.read.subscribe();
-            let another = read.wait_for(|tables| tables.len() > 1).await;
-            another.expect("the recorder lives");
+        if self.record.holds_reads.load(Ordering::SeqCst) {
+            let mut tables_read = self.record.tables_read.subscribe();
+            let second = tables_read.wait_for(|tables| tables.len() > 1).await;
+            second.expect("a running recorder");
         }
     }
 }
 
-/// The objects that a `DeleteObjects` names.
+/// Returns the objects in the body of a `DeleteObjects` request, as `<bucket>/<key>`.
 fn objects(bucket: &str, body: &[u8]) -> Vec<String> {
     let xml = String::from_utf8_lossy(body);
     let keys = xml.split("<Key>").skip(1);
@@ -283,7 +283,7 @@ fn objects(bucket: &str, body: &[u8]) -> Vec<String> {
     keys.map(|(key, _)| format!("{bucket}/{key}")).collect()
 }
 
-/// A text field of a form.
+/// Returns a text field of a multipart form.
 fn field(form: &[u8], name: &str) -> String {
     let form = String::from_utf8_lossy(form);
     let (_, value) = form
@@ -299,10 +299,10 @@ fn capacity(consumed: &Value) -> f64 {
     }
 }
 
-fn dynamodb(operation: &str, input: &Value) -> Call {
+fn dynamodb(operation: &str, input: &Value) -> RecordedCall {
     let table = |input: &Value| input["TableName"].as_str().expect("a table").to_owned();
     let grants = match operation {
-        // A transaction is allowed by what its items do.
+        // IAM authorizes a transaction by the actions of its items.
         "TransactWriteItems" => input["TransactItems"]
             .as_array()
             .expect("items")
@@ -330,30 +330,30 @@ fn dynamodb(operation: &str, input: &Value) -> Call {
             vec![(format!("dynamodb:{operation}"), resource)]
         }
     };
-    Call::new(operation, grants)
+    RecordedCall::new(operation, grants)
 }
 
-fn s3(request: &Parts, body: &[u8]) -> Call {
+fn s3(request: &Parts, body: &[u8]) -> RecordedCall {
     let resource = request.uri.path().trim_matches('/').to_owned();
-    let asks = |what| {
+    let has_query = |parameter| {
         let query = request.uri.query();
-        query.is_some_and(|query| query.split('&').any(|part| part.starts_with(what)))
+        query.is_some_and(|query| query.split('&').any(|part| part.starts_with(parameter)))
     };
     let (operation, resources) = match request.method {
-        Method::GET if asks("list-type=2") => ("ListBucket", vec![resource]),
+        Method::GET if has_query("list-type=2") => ("ListBucket", vec![resource]),
         Method::PUT => ("PutObject", vec![resource]),
         Method::GET | Method::HEAD => ("GetObject", vec![resource]),
         Method::DELETE => ("DeleteObject", vec![resource]),
-        Method::POST if asks("delete") => ("DeleteObject", objects(&resource, body)),
-        // A form that was signed for somebody: with the permission of who signed it.
+        Method::POST if has_query("delete") => ("DeleteObject", objects(&resource, body)),
+        // A presigned POST: needs the permission of the function that signed it.
         Method::POST => (
             "PutObject",
             vec![format!("{resource}/{}", field(body, "key"))],
         ),
-        _ => panic!("an operation of S3 that no permission is known for: {request:?}"),
+        _ => panic!("no permission is known for this S3 request: {request:?}"),
     };
     let action = format!("s3:{operation}");
     let grants = resources.into_iter();
     let grants = grants.map(|resource| (action.clone(), resource));
-    Call::new(operation, grants.collect())
+    RecordedCall::new(operation, grants.collect())
 }

@@ -1,5 +1,5 @@
-//! Stands between a function and its Redis-compatible server: knows where a command and its answer
-//! end (<https://redis.io/docs/latest/develop/reference/protocol-spec/>, RESP 2), and lets one go wrong.
+//! A proxy in front of a Redis-compatible server that injects faults. It parses RESP 2
+//! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>) to find the end of commands and replies.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -8,20 +8,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::faults::{Failures, Faults};
+use crate::faults::{ErrorResponses, Faults};
 
-/// What a server says that has no time now.
-const NOT_NOW: &[u8] = b"-LOADING the server reads its data\r\n";
-/// What one says that knows nothing of what it did.
+/// An error reply before the command is executed.
+const LOADING: &[u8] = b"-LOADING the server reads its data\r\n";
+/// An error reply in place of the reply of an executed command.
 const TRY_AGAIN: &[u8] = b"-TRYAGAIN the slot is on its way\r\n";
 
-/// A proxy before one server.
+/// A running proxy in front of one server. Stops when dropped, and closes all connections.
 pub struct RedisProxy {
-    /// As a function is told it.
+    /// The value of `TOKEN_STORE_URL` for functions.
     pub url: String,
     record: Arc<Record>,
-    /// Ends with this, and all connections with it.
-    _serving: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 #[derive(Default)]
@@ -30,33 +29,33 @@ struct Record {
     faults: Faults,
 }
 
-/// What is asked at once: a command, or a transaction from MULTI to EXEC.
+/// A sent command, or a transaction from MULTI to EXEC, whose reply is due.
 struct PendingReply {
     operation: String,
     commands: usize,
     bytes: Vec<u8>,
 }
 
-/// One end of a connection, and what was read from it and not yet looked at.
+/// A connection with its unparsed input.
 struct Reader {
     stream: TcpStream,
-    read: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl RedisProxy {
-    /// Before the server of this URL, which names a password, a host and a port.
-    pub async fn before(url: &str) -> Self {
+    /// Starts a proxy in front of the server with this URL, which contains a password, a host and a port.
+    pub async fn start(url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (credentials, place) = url.split_once('@').expect("a password");
-        let (engine, database) = place.split_once('/').unwrap_or((place, ""));
+        let (credentials, location) = url.split_once('@').expect("a password");
+        let (engine, database) = location.split_once('/').unwrap_or((location, ""));
         let record = Arc::<Record>::default();
-        let mut serving = JoinSet::new();
-        serving.spawn(serve(listener, engine.to_owned(), Arc::clone(&record)));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, engine.to_owned(), Arc::clone(&record)));
         Self {
             url: format!("{credentials}@{address}/{database}"),
             record,
-            _serving: serving,
+            _tasks: tasks,
         }
     }
 
@@ -64,7 +63,7 @@ impl RedisProxy {
         &self.record.faults
     }
 
-    /// What was asked since the last time.
+    /// Removes and returns the operations since the last call.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.record.calls.lock().expect("no panic"))
     }
@@ -73,11 +72,9 @@ impl RedisProxy {
 async fn serve(listener: TcpListener, engine: String, record: Arc<Record>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        let engine = TcpStream::connect(&engine)
-            .await
-            .expect("the engine listens");
-        // Where either hangs up, it is over.
-        connections.spawn(pass(
+        let engine = TcpStream::connect(&engine).await.expect("a running engine");
+        // Ends when either side closes its connection.
+        connections.spawn(forward_commands(
             Reader::new(client),
             Reader::new(engine),
             Arc::clone(&record),
@@ -85,72 +82,76 @@ async fn serve(listener: TcpListener, engine: String, record: Arc<Record>) {
     }
 }
 
-async fn pass(mut client: Reader, engine: Reader, record: Arc<Record>) -> io::Result<()> {
+async fn forward_commands(
+    mut client: Reader,
+    engine: Reader,
+    record: Arc<Record>,
+) -> io::Result<()> {
     let engine = Arc::new(tokio::sync::Mutex::new(engine));
     loop {
-        let question = client.question().await?;
-        let operation = question.operation.clone();
+        let pending = client.read_command().await?;
+        let operation = pending.operation.clone();
         record.calls.lock().expect("no panic").push(operation);
-        let failure = record.faults.failure(&question.operation, "");
-        let failures = Failures {
-            throttled: NOT_NOW.repeat(question.commands),
-            failed: TRY_AGAIN.repeat(question.commands),
+        let failure = record.faults.next_failure(&pending.operation, "");
+        let errors = ErrorResponses {
+            throttled: LOADING.repeat(pending.commands),
+            failed: TRY_AGAIN.repeat(pending.commands),
         };
         let engine = Arc::clone(&engine);
-        let forward = async move { engine.lock().await.answer_to(&question).await };
-        let answer = record.faults.apply(failure, forward, failures).await?;
-        client.stream.write_all(&answer).await?;
+        let forward = async move { engine.lock().await.execute(&pending).await };
+        let reply = record.faults.apply(failure, forward, errors).await?;
+        client.stream.write_all(&reply).await?;
     }
 }
 
 impl Reader {
     fn new(stream: TcpStream) -> Self {
-        let read = Vec::new();
-        Self { stream, read }
+        let buffer = Vec::new();
+        Self { stream, buffer }
     }
 
-    async fn frame(&mut self) -> io::Result<Vec<u8>> {
+    async fn read_frame(&mut self) -> io::Result<Vec<u8>> {
         loop {
-            if let Some(end) = frame_end(&self.read) {
-                return Ok(self.read.drain(..end).collect());
+            if let Some(end) = frame_end(&self.buffer) {
+                return Ok(self.buffer.drain(..end).collect());
             }
-            if self.stream.read_buf(&mut self.read).await? == 0 {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
 
-    async fn question(&mut self) -> io::Result<PendingReply> {
-        let first = self.frame().await?;
-        let mut question = PendingReply {
+    async fn read_command(&mut self) -> io::Result<PendingReply> {
+        let first = self.read_frame().await?;
+        let mut pending = PendingReply {
             operation: operation(&first),
             commands: 1,
             bytes: first,
         };
-        if question.operation == "MULTI" {
+        if pending.operation == "MULTI" {
             loop {
-                let next = self.frame().await?;
-                question.commands += 1;
-                question.bytes.extend(&next);
+                let next = self.read_frame().await?;
+                pending.commands += 1;
+                pending.bytes.extend(&next);
                 if operation(&next) == "EXEC" {
                     break;
                 }
             }
         }
-        Ok(question)
+        Ok(pending)
     }
 
-    async fn answer_to(&mut self, question: &PendingReply) -> io::Result<Vec<u8>> {
-        self.stream.write_all(&question.bytes).await?;
-        let mut answer = Vec::new();
-        for _ in 0..question.commands {
-            answer.extend(self.frame().await?);
+    async fn execute(&mut self, pending: &PendingReply) -> io::Result<Vec<u8>> {
+        self.stream.write_all(&pending.bytes).await?;
+        let mut reply = Vec::new();
+        for _ in 0..pending.commands {
+            reply.extend(self.read_frame().await?);
         }
-        Ok(answer)
+        Ok(reply)
     }
 }
 
-/// How many bytes the first value takes; `None` where it goes on.
+/// Returns the length of the first RESP value in bytes. `None` if the value is incomplete.
 fn frame_end(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let number = || -> usize {
@@ -170,10 +171,10 @@ fn frame_end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The command's name, with the script where it runs one.
+/// Returns the name of a command, with the digest of the script if it is EVALSHA.
 fn operation(command: &[u8]) -> String {
     let lines = command.split(|byte| *byte == b'\n');
-    // `*n`, and of each word its length and itself.
+    // `*n`, then the length and the text of each word.
     let mut words = lines
         .skip(2)
         .step_by(2)

@@ -15,20 +15,20 @@ use crate::server::{Server, response};
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 
-/// A call of the function.
+/// A call of the function to the Runtime API.
 pub enum Step {
-    /// It asked for the next event.
+    /// The function requested the next event at this time.
     Polled(Instant),
-    /// It returned a response or an error.
+    /// The function returned a response or an error.
     Completed(Invocation),
 }
 
-/// The outcome of an event.
+/// A completed invocation.
 pub struct Invocation {
     /// Ends with `/response` or `/error`.
     pub path: String,
     pub body: Bytes,
-    /// When the function was given the event.
+    /// The time at which the function received the event.
     pub delivered: Instant,
     pub completed: Instant,
 }
@@ -49,8 +49,8 @@ struct State<F> {
 }
 
 impl RuntimeApi {
-    /// Starts it. Each event has `timeout` until its deadline; `on_completed` runs while the function waits for
-    /// its response to be accepted.
+    /// Starts a server. The deadline of an event is `timeout` after its delivery; `on_completed` runs before
+    /// a response is acknowledged.
     pub async fn start(timeout: Duration, on_completed: impl Fn() + Send + Sync + 'static) -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
         let (sender, steps) = mpsc::unbounded_channel();
@@ -79,17 +79,20 @@ impl RuntimeApi {
 
     /// Queues an event.
     pub fn send(&self, event: &str) {
-        self.events.send(event.to_owned()).expect("the API listens");
+        self.events
+            .send(event.to_owned())
+            .expect("a running server");
     }
 
+    /// Waits for the next call of the function.
     pub async fn step(&mut self) -> Step {
-        self.steps.recv().await.expect("the API listens")
+        self.steps.recv().await.expect("a running server")
     }
 }
 
 impl<F: Fn()> State<F> {
     async fn respond(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
-        // The receiver is gone once the test is over.
+        // The receiver is dropped when the test ends.
         let step = |step| drop(self.steps.send(step));
         if request.uri().path() == NEXT {
             step(Step::Polled(Instant::now()));

@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves every request with `respond`. A connection is closed where that is an error.
+    /// Serves every request with `respond`; an `Err` closes the connection.
     pub async fn start<F>(respond: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = io::Result<Response<Full<Bytes>>>> + Send + 'static,

@@ -1,10 +1,10 @@
-//! What `template.yaml` says, as `.ci/template.py` expands it into `tests/template/`.
+//! Reads the parts of `template.yaml` that `.ci/template.py` expands into `tests/template/`.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// One of the files in `tests/template/`, without `.json`.
+/// Reads a file of `tests/template/` by its name without `.json`.
 pub fn template(name: &str) -> Value {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../template"));
     let path = folder.join(format!("{name}.json"));
@@ -13,9 +13,9 @@ pub fn template(name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// The texts of an array.
+/// Returns the strings of a JSON array.
 pub fn texts(value: &Value) -> Vec<String> {
     let items = value.as_array().expect("an array");
-    let text = |item: &Value| item.as_str().expect("a text").to_owned();
+    let text = |item: &Value| item.as_str().expect("a string").to_owned();
     items.iter().map(text).collect()
 }

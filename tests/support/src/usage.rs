@@ -1,4 +1,4 @@
-//! What a process costs.
+//! CPU time and memory of a process.
 
 use std::fs;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// CPU time and memory of a process until now.
+/// The resources that a process has used so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// CPU time of all threads, in the program and in the kernel.
+    /// CPU time of all threads, user and system.
     pub cpu: Duration,
-    /// Resident memory in bytes: the process's own pages and those of its file.
+    /// Resident memory in bytes: `VmRSS` of proc(5).
     pub resident: u64,
 }
 

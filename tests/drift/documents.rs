@@ -1,0 +1,152 @@
+//! README, Cargo.toml, the OpenAPI document, the runbook and the log format match code and template.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use functions::routes::{ROUTES, Route};
+use serde_json::Value;
+use test_support::template::{template, texts};
+
+use crate::event::expected::{expected, function};
+
+/// Function names with method and path.
+type Routes = BTreeMap<String, String>;
+
+fn routes_of_code() -> Routes {
+    let entry = |route: Route| {
+        let key = format!("{} {}", route.method, route.path);
+        (route.name.to_owned(), key)
+    };
+    ROUTES.map(entry).into()
+}
+
+#[test]
+fn cargo_lambda_router_matches_routes_rs() {
+    let metadata = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let router = &metadata["metadata"]["lambda"]["watch"]["router"];
+    let mut routes = Routes::new();
+    for (path, functions) in router.as_object().expect("a router") {
+        for entry in functions.as_array().expect("functions by method") {
+            let method = entry["method"].as_str().unwrap();
+            let function = entry["function"].as_str().unwrap().to_owned();
+            assert_eq!(routes.insert(function, format!("{method} {path}")), None);
+        }
+    }
+    assert_eq!(routes, routes_of_code());
+}
+
+#[test]
+fn readme_table_matches_routes_rs() {
+    let readme = include_str!("../../README.md");
+    let mut routes = Routes::new();
+    let mut signed_in = BTreeMap::new();
+    for row in readme.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        if let [route, function, user, _] = cells[..]
+            && let Some((method, path)) = route.split_once(' ')
+            && path.starts_with('/')
+        {
+            routes.insert(function.to_owned(), format!("{method} {path}"));
+            signed_in.insert(
+                function.to_owned(),
+                !matches!(user, "" | "by refresh token"),
+            );
+        }
+    }
+    assert_eq!(routes, routes_of_code());
+    for route in ROUTES {
+        assert_eq!(signed_in[route.name], route.signed_in, "{}", route.name);
+    }
+}
+
+#[test]
+fn openapi_document_has_every_event_response() {
+    let document: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
+    for (event, status, body) in expected() {
+        let route = ROUTES.iter().find(|route| route.name == function(event));
+        let route = route.unwrap();
+        let operation = &document["paths"][route.path][route.method.to_lowercase()];
+        assert_eq!(operation["operationId"], route.name);
+        let response = &operation["responses"][status.to_string()];
+        assert!(response.is_object(), "{event}: {status}");
+        if status >= 400 {
+            let schema = &response["content"]["application/problem+json"]["schema"];
+            for (field, value) in body.as_object().unwrap() {
+                let known = &schema["properties"][field];
+                let is_documented = known["const"] == *value
+                    || texts(&known["examples"])
+                        .contains(&value.as_str().unwrap_or_default().to_owned());
+                assert!(is_documented, "{event}: {field}");
+            }
+        }
+    }
+}
+
+/// Returns the texts in backquotes.
+fn quoted(text: &str) -> BTreeSet<String> {
+    let names = text.split('`').skip(1).step_by(2);
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn runbook_covers_every_alarm_and_saved_query() {
+    let runbook = include_str!("../../docs/RUNBOOK.md");
+    let observability = template("observability");
+    let queries = observability["queries"].as_object().unwrap();
+    let queries: BTreeSet<String> = queries.keys().cloned().collect();
+    let mut alarms = Vec::new();
+    for section in runbook.split("\n## ").skip(1) {
+        let paragraph = |start: &str| {
+            let mut paragraphs = section.split("\n\n");
+            let found = paragraphs.find(|paragraph| paragraph.starts_with(start));
+            found.unwrap_or_else(|| panic!("no {start} in {section}"))
+        };
+        alarms.extend(quoted(paragraph("Alarms: ")));
+        assert!(paragraph("**Means.**").len() > 40 && paragraph("**Do.**").len() > 40);
+        let named = quoted(paragraph("**Look.**"));
+        let is_saved = named.iter().any(|name| queries.contains(name));
+        // One section queries the access log of API Gateway, without a saved query.
+        let is_inline = named.iter().any(|name| name.starts_with("filter "));
+        assert!(is_saved || is_inline, "{section}");
+    }
+    alarms.sort();
+    let mut expected = texts(&observability["alarms"]);
+    expected.sort();
+    assert_eq!(alarms, expected);
+    let (table, _) = runbook.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let listed: BTreeSet<String> = rows
+        .map(|row| row.split('`').nth(1).unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(listed, queries);
+}
+
+#[test]
+fn queries_and_dashboard_use_only_logged_fields() {
+    let decision = include_str!("../../docs/decisions/0021-one-log-line-per-request.md");
+    let rows = decision.lines().filter(|line| line.starts_with("| `"));
+    let fields: BTreeSet<String> = rows
+        .flat_map(|row| quoted(row.split('|').nth(1).unwrap_or_default()))
+        .collect();
+    let observability = template("observability");
+    for (name, query) in observability["queries"].as_object().unwrap() {
+        for field in quoted(query.as_str().unwrap()) {
+            assert!(fields.contains(&field), "{name}: {field}");
+        }
+    }
+    for metric in texts(&observability["metrics"]) {
+        let is_from_api_gateway = metric == "ThrottledRequests";
+        assert!(is_from_api_gateway || fields.contains(&metric), "{metric}");
+    }
+}

@@ -1,0 +1,179 @@
+//! A fixture whose functions call the engines through recorders, and the binaries to run on it.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::primitives::ByteStream;
+use domain::testing::sample;
+use functions::routes::FUNCTIONS;
+use infrastructure::aws::{Aws, AwsSettings};
+use serde_json::{Value, json};
+use test_support::Function;
+use test_support::fixture::{EVE, Fixture, JOLLOF, event};
+use test_support::recorder::{RecordedCall, Recorder};
+use test_support::redis_proxy::RedisProxy;
+
+macro_rules! binaries {
+    (
+        routes { $($name:ident $handler:ident $route:tt;)* }
+        without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
+    ) => {
+        /// The path of each function's binary, by the function's name.
+        pub(crate) const BINARIES: [(&str, &str); FUNCTIONS.len()] = [
+            $((stringify!($name), env!(concat!("CARGO_BIN_EXE_", stringify!($name)))),)*
+            $((stringify!($other), env!(concat!("CARGO_BIN_EXE_", stringify!($other)))),)*
+        ];
+    };
+}
+
+functions::for_each_function!(binaries);
+
+/// Returns the path of a function's binary.
+pub(crate) fn binary(name: &str) -> &'static str {
+    let found = BINARIES.iter().find(|(binary, _)| *binary == name);
+    found.expect("a binary").1
+}
+
+/// Eve's password with a bcrypt hash: from the test vectors of `crypt_blowfish`.
+pub(crate) const EVES_PASSWORD: &str = "U*U";
+
+/// A fixture whose functions call the engines through recorders.
+pub(crate) struct RecordedFixture {
+    fixture: Fixture,
+    pub(crate) dynamodb: Recorder,
+    pub(crate) s3_proxy: Recorder,
+    /// `None` if `DynamoDB` stores the sessions.
+    pub(crate) redis: Option<RedisProxy>,
+    /// Direct access to the engines.
+    aws: Aws,
+}
+
+impl RecordedFixture {
+    /// Creates a fixture; functions get these settings in addition.
+    pub(crate) async fn with(extra: &[(&str, &str)]) -> Self {
+        let fixture = Fixture::with(extra).await;
+        let dynamodb = Recorder::start(fixture.setting("AWS_ENDPOINT_URL_DYNAMODB")).await;
+        let s3_proxy = Recorder::start(fixture.setting("AWS_ENDPOINT_URL_S3")).await;
+        let store = extra.iter().find(|(name, _)| *name == "TOKEN_STORE_URL");
+        let redis = match store {
+            Some((_, url)) => Some(RedisProxy::start(url).await),
+            None => None,
+        };
+        let aws = Aws::new(AwsSettings {
+            region: fixture.setting("AWS_REGION").to_owned(),
+            access_key_id: fixture.setting("AWS_ACCESS_KEY_ID").to_owned(),
+            secret_access_key: fixture.setting("AWS_SECRET_ACCESS_KEY").to_owned(),
+            session_token: None,
+            dynamodb_endpoint: Some(fixture.setting("AWS_ENDPOINT_URL_DYNAMODB").to_owned()),
+            s3_endpoint: Some(fixture.setting("AWS_ENDPOINT_URL_S3").to_owned()),
+            ca_bundle: None,
+        });
+        Self {
+            fixture,
+            dynamodb,
+            s3_proxy,
+            redis,
+            aws: aws.unwrap(),
+        }
+    }
+
+    pub(crate) async fn start(&self, name: &str) -> Function {
+        Function::start(binary(name), &self.settings()).await
+    }
+
+    /// Starts a function; the deadline of each event is `timeout` after its delivery.
+    pub(crate) async fn start_with_timeout(&self, name: &str, timeout: Duration) -> Function {
+        Function::start_with_timeout(binary(name), &self.settings(), timeout).await
+    }
+
+    /// Returns settings with the URLs of the recorders.
+    fn settings(&self) -> Vec<(String, String)> {
+        let mut proxies = vec![
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
+            ("AWS_ENDPOINT_URL_S3", self.s3_proxy.url.as_str()),
+        ];
+        let store = self.redis.as_ref().map(|redis| redis.url.as_str());
+        proxies.extend(store.map(|url| ("TOKEN_STORE_URL", url)));
+        self.fixture.settings_with(&proxies)
+    }
+
+    /// Removes and returns the recorded calls to `DynamoDB` and S3.
+    pub(crate) fn take(&self) -> Vec<RecordedCall> {
+        let mut calls = self.dynamodb.take();
+        calls.extend(self.s3_proxy.take());
+        calls
+    }
+
+    pub(crate) fn setting(&self, name: &str) -> String {
+        self.fixture.setting(name).to_owned()
+    }
+
+    /// A client of the engine that bypasses the recorder.
+    pub(crate) fn dynamodb_engine(&self) -> aws_sdk_dynamodb::Client {
+        self.aws.dynamodb()
+    }
+
+    pub(crate) fn s3_engine(&self) -> aws_sdk_s3::Client {
+        self.aws.s3()
+    }
+
+    /// Deletes the tables: an engine with thousands of them is slow.
+    pub(crate) async fn delete_tables(self) {
+        for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"] {
+            let delete = self.dynamodb_engine().delete_table();
+            let delete = delete.table_name(self.fixture.setting(name));
+            delete.send().await.unwrap();
+        }
+    }
+
+    /// Replaces Eve's password hash by the bcrypt hash of [`EVES_PASSWORD`].
+    pub(crate) async fn set_bcrypt_hash(&self) {
+        let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        self.dynamodb_engine()
+            .update_item()
+            .table_name(self.fixture.setting("USERS_TABLE"))
+            .key("pk", AttributeValue::S(format!("USER#{EVE}")))
+            .update_expression("SET password_hash = :hash")
+            .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Replaces Eve by an old tombstone but keeps her food, and adds two orphaned images: one of a food
+    /// that has another image, one of no food.
+    pub(crate) async fn add_orphans(&self) {
+        let dynamodb = self.dynamodb_engine();
+        let users = self.fixture.setting("USERS_TABLE");
+        let text = |text: String| AttributeValue::S(text);
+        for key in [format!("USER#{EVE}"), "EMAIL#eve@example.com".to_owned()] {
+            let delete = dynamodb.delete_item().table_name(users);
+            delete.key("pk", text(key)).send().await.unwrap();
+        }
+        dynamodb
+            .put_item()
+            .table_name(users)
+            .item("pk", text(format!("LEFT#{EVE}")))
+            .item("id", text(EVE.to_owned()))
+            .item("directory", text("LEFT".to_owned()))
+            .item("left_at", AttributeValue::N("0".to_owned()))
+            .send()
+            .await
+            .unwrap();
+        for food in [JOLLOF, "01990000-0000-7000-8000-00000000f00f"] {
+            let key = format!("foods/{food}/01990000-0000-7000-8000-00000000c00f/320.jpg");
+            let bucket = self.fixture.setting("IMAGES_BUCKET");
+            let put = self.s3_engine().put_object().bucket(bucket).key(key);
+            let put = put.body(ByteStream::from_static(sample::GIF));
+            put.send().await.unwrap();
+        }
+    }
+}
+
+/// Returns a login event of Eve with [`EVES_PASSWORD`].
+pub(crate) fn eves_login() -> String {
+    let mut login: Value = serde_json::from_str(&event("login")).unwrap();
+    let body = json!({"email": "eve@example.com", "password": EVES_PASSWORD});
+    login["body"] = body.to_string().into();
+    login.to_string()
+}
