@@ -31,7 +31,7 @@ mod tests {
     }
 
     mod rate_limits {
-        crate::attempt_store_contract!((crate::testing::MemoryRateLimits::default(), ()));
+        crate::rate_limit_store_contract!((crate::testing::MemoryRateLimits::default(), ()));
     }
 
     mod idempotency {

@@ -109,7 +109,7 @@ impl Dependencies {
         let is_set = |name| self.settings.optional(name).is_some();
         let has_sessions = is_set("SESSIONS_TABLE") && !is_set("TOKEN_STORE_URL");
         if is_set("USERS_TABLE") || is_set("FOODS_TABLE") || has_sessions {
-            self.aws.connect_to_dynamodb();
+            self.aws.preconnect_dynamodb();
         }
     }
 
@@ -243,7 +243,7 @@ impl Dependencies {
     /// Creates the hasher. In Lambda it reuses its memory, because a process handles one request at a time.
     pub fn hasher(&self) -> Result<Argon2Hasher, SettingsError> {
         let is_in_lambda = self.settings.optional("AWS_LAMBDA_FUNCTION_NAME").is_some();
-        let hasher = is_in_lambda.then(Argon2Hasher::keeping_memory);
+        let hasher = is_in_lambda.then(Argon2Hasher::with_reused_memory);
         Ok(hasher.unwrap_or_default())
     }
 

@@ -26,14 +26,14 @@ type Memory = OnceLock<Mutex<Vec<Block>>>;
 
 impl Argon2Hasher {
     /// Reuses 19 MiB of memory for all hashes (docs/decisions/0012-memory-sizes.md).
-    pub fn keeping_memory() -> Self {
+    pub fn with_reused_memory() -> Self {
         Self {
             memory: Some(Arc::default()),
         }
     }
 
     /// Allocates the reused memory on another thread, ahead of the first hash.
-    pub fn prepare(&self) {
+    pub fn preallocate(&self) {
         if let Some(memory) = self.memory.clone()
             && memory.get().is_none()
         {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn new_hash_has_owasp_argon2id_parameters() {
-        for hasher in [Argon2Hasher::default(), Argon2Hasher::keeping_memory()] {
+        for hasher in [Argon2Hasher::default(), Argon2Hasher::with_reused_memory()] {
             let password = Password::unvalidated("correct horse battery");
             let hash = hasher.hash(&password).unwrap();
             assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
@@ -174,9 +174,9 @@ mod tests {
             let memory = hasher.memory.as_ref().unwrap().get()?;
             Some(memory.lock().unwrap().as_ptr() as usize)
         };
-        let hasher = Argon2Hasher::keeping_memory();
+        let hasher = Argon2Hasher::with_reused_memory();
         assert_eq!(memory_address(&hasher), None);
-        hasher.prepare();
+        hasher.preallocate();
         let prepared = loop {
             if let Some(address) = memory_address(&hasher) {
                 break address;
@@ -184,7 +184,7 @@ mod tests {
             thread::yield_now();
         };
         for _ in 0..2 {
-            hasher.prepare();
+            hasher.preallocate();
             hasher.hash(&Password::unvalidated("secret")).unwrap();
             assert_eq!(memory_address(&hasher), Some(prepared));
         }
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn concurrent_hashes_are_independent() {
-        let hasher = Argon2Hasher::keeping_memory();
+        let hasher = Argon2Hasher::with_reused_memory();
         thread::scope(|scope| {
             for index in 0..4 {
                 let hasher = &hasher;

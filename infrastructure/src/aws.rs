@@ -117,13 +117,13 @@ impl Aws {
 
     /// Opens a connection to `DynamoDB` in the background, so that the first request does not wait for it.
     /// A failure shows at that request. Requires a Tokio runtime.
-    pub fn connect_to_dynamodb(&self) {
+    pub fn preconnect_dynamodb(&self) {
         self.connector.preconnect(&self.dynamodb_url());
     }
 
     /// Opens a connection to an S3 bucket in the background. Requires a Tokio runtime. Does nothing for a
     /// name with a dot: the wildcard certificate of S3 does not cover it, so the SDK uses another host.
-    pub fn connect_to_s3(&self, bucket: &str) {
+    pub fn preconnect_s3(&self, bucket: &str) {
         if !bucket.contains('.') {
             self.connector.preconnect(&self.s3_url(bucket));
         }
@@ -205,7 +205,7 @@ impl Aws {
 }
 
 /// Domain of the AWS partition of a region. The SDK resolves its endpoints itself, per request; for a
-/// partition that is missing here only [`Aws::connect_to_dynamodb`] and [`Aws::connect_to_s3`] fail.
+/// partition that is missing here only [`Aws::preconnect_dynamodb`] and [`Aws::preconnect_s3`] fail.
 fn partition_domain(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "amazonaws.com.cn"

@@ -8,7 +8,7 @@ use ring::hmac;
 /// the request in parts. The id hashes scope and key (SHA-256), the fingerprint the content (HMAC-SHA-256).
 /// The HMAC key is the idempotency key, which is not stored, so that stored fingerprints do not allow
 /// guessing a password in a request.
-pub fn operation(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> IdempotencyRecord {
+pub fn record(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> IdempotencyRecord {
     let mut id = Context::new(&SHA256);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.as_str().as_bytes());
     let mut fingerprint = hmac::Context::with_key(&secret);
@@ -43,11 +43,11 @@ mod tests {
     fn idempotency_record_depends_on_scope_key_and_request() {
         let (food, user) = ("create_food", "create_user");
         let (this, that) = (key("0123456789abcdef"), key("0123456789abcdeg"));
-        let one = operation(food, &this, &[b"ab", b"c"]);
+        let one = record(food, &this, &[b"ab", b"c"]);
         assert_eq!((one.id.len(), one.fingerprint.len()), (64, 64));
-        assert_eq!(one, operation(food, &this, &[b"ab", b"c"]));
-        assert_ne!(one.id, operation(user, &this, &[b"ab", b"c"]).id);
-        let other = operation(food, &that, &[b"ab", b"c"]);
+        assert_eq!(one, record(food, &this, &[b"ab", b"c"]));
+        assert_ne!(one.id, record(user, &this, &[b"ab", b"c"]).id);
+        let other = record(food, &that, &[b"ab", b"c"]);
         assert_ne!(one.id, other.id);
         assert_ne!(
             one.fingerprint, other.fingerprint,
@@ -55,7 +55,7 @@ mod tests {
         );
         let requests: [&[&[u8]]; 3] = [&[b"a", b"bc"], &[b"abc"], &[b"ab", b"c", b""]];
         for request in requests {
-            let other = operation(food, &this, request);
+            let other = record(food, &this, request);
             assert_eq!(one.id, other.id);
             assert_ne!(one.fingerprint, other.fingerprint, "{request:?}");
         }

@@ -74,7 +74,7 @@ mod on_valkey {
     }
 
     domain::session_store_contract!(start());
-    domain::attempt_store_contract!(start());
+    domain::rate_limit_store_contract!(start());
     domain::idempotency_store_contract!(start());
 }
 
@@ -89,7 +89,7 @@ mod on_dynamodb {
     }
 
     domain::session_store_contract!(start().await);
-    domain::attempt_store_contract!(start().await);
+    domain::rate_limit_store_contract!(start().await);
     domain::idempotency_store_contract!(start().await);
 }
 

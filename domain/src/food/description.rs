@@ -55,7 +55,7 @@ impl Description {
         for _ in 0..Self::MAX_PASSES {
             let again = clean(&safe)?;
             if again == safe {
-                return Self::stored(&safe);
+                return Self::from_trusted(&safe);
             }
             safe = again;
         }
@@ -63,7 +63,7 @@ impl Description {
     }
 
     /// Restores a description from storage. It was sanitized when it was saved, so only its length is checked.
-    pub fn stored(safe: &str) -> Result<Self, InvalidDescription> {
+    pub fn from_trusted(safe: &str) -> Result<Self, InvalidDescription> {
         match safe.chars().count() {
             0 => Err(InvalidDescription::Empty),
             1..=Self::MAX_CHARS => Ok(Self(safe.to_owned())),
@@ -287,7 +287,7 @@ mod tests {
             if let Ok(description) = Description::sanitize(&raw) {
                 let again = Description::sanitize(description.as_str());
                 prop_assert_eq!(again, Ok(description.clone()));
-                prop_assert_eq!(Description::stored(description.as_str()), Ok(description));
+                prop_assert_eq!(Description::from_trusted(description.as_str()), Ok(description));
             }
         }
     }

@@ -30,7 +30,7 @@ impl HttpHandler for ChangePassword {
             &body.new_password.unwrap_or_default(),
             self.policy,
         )?;
-        self.hasher.prepare();
+        self.hasher.preallocate();
         // An attacker with a stolen token could otherwise guess the password.
         let (sessions, client_ip) = (&self.auth.sessions, request::client_ip(&request));
         let account = caller.user.to_string();

@@ -23,7 +23,7 @@ impl HttpHandler for DeleteFood {
         let caller = self.auth.verify_token(&request)?;
         let read = async {
             let id = FoodId::parse(&request::path(&request, "food_id"))?;
-            self.images.connect();
+            self.images.preconnect();
             Ok(self.foods.find_consistent(id).await?)
         };
         let (user, found) = self.auth.require_session_while(caller, read).await?;

@@ -32,7 +32,7 @@ impl HttpHandler for Login {
             request::user_agent(&request),
             request::client_ip(&request),
         )?;
-        self.hasher.prepare();
+        self.hasher.preallocate();
         let (users, sessions, clock) = (&self.users, &self.sessions, &SystemClock);
         let (hasher, tokens, limits) = (&self.hasher, &self.tokens, &self.limits);
         let logged_in = login(users, sessions, hasher, tokens, clock, limits, attempt).await?;

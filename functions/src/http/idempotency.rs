@@ -11,7 +11,7 @@ use domain::idempotency::{
 };
 use domain::storage::StorageError;
 use http::{HeaderName, HeaderValue, StatusCode};
-use infrastructure::idempotency::operation;
+use infrastructure::idempotency::record;
 use infrastructure::sessions::Sessions;
 use lambda_http::Request;
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,7 @@ pub(crate) fn idempotent_operation(
     content: &[&[u8]],
 ) -> Result<Option<IdempotencyRecord>, ApiError> {
     let key = key(request)?;
-    Ok(key.map(|key| operation(&scope(), &key, content)))
+    Ok(key.map(|key| record(&scope(), &key, content)))
 }
 
 /// Parses the key. The IETF draft requires quotes (RFC 8941), but most clients send none.

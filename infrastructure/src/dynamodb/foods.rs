@@ -212,7 +212,7 @@ fn food(item: &Item) -> Result<Food, StorageError> {
             last_name: read(item, "creator_last_name", UserName::parse)?,
         },
         title: read(item, "title", Title::parse)?,
-        description: read(item, "description", Description::stored)?,
+        description: read(item, "description", Description::from_trusted)?,
         image: Image {
             id: read(item, "image_id", ImageId::parse)?,
             sizes: read(item, "image_sizes", Sizes::parse)?,

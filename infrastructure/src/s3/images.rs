@@ -21,9 +21,9 @@ impl S3Images {
         Self(Bucket::new(aws, bucket))
     }
 
-    /// Opens a connection for the next request in the background; see [`Aws::connect_to_s3`].
-    pub fn connect(&self) {
-        self.0.aws.connect_to_s3(&self.0.name);
+    /// Opens a connection for the next request in the background; see [`Aws::preconnect_s3`].
+    pub fn preconnect(&self) {
+        self.0.aws.preconnect_s3(&self.0.name);
     }
 }
 

@@ -82,9 +82,9 @@ pub fn cursor(input: &[u8]) {
     let Ok(query) = str::from_utf8(input) else {
         return;
     };
-    if let Some(id) = FoodId::read(query) {
-        assert_eq!(id.write(), query);
-        assert_eq!(UserId::read(query), None);
+    if let Some(id) = FoodId::decode(query) {
+        assert_eq!(id.encode(), query);
+        assert_eq!(UserId::decode(query), None);
     }
     let Ok(uri) = http::Uri::try_from(format!("/food?{query}")) else {
         return;
@@ -95,7 +95,7 @@ pub fn cursor(input: &[u8]) {
         assert!((1..=100).contains(&page.size.get()));
         if let Some(after) = page.after {
             assert!(query.contains("cursor"));
-            assert_eq!(FoodId::read(&after.write()), Some(after));
+            assert_eq!(FoodId::decode(&after.encode()), Some(after));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::testing::sample;
 
 /// Generates the contract tests of a `RateLimitStore`.
 #[macro_export]
-macro_rules! attempt_store_contract {
+macro_rules! rate_limit_store_contract {
     ($adapter:expr) => {
         $crate::contract_tests!(
             rate_limit,
