@@ -115,7 +115,7 @@ mod tests {
 
     async fn parsed(content_type: &str, body: impl Into<Body>) -> Result<FoodInput, u16> {
         let mut request = http::Request::builder()
-            .header_parameter(CONTENT_TYPE, content_type)
+            .header(CONTENT_TYPE, content_type)
             .body(body.into())
             .unwrap();
         parse(&mut request)
