@@ -29,7 +29,7 @@ run: ## run the API on this machine: http://127.0.0.1:8888
 	cargo run -p local
 
 engines: ## run local DynamoDB and S3 with the data for events/; used by watch, invoke and local-invoke
-	cargo run -p local -- --engines-only --events --data-dir .local/events
+	cargo run -p local -- --engines-only --seed-fixtures --data-dir .local/events
 
 test: ## run the unit, contract, event and end-to-end tests: two minutes after compiling
 	cargo test --workspace
@@ -60,7 +60,7 @@ costs: ## compute the cost tables in docs/COSTS.md
 	tools/bench/costs.py --write
 
 test-faults: ## inject every fault into every backend call of every function, and print the outcomes
-	cargo test --workspace --test slow -- all_faults --nocapture
+	cargo test --workspace --test slow -- fault:: --nocapture
 
 test-crash: ## kill the local server 20 times during writes and starts, and check its data; CRASH_KILLS=200 for more
 	cargo test --package local --test slow -- crash --nocapture

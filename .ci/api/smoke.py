@@ -6,14 +6,14 @@ from pathlib import Path
 from food_app_client import AuthenticatedClient, Client
 from food_app_client.api.foods import create_food, delete_food, get_food, list_food
 from food_app_client.api.sessions import login
-from food_app_client.models import CreateFoodFilesBody, Credentials, Food, FoodAndCreator, SignedIn
+from food_app_client.models import CreateFoodFilesBody, Credentials, Food, FoodAndCreator, AuthenticatedUser
 from food_app_client.types import File
 
 url, email, password, path = sys.argv[1:]
 rejected = login.sync_detailed(client=Client(url), body=Credentials(email=email, password="wrong password"))
 assert rejected.status_code == 401, rejected
 session = login.sync(client=Client(url), body=Credentials(email=email, password=password))
-assert isinstance(session, SignedIn), session
+assert isinstance(session, AuthenticatedUser), session
 client = AuthenticatedClient(url, token=session.access_token)
 
 with Path(path).open("rb") as image:

@@ -1,5 +1,5 @@
 //! Moves users and foods from the old service's database, exported as CSV, into the stores of the
-//! API (README, "Migrate").
+//! API (docs/MIGRATION.md).
 //!
 //! Ids are made of the old ones, so a run that was cut short is started again and changes nothing of
 //! what it did before.
