@@ -1,21 +1,13 @@
 //! `DynamoDB`, S3 and Redis on one machine, for the local server and for tests.
 
-/// An embedded `DynamoDB` (dynoxide).
 pub mod dynamodb;
-/// Python packages for tests, installed from `PyPI`.
 pub mod pip;
-/// An embedded S3 (s3s-fs).
 pub mod s3;
 mod server;
-/// Creates the tables and buckets of `template.yaml`.
 pub mod setup;
-/// `DynamoDB` and S3, shared by the tests of a process.
 pub mod shared;
-/// Reads all stored data and checks its consistency.
 pub mod snapshot;
-/// A TLS proxy in front of an engine.
 pub mod tls;
-/// A Redis-compatible server for tests.
 pub mod valkey;
 
 pub use dynamodb::DynamoDb;

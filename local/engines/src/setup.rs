@@ -42,7 +42,7 @@ pub struct SetupError {
     source: Box<dyn Error + Send + Sync>,
 }
 
-fn cannot_create<E: Error + Send + Sync + 'static>(resource: &str) -> impl FnOnce(E) -> SetupError {
+fn context<E: Error + Send + Sync + 'static>(resource: &str) -> impl FnOnce(E) -> SetupError {
     let resource = resource.to_owned();
     |error| SetupError {
         resource,
@@ -63,11 +63,7 @@ pub async fn create_tables(
 
     let table = client
         .create_table()
-        .set_attribute_definitions(Some(string_attributes(&[
-            users::PK,
-            users::DIRECTORY,
-            users::ID,
-        ])))
+        .set_attribute_definitions(Some(strings(&[users::PK, users::DIRECTORY, users::ID])))
         .set_key_schema(Some(key_schema(&[users::PK])))
         .global_secondary_indexes(index(
             users::DIRECTORY_INDEX,
@@ -78,7 +74,7 @@ pub async fn create_tables(
 
     let table = client
         .create_table()
-        .set_attribute_definitions(Some(string_attributes(&[
+        .set_attribute_definitions(Some(strings(&[
             foods::PK,
             foods::FEED,
             foods::USER_ID,
@@ -96,7 +92,7 @@ pub async fn create_tables(
 
     let table = client
         .create_table()
-        .set_attribute_definitions(Some(string_attributes(&[sessions::PK, sessions::SK])))
+        .set_attribute_definitions(Some(strings(&[sessions::PK, sessions::SK])))
         .set_key_schema(Some(key_schema(&[sessions::PK, sessions::SK])));
     create_table(table, &names.sessions).await?;
     enable_ttl(client, &names.sessions, sessions::EXPIRES_AT).await
@@ -111,7 +107,7 @@ pub async fn create_bucket(client: &aws_sdk_s3::Client, name: &str) -> Result<()
                 CreateBucketError::BucketAlreadyExists(_)
                 | CreateBucketError::BucketAlreadyOwnedByYou(_),
             ) => Ok(()),
-            _ => Err(cannot_create(&format!("bucket {name}"))(error)),
+            _ => Err(context(&format!("bucket {name}"))(error)),
         },
     }
 }
@@ -124,7 +120,7 @@ async fn create_table(table: CreateTableFluentBuilder, name: &str) -> Result<(),
         Ok(_) => Ok(()),
         Err(error) => match error.as_service_error() {
             Some(CreateTableError::ResourceInUseException(_)) => Ok(()),
-            _ => Err(cannot_create(&format!("table {name}"))(error)),
+            _ => Err(context(&format!("table {name}"))(error)),
         },
     }
 }
@@ -138,7 +134,7 @@ async fn enable_ttl(
     let ttl = client.describe_time_to_live().table_name(table).send();
     let ttl = ttl
         .await
-        .map_err(cannot_create(&resource))?
+        .map_err(context(&resource))?
         .time_to_live_description;
     // Enabling it twice is an error.
     if ttl.is_some_and(|ttl| ttl.attribute_name.is_some()) {
@@ -153,14 +149,10 @@ async fn enable_ttl(
         .update_time_to_live()
         .table_name(table)
         .time_to_live_specification(ttl);
-    update
-        .send()
-        .await
-        .map(|_| ())
-        .map_err(cannot_create(&resource))
+    update.send().await.map(|_| ()).map_err(context(&resource))
 }
 
-fn string_attributes(names: &[&str]) -> Vec<AttributeDefinition> {
+fn strings(names: &[&str]) -> Vec<AttributeDefinition> {
     let attribute = |name: &&str| {
         AttributeDefinition::builder()
             .attribute_name(*name)

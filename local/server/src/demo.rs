@@ -35,16 +35,9 @@ pub enum DemoError {
          password"
     )]
     AccountExists(String),
-    /// The API rejected a request.
-    #[error("{path} returned {status}: {body}; start without --demo")]
-    Rejected {
-        /// The path of the request.
-        path: &'static str,
-        /// The status of the response.
-        status: StatusCode,
-        /// The body of the response.
-        body: String,
-    },
+    /// The API rejected a request: path of the request, status and body of the response.
+    #[error("{0} returned {1}: {2}; start without --demo")]
+    Rejected(&'static str, StatusCode, String),
 }
 
 /// The demo users with their foods.
@@ -84,7 +77,7 @@ pub(crate) async fn seed(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(
             return Ok(serde_json::from_slice(&body).unwrap_or_default());
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Err(DemoError::Rejected { path, status, body })
+        Err(DemoError::Rejected(path, status, body))
     };
     let users: Vec<DemoUser> = serde_json::from_str(USERS).expect("demo.json is valid");
     for user in &users {
@@ -99,10 +92,9 @@ pub(crate) async fn seed(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(
         let login = json!({ "email": user.email, "password": PASSWORD });
         let login = post("/login", "", json, login.to_string().into()).await;
         let tokens = login.map_err(|error| match error {
-            DemoError::Rejected {
-                status: StatusCode::UNAUTHORIZED,
-                ..
-            } => DemoError::AccountExists(user.email.clone()),
+            DemoError::Rejected(_, StatusCode::UNAUTHORIZED, _) => {
+                DemoError::AccountExists(user.email.clone())
+            }
             error => error,
         })?;
         let token = tokens["access_token"].as_str().unwrap_or_default();

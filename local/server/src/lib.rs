@@ -2,15 +2,12 @@
 
 mod apigw_event;
 mod data_dir;
-/// Demo data: a few users and foods.
 pub mod demo;
 mod error;
-/// The fixtures that the files in `events/` expect.
 pub mod fixtures;
 mod gateway;
 mod images;
 mod request_log;
-/// The settings of the functions.
 pub mod settings;
 
 use std::io;

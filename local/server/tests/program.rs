@@ -156,7 +156,7 @@ fn damaged_data_file_is_a_one_line_error() {
             assert_fails(&output, &[file, message]);
             assert_eq!(fs::read(&path).unwrap(), damaged);
         }
-        fs::write(&path, whole).unwrap();
+        fs::write(&path, intact).unwrap();
     }
     Program::in_folder(folder.path(), &[]);
 }

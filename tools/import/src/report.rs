@@ -1,40 +1,43 @@
-//! The report: a line for each row that was not taken, and how many rows of each kind there are.
+//! The report: a line per failed row, and the number of rows by outcome.
 
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What became of a row.
+/// The outcome of importing a row.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Imported,
-    AlreadyThere,
+    /// Imported by an earlier run.
+    AlreadyPresent,
+    /// Skipped, because the old service had marked it as deleted.
     Deleted,
-    NotTaken(String),
-    /// Not taken for a reason that is not the row's.
+    /// Not imported, because of the row.
+    Failed(String),
+    /// Not imported, because of a storage error.
     Unavailable(String),
 }
 
-/// How many rows of a file there are of each kind.
+/// The number of rows of a file by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     imported: usize,
-    already_there: usize,
+    already_present: usize,
     deleted: usize,
-    not_taken: usize,
+    failed: usize,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} imported, {} already there, {} deleted before, {} not taken",
-            self.imported, self.already_there, self.deleted, self.not_taken
+            "{} imported, {} already present, {} skipped as deleted, {} failed",
+            self.imported, self.already_present, self.deleted, self.failed
         )
     }
 }
 
-/// What became of everything.
+/// The number of users and foods by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     pub(crate) users: Counts,
@@ -42,9 +45,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether every row was taken.
+    /// Whether no row failed.
     pub fn is_complete(&self) -> bool {
-        self.users.not_taken == 0 && self.foods.not_taken == 0
+        self.users.failed == 0 && self.foods.failed == 0
     }
 }
 
@@ -54,12 +57,12 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The report on one file, written row by row.
+/// The report of one file, written row by row.
 pub(crate) struct Report<'a, W> {
     pub(crate) out: &'a mut W,
     pub(crate) file: &'a Path,
     pub(crate) counts: Counts,
-    /// How many rows in succession were unavailable.
+    /// The number of consecutive rows with storage errors.
     pub(crate) unavailable: usize,
 }
 
@@ -75,19 +78,23 @@ impl<W: Write> Report<'_, W> {
             _ => 0,
         };
         let counts = &mut self.counts;
-        let (count, why) = match outcome {
+        let (count, reason) = match outcome {
             Outcome::Imported => (&mut counts.imported, None),
-            Outcome::AlreadyThere => (&mut counts.already_there, None),
+            Outcome::AlreadyPresent => (&mut counts.already_present, None),
             Outcome::Deleted => (&mut counts.deleted, None),
-            Outcome::NotTaken(why) | Outcome::Unavailable(why) => {
-                (&mut counts.not_taken, Some(why))
+            Outcome::Failed(reason) | Outcome::Unavailable(reason) => {
+                (&mut counts.failed, Some(reason))
             }
         };
         *count += 1;
-        let Some(why) = why else {
+        let Some(reason) = reason else {
             return Ok(());
         };
         let id = old_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
-        writeln!(self.out, "{}:{line}: id {id}: {why}", self.file.display())
+        writeln!(
+            self.out,
+            "{}:{line}: id {id}: {reason}",
+            self.file.display()
+        )
     }
 }
