@@ -49,24 +49,15 @@ impl Snapshot {
     /// Lists inconsistencies. Every user has exactly one e-mail claim, every food exactly one title
     /// claim and all its renditions; no other claim exists.
     pub fn violations(&self) -> Vec<String> {
-        let mut violations = Vec::new();
         let email = |account: &Item| format!("EMAIL#{}", text(account, "email").to_lowercase());
-        check_claims(
-            &self.users,
-            ["USER#", "EMAIL#", "user_id"],
-            email,
-            &mut violations,
-        );
         let title = |food: &Item| {
             let title = Title::parse(text(food, "title")).expect("a title");
             format!("TITLE#{}", title.folded())
         };
-        check_claims(
-            &self.foods,
-            ["FOOD#", "TITLE#", "food_id"],
-            title,
-            &mut violations,
-        );
+        let emails = ["USER#", "EMAIL#", "user_id"];
+        let titles = ["FOOD#", "TITLE#", "food_id"];
+        let mut violations = check_claims(&self.users, emails, email);
+        violations.extend(check_claims(&self.foods, titles, title));
         for missing in self.referenced().difference(&self.renditions) {
             violations.push(format!("no rendition {missing}"));
         }
@@ -100,13 +91,13 @@ fn rendition_keys(food: &Item) -> Vec<String> {
     keys.map(|key| key.to_string()).collect()
 }
 
-/// Adds the violations of claims: each owner has one claim with its id, and no other claim exists.
+/// Lists violations of claims: each owner has one claim with its id, and no other claim exists.
 fn check_claims(
     items: &BTreeMap<String, Item>,
     [owners, claims, owner_id]: [&str; 3],
     claim: impl Fn(&Item) -> String,
-    violations: &mut Vec<String>,
-) {
+) -> Vec<String> {
+    let mut violations = Vec::new();
     let mut expected = BTreeSet::new();
     for (_, item) in with_prefix(items, owners) {
         let claim = claim(item);
@@ -118,6 +109,7 @@ fn check_claims(
     }
     let unowned = with_prefix(items, claims).filter(|(key, _)| !expected.contains(*key));
     violations.extend(unowned.map(|(key, _)| format!("{key} has no owner")));
+    violations
 }
 
 fn with_prefix<'a>(

@@ -20,7 +20,6 @@ use domain::use_cases::{render_image, store_image};
 use domain::user::{InsertUserError, PublicUser, UserRepository};
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
 pub use crate::export::ExportError;
@@ -70,7 +69,7 @@ pub enum ImportError {
     Report(#[from] io::Error),
     /// Too many consecutive rows failed with storage errors.
     #[error(
-        "{MAX_UNAVAILABLE} consecutive rows failed with storage errors; correct the cause and run the import again to continue"
+        "{MAX_UNAVAILABLE} consecutive rows failed with storage errors; correct the cause, then run the import again"
     )]
     Unavailable,
 }
@@ -118,15 +117,14 @@ async fn run(
     Ok(Summary { users, foods })
 }
 
-/// Imports the rows of a file concurrently and reports them in order, with a progress bar on a terminal.
-/// Returns the rows that are stored now by their old ids.
+/// Imports the rows of a file concurrently and reports them in order. Returns the stored rows by old id.
 async fn import_rows<'a, T>(
     file: &Path,
     entries: &'a [Entry<T>],
     import_row: impl AsyncFn(&T) -> Outcome,
     out: &mut impl Write,
 ) -> Result<(Counts, HashMap<u64, &'a T>), ImportError> {
-    let (import_row, progress) = (&import_row, progress_bar(entries.len()));
+    let import_row = &import_row;
     let mut outcomes = stream::iter(entries)
         .map(|entry| async move {
             let outcome = match &entry.content {
@@ -137,17 +135,10 @@ async fn import_rows<'a, T>(
             (entry, outcome)
         })
         .buffered(CONCURRENCY);
-    let mut report = Report {
-        out,
-        file,
-        counts: Counts::default(),
-        unavailable: 0,
-    };
+    let mut report = Report::new(out, file, entries.len());
     let mut stored = HashMap::new();
     while let Some((entry, outcome)) = outcomes.next().await {
-        // Suspended, because the report may share the terminal.
-        progress.suspend(|| report.row(entry.line, entry.old_id, &outcome))?;
-        progress.inc(1);
+        report.row(entry.line, entry.old_id, &outcome)?;
         if report.unavailable == MAX_UNAVAILABLE {
             return Err(ImportError::Unavailable);
         }
@@ -157,15 +148,7 @@ async fn import_rows<'a, T>(
             stored.insert(id, value);
         }
     }
-    progress.finish_and_clear();
     Ok((report.counts, stored))
-}
-
-/// A progress bar on standard error, hidden if that is not a terminal.
-fn progress_bar(rows: usize) -> ProgressBar {
-    let style = "{bar:30} {human_pos} of {human_len} rows, {per_sec:1}, {eta} left";
-    let style = ProgressStyle::with_template(style).expect("the template is valid");
-    ProgressBar::new(rows as u64).with_style(style)
 }
 
 impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stores<U, F, I, R> {
@@ -177,9 +160,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stor
                 match self.users.find_credentials(&user.email).await {
                     Ok(Some(found)) if found.user.id == user.public.id => Outcome::AlreadyPresent,
                     Ok(Some(_)) => failed("email: used by another account"),
-                    Ok(None) => {
-                        failed("email: the account was imported before with another e-mail")
-                    }
+                    Ok(None) => failed("email: imported before with another e-mail"),
                     Err(error) => error.into(),
                 }
             }

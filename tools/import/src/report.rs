@@ -1,8 +1,10 @@
-//! The report: a line per failed row, and the number of rows by outcome.
+//! The report: a line per failed row, the number of rows by outcome, and a progress bar.
 
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// The outcome of importing a row.
 #[derive(Debug)]
@@ -59,14 +61,28 @@ impl fmt::Display for Summary {
 
 /// The report of one file, written row by row.
 pub(crate) struct Report<'a, W> {
-    pub(crate) out: &'a mut W,
-    pub(crate) file: &'a Path,
+    out: &'a mut W,
+    file: &'a Path,
+    progress: ProgressBar,
     pub(crate) counts: Counts,
     /// The number of consecutive rows with storage errors.
     pub(crate) unavailable: usize,
 }
 
-impl<W: Write> Report<'_, W> {
+impl<'a, W: Write> Report<'a, W> {
+    /// Starts a progress bar on standard error; it is hidden if that is not a terminal.
+    pub(crate) fn new(out: &'a mut W, file: &'a Path, rows: usize) -> Self {
+        let style = "{bar:30} {human_pos} of {human_len} rows, {per_sec:1}, {eta} left";
+        let style = ProgressStyle::with_template(style).expect("the template is valid");
+        Self {
+            out,
+            file,
+            progress: ProgressBar::new(rows as u64).with_style(style),
+            counts: Counts::default(),
+            unavailable: 0,
+        }
+    }
+
     pub(crate) fn row(
         &mut self,
         line: u64,
@@ -87,14 +103,14 @@ impl<W: Write> Report<'_, W> {
             }
         };
         *count += 1;
+        self.progress.inc(1);
         let Some(reason) = reason else {
             return Ok(());
         };
         let id = old_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
-        writeln!(
-            self.out,
-            "{}:{line}: id {id}: {reason}",
-            self.file.display()
-        )
+        let file = self.file.display();
+        // Both may write to the same terminal.
+        self.progress
+            .suspend(|| writeln!(self.out, "{file}:{line}: id {id}: {reason}"))
     }
 }
