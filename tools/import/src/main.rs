@@ -46,7 +46,7 @@ AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3. --dry-run nee
 Each failed row is a line of output: file, line, old id and the reason, without the row's content.
 Standard error shows the progress if it is a terminal.
 
-Exit status: 0 if every row was imported, 1 if one failed, 2 for an invalid command line.";
+Exit status: 0 if no row failed, 1 if one failed or the import was aborted, 2 for an invalid command line.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
