@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_violation_is_reported() {
+    fn missing_claim_or_rendition_is_a_violation() {
         let (referenced, orphan) = (key("4.webp"), key("5.jpg"));
         let no_rendition = format!("no rendition {referenced}");
         for (missing, violation) in [

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::json;
 use thiserror::Error;
 
-/// An error between the client and a function. The messages are API Gateway's.
+/// An error that the gateway returns instead of a function's response. The messages are API Gateway's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum GatewayError {
     /// The path is not UTF-8, or the body is incomplete.
@@ -26,7 +26,7 @@ pub(crate) enum GatewayError {
     Internal,
 }
 
-/// The alternative for larger images, under the API's own code. API Gateway does not name one.
+/// Advice for images that are too large for a form, under the API's code `upload_err`. API Gateway sends none.
 const UPLOAD_HINT: &str =
     "a form can carry an image of about 4.4 MB; use POST /food/images for a larger one";
 

@@ -140,7 +140,7 @@ pub fn settings(
 }
 
 /// Creates or restores the fixtures: accounts with their passwords, foods with their titles and images,
-/// open sessions and an upload. Other data is kept.
+/// open sessions and an upload. Other data is not changed.
 pub async fn fill(dependencies: &Dependencies) -> Result<(), SeedError> {
     let (users, foods) = (dependencies.users()?, dependencies.foods()?);
     let (sessions, images) = (dependencies.sessions()?, dependencies.images()?);

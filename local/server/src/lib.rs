@@ -55,8 +55,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// The initial data.
     pub seed: Option<Seed>,
-    /// Serves images but no routes, and writes the settings for functions in other processes into the data
-    /// dir.
+    /// Whether to serve images but no routes, and to write the settings for functions in other processes into
+    /// the data dir.
     pub engines_only: bool,
     /// Colours of the request log; `None` disables it.
     pub log: Option<Colours>,
@@ -76,7 +76,7 @@ impl Default for Options {
     }
 }
 
-/// The initial data. Existing data is kept.
+/// The initial data. Other data is not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seed {
     /// Demo data: a few users and foods.

@@ -164,7 +164,7 @@ async fn restart_restores_fixtures_changed_by_events() {
         }
         assert!(program.interrupt().success());
     }
-    // The food that an event created is kept.
+    // The food that an event created still exists.
     let (_, foods) = Functions::of(&in_folder(folder.path()))
         .invoke("list_food")
         .await;

@@ -113,7 +113,7 @@ async fn image_is_served_with_its_stored_headers() {
 }
 
 #[tokio::test]
-async fn only_renditions_are_served() {
+async fn image_route_serves_only_renditions() {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(Options {
         storage: local::Storage::Dir(folder.path().to_owned()),
