@@ -1,7 +1,6 @@
 //! Demo data: a few users and foods, created through the API itself.
 
 use std::io::Cursor;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -58,14 +57,16 @@ struct DemoFood {
     colour: [u8; 3],
 }
 
-/// Creates the missing demo users and foods.
-pub(crate) async fn seed(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(), DemoError> {
-    let router = gateway.router(true);
+/// Creates the missing demo users and foods, without request log.
+pub(crate) async fn seed(mut gateway: Gateway) -> Result<(), DemoError> {
+    let client = ConnectInfo(gateway.address);
+    gateway.log = None;
+    let router = Arc::new(gateway).router(true);
     let post = async |path, token: &str, content_type, body: Vec<u8>| {
         let request = Request::post(path)
             .header(AUTHORIZATION, format!("Bearer {token}"))
             .header(CONTENT_TYPE, content_type)
-            .extension(ConnectInfo(client))
+            .extension(client)
             .body(Body::from(body));
         let request = request.expect("the request is valid");
         let Ok(response) = router.clone().oneshot(request).await;

@@ -42,6 +42,7 @@ static ROUTER: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
 });
 
 /// The state shared by all requests.
+#[derive(Clone)]
 pub(crate) struct Gateway {
     pub(crate) api: Arc<Api>,
     pub(crate) images: Images,

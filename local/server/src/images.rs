@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use crate::error::GatewayError;
 
 /// The images of a bucket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Images {
     s3: Client,
     bucket: String,

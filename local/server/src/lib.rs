@@ -245,15 +245,15 @@ impl Local {
         let aws = engines.create(&settings).await?;
         let function_settings = Settings::new(settings.to_map());
         let api = Arc::new(Api::new(&function_settings)?);
-        let gateway = Arc::new(Gateway {
+        let gateway = Gateway {
             api: Arc::clone(&api),
             images: Images::new(aws.s3(), settings.get("IMAGES_BUCKET").to_owned()),
             address,
             allowed_origin: settings.get("ALLOWED_ORIGIN").to_owned(),
             log: options.log,
-        });
+        };
         match options.seed {
-            Some(Seed::Demo) => demo::seed(&gateway, address).await?,
+            Some(Seed::Demo) => demo::seed(gateway.clone()).await?,
             Some(Seed::Fixtures) => fixtures::fill(&Dependencies::new(function_settings)?).await?,
             None => {}
         }
@@ -261,7 +261,7 @@ impl Local {
             dir.write(SHELL_FILE, settings.shell().as_bytes())?;
             dir.write(JSON_FILE, settings.json().as_bytes())?;
         }
-        let router = gateway.router(!options.engines_only);
+        let router = Arc::new(gateway).router(!options.engines_only);
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             base_url,
