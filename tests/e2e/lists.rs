@@ -12,17 +12,12 @@ use test_support::{Api, Response, text};
 async fn seed(api: &Api, count: usize, description: Option<&str>) {
     let foods = DynamoDbFoods::new(api.local.aws().dynamodb(), "foods".to_owned());
     let creator = sample::public_user(sample::timestamp());
-    let mut new: Vec<_> = (0..count).map(|_| sample::food(&creator)).collect();
-    for food in &mut new {
+    for _ in 0..count {
+        let mut food = sample::food(&creator);
         if let Some(text) = description {
             food.description = Description::from_trusted(text).unwrap();
         }
-    }
-    for chunk in new.chunks(16) {
-        let saves = chunk.iter().map(|food| foods.create(food));
-        for saved in futures_util::future::join_all(saves).await {
-            saved.expect("created");
-        }
+        foods.create(&food).await.expect("created");
     }
 }
 

@@ -1,8 +1,8 @@
-//! `DynamoDB`, played by dynoxide: one `SQLite` file, or none.
+//! An embedded `DynamoDB` (dynoxide), in one `SQLite` file or in memory.
 //!
-//! Every write is in `SQLite`'s write-ahead log before it is answered, so a killed process loses
-//! nothing. The log is not synced to the disk by every write: a power cut may take the last ones,
-//! but never damages the file.
+//! A write is acknowledged once it is in `SQLite`'s write-ahead log, so a killed process loses
+//! nothing. The log is not synced after each write: a power failure may lose the last writes, but
+//! never damages the file.
 
 use std::fmt::{self, Display};
 use std::fs;
@@ -16,37 +16,37 @@ use thiserror::Error;
 
 use crate::server::Server;
 
-/// How often expired items are removed.
+/// The time between two removals of expired items.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Why the engine does not start.
+/// Errors of starting the engine.
 #[derive(Debug, Error)]
 pub enum DynamoDbError {
-    /// The file is not a database, or parts of it are missing.
+    /// The file is not a `SQLite` database, or is damaged.
     #[error(
-        "{} is damaged: {reason}; put back a copy, or delete it to start with nothing",
+        "{} is damaged: {reason}; restore a copy, or delete it to start with an empty database",
         path.display()
     )]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The first problem found.
         reason: String,
     },
     /// The file cannot be read or written, or comes from a newer version.
     #[error("{} cannot be opened: {reason}", path.display())]
     Unusable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error of the system or of `SQLite`.
         reason: String,
     },
-    /// The system gives no port or thread.
+    /// The system has no free port or cannot start a thread.
     #[error("the DynamoDB engine cannot start: {0}")]
     System(#[from] io::Error),
 }
 
-/// Serves until it is dropped, which waits for the requests in flight and closes the file.
+/// A running `DynamoDB` server. Dropping it waits for requests in flight and closes the file.
 pub struct DynamoDb {
     server: Server,
     database: Database,
@@ -59,13 +59,13 @@ impl fmt::Debug for DynamoDb {
 }
 
 impl DynamoDb {
-    /// Keeps nothing.
+    /// Starts a server that stores everything in memory.
     pub fn memory() -> Result<Self, DynamoDbError> {
         let path = Path::new(":memory:");
         Self::start(Database::memory().map_err(|error| unusable(path, &error))?)
     }
 
-    /// Keeps everything in this file, which is created if it does not exist.
+    /// Starts a server that stores everything in this file, which is created if it does not exist.
     pub fn open(path: &Path) -> Result<Self, DynamoDbError> {
         if path.try_exists().map_err(|error| unusable(path, &error))? {
             check(path)?;
@@ -82,37 +82,37 @@ impl DynamoDb {
     fn start(database: Database) -> Result<Self, DynamoDbError> {
         let engine = database.clone();
         let server = Server::start("dynamodb", |listener, stop| async move {
-            let sweeping = tokio::spawn(sweep_expired(engine.clone()));
-            // An error means that the sender was dropped, which is a stop as well.
+            let sweeper = tokio::spawn(sweep_expired(engine.clone()));
+            // A dropped sender is a stop as well.
             let stop = async { stop.await.unwrap_or_default() };
             if let Err(error) = server::serve_with_shutdown(listener, engine, stop).await {
                 tracing::error!(error, "the DynamoDB engine stopped");
             }
-            sweeping.abort();
+            sweeper.abort();
         })?;
         Ok(Self { server, database })
     }
 
-    /// The URL: `http://127.0.0.1:<port>`.
+    /// The endpoint URL: `http://127.0.0.1:<port>`.
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// The engine behind the URL, for a test that writes thousands of items at once.
+    /// The database behind the URL, for tests that write thousands of items directly.
     pub fn database(&self) -> &Database {
         &self.database
     }
 }
 
-/// Removes expired items from time to time, as the service does; dynoxide does not by itself.
+/// Removes expired items every minute. AWS does so by itself; dynoxide does not.
 async fn sweep_expired(database: Database) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let database = database.clone();
-        // Blocks, but lets requests in between its pages.
-        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
-        if let Ok(Err(error)) = swept {
-            tracing::warn!(%error, "the sweep failed");
+        // Blocking, but requests are served between its pages.
+        let result = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+        if let Ok(Err(error)) = result {
+            tracing::warn!(%error, "expired items cannot be removed");
         }
     }
 }
@@ -138,16 +138,16 @@ fn database(path: &Path) -> Result<Database, DynamoDbError> {
     Database::new(name).map_err(|error| unusable(path, &error))
 }
 
-/// Made under another name and renamed: a process that is killed meanwhile leaves no half of it, and
-/// an empty file is always a damaged one.
+/// Creates the database under a temporary name and renames it. A killed process therefore leaves no
+/// partial database, and an empty file is always a damaged one.
 fn create(path: &Path) -> Result<(), DynamoDbError> {
-    let beside = |suffix: &str| {
+    let with_suffix = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
-    let new = beside(".new");
-    for leftover in [".new", ".new-wal", ".new-shm", "-wal", "-shm"].map(beside) {
+    let new = with_suffix(".new");
+    for leftover in [".new", ".new-wal", ".new-shm", "-wal", "-shm"].map(with_suffix) {
         if let Err(error) = fs::remove_file(&leftover)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -158,7 +158,7 @@ fn create(path: &Path) -> Result<(), DynamoDbError> {
     fs::rename(&new, path).map_err(|error| unusable(path, &error))
 }
 
-/// dynoxide notices a damaged page when a request comes upon it; we want to know before.
+/// Checks the whole file at start. dynoxide reports a damaged page only when a request reads it.
 fn check(path: &Path) -> Result<(), DynamoDbError> {
     let metadata = fs::metadata(path).map_err(|error| unusable(path, &error))?;
     if !metadata.is_file() {
@@ -167,12 +167,12 @@ fn check(path: &Path) -> Result<(), DynamoDbError> {
     if metadata.len() == 0 {
         return Err(damaged(path, "it is empty"));
     }
-    let verdict: rusqlite::Result<String> =
+    let result: rusqlite::Result<String> =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
             .and_then(|file| file.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)));
-    match verdict {
-        Ok(verdict) if verdict == "ok" => Ok(()),
-        Ok(verdict) => Err(damaged(path, &verdict)),
+    match result {
+        Ok(problem) if problem == "ok" => Ok(()),
+        Ok(problem) => Err(damaged(path, &problem)),
         Err(error) => match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
                 Err(damaged(path, &error))

@@ -1,21 +1,13 @@
-//! The engines that play AWS and Redis on one machine: for `local`, and for tests.
+//! `DynamoDB`, S3 and Redis on one machine, for the local server and for tests.
 
-/// `DynamoDB`, played by dynoxide.
 pub mod dynamodb;
-/// Packages of `PyPI` that tests need.
 pub mod pip;
-/// S3, played by s3s-fs.
 pub mod s3;
 mod server;
-/// What `template.yaml` makes in the cloud: tables and buckets.
 pub mod setup;
-/// Everything a test needs, shared by the tests that run at the same time.
 pub mod shared;
-/// All that is stored, and whether it belongs together.
 pub mod snapshot;
-/// TLS before an engine.
 pub mod tls;
-/// A Redis-compatible server, for tests.
 pub mod valkey;
 
 pub use dynamodb::DynamoDb;
@@ -28,10 +20,10 @@ pub use valkey::Valkey;
 
 use infrastructure::aws::AwsSettings;
 
-/// The region the engines say they are in.
+/// The AWS region that clients of the engines use.
 pub const REGION: &str = "us-east-1";
 
-/// What an AWS client needs to know to talk to these engines.
+/// The settings of an AWS client for these engines.
 pub fn settings(dynamodb: &DynamoDb, s3: &S3) -> AwsSettings {
     AwsSettings {
         region: REGION.to_owned(),

@@ -1,16 +1,16 @@
-//! Packages of `PyPI` that tests need, installed into Cargo's target folder.
+//! Python packages for tests, installed from `PyPI` into Cargo's target folder.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A folder for `PYTHONPATH` with `boto3`, an S3 client independent of ours.
+/// Installs `boto3`, an S3 client independent of ours. Returns the folder for `PYTHONPATH`.
 pub fn boto3() -> io::Result<PathBuf> {
     install("boto3==1.44.5")
 }
 
-/// Installs the package unless it is there, and returns its folder. Safe to call concurrently.
+/// Installs the package unless it is installed, and returns its folder. Safe to call concurrently.
 pub(crate) fn install(package: &str) -> io::Result<PathBuf> {
     let target = target_folder()?;
     let folder = target.join(package);
@@ -19,7 +19,7 @@ pub(crate) fn install(package: &str) -> io::Result<PathBuf> {
     if folder.is_dir() {
         return Ok(folder);
     }
-    // Renamed when it is complete: an installation may be interrupted.
+    // Renamed once it is complete, because an installation may be interrupted.
     let new = tempfile::tempdir_in(&target)?;
     let pip = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--no-compile"])
@@ -28,17 +28,17 @@ pub(crate) fn install(package: &str) -> io::Result<PathBuf> {
         .output()?;
     if !pip.status.success() {
         let reason = String::from_utf8_lossy(&pip.stderr);
-        let message = format!("pip install {package}: {}", reason.trim());
+        let message = format!("pip install {package} failed: {}", reason.trim());
         return Err(io::Error::other(message));
     }
     fs::rename(new.keep(), &folder)?;
     Ok(folder)
 }
 
-/// The target folder that holds this program; Cargo marks it.
+/// Cargo's target folder, which contains this executable and the marker `CACHEDIR.TAG`.
 fn target_folder() -> io::Result<PathBuf> {
     let exe = std::env::current_exe()?;
-    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-    let folder = exe.ancestors().skip(1).find(marked);
+    let is_marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
+    let folder = exe.ancestors().skip(1).find(is_marked);
     Ok(folder.map_or_else(std::env::temp_dir, Path::to_owned))
 }

@@ -1,8 +1,8 @@
-//! S3, played by s3s-fs: a folder per bucket, a file per object, and what it is called beside it.
+//! An embedded S3 (s3s-fs): a folder per bucket, a file per object and a file for its headers.
 //!
-//! An object is written under another name and renamed, then its headers are, and only then the
-//! request is answered: a killed process leaves every answered object whole. One that was not
-//! answered may be there without its headers; putting it again mends that.
+//! A request is acknowledged once the object and then its headers are written under a temporary
+//! name and renamed. A killed process therefore keeps every acknowledged object. An unacknowledged
+//! one may exist without headers; writing it again repairs it.
 
 use std::fs;
 use std::io;
@@ -24,39 +24,39 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::server::Server;
 
-/// Why the engine does not start.
+/// Errors of starting the engine.
 #[derive(Debug, Error)]
 pub enum S3Error {
-    /// The folder cannot be made, read or written.
+    /// The folder cannot be created, read or written.
     #[error("{} cannot be used: {reason}", root.display())]
     Unusable {
-        /// Which folder.
+        /// The folder.
         root: PathBuf,
-        /// What is wrong.
+        /// The error of the system.
         reason: String,
     },
-    /// The system gives no port or thread.
+    /// The system has no free port or cannot start a thread.
     #[error("the S3 engine cannot start: {0}")]
     System(#[from] io::Error),
 }
 
-/// Serves until it is dropped, which waits for the requests in flight, to those who sign with its keys.
+/// A running S3 server, for requests signed with its keys. Dropping it waits for requests in flight.
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
     access_key: String,
     secret_key: String,
-    // After the server: removed when nothing writes to it.
+    // Dropped after the server, which writes to it.
     _temporary: Option<TempDir>,
 }
 
 impl S3 {
-    /// Keeps everything in this folder, which is created if it is missing.
+    /// Starts a server that stores everything in this folder, which is created if it is missing.
     pub fn open(root: &Path, access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
         Self::start(root, None, access_key, secret_key)
     }
 
-    /// Keeps everything until it is dropped.
+    /// Starts a server with a temporary folder, which is removed with it.
     pub fn temporary(access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
         let folder = tempfile::tempdir()?;
         let root = folder.path().to_owned();
@@ -86,17 +86,17 @@ impl S3 {
         })
     }
 
-    /// Where it is: `http://127.0.0.1:<port>`. Buckets are paths.
+    /// The endpoint URL: `http://127.0.0.1:<port>`. Buckets are paths, not subdomains.
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// Whose signature it accepts.
+    /// The access key id that requests are signed with.
     pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
-    /// What requests must be signed with.
+    /// The secret access key that requests are signed with.
     pub fn secret_key(&self) -> &str {
         &self.secret_key
     }
@@ -104,10 +104,10 @@ impl S3 {
 
 async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receiver<()>) {
     let service = HandleError::new(service, async |error: HttpError| {
-        tracing::warn!(?error, "the S3 engine failed");
+        tracing::warn!(?error, "the S3 engine failed to respond");
         StatusCode::INTERNAL_SERVER_ERROR
     });
-    // As in `template.yaml`: pages of any origin upload.
+    // As in `template.yaml`: pages of any origin may upload.
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::POST])
@@ -118,6 +118,6 @@ async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receive
         let _ = stop.await;
     });
     if let Err(error) = server.await {
-        tracing::error!(%error, "the S3 engine ended");
+        tracing::error!(%error, "the S3 engine stopped");
     }
 }

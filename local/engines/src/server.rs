@@ -1,5 +1,5 @@
-//! An HTTP server on a thread of its own, with a runtime of its own: it serves tests and programs
-//! of any runtime, and goes on while they block.
+//! An HTTP server with its own thread and runtime, so that it also serves callers that block their
+//! runtime.
 
 use std::future::Future;
 use std::io;
@@ -11,10 +11,10 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-/// How long requests that are under way may go on after the server was told to stop.
+/// The time that requests in flight have to complete after a stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs until it is dropped.
+/// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Server {
     url: String,
@@ -23,13 +23,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on a free port of 127.0.0.1. `serve` is given the listener and when to stop.
-    pub(crate) fn start<Serving>(
+    /// Listens on a free port of 127.0.0.1 and runs `serve` with the listener and a stop signal.
+    pub(crate) fn start<Serve>(
         name: &str,
-        serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> Serving + Send + 'static,
+        serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> Serve + Send + 'static,
     ) -> io::Result<Self>
     where
-        Serving: Future<Output = ()>,
+        Serve: Future<Output = ()>,
     {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -38,13 +38,13 @@ impl Server {
             .enable_all()
             .build()?;
         let listener = {
-            let _inside = runtime.enter();
+            let _guard = runtime.enter();
             TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || runtime.block_on(until_stopped(serve, listener, stopped)))?;
+            .spawn(move || runtime.block_on(run_until_stopped(serve, listener, stopped)))?;
         Ok(Self {
             url,
             stop: Some(stop),
@@ -57,27 +57,27 @@ impl Server {
     }
 }
 
-async fn until_stopped<Serving: Future<Output = ()>>(
-    serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> Serving,
+async fn run_until_stopped<Serve: Future<Output = ()>>(
+    serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> Serve,
     listener: TcpListener,
     stopped: oneshot::Receiver<()>,
 ) {
     let (stop, stopping) = oneshot::channel();
-    let out_of_patience = async {
-        // An error is the server's end being dropped, which says the same.
+    let grace_period = async {
+        // A dropped sender is a stop as well.
         let _ = stopped.await;
         let _ = stop.send(());
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
         () = serve(listener, stopping) => {}
-        () = out_of_patience => {}
+        () = grace_period => {}
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only where the thread has ended already.
+        // Both fail only if the thread has already ended.
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }

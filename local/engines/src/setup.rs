@@ -1,5 +1,4 @@
-//! What `template.yaml` makes in the cloud, made here: tables and buckets. Doing it again changes
-//! nothing.
+//! Creates the tables and buckets that `template.yaml` creates in the cloud. Idempotent.
 
 use std::error::Error;
 
@@ -13,19 +12,19 @@ use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use infrastructure::dynamodb::table::{foods, sessions, users};
 use thiserror::Error;
 
-/// What the tables are called.
+/// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableNames {
-    /// `USERS_TABLE`
+    /// The setting `USERS_TABLE`.
     pub users: String,
-    /// `FOODS_TABLE`
+    /// The setting `FOODS_TABLE`.
     pub foods: String,
-    /// `SESSIONS_TABLE`
+    /// The setting `SESSIONS_TABLE`.
     pub sessions: String,
 }
 
 impl TableNames {
-    /// `<prefix>users` and so on.
+    /// `<prefix>users`, `<prefix>foods` and `<prefix>sessions`.
     pub fn with_prefix(prefix: &str) -> Self {
         Self {
             users: format!("{prefix}users"),
@@ -35,23 +34,23 @@ impl TableNames {
     }
 }
 
-/// Something was not made.
+/// A table or bucket cannot be created.
 #[derive(Debug, Error)]
-#[error("cannot make {what}")]
+#[error("cannot create {resource}")]
 pub struct SetupError {
-    what: String,
+    resource: String,
     source: Box<dyn Error + Send + Sync>,
 }
 
-fn because<E: Error + Send + Sync + 'static>(what: &str) -> impl FnOnce(E) -> SetupError {
-    let what = what.to_owned();
+fn context<E: Error + Send + Sync + 'static>(resource: &str) -> impl FnOnce(E) -> SetupError {
+    let resource = resource.to_owned();
     |error| SetupError {
-        what,
+        resource,
         source: error.into(),
     }
 }
 
-/// Creates the tables that do not exist yet.
+/// Creates the missing tables, with their indexes and TTL.
 pub async fn create_tables(
     client: &aws_sdk_dynamodb::Client,
     names: &TableNames,
@@ -64,8 +63,8 @@ pub async fn create_tables(
 
     let table = client
         .create_table()
-        .set_attribute_definitions(Some(texts(&[users::PK, users::DIRECTORY, users::ID])))
-        .set_key_schema(Some(key(&[users::PK])))
+        .set_attribute_definitions(Some(strings(&[users::PK, users::DIRECTORY, users::ID])))
+        .set_key_schema(Some(key_schema(&[users::PK])))
         .global_secondary_indexes(index(
             users::DIRECTORY_INDEX,
             &[users::DIRECTORY, users::ID],
@@ -75,13 +74,13 @@ pub async fn create_tables(
 
     let table = client
         .create_table()
-        .set_attribute_definitions(Some(texts(&[
+        .set_attribute_definitions(Some(strings(&[
             foods::PK,
             foods::FEED,
             foods::USER_ID,
             foods::ID,
         ])))
-        .set_key_schema(Some(key(&[foods::PK])))
+        .set_key_schema(Some(key_schema(&[foods::PK])))
         .global_secondary_indexes(index(foods::FEED_INDEX, &[foods::FEED, foods::ID], all))
         .global_secondary_indexes(index(
             foods::BY_OWNER_INDEX,
@@ -89,17 +88,17 @@ pub async fn create_tables(
             keys,
         ));
     create_table(table, &names.foods).await?;
-    expire(client, &names.foods, foods::EXPIRES_AT).await?;
+    enable_ttl(client, &names.foods, foods::EXPIRES_AT).await?;
 
     let table = client
         .create_table()
-        .set_attribute_definitions(Some(texts(&[sessions::PK, sessions::SK])))
-        .set_key_schema(Some(key(&[sessions::PK, sessions::SK])));
+        .set_attribute_definitions(Some(strings(&[sessions::PK, sessions::SK])))
+        .set_key_schema(Some(key_schema(&[sessions::PK, sessions::SK])));
     create_table(table, &names.sessions).await?;
-    expire(client, &names.sessions, sessions::EXPIRES_AT).await
+    enable_ttl(client, &names.sessions, sessions::EXPIRES_AT).await
 }
 
-/// Makes the bucket if it is not there yet.
+/// Creates the bucket if it is missing.
 pub async fn create_bucket(client: &aws_sdk_s3::Client, name: &str) -> Result<(), SetupError> {
     match client.create_bucket().bucket(name).send().await {
         Ok(_) => Ok(()),
@@ -108,7 +107,7 @@ pub async fn create_bucket(client: &aws_sdk_s3::Client, name: &str) -> Result<()
                 CreateBucketError::BucketAlreadyExists(_)
                 | CreateBucketError::BucketAlreadyOwnedByYou(_),
             ) => Ok(()),
-            _ => Err(because(&format!("bucket {name}"))(error)),
+            _ => Err(context(&format!("bucket {name}"))(error)),
         },
     }
 }
@@ -121,20 +120,23 @@ async fn create_table(table: CreateTableFluentBuilder, name: &str) -> Result<(),
         Ok(_) => Ok(()),
         Err(error) => match error.as_service_error() {
             Some(CreateTableError::ResourceInUseException(_)) => Ok(()),
-            _ => Err(because(&format!("table {name}"))(error)),
+            _ => Err(context(&format!("table {name}"))(error)),
         },
     }
 }
 
-async fn expire(
+async fn enable_ttl(
     client: &aws_sdk_dynamodb::Client,
     table: &str,
     attribute: &str,
 ) -> Result<(), SetupError> {
-    let what = format!("the TTL of table {table}");
+    let resource = format!("the TTL of table {table}");
     let ttl = client.describe_time_to_live().table_name(table).send();
-    let ttl = ttl.await.map_err(because(&what))?.time_to_live_description;
-    // Enabling it again is an error.
+    let ttl = ttl
+        .await
+        .map_err(context(&resource))?
+        .time_to_live_description;
+    // Enabling it twice is an error.
     if ttl.is_some_and(|ttl| ttl.attribute_name.is_some()) {
         return Ok(());
     }
@@ -147,31 +149,31 @@ async fn expire(
         .update_time_to_live()
         .table_name(table)
         .time_to_live_specification(ttl);
-    update.send().await.map(|_| ()).map_err(because(&what))
+    update.send().await.map(|_| ()).map_err(context(&resource))
 }
 
-fn texts(names: &[&str]) -> Vec<AttributeDefinition> {
-    let text = |name: &&str| {
+fn strings(names: &[&str]) -> Vec<AttributeDefinition> {
+    let attribute = |name: &&str| {
         AttributeDefinition::builder()
             .attribute_name(*name)
             .attribute_type(ScalarAttributeType::S)
             .build()
             .expect("an attribute with a name and a type")
     };
-    names.iter().map(text).collect()
+    names.iter().map(attribute).collect()
 }
 
-/// A partition key and perhaps a sort key.
-fn key(names: &[&str]) -> Vec<KeySchemaElement> {
-    let kinds = [KeyType::Hash, KeyType::Range];
-    let element = |(name, kind): (&&str, KeyType)| {
+/// A partition key, and a sort key if there are two names.
+fn key_schema(names: &[&str]) -> Vec<KeySchemaElement> {
+    let types = [KeyType::Hash, KeyType::Range];
+    let element = |(name, key_type): (&&str, KeyType)| {
         KeySchemaElement::builder()
             .attribute_name(*name)
-            .key_type(kind)
+            .key_type(key_type)
             .build()
-            .expect("a key with a name and a kind")
+            .expect("a key with a name and a type")
     };
-    names.iter().zip(kinds).map(element).collect()
+    names.iter().zip(types).map(element).collect()
 }
 
 fn index(
@@ -181,7 +183,7 @@ fn index(
 ) -> GlobalSecondaryIndex {
     GlobalSecondaryIndex::builder()
         .index_name(name)
-        .set_key_schema(Some(key(key_names)))
+        .set_key_schema(Some(key_schema(key_names)))
         .projection(projection.build())
         .build()
         .expect("an index with a name, keys and a projection")

@@ -1,4 +1,4 @@
-//! Everything a test needs, shared by the tests that run at the same time.
+//! `DynamoDB` and S3, shared by the tests of a process. Each test has its own tables and buckets.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{DynamoDb, S3, TableNames, create_bucket, create_tables, settings};
 
-/// `DynamoDB` and S3, both keeping nothing.
+/// A `DynamoDB` in memory and an S3 in a temporary folder.
 #[derive(Debug)]
 pub struct Engines {
     dynamodb: DynamoDb,
@@ -15,8 +15,8 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Those of this process; they stop when nobody holds them any more. A `static` would never be
-    /// dropped, and would leave its files behind.
+    /// Returns the engines of this process, started on first use. They stop with the last reference: a
+    /// `static` would never be dropped and would leave its files behind.
     pub fn shared() -> Arc<Self> {
         static CURRENT: Mutex<Weak<Engines>> = Mutex::new(Weak::new());
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,35 +41,35 @@ impl Engines {
         &self.s3
     }
 
-    /// What an AWS client needs to know to talk to them.
+    /// The settings of an AWS client for both.
     pub fn settings(&self) -> AwsSettings {
         settings(&self.dynamodb, &self.s3)
     }
 
-    /// Clients of the two. Their connections belong to the runtime of the caller.
+    /// Clients of both. Their connections belong to the caller's runtime.
     pub fn aws(&self) -> Aws {
         Aws::new(self.settings()).expect("the built-in certificates are PEM")
     }
 
-    /// Empty tables with names of their own.
+    /// Creates empty tables with unique names.
     pub async fn tables(&self) -> TableNames {
         let names = TableNames::with_prefix(&format!("{}-", Uuid::new_v4()));
         create_tables(&self.aws().dynamodb(), &names)
             .await
-            .expect("the engine makes tables");
+            .expect("the engine creates tables");
         names
     }
 
-    /// An empty bucket with a name of its own.
+    /// Creates an empty bucket with a unique name.
     pub async fn bucket(&self) -> String {
         let name = format!("images-{}", Uuid::new_v4());
         create_bucket(&self.aws().s3(), &name)
             .await
-            .expect("the engine makes buckets");
+            .expect("the engine creates buckets");
         name
     }
 
-    /// Two empty buckets: one for images, one for uploads.
+    /// Creates two empty buckets: one for images, one for uploads.
     pub async fn buckets(&self) -> [String; 2] {
         [self.bucket().await, self.bucket().await]
     }

@@ -1,4 +1,4 @@
-//! All that is stored, and whether it belongs together.
+//! Reads all stored data and checks its consistency, for tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,29 +9,29 @@ use domain::image::{Format, RenditionKey, Sizes};
 
 use crate::TableNames;
 
-/// An item of a table.
+/// A `DynamoDB` item: attribute values by name.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// What the tables and the bucket held at one moment, as nobody wrote.
+/// The contents of the tables and the bucket of images, read while no client writes.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Accounts, claims on addresses, and who left, by `pk`.
+    /// Accounts, e-mail claims and tombstones of deleted users, by `pk`.
     pub users: BTreeMap<String, Item>,
-    /// Foods and claims on titles, by `pk`.
+    /// Foods and title claims, by `pk`.
     pub foods: BTreeMap<String, Item>,
-    /// What is in the table of sessions.
+    /// The items of the sessions table.
     pub sessions: Vec<Item>,
-    /// The keys of the renditions.
+    /// The S3 keys of the renditions.
     pub renditions: BTreeSet<String>,
 }
 
-/// A text that an item should have. Panics where it has none: for tests.
+/// Returns a string attribute. Panics if it is missing or of another type.
 pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
-    item[name].as_s().expect("a text")
+    item[name].as_s().expect("a string")
 }
 
 impl Snapshot {
-    /// Reads everything. Panics where it cannot: for tests.
+    /// Reads all tables and the bucket. Panics on errors.
     pub async fn read(
         dynamodb: &aws_sdk_dynamodb::Client,
         s3: &aws_sdk_s3::Client,
@@ -46,45 +46,36 @@ impl Snapshot {
         }
     }
 
-    /// What should not be: every user has exactly its claim, every food exactly its claim and its
-    /// renditions.
+    /// Lists inconsistencies. Every user has exactly one e-mail claim, every food exactly one title
+    /// claim and all its renditions; no other claim exists.
     pub fn violations(&self) -> Vec<String> {
-        let mut found = Vec::new();
         let email = |account: &Item| format!("EMAIL#{}", text(account, "email").to_lowercase());
-        compare(
-            &self.users,
-            ["USER#", "EMAIL#", "user_id"],
-            email,
-            &mut found,
-        );
         let title = |food: &Item| {
             let title = Title::parse(text(food, "title")).expect("a title");
             format!("TITLE#{}", title.folded())
         };
-        compare(
-            &self.foods,
-            ["FOOD#", "TITLE#", "food_id"],
-            title,
-            &mut found,
-        );
-        for missing in self.shown().difference(&self.renditions) {
-            found.push(format!("no rendition {missing}"));
+        let emails = ["USER#", "EMAIL#", "user_id"];
+        let titles = ["FOOD#", "TITLE#", "food_id"];
+        let mut violations = check_claims(&self.users, emails, email);
+        violations.extend(check_claims(&self.foods, titles, title));
+        for missing in self.referenced().difference(&self.renditions) {
+            violations.push(format!("no rendition {missing}"));
         }
-        found
+        violations
     }
 
-    /// The number of renditions that no food shows.
+    /// The number of renditions that no food refers to.
     pub fn orphans(&self) -> usize {
-        self.renditions.difference(&self.shown()).count()
+        self.renditions.difference(&self.referenced()).count()
     }
 
-    fn shown(&self) -> BTreeSet<String> {
-        let foods = starting(&self.foods, "FOOD#");
+    fn referenced(&self) -> BTreeSet<String> {
+        let foods = with_prefix(&self.foods, "FOOD#");
         foods.flat_map(|(_, food)| rendition_keys(food)).collect()
     }
 }
 
-/// The keys of the renditions that a food shows.
+/// The keys of the renditions of a food.
 fn rendition_keys(food: &Item) -> Vec<String> {
     let id = FoodId::parse(text(food, "id")).expect("an id");
     let image = ImageId::parse(text(food, "image_id")).expect("an id");
@@ -100,31 +91,32 @@ fn rendition_keys(food: &Item) -> Vec<String> {
     keys.map(|key| key.to_string()).collect()
 }
 
-/// Adds what is wrong with the claims of these items: each has its own, and there is no other.
-fn compare(
+/// Lists violations of claims: each owner has one claim with its id, and no other claim exists.
+fn check_claims(
     items: &BTreeMap<String, Item>,
     [owners, claims, owner_id]: [&str; 3],
     claim: impl Fn(&Item) -> String,
-    found: &mut Vec<String>,
-) {
+) -> Vec<String> {
+    let mut violations = Vec::new();
     let mut expected = BTreeSet::new();
-    for (_, item) in starting(items, owners) {
+    for (_, item) in with_prefix(items, owners) {
         let claim = claim(item);
-        let claimed = items.get(&claim).map(|claim| text(claim, owner_id));
-        if claimed != Some(text(item, "id")) {
-            found.push(format!("{claim} is of {claimed:?}"));
+        let owner = items.get(&claim).map(|claim| text(claim, owner_id));
+        if owner != Some(text(item, "id")) {
+            violations.push(format!("{claim} belongs to {owner:?}"));
         }
         expected.insert(claim);
     }
-    let stray = starting(items, claims).filter(|(key, _)| !expected.contains(*key));
-    found.extend(stray.map(|(key, _)| format!("{key} is nobody's")));
+    let unowned = with_prefix(items, claims).filter(|(key, _)| !expected.contains(*key));
+    violations.extend(unowned.map(|(key, _)| format!("{key} has no owner")));
+    violations
 }
 
-fn starting<'a>(
+fn with_prefix<'a>(
     items: &'a BTreeMap<String, Item>,
-    start: &str,
+    prefix: &str,
 ) -> impl Iterator<Item = (&'a String, &'a Item)> {
-    items.iter().filter(move |(key, _)| key.starts_with(start))
+    items.iter().filter(move |(key, _)| key.starts_with(prefix))
 }
 
 fn by_key(items: Vec<Item>) -> BTreeMap<String, Item> {
@@ -137,14 +129,20 @@ fn by_key(items: Vec<Item>) -> BTreeMap<String, Item> {
 async fn scan(dynamodb: &aws_sdk_dynamodb::Client, table: &str) -> Vec<Item> {
     let scan = dynamodb.scan().table_name(table).consistent_read(true);
     let pages = scan.into_paginator().items().send();
-    pages.collect::<Result<_, _>>().await.expect("scanned")
+    pages
+        .collect::<Result<_, _>>()
+        .await
+        .expect("the table is readable")
 }
 
 async fn list(s3: &aws_sdk_s3::Client, bucket: &str) -> BTreeSet<String> {
     let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
     let mut keys = BTreeSet::new();
     while let Some(page) = pages.next().await {
-        let objects = page.expect("listed").contents.unwrap_or_default();
+        let objects = page
+            .expect("the bucket is readable")
+            .contents
+            .unwrap_or_default();
         keys.extend(objects.into_iter().filter_map(|object| object.key));
     }
     keys
@@ -167,7 +165,7 @@ mod tests {
         format!("foods/{ID}/{ID}/{file}")
     }
 
-    fn stored() -> Snapshot {
+    fn consistent() -> Snapshot {
         Snapshot {
             users: BTreeMap::from([
                 item(&[("pk", "USER#1"), ("id", "1"), ("email", "Ada@example.com")]),
@@ -190,36 +188,36 @@ mod tests {
     }
 
     #[test]
-    fn consistent_data_has_no_contradictions() {
-        assert_eq!(stored().violations(), Vec::<String>::new());
-        assert_eq!(stored().orphans(), 1);
+    fn consistent_snapshot_has_no_violations() {
+        assert_eq!(consistent().violations(), Vec::<String>::new());
+        assert_eq!(consistent().orphans(), 1);
     }
 
     #[test]
-    fn each_contradiction_is_reported() {
-        let (shown, orphan) = (key("4.webp"), key("5.jpg"));
-        let no_rendition = format!("no rendition {shown}");
-        for (missing, contradiction) in [
-            ("USER#1", Some("EMAIL#ada@example.com is nobody's")),
+    fn missing_claim_or_rendition_is_a_violation() {
+        let (referenced, orphan) = (key("4.webp"), key("5.jpg"));
+        let no_rendition = format!("no rendition {referenced}");
+        for (missing, violation) in [
+            ("USER#1", Some("EMAIL#ada@example.com has no owner")),
             (
                 "EMAIL#ada@example.com",
-                Some("EMAIL#ada@example.com is of None"),
+                Some("EMAIL#ada@example.com belongs to None"),
             ),
-            ("FOOD#3", Some("TITLE#soup is nobody's")),
-            ("TITLE#soup", Some("TITLE#soup is of None")),
-            (&shown, Some(no_rendition.as_str())),
+            ("FOOD#3", Some("TITLE#soup has no owner")),
+            ("TITLE#soup", Some("TITLE#soup belongs to None")),
+            (&referenced, Some(no_rendition.as_str())),
             (&orphan, None),
         ] {
-            let mut stored = stored();
-            stored.users.remove(missing);
-            stored.foods.remove(missing);
-            stored.renditions.remove(missing);
-            assert!(stored.violations().iter().eq(contradiction), "{missing}");
+            let mut snapshot = consistent();
+            snapshot.users.remove(missing);
+            snapshot.foods.remove(missing);
+            snapshot.renditions.remove(missing);
+            assert!(snapshot.violations().iter().eq(violation), "{missing}");
         }
-        let mut stored = stored();
-        stored
+        let mut snapshot = consistent();
+        snapshot
             .foods
             .extend([item(&[("pk", "TITLE#soup"), ("food_id", "4")])]);
-        assert_eq!(stored.violations(), ["TITLE#soup is of Some(\"4\")"]);
+        assert_eq!(snapshot.violations(), ["TITLE#soup belongs to Some(\"4\")"]);
     }
 }

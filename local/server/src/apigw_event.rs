@@ -1,4 +1,4 @@
-//! The payload format 2.0 of API Gateway: HTTP requests as events, responses of functions as HTTP responses
+//! API Gateway's payload format 2.0: encodes HTTP requests as events and decodes the responses of functions
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 
 use std::iter::repeat_with;
@@ -29,7 +29,7 @@ use crate::error::GatewayError;
 /// Lambda's quota for the event of a synchronous invocation.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
-/// The id that API Gateway gives a request.
+/// A request id as API Gateway generates it: 16 letters and digits.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
@@ -39,7 +39,7 @@ impl RequestId {
     }
 }
 
-/// A request whose route is found.
+/// A request with its matched route.
 pub(crate) struct Incoming<'a> {
     pub(crate) parts: &'a Parts,
     /// The decoded path.
@@ -52,7 +52,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) id: &'a RequestId,
 }
 
-/// Encodes a request as the JSON of its event.
+/// Encodes a request as an event in JSON. An event above Lambda's quota is `TooLarge`.
 pub(crate) fn encode(request: &Incoming<'_>) -> Result<String, GatewayError> {
     let now = SystemClock.now();
     let headers = headers(request, now);
@@ -104,10 +104,10 @@ pub(crate) fn encode(request: &Incoming<'_>) -> Result<String, GatewayError> {
     Ok(json)
 }
 
-/// Joins repeated headers with commas, and adds those of the gateway. Cookies have a member of their own, and
-/// headers about the connection end here.
+/// Joins repeated headers with commas and adds those of the gateway. Cookies are a separate field of the event, and
+/// hop-by-hop headers are dropped.
 fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
-    const HOP_BY_HOP: [&HeaderName; 7] = [
+    const DROPPED: [&HeaderName; 7] = [
         &COOKIE,
         &CONNECTION,
         &EXPECT,
@@ -116,9 +116,9 @@ fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
         &TRANSFER_ENCODING,
         &UPGRADE,
     ];
-    let given = &request.parts.headers;
+    let received = &request.parts.headers;
     let joined = |name: &HeaderName| {
-        let values: Vec<_> = given.get_all(name).iter().map(text).collect();
+        let values: Vec<_> = received.get_all(name).iter().map(text).collect();
         (!values.is_empty()).then(|| values.join(","))
     };
     let mut headers = HeaderMap::new();
@@ -127,13 +127,13 @@ fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
             headers.insert(name, value);
         }
     };
-    for name in given.keys().filter(|name| !HOP_BY_HOP.contains(name)) {
+    for name in received.keys().filter(|name| !DROPPED.contains(name)) {
         insert(name, &joined(name).unwrap_or_default());
     }
     let forwarded_for = HeaderName::from_static("x-forwarded-for");
     let client = request.client.to_string();
     let client =
-        joined(&forwarded_for).map_or(client.clone(), |before| format!("{before}, {client}"));
+        joined(&forwarded_for).map_or(client.clone(), |proxies| format!("{proxies}, {client}"));
     insert(&forwarded_for, &client);
     insert(
         &HeaderName::from_static("x-forwarded-port"),
@@ -141,18 +141,18 @@ fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
     );
     insert(&HeaderName::from_static("x-forwarded-proto"), "http");
     insert(&CONTENT_LENGTH, &request.body.len().to_string());
-    if !given.contains_key(HOST) {
+    if !received.contains_key(HOST) {
         insert(&HOST, &request.server.to_string());
     }
     let trace_id = HeaderName::from_static("x-amzn-trace-id");
-    if !given.contains_key(&trace_id) {
+    if !received.contains_key(&trace_id) {
         let (seconds, random) = (now.unix_seconds(), fastrand::u128(..1 << 96));
         insert(&trace_id, &format!("Root=1-{seconds:08x}-{random:024x}"));
     }
     headers
 }
 
-/// The text of a header. JSON cannot hold bytes that are not UTF-8.
+/// A header value as text. Invalid UTF-8 is replaced, because JSON cannot hold it.
 fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
@@ -169,8 +169,8 @@ fn cookies(headers: &HeaderMap) -> Option<Vec<String>> {
     (!cookies.is_empty()).then_some(cookies)
 }
 
-/// Whether the event holds the body as text. The media types are not documented; these are what a live HTTP API
-/// was seen to do: `+json` types and forms are base64 as well.
+/// Whether the event holds the body as text instead of base64. AWS does not document the media types. These were
+/// observed on a live HTTP API, which encodes `+json` types and forms as base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.typed_get::<ContentType>() else {
         return false;
@@ -183,7 +183,7 @@ fn is_text(headers: &HeaderMap) -> bool {
         )
 }
 
-/// The response of a function. `ApiGatewayV2httpResponse` does not fit: it has no response without `cookies`.
+/// The response of a function. `ApiGatewayV2httpResponse` cannot decode it, because it requires `cookies`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FunctionResponse {
@@ -195,11 +195,11 @@ struct FunctionResponse {
     is_base64_encoded: bool,
 }
 
-/// Decodes the JSON of a function's response.
+/// Decodes the response of a function from JSON.
 pub(crate) fn decode(json: &str) -> Result<Response, GatewayError> {
-    let response: FunctionResponse = serde_json::from_str(json).map_err(unreadable)?;
+    let response: FunctionResponse = serde_json::from_str(json).map_err(invalid_response)?;
     let body = if response.is_base64_encoded {
-        STANDARD.decode(response.body).map_err(unreadable)?
+        STANDARD.decode(response.body).map_err(invalid_response)?
     } else {
         response.body.into_bytes()
     };
@@ -209,7 +209,7 @@ pub(crate) fn decode(json: &str) -> Result<Response, GatewayError> {
     Ok(decoded)
 }
 
-fn unreadable(error: impl std::error::Error) -> GatewayError {
+fn invalid_response(error: impl std::error::Error) -> GatewayError {
     tracing::error!(%error, "the response of a function is not in payload format 2.0");
     GatewayError::Internal
 }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn event_carries_the_whole_request() {
+    fn request_is_encoded_as_api_gateway_event() {
         let request = Request::put("/food/caf%C3%A9?a=1&b=c%2Bd+e&a=2")
             .header("Host", "food.example:8888")
             .header("User-Agent", "agent")
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn event_of_a_bare_request_has_defaults() {
+    fn minimal_request_is_encoded_with_defaults() {
         let event = event(Request::put("/food/1"), "").unwrap();
         for absent in ["cookies", "queryStringParameters", "body"] {
             assert_eq!(event.get(absent), None, "{absent}");
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn body_is_text_or_base64_by_media_type() {
+    fn body_encoding_depends_on_media_type() {
         for (content_type, is_base64) in [
             ("text/plain", false),
             ("Application/JSON;charset=utf-8", false),
@@ -330,13 +330,13 @@ mod tests {
         }
         let request = Request::put("/food/1").header("content-type", "application/json");
         let event = event(request, &b"\xFF\xFE"[..]).unwrap();
-        assert_eq!(event["body"], "//4=", "text that is not UTF-8");
+        assert_eq!(event["body"], "//4=", "invalid UTF-8 is base64");
     }
 
     #[test]
-    fn event_is_limited_to_6_mb() {
+    fn event_over_6_mb_is_too_large() {
         let request = || Request::put("/food/1");
-        // Base64 makes four bytes of three.
+        // Base64 encodes three bytes as four.
         let limit = MAX_EVENT_BYTES / 4 * 3;
         assert!(event(request(), vec![0; limit - 2_000]).is_ok());
         assert_eq!(
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn response_is_decoded() {
+    fn function_response_is_decoded() {
         let mut response = json!({
             "statusCode": 201,
             "headers": {"content-type": "application/json", "link": "<x>; rel=\"next\""},

@@ -6,8 +6,7 @@ use clap::Parser;
 
 use local::{Colours, Options, Seed, Storage};
 
-/// The whole API on one machine: every route, with its database and its store of images in the
-/// same process.
+/// Runs the whole API on one machine: all routes, the database and the image storage, in one process.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = AFTER_HELP)]
 #[expect(
@@ -15,82 +14,82 @@ use local::{Colours, Options, Seed, Storage};
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Args {
-    /// Where to listen on 127.0.0.1; 0 picks a free port.
+    /// Port to listen on (127.0.0.1); 0 picks a free port.
     #[arg(long, value_name = "PORT", default_value_t = 8888)]
     port: u16,
 
-    /// The folder that keeps everything between runs: database, images and secrets. It is made
-    /// where it is missing; delete it to start afresh.
+    /// Folder for the database, images and secrets. It is created if it is missing; delete it to
+    /// start empty.
     #[arg(long, value_name = "DIR", default_value = ".local")]
     data_dir: PathBuf,
 
-    /// Keep nothing: everything is gone when the program ends.
+    /// Store all data in memory and temporary files, which are lost when the program ends.
     #[arg(long, conflicts_with = "data_dir")]
     memory: bool,
 
-    /// Seed in a few users, and foods with images.
+    /// Seed a few users and foods with images.
     #[arg(long)]
     demo: bool,
 
-    /// Set the scene that the files in events/ expect, and sign tokens with their secrets. A scene
-    /// that events have changed is restored.
+    /// Seed the users, foods and sessions that the files in events/ expect, and sign tokens with
+    /// their secrets. Restores fixtures that events have changed.
     #[arg(long, conflicts_with = "demo")]
-    events: bool,
+    seed_fixtures: bool,
 
-    /// Leave the functions to `cargo lambda watch` or `sam local`: start the database and the store
-    /// of images, serve the images and answer every route with 404, and print the environment
-    /// that the functions need.
+    /// Run without the functions, for `cargo lambda watch` or `sam local`: start the database and
+    /// the image storage, serve images, return 404 for all routes, and print the environment
+    /// variables that the functions need.
     #[arg(long)]
     engines_only: bool,
 }
 
 const AFTER_HELP: &str = "\
-Settings come from the environment; what is missing is filled in for this machine:
-  PASSWORD_MIN_LENGTH        shortest password, in characters [8]
-  MAX_IMAGE_BYTES            largest image, in bytes [8192000]
+Settings are environment variables; unset or empty ones have the default in brackets:
+  PASSWORD_MIN_LENGTH        minimum length of a password, in characters [8]
+  MAX_IMAGE_BYTES            maximum size of an image, in bytes [8192000]
   LOGIN_ATTEMPTS_PER_ACCOUNT, LOGIN_ATTEMPTS_PER_ADDRESS
-                             wrong passwords in a window [10, 100]
+                             failed logins per window, by account and by client IP [10, 100]
   SIGN_UP_ATTEMPTS_PER_ACCOUNT, SIGN_UP_ATTEMPTS_PER_ADDRESS
-                             attempts to sign up in a window [10, 50]
-  ATTEMPT_WINDOW_SECONDS     how long a window is [900]
-  ORPHAN_MIN_AGE_SECONDS     how old an image without a food is when it is removed [86400]
-  ALLOWED_ORIGIN             origins that may call the API, with commas between them [*]
-  TOKEN_STORE_URL            redis:// or rediss:// URL that keeps sessions [empty: the database]
-  ACCESS_TOKEN_TTL_SECONDS   how long an access token lives [900]
-  REFRESH_TOKEN_TTL_SECONDS  how long a refresh token lives [604800]
+                             sign-ups per window, by e-mail and by client IP [10, 50]
+  ATTEMPT_WINDOW_SECONDS     length of a window [900]
+  ORPHAN_MIN_AGE_SECONDS     age at which an image without a food is deleted [86400]
+  ALLOWED_ORIGIN             origins that may call the API, comma-separated [*]
+  TOKEN_STORE_URL            redis:// or rediss:// URL of the session store [the database]
+  ACCESS_TOKEN_TTL_SECONDS   lifetime of an access token [900]
+  REFRESH_TOKEN_TTL_SECONDS  lifetime of a refresh token [604800]
   ACCESS_SECRET, REFRESH_SECRET
-                             what tokens are signed with, at least 32 bytes [made on the first
-                             run and kept in the data dir]
+                             secrets that sign tokens, at least 32 bytes [generated on the first
+                             run and stored in the data dir]
   ACCESS_SECRET_PREVIOUS, REFRESH_SECRET_PREVIOUS
-                             secrets that are going out of use [none]
-  IMAGE_BASE_URL             where browsers find images [/images on this server]
+                             rotated secrets that are still accepted [none]
+  IMAGE_BASE_URL             URL prefix of images [/images on this server]
   USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET, UPLOADS_BUCKET
                              names of tables and buckets [users, foods, sessions, images, uploads]
-  NO_COLOR                   anything: lines without colours, which only a terminal gets [empty]
+  NO_COLOR                   any value disables colours [colours on a terminal]
 Variables that begin with AWS_ are ignored: no AWS account is ever used.
-With --events, ACCESS_SECRET and REFRESH_SECRET are always those of the events.
+With --seed-fixtures, ACCESS_SECRET and REFRESH_SECRET are always those of the fixtures.
 
-With --engines-only, all that is printed can be given to a shell: lines of `export`, and comments. In
-the data dir, for the owner alone and new on each start (the engines are on free ports), it writes
-  env        these lines: for `. .local/env`, or `cargo lambda watch --env-file .local/env`
-  env.json   the same for `sam local invoke --env-vars .local/env.json`
-With --memory it writes neither.
+With --engines-only, the output is a shell script of `export` lines and comments. Two files in the
+data dir, readable by the owner only, are replaced on each start (the engines use free ports):
+  env        the same lines: for `. .local/env`, or `cargo lambda watch --env-file .local/env`
+  env.json   for `sam local invoke --env-vars .local/env.json`
+With --memory neither is written.
 
-Each request is a line: method, path, status and time; below it what was wrong, and what led to a 5xx.
+The request log has a line per request: method, path, status and time, followed by its errors.
 
-Ctrl-C ends the program once running requests are answered.
+Ctrl-C stops the program once requests in flight are complete.
 
-Exit status: 0 after Ctrl-C, 1 when it cannot start, 2 for a wrong command line.
+Exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for an invalid command line.
 
 Examples:
-  local                      http://127.0.0.1:8888, kept in .local
-  local --demo               the same, with something to look at
-  local --memory --port 0    for a test: a free port, nothing kept
-  local --engines-only --events --data-dir .local/events
+  local                      http://127.0.0.1:8888, data in .local
+  local --demo               with a few users and foods
+  local --memory --port 0    for a test: a free port, no data on disk
+  local --engines-only --seed-fixtures --data-dir .local/events
                              for `cargo lambda watch` and `cargo lambda invoke`";
 
 impl Args {
-    /// What the library should start; `settings` are the environment's.
+    /// Converts the arguments; `settings` are the environment variables.
     pub(crate) fn into_options(self, settings: Vec<(String, String)>) -> Options {
         let no_color = settings.iter().find(|(name, _)| name == "NO_COLOR");
         let colours = Colours::of_stdout(no_color.map(|(_, value)| value.as_str()));
@@ -102,13 +101,13 @@ impl Args {
                 Storage::Dir(self.data_dir)
             },
             settings,
-            fill: match (self.demo, self.events) {
+            seed: match (self.demo, self.seed_fixtures) {
                 (true, _) => Some(Seed::Demo),
-                (_, true) => Some(Seed::Events),
+                (_, true) => Some(Seed::Fixtures),
                 _ => None,
             },
             engines_only: self.engines_only,
-            // What it prints is for a shell to read.
+            // The output of `--engines-only` is a shell script.
             log: (!self.engines_only).then_some(colours),
         }
     }
@@ -124,19 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_port_8888_and_the_folder_local() {
+    fn default_port_is_8888_and_data_dir_is_dot_local() {
         let options = options(&[]).unwrap();
         assert_eq!(options.port, 8888);
         assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
-        assert_eq!(options.fill, None);
+        assert_eq!(options.seed, None);
         assert!(!options.engines_only && options.log.is_some());
     }
 
     #[test]
-    fn flags_that_exclude_each_other_are_rejected() {
+    fn conflicting_or_invalid_flags_are_rejected() {
         for arguments in [
             &["--memory", "--data-dir", "x"][..],
-            &["--demo", "--events"],
+            &["--demo", "--seed-fixtures"],
             &["--port", "65536"],
         ] {
             assert!(options(arguments).is_err(), "{arguments:?}");

@@ -1,4 +1,4 @@
-//! The folder that keeps all data between runs. One process uses it at a time.
+//! The data dir: database, images and secrets. One process uses it at a time.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
@@ -14,14 +14,14 @@ use thiserror::Error;
 
 const SECRETS: &str = "secrets.json";
 
-/// A folder that is locked for this process until it is dropped.
+/// An open data dir, locked for this process until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
     _lock: File,
 }
 
-/// The secrets that sign tokens.
+/// The secrets that tokens are signed with.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secrets {
@@ -29,13 +29,13 @@ pub(crate) struct Secrets {
     pub(crate) refresh_secret: String,
 }
 
-/// Why a folder cannot be used. Each message says in one line what to do.
+/// Errors of opening a data dir. Each message is one line and names the remedy.
 #[derive(Debug, Error)]
 pub enum DataDirError {
     /// The folder cannot be created or written to.
     #[error(
-        "cannot write to the data dir {}: {source}; choose another with --data-dir, or keep \
-         nothing with --memory",
+        "cannot write to the data dir {}: {source}; choose another with --data-dir, or \
+         store nothing on disk with --memory",
         path.display()
     )]
     Unwritable {
@@ -46,20 +46,20 @@ pub enum DataDirError {
     },
     /// Another process uses the folder.
     #[error(
-        "the data dir {} is in use by another process: stop that one, or choose another with \
-         --data-dir",
+        "the data dir {} is in use by another process; stop that process, or choose another \
+         folder with --data-dir",
         .0.display()
     )]
     InUse(PathBuf),
-    /// The file of secrets cannot be parsed.
+    /// The secrets file cannot be parsed.
     #[error(
-        "{} is damaged: put back a copy, or delete it to get new secrets (everybody has to log in \
-         again)",
+        "{} is damaged; restore a copy, or delete it to generate new secrets (all users must log \
+         in again)",
         .0.display()
     )]
     DamagedSecrets(PathBuf),
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes to make secrets of")]
+    /// The random number generator of the system failed.
+    #[error("the system cannot generate random bytes for the secrets; try again")]
     NoRandomness,
 }
 
@@ -97,7 +97,7 @@ impl DataDir {
         self.path.join("images")
     }
 
-    /// Returns the secrets of earlier runs, or generates them on the first run.
+    /// Reads the secrets, or generates and stores them on the first run.
     pub(crate) fn secrets(&self) -> Result<Secrets, DataDirError> {
         let file = self.path.join(SECRETS);
         let json = match fs::read(&file) {
@@ -112,13 +112,13 @@ impl DataDir {
         };
         let secrets = serde_json::from_slice(&json)
             .map_err(|_| DataDirError::DamagedSecrets(file.clone()))?;
-        // A copy of the folder may have other permissions.
+        // Restoring a copy of the folder may have changed the permissions.
         fs::set_permissions(&file, Permissions::from_mode(0o600))
             .map_err(|source| DataDirError::Unwritable { path: file, source })?;
         Ok(secrets)
     }
 
-    /// Writes a file that only its owner can read. It is complete or unchanged, even after a crash.
+    /// Replaces a file atomically and durably, readable by its owner only.
     pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<(), DataDirError> {
         let path = self.path.join(name);
         let write = || {
@@ -136,7 +136,7 @@ impl DataDir {
 }
 
 impl Secrets {
-    /// Generates secrets of 256 random bits each.
+    /// Generates two secrets of 256 random bits.
     pub(crate) fn generate() -> Result<Self, DataDirError> {
         let random = SystemRandom::new();
         let secret = || {
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_generated_once_for_the_owner_alone() {
+    fn secrets_file_is_generated_once_with_mode_600() {
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::open(&folder.path().join("a/b")).unwrap();
         let generated = dir.secrets().unwrap();

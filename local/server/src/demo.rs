@@ -1,7 +1,6 @@
-//! A few users and foods to look at, created through the API itself.
+//! Demo data: a few users and foods, created through the API itself.
 
 use std::io::Cursor;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -17,84 +16,97 @@ use tower::ServiceExt as _;
 
 use crate::gateway::Gateway;
 
-/// The e-mail that the banner shows.
+/// The e-mail of the first demo user, which the banner shows.
 pub const EMAIL: &str = "ada@example.com";
-/// The password of all users. It is no secret.
+/// The password of all demo users. It is not secret.
 pub const PASSWORD: &str = "a spoonful of sugar";
 
 const FORM: &str = "multipart/form-data; boundary=food-app-demo";
 const WIDTH: u32 = 400;
 const HEIGHT: u32 = 300;
 
-/// The API rejected a request of the demo.
+/// Errors of seeding the demo data. Each message ends with a remedy.
 #[derive(Debug, Error)]
-#[error("{path} returned {status}: {body}")]
-pub struct DemoError {
-    path: &'static str,
-    status: StatusCode,
-    body: String,
+pub enum DemoError {
+    /// An account with the e-mail of a demo user has another password.
+    #[error(
+        "the account {0} already exists with another password; start without --demo and log in with that \
+         password"
+    )]
+    AccountExists(String),
+    /// The API rejected a request: path of the request, status and body of the response.
+    #[error("{0} returned {1}: {2}; start without --demo")]
+    Rejected(&'static str, StatusCode, String),
 }
 
-/// Users and their foods.
-const PEOPLE: &str = include_str!("demo.json");
+/// The demo users with their foods.
+const USERS: &str = include_str!("demo.json");
 
 #[derive(Deserialize)]
-struct Person {
+struct DemoUser {
     email: String,
     first_name: String,
     last_name: String,
-    foods: Vec<Dish>,
+    foods: Vec<DemoFood>,
 }
 
 #[derive(Deserialize)]
-struct Dish {
+struct DemoFood {
     title: String,
     description: String,
     colour: [u8; 3],
 }
 
-/// Signs the users up and shares their foods. Existing ones stay as they are.
-pub(crate) async fn fill(gateway: &Arc<Gateway>, client: SocketAddr) -> Result<(), DemoError> {
-    let router = gateway.router(true);
+/// Creates the missing demo users and foods, without request log.
+pub(crate) async fn seed(mut gateway: Gateway) -> Result<(), DemoError> {
+    let client = ConnectInfo(gateway.address);
+    gateway.log = None;
+    let router = Arc::new(gateway).router(true);
     let post = async |path, token: &str, content_type, body: Vec<u8>| {
         let request = Request::post(path)
             .header(AUTHORIZATION, format!("Bearer {token}"))
             .header(CONTENT_TYPE, content_type)
-            .extension(ConnectInfo(client))
+            .extension(client)
             .body(Body::from(body));
-        let request = request.expect("a request of our own is valid");
+        let request = request.expect("the request is valid");
         let Ok(response) = router.clone().oneshot(request).await;
         let status = response.status();
         let body = response.into_body().collect().await.unwrap_or_default();
         let body = body.to_bytes();
-        // An earlier run may have created it.
+        // 409: an earlier run has created it.
         if status.is_success() || status == StatusCode::CONFLICT {
             return Ok(serde_json::from_slice(&body).unwrap_or_default());
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Err(DemoError { path, status, body })
+        Err(DemoError::Rejected(path, status, body))
     };
-    let people: Vec<Person> = serde_json::from_str(PEOPLE).expect("a file of our own is valid");
-    for person in &people {
-        let user = json!({
-            "first_name": person.first_name,
-            "last_name": person.last_name,
-            "email": person.email,
+    let users: Vec<DemoUser> = serde_json::from_str(USERS).expect("demo.json is valid");
+    for user in &users {
+        let sign_up = json!({
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "email": user.email,
             "password": PASSWORD,
         });
         let json = "application/json";
-        let _: Value = post("/users", "", json, user.to_string().into()).await?;
-        let login = json!({ "email": person.email, "password": PASSWORD });
-        let tokens = post("/login", "", json, login.to_string().into()).await?;
+        let _: Value = post("/users", "", json, sign_up.to_string().into()).await?;
+        let login = json!({ "email": user.email, "password": PASSWORD });
+        let login = post("/login", "", json, login.to_string().into()).await;
+        let tokens = login.map_err(|error| match error {
+            DemoError::Rejected(_, StatusCode::UNAUTHORIZED, _) => {
+                DemoError::AccountExists(user.email.clone())
+            }
+            error => error,
+        })?;
         let token = tokens["access_token"].as_str().unwrap_or_default();
-        for food in &person.foods {
+        for food in &user.foods {
             post("/food", token, FORM, food.form()).await?;
         }
     }
     Ok(())
 }
 
-impl Dish {
+impl DemoFood {
     fn form(&self) -> Vec<u8> {
         let (title, description) = (&self.title, &self.description);
         let mut form = format!(
@@ -119,13 +131,13 @@ impl Dish {
                 7_001..=14_000 => PLATE,
                 _ => TABLE,
             };
-            // Light falls in from the top left.
+            // Darker towards the bottom right.
             let shade = 255 - (x + y) * 80 / (WIDTH + HEIGHT);
             Rgb(colour.map(|part| u8::try_from(u32::from(part) * shade / 255).unwrap_or(u8::MAX)))
         });
         let mut file = Cursor::new(Vec::new());
         let written = image.write_to(&mut file, ImageFormat::Jpeg);
-        written.expect("memory takes an image");
+        written.expect("a JPEG is written to memory");
         file.into_inner()
     }
 }

@@ -1,4 +1,4 @@
-//! The responses that API Gateway makes itself, without a function.
+//! Error responses of API Gateway itself.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -6,19 +6,19 @@ use http::StatusCode;
 use serde_json::json;
 use thiserror::Error;
 
-/// Why a request does not reach a function, or its response not the client. The texts are those of API Gateway.
+/// An error that the gateway returns instead of a function's response. The messages are API Gateway's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum GatewayError {
-    /// The path is not UTF-8, or the body ends early.
+    /// The path is not UTF-8, or the body is incomplete.
     #[error("Bad Request")]
     BadRequest,
-    /// No route has this method and path, or no image this key.
+    /// No route matches the method and path, or no image has the key.
     #[error("Not Found")]
     NotFound,
-    /// The routes are served by other programs.
-    #[error("Not Found: with --engines-only only images are served here")]
+    /// With `--engines-only`, other programs serve the routes.
+    #[error("Not Found: --engines-only serves images only; start without it to serve the routes")]
     EnginesOnly,
-    /// The body, or the event that would carry it, is larger than a quota of AWS.
+    /// The body or its event exceeds a quota of AWS.
     #[error("Request Entity Too Large")]
     TooLarge,
     /// A function panicked, or its response is not in payload format 2.0.
@@ -26,12 +26,12 @@ pub(crate) enum GatewayError {
     Internal,
 }
 
-/// Names the way for larger images. API Gateway does not; the code is the API's own for a 413.
+/// Advice for images that are too large for a form, under the API's code `upload_err`. API Gateway sends none.
 const UPLOAD_HINT: &str =
     "a form can carry an image of about 4.4 MB; use POST /food/images for a larger one";
 
 impl GatewayError {
-    /// The advice in the response and in the request log.
+    /// The remedy, for the response and the request log.
     pub(crate) fn hint(self) -> Option<&'static str> {
         (self == Self::TooLarge).then_some(UPLOAD_HINT)
     }
@@ -50,7 +50,7 @@ impl IntoResponse for GatewayError {
             body["upload_err"] = hint.into();
         }
         let mut response = (status, Json(body)).into_response();
-        // For the request log.
+        // Read by the request log.
         response.extensions_mut().insert(self);
         response
     }

@@ -1,5 +1,5 @@
-//! The scene that the files in `events/` expect, with the same ids and secrets as
-//! `events/generate.py`: two users, a food and a session of each.
+//! The fixtures that the files in `events/` expect, with the ids and secrets of `events/generate.py`: two
+//! users, each with a food and a session.
 
 use std::sync::LazyLock;
 
@@ -20,29 +20,29 @@ use infrastructure::argon2::Argon2Hasher;
 use infrastructure::aws::AwsSettings;
 use thiserror::Error;
 
-/// What the access tokens in the events are signed with.
+/// The secret of the access tokens in the events.
 pub const ACCESS_SECRET: &str = "the access secret of the events, not for production";
-/// What the refresh tokens in the events are signed with.
+/// The secret of the refresh tokens in the events.
 pub const REFRESH_SECRET: &str = "the refresh secret of the events, not for production";
 
-/// The id of a user.
+/// The id of the user Ada.
 pub const ADA: &str = "01990000-0000-7000-8000-000000000001";
-/// The id of another.
+/// The id of the user Eve.
 pub const EVE: &str = "01990000-0000-7000-8000-000000000002";
-/// The id of Ada's login.
+/// The id of Ada's session.
 pub const ADAS_SESSION: &str = "01990000-0000-7000-8000-00000000a001";
-/// The id of another login of hers.
+/// The id of Ada's second session.
 pub const ADAS_LAPTOP: &str = "01990000-0000-7000-8000-00000000a005";
 /// The id of Ada's food.
 pub const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
 /// The id of Eve's food.
 pub const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
-/// What Ada has uploaded and given to no food yet.
+/// The id of Ada's upload, which no food uses.
 pub const ADAS_UPLOAD: &str = "01990000-0000-7000-8000-00000000d001";
 
-/// Ada's address.
+/// Ada's e-mail.
 pub const EMAIL: &str = "ada@example.com";
-/// The password of both. It is nobody's secret.
+/// The password of both users. It is not secret.
 pub const PASSWORD: &str = "analytical";
 
 const REFRESH_TOKEN: &str = "01990000-0000-7000-8000-00000000b001";
@@ -53,13 +53,13 @@ const SIZE: Size = Size {
     height: 240,
 };
 
-/// Of the password; the same for everybody, and made once, because it takes a while.
-static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
+/// The hash of [`PASSWORD`], computed once because it is slow.
+static PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
     let hash = Argon2Hasher::default().hash(&Password::unvalidated(PASSWORD));
-    hash.expect("hashing has the memory it needs")
+    hash.expect("the parameters are valid")
 });
 
-struct Person {
+struct FixtureUser {
     id: &'static str,
     first_name: &'static str,
     email: &'static str,
@@ -69,8 +69,8 @@ struct Person {
     image: &'static str,
 }
 
-const PEOPLE: [Person; 2] = [
-    Person {
+const USERS: [FixtureUser; 2] = [
+    FixtureUser {
         id: ADA,
         first_name: "Ada",
         email: EMAIL,
@@ -79,7 +79,7 @@ const PEOPLE: [Person; 2] = [
         title: "Jollof rice",
         image: "01990000-0000-7000-8000-00000000c001",
     },
-    Person {
+    FixtureUser {
         id: EVE,
         first_name: "Eve",
         email: "eve@example.com",
@@ -90,27 +90,27 @@ const PEOPLE: [Person; 2] = [
     },
 ];
 
-/// Why the scene is not set.
+/// Errors of seeding the fixtures.
 #[derive(Debug, Error)]
 pub enum SeedError {
-    /// See [`SettingsError`].
+    /// A setting is missing or invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// Another account has the address.
+    /// Another account has the e-mail.
     #[error("{0} belongs to another account")]
     EmailTaken(&'static str),
     /// Another food has the title.
-    #[error("another food is called {0:?}")]
+    #[error("another food has the title {0:?}")]
     TitleTaken(&'static str),
-    /// Somebody changes the food at the same time.
-    #[error("{0:?} is being changed by somebody else")]
-    Changed(&'static str),
-    /// See [`StorageError`].
+    /// The food was modified concurrently.
+    #[error("the food {0:?} was modified concurrently")]
+    VersionConflict(&'static str),
+    /// A store failed.
     #[error(transparent)]
     Store(#[from] StorageError),
 }
 
-/// The settings of functions that play it, by name.
+/// The settings of functions that use the fixtures, by name.
 pub fn settings(
     aws: &AwsSettings,
     tables: TableNames,
@@ -139,58 +139,58 @@ pub fn settings(
     .into()
 }
 
-/// Sets the scene in the tables and the bucket that the settings name. Where it was set before, it
-/// is as at first again: the accounts have their passwords back, the foods their titles and images,
-/// and the sessions are open. What else is there stays.
-pub async fn fill(setup: &Dependencies) -> Result<(), SeedError> {
-    let (users, foods) = (setup.users()?, setup.foods()?);
-    let (sessions, images, uploads) = (setup.sessions()?, setup.images()?, setup.uploads()?);
+/// Creates or restores the fixtures: accounts with their passwords, foods with their titles and images,
+/// open sessions and an upload. Other data is not changed.
+pub async fn fill(dependencies: &Dependencies) -> Result<(), SeedError> {
+    let (users, foods) = (dependencies.users()?, dependencies.foods()?);
+    let (sessions, images) = (dependencies.sessions()?, dependencies.images()?);
+    let uploads = dependencies.uploads()?;
     let now = SystemClock.now();
-    for person in &PEOPLE {
-        let user = person.user(now);
-        person.join(&users, &user).await?;
+    for fixture in &USERS {
+        let user = fixture.user(now);
+        fixture.seed_user(&users, &user).await?;
         let owner = user.public.id;
-        let food = person.food(user.public, now);
+        let food = fixture.food(user.public, now);
         store_image(&images, food.id, food.image.id, renditions()).await?;
-        person.share(&foods, &images, food).await?;
-        if person.id == ADA {
+        fixture.seed_food(&foods, &images, food).await?;
+        if fixture.id == ADA {
             let id = ImageId::parse(ADAS_UPLOAD).expect("an id");
             let bytes = Bytes::from_static(IMAGE);
             let upload = uploads.put(UploadKey { owner, id }, ImageKind::Jpeg, bytes);
             upload.await?;
-            // A second login of hers, to be seen and ended.
+            // To be listed and revoked.
             let session = Session {
                 id: SessionId::parse(ADAS_LAPTOP).expect("an id"),
                 user_agent: UserAgent::parse("laptop/1.0"),
-                ..person.session(now)
+                ..fixture.session(now)
             };
             sessions.create(&session, now).await?;
         }
-        let session = person.session(now);
-        // An event may have rotated it.
+        let session = fixture.session(now);
+        // An event may have rotated its refresh token.
         sessions.revoke(session.user, session.id).await?;
         sessions.create(&session, now).await?;
     }
     Ok(())
 }
 
-impl Person {
-    async fn join(&self, users: &impl UserRepository, user: &User) -> Result<(), SeedError> {
+impl FixtureUser {
+    async fn seed_user(&self, users: &impl UserRepository, user: &User) -> Result<(), SeedError> {
         let id = user.public.id;
-        // Events may have changed the password, or deleted the account.
+        // Events may have changed the password or deleted the account.
         if let Some(current) = users.find_password(id).await? {
-            users.replace_password(id, &current, &HASH).await?;
+            users.replace_password(id, &current, &PASSWORD_HASH).await?;
             return Ok(());
         }
         users.remove_tombstone(id).await?;
-        let created = users.create(user, &HASH).await;
+        let created = users.create(user, &PASSWORD_HASH).await;
         created.map_err(|error| match error {
             InsertUserError::EmailTaken => SeedError::EmailTaken(self.email),
             InsertUserError::Storage(error) => error.into(),
         })
     }
 
-    async fn share(
+    async fn seed_food(
         &self,
         foods: &impl FoodRepository,
         images: &impl ImageStore,
@@ -199,7 +199,7 @@ impl Person {
         let Some(current) = foods.find_consistent(food.id).await? else {
             let created = foods.create(&food).await;
             return created.map_err(|error| match error {
-                // Nothing here is an upload.
+                // The image is not an upload.
                 InsertFoodError::TitleTaken | InsertFoodError::UploadTaken => {
                     SeedError::TitleTaken(self.title)
                 }
@@ -216,7 +216,7 @@ impl Person {
             ReplaceFoodError::TitleTaken | ReplaceFoodError::UploadTaken => {
                 SeedError::TitleTaken(self.title)
             }
-            ReplaceFoodError::VersionConflict => SeedError::Changed(self.title),
+            ReplaceFoodError::VersionConflict => SeedError::VersionConflict(self.title),
             ReplaceFoodError::Storage(error) => error.into(),
         })?;
         if current.image != food.image {
@@ -232,7 +232,7 @@ impl Person {
                 first_name: UserName::parse(self.first_name).expect("a name"),
                 last_name: UserName::parse("Lovelace").expect("a name"),
             },
-            email: Email::parse(self.email).expect("an address"),
+            email: Email::parse(self.email).expect("an e-mail"),
             created_at: now,
         }
     }
@@ -244,7 +244,7 @@ impl Person {
             refresh: RefreshTokenState {
                 token: TokenId::parse(REFRESH_TOKEN).expect("an id"),
                 issued_at: now,
-                expires_at: Timestamp::from_unix_seconds(UNTIL_2100).expect("a moment"),
+                expires_at: Timestamp::from_unix_seconds(UNTIL_2100).expect("a timestamp"),
             },
             previous: None,
             created_at: now,
@@ -270,7 +270,7 @@ impl Person {
     }
 }
 
-/// The same file for both formats: what the fixture shows does not matter.
+/// One file for both formats, because the content of the image does not matter.
 fn renditions() -> Vec<Rendition> {
     let rendition = |format| Rendition {
         size: SIZE,

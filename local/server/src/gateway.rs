@@ -1,5 +1,5 @@
-//! API Gateway's HTTP API on one machine: turns each HTTP request into the event of a function, and the
-//! response of the function into an HTTP response.
+//! API Gateway's HTTP API on one machine: invokes a function with the event of each HTTP request, and
+//! returns its response.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use functions::api::Api;
@@ -29,9 +29,9 @@ use crate::request_log::{self, Colours};
 /// API Gateway's quota for the body of a request.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The routes by method and path in one key, such as `GET/food/{food_id}`. API Gateway looks at the method first:
-/// `GET /users/me` is `GET /users/{user_id}`, although `DELETE /users/me` is a route. Axum's router would respond
-/// with 405.
+/// The routes by method and path in one key, such as `GET/food/{food_id}`. API Gateway matches the method first:
+/// `GET /users/me` matches `GET /users/{user_id}`, although `DELETE /users/me` is a route. Axum's router would
+/// return 405.
 static ROUTER: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
     let mut router = matchit::Router::new();
     for route in &ROUTES {
@@ -41,23 +41,25 @@ static ROUTER: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
     router
 });
 
-/// The state that requests share.
+/// The state shared by all requests.
+#[derive(Clone)]
 pub(crate) struct Gateway {
     pub(crate) api: Arc<Api>,
     pub(crate) images: Images,
     pub(crate) address: SocketAddr,
     /// The setting `ALLOWED_ORIGIN`.
     pub(crate) allowed_origin: String,
-    /// How the lines of the request log look; `None` where there is no log.
+    /// Colours of the request log; `None` disables it.
     pub(crate) log: Option<Colours>,
 }
 
 impl Gateway {
-    /// Serves the images, and the routes as well if `serves_routes`.
+    /// Builds the router for images, and for the routes of the API if `serves_routes`.
     pub(crate) fn router(self: &Arc<Self>, serves_routes: bool) -> Router {
         let router = Router::new().route("/images/{*key}", get(image).fallback(not_found));
         let router = if serves_routes {
-            router.fallback(invoke)
+            let docs = get(async || Redirect::temporary("/docs"));
+            router.route("/", docs.fallback(not_found)).fallback(invoke)
         } else {
             router.fallback(engines_only)
         };
@@ -68,7 +70,7 @@ impl Gateway {
     }
 }
 
-/// The CORS configuration of `template.yaml`. `allowed_origin` is `*`, or origins with commas between them.
+/// The CORS configuration of `template.yaml`. `allowed_origin` is `*` or a comma-separated list of origins.
 fn cors(allowed_origin: &str) -> CorsLayer {
     let origins = || allowed_origin.split(',').map(str::trim);
     let allow_origin = if origins().any(|origin| origin == "*") {
@@ -100,7 +102,7 @@ fn cors(allowed_origin: &str) -> CorsLayer {
         .max_age(Duration::from_hours(2))
 }
 
-/// Gives the request its id, and logs it once there is a response.
+/// Assigns the request id, and logs the request with its response.
 async fn log_request(
     State(gateway): State<Arc<Gateway>>,
     mut request: Request,
@@ -112,7 +114,7 @@ async fn log_request(
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if method == Method::OPTIONS {
-        // A preflight: 200 to tower-http, 204 to API Gateway.
+        // A preflight: tower-http returns 200, API Gateway 204.
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
@@ -165,7 +167,7 @@ async fn invoke(
     })?;
     drop(body);
     let (api, function) = (Arc::clone(&gateway.api), matched.value.name);
-    let (response, outcome) = run_to_end(async move { api.watch(function, &event).await })
+    let (response, outcome) = run_to_completion(async move { api.watch(function, &event).await })
         .await?
         .ok_or(GatewayError::NotFound)?;
     let mut response = apigw_event::decode(&response)?;
@@ -173,8 +175,8 @@ async fn invoke(
     Ok(response)
 }
 
-/// Reads the body, up to API Gateway's quota. The rest of a larger one is discarded: a client that still sends it
-/// would not see the response.
+/// Reads the body up to API Gateway's quota. The rest of a larger body is read and discarded, because a client
+/// that is still sending would not read the response.
 async fn read(mut body: Body) -> Result<Bytes, GatewayError> {
     match Limited::new(&mut body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
@@ -186,12 +188,12 @@ async fn read(mut body: Body) -> Result<Bytes, GatewayError> {
     }
 }
 
-/// The number of functions that run at a time: each may need the memory of a password hash or an image.
+/// The limit of concurrent functions, which bounds memory: each may hash a password or decode an image.
 static CONCURRENCY: Semaphore = Semaphore::const_new(8);
 
-/// Runs a function to its end even if the client disconnects, and contains its panic, as Lambda does. The function has
-/// a thread of its own: hashing and decoding do not delay the I/O of other requests.
-async fn run_to_end<T: Send + 'static>(
+/// Runs a function to completion even if the client disconnects, and catches its panic, as Lambda does. It runs on
+/// its own thread, so that hashing and decoding do not delay the I/O of other requests.
+async fn run_to_completion<T: Send + 'static>(
     function: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, GatewayError> {
     let permit = CONCURRENCY.acquire().await;
@@ -211,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn method_and_path_select_the_route_together() {
+    fn route_is_matched_by_method_and_path() {
         let function = |key: &str| ROUTER.at(key).ok().map(|found| found.value.name);
         for route in &ROUTES {
             let key = format!("{}{}", route.method, route.path);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_is_limited_to_10_mb() {
+    async fn body_over_10_mb_is_too_large() {
         let body = Bytes::from(vec![0; MAX_BODY_BYTES + 1]);
         let fits = body.slice(1..);
         assert_eq!(read(Body::from(fits.clone())).await, Ok(fits));
@@ -239,8 +241,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn panic_of_a_function_is_an_internal_error() {
-        let response: Result<(), _> = run_to_end(async { panic!("on purpose") }).await;
+    async fn panicking_function_is_an_internal_error() {
+        let response: Result<(), _> = run_to_completion(async { panic!("for this test") }).await;
         assert_eq!(response, Err(GatewayError::Internal));
     }
 }

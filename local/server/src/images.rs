@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use crate::error::GatewayError;
 
 /// The images of a bucket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Images {
     s3: Client,
     bucket: String,
@@ -25,13 +25,13 @@ impl Images {
         Self { s3, bucket }
     }
 
-    /// Returns the image with the headers it was stored with, or 304 where the client has it.
+    /// Returns the image with its stored headers, or 304 if `If-None-Match` has its `ETag`.
     pub(crate) async fn get(
         &self,
         key: &str,
         request: &HeaderMap,
     ) -> Result<Response, GatewayError> {
-        // The bucket is a folder, and no key must lead out of it.
+        // The bucket is a folder: a key with `..` would escape it.
         let key = RenditionKey::parse(key).map_err(|_| GatewayError::NotFound)?;
         let get = self.s3.get_object().bucket(&self.bucket);
         let get = get.key(key.to_string());
@@ -43,7 +43,7 @@ impl Images {
         let stored = [
             (CONTENT_TYPE, object.content_type()),
             (CACHE_CONTROL, object.cache_control()),
-            // The CDN adds it.
+            // Added by the CDN in the cloud.
             (X_CONTENT_TYPE_OPTIONS, Some("nosniff")),
         ];
         let valid = |(name, value): (HeaderName, Option<&str>)| {

@@ -1,17 +1,13 @@
-//! The whole API on one machine: API Gateway, the functions, their database, their store of
-//! images and the CDN, in one process.
+//! The whole API in one process: API Gateway, the functions, the database, the image storage and the CDN.
 
 mod apigw_event;
 mod data_dir;
-/// A few people and foods to look at.
 pub mod demo;
 mod error;
-/// The scene that the files in `events/` expect.
 pub mod fixtures;
 mod gateway;
 mod images;
 mod request_log;
-/// The settings of the functions.
 pub mod settings;
 
 use std::io;
@@ -45,63 +41,63 @@ use crate::settings::{
     ACCESS_KEY_ID, EffectiveSettings, JSON_FILE, LocalDefaults, SECRET_ACCESS_KEY, SHELL_FILE,
 };
 
-/// How long requests may take to end once the server stops.
+/// The time that requests in flight have to complete after a stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What to start.
+/// Options of [`Local::start`].
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// Where data is kept.
+    /// The place where data is stored.
     pub storage: Storage,
-    /// Settings as in the environment. They win over the defaults; those that begin with `AWS_` are ignored.
+    /// Settings by name, as in the environment. They override the defaults; names that begin with `AWS_` are ignored.
     pub settings: Vec<(String, String)>,
-    /// The data to start with.
-    pub fill: Option<Seed>,
-    /// Whether the functions run in other programs: then routes are not served, and the settings are written
-    /// into the folder.
+    /// The initial data.
+    pub seed: Option<Seed>,
+    /// Whether to serve images but no routes, and to write the settings for functions in other processes into
+    /// the data dir.
     pub engines_only: bool,
-    /// How the lines of the request log look; `None` where none are written.
+    /// Colours of the request log; `None` disables it.
     pub log: Option<Colours>,
 }
 
 impl Default for Options {
-    /// A free port, nothing kept, default settings: for tests.
+    /// A free port, storage in memory and default settings, for tests.
     fn default() -> Self {
         Self {
             port: 0,
             storage: Storage::Memory,
             settings: Vec::new(),
-            fill: None,
+            seed: None,
             engines_only: false,
             log: None,
         }
     }
 }
 
-/// The data to start with. Existing data stays.
+/// The initial data. Other data is not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seed {
-    /// A few users and foods to look at.
+    /// Demo data: a few users and foods.
     Demo,
-    /// What the files in `events/` expect, with their secrets.
-    Events,
+    /// The fixtures that the files in `events/` expect, with their secrets.
+    Fixtures,
 }
 
-/// Where data is kept.
+/// The place where data is stored.
 #[derive(Debug, Clone)]
 pub enum Storage {
-    /// In memory and in a temporary folder.
+    /// Memory and a temporary folder.
     Memory,
-    /// In this folder, which is created if it is missing. One process uses it at a time.
+    /// This folder, which is created if it is missing. One process uses it at a time.
     Dir(PathBuf),
 }
 
-/// Why the API does not start. Each message says in one line what to do.
+/// Errors of starting the API. Each message is one line and names the remedy.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The system does not allow to listen on the port, or another program does.
+    /// The port is in use or not permitted.
     #[error(
         "cannot listen on port {port}: {source}; choose another with --port (0 picks a free one)"
     )]
@@ -111,42 +107,45 @@ pub enum StartError {
         /// The error of the system.
         source: io::Error,
     },
-    /// See [`DataDirError`].
+    /// The data dir cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// See [`DynamoDbError`].
+    /// The `DynamoDB` engine cannot start.
     #[error("{0}{advice}", advice = if matches!(.0, DynamoDbError::Unusable { .. }) { ELSEWHERE } else { "" })]
     DynamoDb(#[from] DynamoDbError),
-    /// See [`S3Error`].
+    /// The S3 engine cannot start.
     #[error("{0}{advice}", advice = if matches!(.0, S3Error::Unusable { .. }) { ELSEWHERE } else { "" })]
     S3(#[from] S3Error),
-    /// An engine rejects a table or the bucket.
+    /// An engine rejected a table or bucket.
     #[error(
-        "{0}: {reason}; check the names of tables and bucket in the environment, or start with an \
-         empty folder: --data-dir",
+        "{0}: {reason}; correct the names of tables and buckets in the environment, or choose an \
+         empty folder with --data-dir",
         reason = root_cause(.0)
     )]
     Setup(#[from] SetupError),
     /// A setting is invalid.
     #[error("{0}; correct it in the environment, or unset it")]
     Settings(#[from] SettingsError),
-    /// See [`InvalidCaBundle`].
+    /// The CA bundle is invalid.
     #[error(transparent)]
     Certificates(#[from] InvalidCaBundle),
-    /// The API rejected a request of the demo.
-    #[error("the demo cannot be filled in: {0}; start without --demo, or with an empty folder")]
-    Demo(#[from] DemoError),
-    /// See [`SeedError`].
+    /// The demo data cannot be seeded.
     #[error(
-        "the scene of the events cannot be set: {0}; choose an empty folder with --data-dir, or \
-         keep nothing with --memory"
+        "cannot seed the demo data: {0}, choose another folder with --data-dir, or delete this folder"
     )]
-    Scene(#[from] SeedError),
+    Demo(#[from] DemoError),
+    /// The fixtures cannot be seeded.
+    #[error(
+        "cannot seed the fixtures: {0}; choose an empty folder with --data-dir, or store nothing \
+         on disk with --memory"
+    )]
+    Fixtures(#[from] SeedError),
 }
 
-const ELSEWHERE: &str = "; choose another folder with --data-dir, or keep nothing with --memory";
+const ELSEWHERE: &str =
+    "; choose another folder with --data-dir, or store nothing on disk with --memory";
 
-/// Returns the last error of a chain, in one line.
+/// Returns the last error of a chain on one line.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -155,7 +154,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     error.to_string().replace('\n', " ")
 }
 
-/// The API, running until it is stopped or dropped.
+/// The running API. Dropping it stops it.
 #[derive(Debug)]
 pub struct Local {
     base_url: String,
@@ -167,7 +166,7 @@ pub struct Local {
     engines: Engines,
 }
 
-/// The engines, in the order in which they stop: the folder is unlocked once nothing writes to it.
+/// The engines in drop order: the data dir is unlocked after its writers stop.
 #[derive(Debug)]
 struct Engines {
     dynamodb: DynamoDb,
@@ -217,8 +216,8 @@ impl Engines {
 }
 
 impl Local {
-    /// Starts the engines and the server. Once this returns, requests are served and the [data to start
-    /// with](Options::fill) exists.
+    /// Starts the engines and the server. When it returns, requests are served and the
+    /// [initial data](Options::seed) exists.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let port = options.port;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
@@ -227,15 +226,15 @@ impl Local {
         let address = address.map_err(|source| StartError::Port { port, source })?;
         let (engines, secrets) = Engines::start(&options.storage)?;
         let base_url = format!("http://{address}");
-        let mut given = options.settings;
-        if options.fill == Some(Seed::Events) {
-            // Last, so that they win: the tokens of the events are signed with them.
+        let mut overrides = options.settings;
+        if options.seed == Some(Seed::Fixtures) {
+            // Last, to override the others: the tokens in the events are signed with them.
             let (access, refresh) = (fixtures::ACCESS_SECRET, fixtures::REFRESH_SECRET);
-            given.push(("ACCESS_SECRET".to_owned(), access.to_owned()));
-            given.push(("REFRESH_SECRET".to_owned(), refresh.to_owned()));
+            overrides.push(("ACCESS_SECRET".to_owned(), access.to_owned()));
+            overrides.push(("REFRESH_SECRET".to_owned(), refresh.to_owned()));
         }
         let settings = EffectiveSettings::new(
-            given,
+            overrides,
             &LocalDefaults {
                 image_base_url: &format!("{base_url}{}", Images::PATH),
                 dynamodb_url: engines.dynamodb.url(),
@@ -246,23 +245,23 @@ impl Local {
         let aws = engines.create(&settings).await?;
         let function_settings = Settings::new(settings.to_map());
         let api = Arc::new(Api::new(&function_settings)?);
-        let gateway = Arc::new(Gateway {
+        let gateway = Gateway {
             api: Arc::clone(&api),
             images: Images::new(aws.s3(), settings.get("IMAGES_BUCKET").to_owned()),
             address,
             allowed_origin: settings.get("ALLOWED_ORIGIN").to_owned(),
             log: options.log,
-        });
-        match options.fill {
-            Some(Seed::Demo) => demo::fill(&gateway, address).await?,
-            Some(Seed::Events) => fixtures::fill(&Dependencies::new(function_settings)?).await?,
+        };
+        match options.seed {
+            Some(Seed::Demo) => demo::seed(gateway.clone()).await?,
+            Some(Seed::Fixtures) => fixtures::fill(&Dependencies::new(function_settings)?).await?,
             None => {}
         }
         if let (true, Some(dir)) = (options.engines_only, &engines.data_dir) {
             dir.write(SHELL_FILE, settings.shell().as_bytes())?;
             dir.write(JSON_FILE, settings.json().as_bytes())?;
         }
-        let router = gateway.router(!options.engines_only);
+        let router = Arc::new(gateway).router(!options.engines_only);
         let (stop, stopped) = oneshot::channel();
         Ok(Self {
             base_url,
@@ -280,17 +279,17 @@ impl Local {
         })
     }
 
-    /// `http://127.0.0.1:<port>`
+    /// Returns `http://127.0.0.1:<port>`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Returns the absolute path of the folder; `None` when nothing is kept.
+    /// Returns the absolute path of the data dir; `None` for [`Storage::Memory`].
     pub fn data_dir(&self) -> Option<&Path> {
         self.data_dir.as_deref()
     }
 
-    /// Returns the settings for functions that run in other processes.
+    /// Returns the settings for functions in other processes.
     pub fn environment(&self) -> &EffectiveSettings {
         &self.settings
     }
@@ -300,7 +299,7 @@ impl Local {
         &self.aws
     }
 
-    /// Takes no more requests, waits a few seconds for those in flight, and stops the engines.
+    /// Stops accepting requests, waits up to 5 seconds for those in flight, and stops the engines.
     pub async fn stop(self) {
         let Self {
             stop,
@@ -312,12 +311,12 @@ impl Local {
         if tokio::time::timeout(GRACE, &mut server).await.is_err() {
             server.abort();
         }
-        // They wait for their threads.
+        // Dropping them blocks until their threads end.
         let _ = tokio::task::spawn_blocking(move || drop(engines)).await;
     }
 }
 
-/// Serves until `stop` is sent or dropped, and then until the requests in flight are served.
+/// Serves until `stop` is sent or dropped and the requests in flight are complete.
 async fn serve(listener: TcpListener, router: axum::Router, stop: oneshot::Receiver<()>) {
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
@@ -327,11 +326,11 @@ async fn serve(listener: TcpListener, router: axum::Router, stop: oneshot::Recei
         let _ = stop.await;
     });
     if let Err(error) = server.await {
-        tracing::error!(%error, "the server ended");
+        tracing::error!(%error, "the server stopped");
     }
 }
 
-/// Runs the function that `EventBridge` calls every day.
+/// Runs the function `sweep_images` every hour; in the cloud, `EventBridge` invokes it daily.
 async fn sweep(api: Arc<Api>) {
     let mut hourly = tokio::time::interval(Duration::from_hours(1));
     loop {

@@ -1,4 +1,4 @@
-//! The whole API on one machine: `cargo run -p local -- --help`.
+//! The program `local`: `cargo run -p local -- --help`.
 
 mod cli;
 
@@ -23,8 +23,8 @@ const END: &str = "Ctrl-C ends it.";
 async fn main() -> ExitCode {
     let started = Instant::now();
     let args = Args::parse();
-    // To dynoxide every condition that fails is worth a warning; to the functions it is an outcome.
-    let wanted = Targets::new()
+    // dynoxide warns of each failed condition of a write, which is a normal result for the functions.
+    let filter = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("dynoxide", LevelFilter::ERROR);
     tracing_subscriber::fmt()
@@ -32,9 +32,9 @@ async fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .finish()
-        .with(wanted)
+        .with(filter)
         .init();
-    // A variable that is not Unicode is none of ours.
+    // Names and values of settings are Unicode.
     let settings = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     match run(args.into_options(settings.collect()), started).await {
@@ -47,42 +47,42 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options, started: Instant) -> Result<(), Box<dyn std::error::Error>> {
-    // Before anything is written, so that no moment is left in which a signal cuts it short.
+    // Registered before the start, so that a signal never interrupts a write.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let (fill, engines_only) = (options.fill, options.engines_only);
+    let (seed, engines_only) = (options.seed, options.engines_only);
     let local = Local::start(options).await?;
     let banner = if engines_only {
-        engines_banner(&local, fill, started)
+        engines_banner(&local, seed, started)
     } else {
-        banner(&local, fill, started)
+        banner(&local, seed, started)
     };
-    // Nobody may be reading: the API runs all the same.
+    // The API runs even if standard output is closed.
     let _ = std::io::stdout().lock().write_all(banner.as_bytes());
-    asked(&mut interrupt, &mut terminate).await;
+    stop_signal(&mut interrupt, &mut terminate).await;
     tokio::select! {
         () = local.stop() => {}
-        // Asked twice: now.
-        () = asked(&mut interrupt, &mut terminate) => {}
+        // A second signal stops immediately.
+        () = stop_signal(&mut interrupt, &mut terminate) => {}
     }
     Ok(())
 }
 
-async fn asked(interrupt: &mut Signal, terminate: &mut Signal) {
+async fn stop_signal(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
 }
 
-fn banner(local: &Local, fill: Option<Seed>, started: Instant) -> String {
+fn banner(local: &Local, seed: Option<Seed>, started: Instant) -> String {
     let millis = started.elapsed().as_millis();
     let mut lines = vec![
         format!("food-app on {} (ready in {millis} ms)", local.base_url()),
-        kept(local),
-        format!("read the API and try it on {}/docs", local.base_url()),
+        storage(local),
+        format!("documentation on {}/docs", local.base_url()),
     ];
-    lines.extend(login(fill));
+    lines.extend(login(seed));
     lines.push(String::new());
     for route in &ROUTES {
         let key = if route.signed_in { "signed in" } else { "" };
@@ -96,22 +96,22 @@ fn banner(local: &Local, fill: Option<Seed>, started: Instant) -> String {
     lines.join("\n")
 }
 
-/// A script for a shell: what is not for it is a comment.
-fn engines_banner(local: &Local, fill: Option<Seed>, started: Instant) -> String {
+/// A shell script: the settings as `export` lines, everything else as comments.
+fn engines_banner(local: &Local, seed: Option<Seed>, started: Instant) -> String {
     let millis = started.elapsed().as_millis();
     let url = local.base_url();
     let mut comments = vec![
         format!("food-app engines on {url} (ready in {millis} ms)"),
-        "images under /images/{key}, no routes: the functions run somewhere else, told this"
+        "serves images on /images/{key} and no routes; settings for functions in other processes:"
             .to_owned(),
-        kept(local),
+        storage(local),
     ];
     if let Some(dir) = local.data_dir() {
         for file in [SHELL_FILE, JSON_FILE] {
-            comments.push(format!("the same in {}", dir.join(file).display()));
+            comments.push(format!("also written to {}", dir.join(file).display()));
         }
     }
-    comments.extend(login(fill));
+    comments.extend(login(seed));
     let mut script = String::new();
     for comment in comments {
         script.extend(["# ", &comment, "\n"]);
@@ -121,18 +121,18 @@ fn engines_banner(local: &Local, fill: Option<Seed>, started: Instant) -> String
     script
 }
 
-fn kept(local: &Local) -> String {
+fn storage(local: &Local) -> String {
     local.data_dir().map_or_else(
-        || "data in nowhere: gone when this ends".to_owned(),
+        || "data in memory: lost when the program ends".to_owned(),
         |dir| format!("data in {}", dir.display()),
     )
 }
 
-/// Whom the banner tells to log in as.
-fn login(fill: Option<Seed>) -> Option<String> {
-    let (email, password) = match fill? {
+/// The account that the seeded data provides.
+fn login(seed: Option<Seed>) -> Option<String> {
+    let (email, password) = match seed? {
         Seed::Demo => (demo::EMAIL, demo::PASSWORD),
-        Seed::Events => (fixtures::EMAIL, fixtures::PASSWORD),
+        Seed::Fixtures => (fixtures::EMAIL, fixtures::PASSWORD),
     };
     Some(format!(
         "log in as {email} with the password \"{password}\""

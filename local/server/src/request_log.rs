@@ -1,4 +1,4 @@
-//! The request log: a line on standard output for each request, and below it what was wrong.
+//! The request log: a line on standard output per request, followed by its errors.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -10,20 +10,20 @@ use http::Method;
 
 use crate::error::GatewayError;
 
-/// How lines look.
+/// Whether log lines are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
     /// Plain text.
     Off,
-    /// With the escape sequences of a terminal.
+    /// ANSI escape sequences.
     On,
 }
 
 impl Colours {
-    /// On for a terminal, unless the setting `NO_COLOR` is there and not empty (no-color.org).
+    /// `On` if standard output is a terminal and `NO_COLOR` is unset or empty (no-color.org).
     pub fn of_stdout(no_color: Option<&str>) -> Self {
-        let is_wanted = no_color.is_none_or(str::is_empty);
-        if is_wanted && std::io::stdout().is_terminal() {
+        let is_allowed = no_color.is_none_or(str::is_empty);
+        if is_allowed && std::io::stdout().is_terminal() {
             Self::On
         } else {
             Self::Off
@@ -43,7 +43,7 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const RED: &str = "31";
 
-/// Writes a request and its response to standard output. The query is left out.
+/// Writes a request and its response to standard output, without the query string.
 pub(crate) fn write(
     colours: Colours,
     method: &Method,
@@ -52,7 +52,7 @@ pub(crate) fn write(
     took: Duration,
 ) {
     let text = format(colours, method, path, response, took);
-    // Requests are served even when the reader of the log is gone.
+    // Requests are served even if standard output is closed.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
@@ -86,7 +86,7 @@ fn format(
         for (code, message) in &error.codes {
             let _ = writeln!(text, "        {}: {message}", colours.paint(colour, code));
         }
-        // A line for each error of the chain.
+        // A line per error of the chain.
         for cause in error.cause.iter().flat_map(|chain| chain.split(": ")) {
             let cause: String = cause.chars().filter(|c| !c.is_control()).collect();
             let _ = writeln!(text, "          {}", colours.paint(DIM, &cause));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn status_has_the_colour_of_its_class() {
+    fn status_colour_depends_on_status_class() {
         for (status, colour) in [(204, "32"), (304, "32"), (404, "33"), (503, "31")] {
             let mut response = Response::default();
             *response.status_mut() = status.try_into().unwrap();
@@ -119,16 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn no_color_turns_colours_off() {
+    fn no_color_variable_disables_colours() {
         assert_eq!(Colours::of_stdout(Some("1")), Colours::Off);
     }
 
     #[test]
-    fn error_of_a_function_is_below_its_line() {
+    fn function_error_is_logged_below_its_request() {
         let report = ErrorReport {
             kind: "unavailable",
             codes: vec![("unavailable", "please try again in a moment".into())],
-            cause: Some("the store does not answer: connection refused\x1b[31m".to_owned()),
+            cause: Some("the store is unavailable: connection refused\x1b[31m".to_owned()),
         };
         let mut response = Response::default();
         response
@@ -137,14 +137,14 @@ mod tests {
         let expected = "\
 GET     /food 200 12.3 ms
         unavailable: please try again in a moment
-          the store does not answer
+          the store is unavailable
           connection refused[31m
 ";
         assert_eq!(line(Colours::Off, &response), expected);
     }
 
     #[test]
-    fn error_of_the_gateway_is_below_its_line() {
+    fn gateway_error_is_logged_below_its_request() {
         let response = GatewayError::NotFound.into_response();
         let expected = "GET     /food 404 12.3 ms\n        Not Found\n";
         assert_eq!(line(Colours::Off, &response), expected);

@@ -1,4 +1,4 @@
-//! The settings of the functions: those of the environment, and defaults for this machine.
+//! The settings of the functions: the environment variables, with defaults for this machine.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -7,20 +7,20 @@ use serde_json::{Map, Value, json};
 
 use crate::data_dir::Secrets;
 
-/// The credentials that the S3 engine accepts. No secret: they guard nothing.
+/// The credentials of the S3 engine. They are not secret, because it listens on 127.0.0.1 only.
 pub(crate) const ACCESS_KEY_ID: &str = "local";
 pub(crate) const SECRET_ACCESS_KEY: &str = "local-secret";
 const REGION: &str = "us-east-1";
 
-/// The file in the data dir that holds [`EffectiveSettings::shell`].
+/// The file in the data dir with the output of [`EffectiveSettings::shell`].
 pub const SHELL_FILE: &str = "env";
-/// The file in the data dir that holds [`EffectiveSettings::json`].
+/// The file in the data dir with the output of [`EffectiveSettings::json`].
 pub const JSON_FILE: &str = "env.json";
 
-/// Every setting that a function reads. Empty ones are exported as well, so that those of the developer's own
-/// environment have no effect.
+/// Every setting that a function reads. Empty settings are exported as well, to override the developer's own
+/// environment.
 ///
-/// Except `AWS_CA_BUNDLE`: nothing here uses TLS, and other AWS tools take an empty one for "check no certificate".
+/// `AWS_CA_BUNDLE` is missing: nothing here uses TLS, and an empty one disables certificate checks in other AWS tools.
 const NAMES: [&str; 29] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
@@ -53,7 +53,7 @@ const NAMES: [&str; 29] = [
     "AWS_LAMBDA_LOG_LEVEL",
 ];
 
-/// What the defaults of a run are made of.
+/// The values of a run that the defaults depend on.
 pub(crate) struct LocalDefaults<'a> {
     pub(crate) image_base_url: &'a str,
     pub(crate) dynamodb_url: &'a str,
@@ -61,15 +61,15 @@ pub(crate) struct LocalDefaults<'a> {
     pub(crate) secrets: &'a Secrets,
 }
 
-/// All settings by name.
+/// The settings by name, defaults included.
 #[derive(Clone)]
 pub struct EffectiveSettings(HashMap<String, String>);
 
 impl EffectiveSettings {
-    /// Fills in the defaults where `given` has no value. Names that begin with `AWS_` are ignored: a developer's own
-    /// account, profile or certificates must have no effect.
+    /// Merges `overrides` into the defaults. Empty values are ignored, and so are names that begin with `AWS_`: a
+    /// developer's own account, profile or certificates must have no effect.
     pub(crate) fn new(
-        given: impl IntoIterator<Item = (String, String)>,
+        overrides: impl IntoIterator<Item = (String, String)>,
         defaults: &LocalDefaults<'_>,
     ) -> Self {
         let mut settings: HashMap<_, _> = [
@@ -90,13 +90,13 @@ impl EffectiveSettings {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        let is_taken =
+        let is_applied =
             |(name, value): &(String, String)| !name.starts_with("AWS_") && !value.is_empty();
-        settings.extend(given.into_iter().filter(is_taken));
+        settings.extend(overrides.into_iter().filter(is_applied));
         Self(settings)
     }
 
-    /// Returns a setting, or nothing for one that is not set.
+    /// Returns a setting; empty if it is not set.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
@@ -105,7 +105,7 @@ impl EffectiveSettings {
         self.0.clone()
     }
 
-    /// Formats each setting of a function as a line `export NAME='value'`: for a shell, and for `cargo lambda watch
+    /// Formats each setting of a function as a line `export NAME='value'`, for a shell or `cargo lambda watch
     /// --env-file`.
     pub fn shell(&self) -> String {
         let mut lines = String::new();
@@ -116,14 +116,14 @@ impl EffectiveSettings {
         lines
     }
 
-    /// Formats the settings of a function for `sam local invoke --env-vars`.
+    /// Formats the settings of a function as JSON for `sam local invoke --env-vars`.
     pub fn json(&self) -> String {
         let variables = NAMES.map(|name| (name.to_owned(), Value::from(self.get(name))));
         let parameters = Map::from_iter(variables);
         format!("{:#}\n", json!({ "Parameters": parameters }))
     }
 
-    /// Returns the settings of a function that are not empty.
+    /// Returns the non-empty settings of a function.
     pub fn variables(&self) -> Vec<(String, String)> {
         let variables = NAMES.map(|name| (name.to_owned(), self.get(name).to_owned()));
         let set = variables.into_iter().filter(|(_, value)| !value.is_empty());
@@ -132,7 +132,7 @@ impl EffectiveSettings {
 }
 
 impl fmt::Debug for EffectiveSettings {
-    /// Shows names alone: some values are secrets.
+    /// Shows names only, because some values are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    fn settings(given: &[(&str, &str)]) -> EffectiveSettings {
+    fn settings(overrides: &[(&str, &str)]) -> EffectiveSettings {
         let defaults = LocalDefaults {
             image_base_url: "http://127.0.0.1:8888/images",
             dynamodb_url: "http://127.0.0.1:1",
@@ -154,13 +154,13 @@ mod tests {
                 refresh_secret: "r".to_owned(),
             },
         };
-        let given = given.iter();
-        let given = given.map(|&(name, value)| (name.to_owned(), value.to_owned()));
-        EffectiveSettings::new(given, &defaults)
+        let overrides = overrides.iter();
+        let overrides = overrides.map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        EffectiveSettings::new(overrides, &defaults)
     }
 
     #[test]
-    fn given_settings_win_over_defaults() {
+    fn environment_settings_override_defaults() {
         let settings = settings(&[
             ("ACCESS_SECRET", "mine"),
             ("REFRESH_SECRET", ""),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn shell_reads_any_value_unchanged() {
+    fn shell_reads_exported_values_unchanged() {
         let value = "a 'b' \"c\" $HOME `id` \\ = # é\nd";
         let settings = settings(&[("METRICS_NAMESPACE", value)]);
         let script = format!("{}printf %s \"$METRICS_NAMESPACE\"", settings.shell());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_value() {
+    fn debug_output_hides_setting_values() {
         let shown = format!("{:?}", settings(&[]));
         assert!(shown.contains("ACCESS_SECRET") && !shown.contains("sesame"));
     }

@@ -1,4 +1,4 @@
-//! The engines for functions that run in other programs, and the data that the files in `events/` expect.
+//! `--engines-only`, for functions in other processes, and `--seed-fixtures`, for the files in `events/`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -21,7 +21,7 @@ use test_support::text;
 
 type Variables = BTreeMap<String, String>;
 
-/// The functions as in another process: with these variables alone.
+/// The functions with the exported settings only, as in another process.
 struct Functions(Api);
 
 impl Functions {
@@ -30,7 +30,7 @@ impl Functions {
         Self(Api::new(&Settings::new(variables)).unwrap())
     }
 
-    /// Invokes a function with its event, and returns the status and the JSON of the body.
+    /// Invokes a function with its event. Returns the status and the JSON body.
     async fn invoke(&self, function: &str) -> (u64, Value) {
         let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
         let event = fs::read_to_string(events.join(format!("{function}.json"))).unwrap();
@@ -42,7 +42,7 @@ impl Functions {
     }
 }
 
-/// Returns what a shell exports that runs a script in an environment with other values.
+/// Returns the variables that a shell exports after running a script. Its environment has other values.
 fn exported(script: &str) -> Variables {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("set -eu\n{script}\nenv -0")]);
@@ -56,7 +56,7 @@ fn exported(script: &str) -> Variables {
         let (name, value) = variable.split_once('=').unwrap();
         (name.to_owned(), value.to_owned())
     });
-    // The shell's own.
+    // Without the shell's own variables.
     let ours = variables.filter(|(name, _)| !["PATH", "PWD", "SHLVL", "_"].contains(&&**name));
     ours.collect()
 }
@@ -68,11 +68,11 @@ fn in_memory(arguments: &[&str]) -> Program {
 }
 
 fn in_folder(folder: &Path) -> Program {
-    Program::in_folder(folder, &["--engines-only", "--events"])
+    Program::in_folder(folder, &["--engines-only", "--seed-fixtures"])
 }
 
 #[tokio::test]
-async fn every_setting_of_a_function_is_exported() {
+async fn every_function_setting_is_exported() {
     let program = in_memory(&[]);
     let variables = exported(&program.banner);
     let readme = include_str!("../../../README.md");
@@ -83,7 +83,7 @@ async fn every_setting_of_a_function_is_exported() {
         word.contains('_') && word.chars().all(is_letter)
     };
     let mut documented: BTreeSet<_> = settings.split('`').filter(is_name).collect();
-    // Only the gateway reads the first; other tools take an empty second for "check no certificate".
+    // Only the gateway reads the first; an empty second disables certificate checks in other tools.
     for other in ["ALLOWED_ORIGIN", "AWS_CA_BUNDLE"] {
         assert!(documented.remove(other));
     }
@@ -99,7 +99,7 @@ async fn every_setting_of_a_function_is_exported() {
 }
 
 #[tokio::test]
-async fn settings_are_in_files_for_the_owner_alone() {
+async fn setting_files_are_readable_by_owner_only() {
     let folder = tempdir().unwrap();
     let dir = folder.path().canonicalize().unwrap();
     for _ in 0..2 {
@@ -107,11 +107,11 @@ async fn settings_are_in_files_for_the_owner_alone() {
         let variables = exported(&program.banner);
         for name in ["env", "env.json"] {
             let file = dir.join(name);
-            let line = format!("# the same in {}\n", file.display());
+            let line = format!("# also written to {}\n", file.display());
             assert!(program.banner.contains(&line), "{}", program.banner);
             let mode = || fs::metadata(&file).unwrap().permissions();
             assert_eq!(mode().mode() & 0o777, 0o600, "{name}");
-            // The next start makes it new.
+            // The next start replaces the file.
             fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         }
         let script = fs::read_to_string(dir.join("env")).unwrap();
@@ -122,8 +122,8 @@ async fn settings_are_in_files_for_the_owner_alone() {
 }
 
 #[tokio::test]
-async fn images_are_served_and_routes_are_not() {
-    let mut program = in_memory(&["--events"]);
+async fn engines_only_serves_images_but_no_routes() {
+    let mut program = in_memory(&["--seed-fixtures"]);
     let client = &program.client;
     for route in ROUTES {
         let method = route.method.parse().unwrap();
@@ -132,18 +132,18 @@ async fn images_are_served_and_routes_are_not() {
         assert_eq!(response.status, 404);
         assert!(response.text().contains("--engines-only"));
     }
-    let (_, shown) = Functions::of(&program).invoke("get_food").await;
-    let url = text(&shown["food"]["food_image"]);
+    let (_, body) = Functions::of(&program).invoke("get_food").await;
+    let url = text(&body["food"]["food_image"]);
     let path = url.strip_prefix(&client.url("")).unwrap();
     assert_eq!(client.get(path).send().await.status, 200);
 
-    // No line that a shell could take for a command.
+    // Standard output has no line that a shell could execute.
     assert!(program.interrupt().success());
     assert_eq!(program.next_line(), "");
 }
 
 #[tokio::test]
-async fn fixture_is_restored_after_events_changed_it() {
+async fn restart_restores_fixtures_changed_by_events() {
     let folder = tempdir().unwrap();
     for function in [
         "change_password",
@@ -155,16 +155,16 @@ async fn fixture_is_restored_after_events_changed_it() {
     ] {
         let mut program = in_folder(folder.path());
         let functions = Functions::of(&program);
-        let (_, shown) = functions.invoke("get_food").await;
-        assert_eq!(shown["food"]["title"], "Jollof rice");
-        assert_eq!(shown["food"]["description"], "<p>Smoky</p>");
+        let (_, body) = functions.invoke("get_food").await;
+        assert_eq!(body["food"]["title"], "Jollof rice");
+        assert_eq!(body["food"]["description"], "<p>Smoky</p>");
         for function in ["login", "list_sessions", function] {
             let (status, body) = functions.invoke(function).await;
             assert!((200..300).contains(&status), "{function}: {body}");
         }
         assert!(program.interrupt().success());
     }
-    // The food that an event created stays.
+    // The food that an event created still exists.
     let (_, foods) = Functions::of(&in_folder(folder.path()))
         .invoke("list_food")
         .await;
@@ -172,12 +172,11 @@ async fn fixture_is_restored_after_events_changed_it() {
 }
 
 #[tokio::test]
-async fn fixture_is_behind_the_api_as_well() {
-    let program = Program::start(command(&["--memory", "--events"]));
+async fn fixture_tokens_are_valid_in_the_api() {
+    let program = Program::start(command(&["--memory", "--seed-fixtures"]));
     assert!(!program.banner.contains("export"));
     let line = "log in as ada@example.com with the password \"analytical\"\n";
     assert!(program.banner.contains(line), "{}", program.banner);
-    // The token of an event is valid here.
     let event: Value = serde_json::from_str(include_str!("../../../events/logout.json")).unwrap();
     let token = text(&event["headers"]["authorization"]);
     let logout = program
@@ -188,7 +187,7 @@ async fn fixture_is_behind_the_api_as_well() {
 }
 
 #[tokio::test]
-async fn secrets_of_the_events_are_for_one_run() {
+async fn fixture_secrets_are_not_stored() {
     let folder = tempdir().unwrap();
     let secret = |arguments: &[&str]| {
         let mut command = command(&["--engines-only", "--data-dir"]);
@@ -198,18 +197,18 @@ async fn secrets_of_the_events_are_for_one_run() {
         exported(&program.banner)["ACCESS_SECRET"].clone()
     };
     let first = secret(&[]);
-    assert_eq!(secret(&["--events"]), fixtures::ACCESS_SECRET);
+    assert_eq!(secret(&["--seed-fixtures"]), fixtures::ACCESS_SECRET);
     assert_ne!(first, fixtures::ACCESS_SECRET);
     assert_eq!(secret(&[]), first);
 }
 
 #[tokio::test]
-async fn conflict_with_the_fixture_is_a_one_line_error() {
+async fn fixture_conflict_is_a_one_line_error() {
     let folder = tempdir().unwrap();
     let mut program = Program::in_folder(folder.path(), &[]);
     program.client.member("Ada").await;
     assert!(program.interrupt().success());
-    let output = output(command(&["--events", "--data-dir"]).arg(folder.path()));
+    let output = output(command(&["--seed-fixtures", "--data-dir"]).arg(folder.path()));
     assert_fails(
         &output,
         &["ada@example.com", "another", "--data-dir", "--memory"],

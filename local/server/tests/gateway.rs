@@ -1,4 +1,4 @@
-//! The gateway in this process: what it does without a function.
+//! The gateway in this process: routing, limits, images and shutdown.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -18,23 +18,32 @@ async fn start() -> (Local, Client) {
 }
 
 #[tokio::test]
-async fn request_reaches_its_function() {
+async fn request_is_routed_to_its_function() {
     let (_local, client) = start().await;
     let user = client.sign_up("ada").await;
     assert_eq!(user.status, 201, "{}", user.text());
     assert_eq!(user.header("content-type"), "application/json");
     assert_eq!(user.header("apigw-requestid").len(), 16);
     let id = text(&user.json()["id"]);
-    // The path is decoded on the way.
+    // The gateway decodes the path.
     let encoded = format!("/users/%3{}{}", &id[..1], &id[1..]);
     assert_eq!(client.get(&encoded).send().await.json(), user.json());
 }
 
 #[tokio::test]
-async fn unknown_route_is_the_404_of_api_gateway() {
+async fn root_redirects_to_docs_page() {
+    let (_local, client) = start().await;
+    let response = client.get("/").send().await;
+    assert_eq!(response.status, 307);
+    assert_eq!(response.header("location"), "/docs");
+    assert_eq!(client.get("/docs").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn unknown_route_returns_api_gateway_404() {
     let (_local, client) = start().await;
     for (method, path) in [
-        (Method::GET, "/"),
+        (Method::POST, "/"),
         (Method::GET, "/users/"),
         (Method::GET, "/users/a/b"),
         (Method::GET, "/login"),
@@ -57,7 +66,7 @@ async fn unknown_route_is_the_404_of_api_gateway() {
 }
 
 #[tokio::test]
-async fn body_over_10_mb_is_the_413_of_api_gateway() {
+async fn body_over_10_mb_returns_api_gateway_413() {
     let (_local, client) = start().await;
     let body = vec![b' '; 10 * 1024 * 1024 + 1];
     let login = client.post("/login").body("application/json", body);
@@ -66,7 +75,7 @@ async fn body_over_10_mb_is_the_413_of_api_gateway() {
     let body = response.json();
     assert_eq!(body["message"], "Request Entity Too Large");
     assert!(text(&body["upload_err"]).contains("POST /food/images"));
-    // The connection is still good.
+    // The connection is still usable.
     assert_eq!(client.get("/food").send().await.status, 200);
 }
 
@@ -80,31 +89,31 @@ async fn image_is_served_with_its_stored_headers() {
     put.body(IMAGE.to_vec().into()).send().await.unwrap();
 
     let path = format!("/images/{key}");
-    let got = client.get(&path).send().await;
-    assert_eq!(got.status, 200);
-    assert_eq!(got.body, IMAGE);
-    assert_eq!(got.header("content-type"), "image/jpeg");
-    assert_eq!(got.header("cache-control"), "max-age=7");
-    assert_eq!(got.header("x-content-type-options"), "nosniff");
+    let image = client.get(&path).send().await;
+    assert_eq!(image.status, 200);
+    assert_eq!(image.body, IMAGE);
+    assert_eq!(image.header("content-type"), "image/jpeg");
+    assert_eq!(image.header("cache-control"), "max-age=7");
+    assert_eq!(image.header("x-content-type-options"), "nosniff");
 
     let head = client.request(Method::HEAD, &path).send().await;
     assert_eq!(head.status, 200);
     assert!(head.body.is_empty());
     for name in ["content-type", "content-length", "etag"] {
         assert!(!head.header(name).is_empty(), "{name}");
-        assert_eq!(head.header(name), got.header(name), "{name}");
+        assert_eq!(head.header(name), image.header(name), "{name}");
     }
 
     let conditional = |tag| client.get(&path).header("if-none-match", tag).send();
-    let unchanged = conditional(got.header("etag")).await;
+    let unchanged = conditional(image.header("etag")).await;
     assert_eq!(unchanged.status, 304);
     assert!(unchanged.body.is_empty());
-    assert_eq!(unchanged.header("etag"), got.header("etag"));
+    assert_eq!(unchanged.header("etag"), image.header("etag"));
     assert_eq!(conditional("\"other\"").await.status, 200);
 }
 
 #[tokio::test]
-async fn only_images_of_the_bucket_are_served() {
+async fn image_route_serves_only_renditions() {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(Options {
         storage: local::Storage::Dir(folder.path().to_owned()),
@@ -133,7 +142,7 @@ async fn only_images_of_the_bucket_are_served() {
 }
 
 #[tokio::test]
-async fn request_in_flight_is_served_when_the_server_stops() {
+async fn request_in_flight_completes_during_shutdown() {
     let (local, _) = start().await;
     let body = json!({"email": "ada@example.com", "password": "x"}).to_string();
     let address = local.base_url().strip_prefix("http://").unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! The program: how it starts, what it prints, how it ends, and what it keeps.
+//! The program `local`: flags, output, errors, settings and stored data.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -15,7 +15,7 @@ use tempfile::tempdir;
 use test_support::text;
 
 #[test]
-fn help_names_every_flag_and_setting() {
+fn help_lists_flags_and_settings() {
     let output = command(&["--help"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
@@ -24,7 +24,7 @@ fn help_names_every_flag_and_setting() {
         "--data-dir",
         "--memory",
         "--demo",
-        "--events",
+        "--seed-fixtures",
         "--engines-only",
         "PASSWORD_MIN_LENGTH",
         "TOKEN_STORE_URL",
@@ -36,7 +36,7 @@ fn help_names_every_flag_and_setting() {
 }
 
 #[test]
-fn wrong_flag_exits_with_2() {
+fn unknown_flag_exits_with_status_2() {
     let output = command(&["--prot", "1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
@@ -44,7 +44,7 @@ fn wrong_flag_exits_with_2() {
 }
 
 #[tokio::test]
-async fn banner_shows_url_folder_and_routes() {
+async fn banner_shows_url_data_dir_and_routes() {
     let folder = tempdir().unwrap();
     let program = Program::in_folder(folder.path(), &[]);
     let (banner, url) = (&program.banner, program.client.url(""));
@@ -75,7 +75,7 @@ async fn request_log_shows_errors_and_no_secrets() {
     let mut lines = String::new();
     while !lines.contains("GET     /food 200 ") {
         let line = program.next_line();
-        assert!(!line.is_empty(), "it ended: {lines}");
+        assert!(!line.is_empty(), "the program ended: {lines}");
         lines.push_str(&line);
     }
     for part in [
@@ -93,7 +93,7 @@ async fn request_log_shows_errors_and_no_secrets() {
 }
 
 #[test]
-fn taken_port_is_a_one_line_error() {
+fn port_in_use_is_a_one_line_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = command(&["--memory", "--port", &port]).output().unwrap();
@@ -101,14 +101,14 @@ fn taken_port_is_a_one_line_error() {
 }
 
 #[test]
-fn wrong_setting_is_a_one_line_error() {
+fn invalid_setting_is_a_one_line_error() {
     let mut command = command(&["--memory"]);
     let output = output(command.env("MAX_IMAGE_BYTES", "huge"));
     assert_fails(&output, &["MAX_IMAGE_BYTES", "environment"]);
 }
 
 #[tokio::test]
-async fn folder_in_use_is_a_one_line_error() {
+async fn data_dir_in_use_is_a_one_line_error() {
     let folder = tempdir().unwrap();
     let first = Program::in_folder(folder.path(), &[]);
     let output = output(command(&["--data-dir"]).arg(folder.path()));
@@ -117,8 +117,8 @@ async fn folder_in_use_is_a_one_line_error() {
 }
 
 #[test]
-fn unusable_folder_is_a_one_line_error() {
-    let obstacles: [fn(&Path); 4] = [
+fn unusable_data_dir_is_a_one_line_error() {
+    let setups: [fn(&Path); 4] = [
         |folder| fs::write(folder, "a file").unwrap(),
         |folder| {
             fs::create_dir(folder).unwrap();
@@ -127,42 +127,42 @@ fn unusable_folder_is_a_one_line_error() {
         |folder| fs::create_dir_all(folder.join("lock")).unwrap(),
         |folder| fs::create_dir_all(folder.join("dynamodb.sqlite")).unwrap(),
     ];
-    for make in obstacles {
+    for set_up in setups {
         let parent = tempdir().unwrap();
         let folder = parent.path().join("data");
-        make(&folder);
+        set_up(&folder);
         let output = output(command(&["--data-dir"]).arg(&folder));
         assert_fails(&output, &["data", "--data-dir", "--memory"]);
     }
 }
 
 #[test]
-fn damaged_file_is_a_one_line_error() {
+fn damaged_data_file_is_a_one_line_error() {
     let folder = tempdir().unwrap();
     assert!(Program::in_folder(folder.path(), &[]).interrupt().success());
-    for (file, says) in [
+    for (file, message) in [
         ("secrets.json", "damaged"),
         ("dynamodb.sqlite", "delete it"),
     ] {
         let path = folder.path().join(file);
-        let whole = fs::read(&path).unwrap();
-        let mut overwritten = whole.clone();
-        let end = whole.len().min(4096);
+        let intact = fs::read(&path).unwrap();
+        let mut overwritten = intact.clone();
+        let end = intact.len().min(4096);
         overwritten[100..end].fill(0x5A);
-        let cut = &whole[..(whole.len() / 2).min(5000)];
-        for damaged in [&b"no such format"[..], &overwritten, cut] {
+        let cut = &intact[..(intact.len() / 2).min(5000)];
+        for damaged in [&b"another format"[..], &overwritten, cut] {
             fs::write(&path, damaged).unwrap();
             let output = output(command(&["--data-dir"]).arg(folder.path()));
-            assert_fails(&output, &[file, says]);
+            assert_fails(&output, &[file, message]);
             assert_eq!(fs::read(&path).unwrap(), damaged);
         }
-        fs::write(&path, whole).unwrap();
+        fs::write(&path, intact).unwrap();
     }
     Program::in_folder(folder.path(), &[]);
 }
 
 #[tokio::test]
-async fn folder_keeps_everything_between_runs() {
+async fn data_survives_restart() {
     let folder = tempdir().unwrap();
     let mut first = Program::in_folder(folder.path(), &[]);
     let ada = first.client.member("ada").await;
@@ -174,32 +174,30 @@ async fn folder_keeps_everything_between_runs() {
     client.log_in("ada").await;
     let foods = client.get("/food").send().await.json();
     assert_eq!(foods[0]["title"], "Jollof rice");
-    // The port, and so the URL, is another one.
+    // The second run has another port and so another URL.
     let url = text(&food["food_image"]);
     let path = url.strip_prefix(&first.client.url("")).unwrap();
     assert_eq!(client.get(path).send().await.status, 200);
-    // The secret and the session are still there.
+    // The session and the secret of its token are stored as well.
     let logout = client.post("/logout").token(&ada.access);
     assert_eq!(logout.send().await.status, 200);
 }
 
 #[tokio::test]
-async fn memory_keeps_nothing() {
-    let elsewhere = tempdir().unwrap();
+async fn memory_flag_leaves_no_files() {
+    let folder = tempdir().unwrap();
     let mut command = command(&["--memory"]);
-    command
-        .current_dir(&elsewhere)
-        .env("TMPDIR", elsewhere.path());
+    command.current_dir(&folder).env("TMPDIR", folder.path());
     let mut program = Program::start(command);
-    assert!(program.banner.contains("data in nowhere"));
+    assert!(program.banner.contains("data in memory"));
     let ada = program.client.member("ada").await;
     program.client.share(&ada, "Jollof rice").await;
     assert!(program.interrupt().success());
-    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[tokio::test]
-async fn environment_wins_except_for_aws() {
+async fn environment_overrides_defaults_except_aws() {
     let mut command = command(&["--memory"]);
     command
         .env("PASSWORD_MIN_LENGTH", "30")
@@ -217,7 +215,7 @@ async fn environment_wins_except_for_aws() {
 }
 
 #[tokio::test]
-async fn demo_is_filled_in_once() {
+async fn demo_data_is_seeded_once() {
     let folder = tempdir().unwrap();
     for _ in 0..2 {
         let program = Program::in_folder(folder.path(), &["--demo"]);
@@ -239,4 +237,18 @@ async fn demo_is_filled_in_once() {
             assert!(image.header("content-type").starts_with("image/"), "{url}");
         }
     }
+}
+
+#[tokio::test]
+async fn demo_account_conflict_is_a_one_line_error() {
+    let folder = tempdir().unwrap();
+    let mut program = Program::in_folder(folder.path(), &[]);
+    program.client.member("ada").await;
+    assert!(program.interrupt().success());
+    let output = output(command(&["--demo", "--data-dir"]).arg(folder.path()));
+    let remedies = ["start without --demo", "another folder", "delete"];
+    assert_fails(
+        &output,
+        &[&["the account ada@example.com"], &remedies[..]].concat(),
+    );
 }

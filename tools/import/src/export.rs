@@ -1,4 +1,4 @@
-//! CSV as `psql` writes it: the first line names the columns, nothing between two commas is null.
+//! Reads CSV as `psql` writes it: a header line with column names, and empty fields for null.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -8,7 +8,7 @@ use csv::{ErrorKind, Reader, StringRecord};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-/// A file that cannot be read at all, or lacks a column.
+/// A file that cannot be read, or that lacks a column.
 #[derive(Debug, Error)]
 #[error("cannot read {path}: {source}")]
 pub struct ExportError {
@@ -16,25 +16,25 @@ pub struct ExportError {
     source: csv::Error,
 }
 
-/// A row of one of the old tables: its columns, all as text.
+/// A row of an old table, with all columns as text.
 pub(crate) trait Row: DeserializeOwned {
     type Value;
-    /// The column whose value no other row has.
+    /// The column with a unique value.
     const UNIQUE: &str;
 
     fn id(&self) -> &str;
     fn deleted_at(&self) -> &str;
-    /// The error lists all that is wrong, without a word of what is written there.
+    /// Parses the columns. The error lists all invalid columns, without their content.
     fn parse(self, old_id: u64) -> Result<Self::Value, String>;
     fn unique(value: &Self::Value) -> String;
 }
 
-/// A row, parsed.
+/// A parsed row.
 #[derive(Debug)]
 pub(crate) struct Entry<T> {
-    /// The line where the row begins.
+    /// The first line of the row.
     pub(crate) line: u64,
-    /// `None` if it is not a number; it may be anything then, and is not shown.
+    /// `None` if it is not a number. It is then never shown, because it may hold personal data.
     pub(crate) old_id: Option<u64>,
     pub(crate) content: Content<T>,
 }
@@ -43,11 +43,11 @@ pub(crate) struct Entry<T> {
 pub(crate) enum Content<T> {
     Valid(T),
     Invalid(String),
-    /// The old service only marked it as deleted.
+    /// Marked as deleted by the old service.
     Deleted,
 }
 
-/// All rows. Of those with the same unique value, the first is valid.
+/// Reads all rows. Of rows with an equal unique value, only the first is valid.
 pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportError> {
     let unreadable = |source| ExportError {
         path: path.to_owned(),
@@ -62,12 +62,12 @@ pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportEr
         let line = reader.position().line();
         let row = match reader.read_record(&mut record) {
             Ok(false) => return Ok(entries),
-            // All columns are text, so this fails only where one is missing.
+            // All columns are text, so this fails only if one is missing.
             Ok(true) => Ok(record.deserialize::<R>(Some(&header)).map_err(unreadable)?),
             Err(error) => match error.kind() {
                 ErrorKind::Utf8 { .. } => Err("the row is not UTF-8"),
                 ErrorKind::UnequalLengths { .. } => {
-                    Err("the row has not as many fields as the header")
+                    Err("the row and the header differ in their number of fields")
                 }
                 _ => return Err(unreadable(error)),
             },
@@ -89,7 +89,7 @@ pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportEr
     }
 }
 
-/// `lines` has the line of each unique value so far.
+/// Parses a row. `lines` maps the unique values of earlier rows to their lines.
 fn content<R: Row>(
     row: R,
     id: u64,
@@ -107,7 +107,7 @@ fn content<R: Row>(
         }
         Slot::Occupied(first) => {
             let (column, first) = (R::UNIQUE, first.get());
-            Content::Invalid(format!("{column}: the same as in line {first}"))
+            Content::Invalid(format!("{column}: duplicate of line {first}"))
         }
     }
 }

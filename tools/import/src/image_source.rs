@@ -1,4 +1,4 @@
-//! Images of the old service.
+//! Loads images of the old service from a folder or the web.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,18 +15,18 @@ use domain::image::InvalidImage;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use thiserror::Error;
 
-/// For one image, from the connection to its last byte.
+/// The time limit of one download, connection included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the images of the old service are.
+/// The location of the old service's images.
 #[derive(Debug)]
 pub struct ImageSource {
-    place: Place,
+    location: Location,
     pub(crate) max_bytes: usize,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Location {
     Dir(PathBuf),
     Web {
         http: Connector,
@@ -34,59 +34,59 @@ enum Place {
     },
 }
 
-/// Why there is no image. Says nothing of where it was looked for.
+/// Errors of loading an image. The messages contain neither path nor URL.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
-    #[error("not the name of a file")]
-    NoName,
-    #[error("the folder has no such image")]
-    NoFile,
+    #[error("not a file name")]
+    InvalidName,
+    #[error("the folder of --images has no such file")]
+    NotFound,
     #[error("the file cannot be read: {0}")]
     Unreadable(io::ErrorKind),
-    #[error("not a URL: --images or --image-base-url says where the file is")]
-    NoUrl,
-    #[error("no answer")]
-    NoAnswer,
-    #[error("not all of it came within {} seconds", TIMEOUT.as_secs())]
+    #[error("not a URL; pass its folder with --images or its URL prefix with --image-base-url")]
+    InvalidUrl,
+    #[error("no response from the server")]
+    NoResponse,
+    #[error("the download took longer than {} seconds", TIMEOUT.as_secs())]
     TimedOut,
-    #[error("the answer is {0}")]
+    #[error("the server returned status {0}")]
     Status(u16),
-    #[error("the answer broke off")]
-    BrokenOff,
+    #[error("the download was interrupted")]
+    Interrupted,
     #[error(transparent)]
     Invalid(#[from] InvalidImage),
 }
 
 impl ImageSource {
-    /// In this folder, by the last part of what the old service stored.
+    /// Images in this folder, named by the last path segment of the old service's value.
     pub fn in_dir(dir: PathBuf, max_bytes: usize) -> Self {
         Self {
-            place: Place::Dir(dir),
+            location: Location::Dir(dir),
             max_bytes,
         }
     }
 
-    /// At the URLs that the old service stored, and below `base` what is only a name.
+    /// Images at the URLs of the old service. `base` is the URL prefix of values that are only names.
     pub fn on_the_web(base: Option<String>, max_bytes: usize) -> Self {
         let mut tls = TlsContext::builder();
         tls = tls.with_trust_store(TrustStore::default());
         let http = Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls.build().expect("the system's own certificates"))
+            .tls_context(tls.build().expect("the system certificates are valid"))
             .build();
         Self {
-            place: Place::Web { http, base },
+            location: Location::Web { http, base },
             max_bytes,
         }
     }
 
     pub(crate) async fn load(&self, image: &str) -> Result<Bytes, ImageError> {
-        match &self.place {
-            Place::Dir(dir) => self.read(dir, image),
-            Place::Web { http, base } => {
-                let url = url(base.as_deref(), image).ok_or(ImageError::NoUrl)?;
-                let fetched = tokio::time::timeout(TIMEOUT, self.fetch(http, &url)).await;
-                fetched.map_err(|_| ImageError::TimedOut)?
+        match &self.location {
+            Location::Dir(dir) => self.read(dir, image),
+            Location::Web { http, base } => {
+                let url = url(base.as_deref(), image).ok_or(ImageError::InvalidUrl)?;
+                let response = tokio::time::timeout(TIMEOUT, self.fetch(http, &url)).await;
+                response.map_err(|_| ImageError::TimedOut)?
             }
         }
     }
@@ -100,10 +100,10 @@ impl ImageSource {
         let path = image.split(['?', '#']).next().unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default();
         if matches!(name, "" | "." | "..") || name.contains(['\\', '\0']) {
-            return Err(ImageError::NoName);
+            return Err(ImageError::InvalidName);
         }
         let file = File::open(dir.join(name)).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => ImageError::NoFile,
+            io::ErrorKind::NotFound => ImageError::NotFound,
             kind => ImageError::Unreadable(kind),
         })?;
         let limit = u64::try_from(self.max_bytes).unwrap_or(u64::MAX);
@@ -115,17 +115,17 @@ impl ImageSource {
     }
 
     async fn fetch(&self, http: &Connector, url: &str) -> Result<Bytes, ImageError> {
-        let request = HttpRequest::get(url).map_err(|_| ImageError::NoUrl)?;
-        let answer = http.call(request).await;
-        let answer = answer.map_err(|_| ImageError::NoAnswer)?;
-        if answer.status().as_u16() != 200 {
-            return Err(ImageError::Status(answer.status().as_u16()));
+        let request = HttpRequest::get(url).map_err(|_| ImageError::InvalidUrl)?;
+        let response = http.call(request).await;
+        let response = response.map_err(|_| ImageError::NoResponse)?;
+        if response.status().as_u16() != 200 {
+            return Err(ImageError::Status(response.status().as_u16()));
         }
-        let body = Limited::new(answer.into_body(), self.max_bytes);
+        let body = Limited::new(response.into_body(), self.max_bytes);
         match body.collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(self.too_large()),
-            Err(_) => Err(ImageError::BrokenOff),
+            Err(_) => Err(ImageError::Interrupted),
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Moves users and foods from the old service's database, exported as CSV, into the stores of the
-//! API (docs/MIGRATION.md).
+//! Imports users and foods from CSV exports of the old service's database (docs/MIGRATION.md).
 //!
-//! Ids are made of the old ones, so a run that was cut short is started again and changes nothing of
-//! what it did before.
+//! The new ids are derived from the old ones, so a repeated run skips imported rows and continues after
+//! an interruption.
 
 mod export;
 mod image_source;
@@ -30,21 +29,21 @@ use crate::old::{FoodRow, OldFood, OldUser, UserRow};
 pub use crate::report::{Counts, Summary};
 use crate::report::{Outcome, Report};
 
-/// How many rows are under way at once.
-const AT_ONCE: usize = 4;
-/// After so many rows in a row that no store answered for, there is no use in going on.
+/// The number of rows imported concurrently.
+const CONCURRENCY: usize = 4;
+/// The number of consecutive storage errors that aborts the import.
 const MAX_UNAVAILABLE: usize = 8;
 
-/// The files to read.
+/// The CSV files to import.
 #[derive(Debug, Clone)]
 pub struct Exports {
-    /// The table `users`.
+    /// Rows of the table `users`.
     pub users: PathBuf,
-    /// The table `foods`.
+    /// Rows of the table `foods`.
     pub foods: PathBuf,
 }
 
-/// Where everything goes, and where images come from.
+/// The stores to import into, and the source of images.
 #[derive(Debug)]
 pub struct Stores<U, F, I, R> {
     /// The accounts.
@@ -59,31 +58,31 @@ pub struct Stores<U, F, I, R> {
     pub image_source: ImageSource,
 }
 
-/// Why there was no going on. What was done until then is done.
+/// Errors that abort the import. Rows imported before stay imported.
 #[derive(Debug, Error)]
 pub enum ImportError {
-    /// See [`ExportError`].
+    /// An export cannot be read.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// Nobody takes the report.
+    /// The output is closed.
     #[error("the report cannot be written: {0}")]
     Report(#[from] io::Error),
-    /// The last rows all failed for that reason.
+    /// Too many consecutive rows failed with storage errors.
     #[error(
-        "the stores do not answer, or refuse; start again when they do not, it continues from here"
+        "{MAX_UNAVAILABLE} consecutive rows failed with storage errors; correct the cause, then run the import again"
     )]
     Unavailable,
 }
 
-/// Reads both files and reports what would not be taken. Fetches and writes nothing.
+/// Validates both files and reports the rows that would fail. Downloads and writes nothing.
 pub async fn check(exports: &Exports, out: &mut impl Write) -> Result<Summary, ImportError> {
     let imported = async |_: &_| Outcome::Imported;
     let summary = run(exports, imported, async |_, _| Outcome::Imported, out).await?;
-    writeln!(out, "nothing written, but it would be: {summary}")?;
+    writeln!(out, "dry run, nothing was written: {summary}")?;
     Ok(summary)
 }
 
-/// Moves everything, and reports what was not taken.
+/// Imports all rows and reports those that failed.
 pub async fn import(
     exports: &Exports,
     stores: &Stores<impl UserRepository, impl FoodRepository, impl ImageStore, impl ImageRenderer>,
@@ -91,8 +90,8 @@ pub async fn import(
 ) -> Result<Summary, ImportError> {
     let summary = run(
         exports,
-        async |user| stores.take_user(user).await,
-        async |food, creator| stores.take_food(food, creator).await,
+        async |user| stores.import_user(user).await,
+        async |food, creator| stores.import_food(food, creator).await,
         out,
     )
     .await?;
@@ -102,54 +101,48 @@ pub async fn import(
 
 async fn run(
     exports: &Exports,
-    take_user: impl AsyncFn(&OldUser) -> Outcome,
-    take_food: impl AsyncFn(&OldFood, &PublicUser) -> Outcome,
+    import_user: impl AsyncFn(&OldUser) -> Outcome,
+    import_food: impl AsyncFn(&OldFood, &PublicUser) -> Outcome,
     out: &mut impl Write,
 ) -> Result<Summary, ImportError> {
-    // Both, before anything is written.
+    // Both are read before anything is written.
     let users = read::<UserRow>(&exports.users)?;
     let foods = read::<FoodRow>(&exports.foods)?;
-    let (users, owners) = take(&exports.users, &users, take_user, out).await?;
-    let take_food = async |food: &OldFood| match owners.get(&food.owner) {
-        Some(owner) => take_food(food, &owner.user.public).await,
-        None => not_taken("user_id: that user was not taken"),
+    let (users, owners) = import_rows(&exports.users, &users, import_user, out).await?;
+    let import_food = async |food: &OldFood| match owners.get(&food.owner) {
+        Some(owner) => import_food(food, &owner.user.public).await,
+        None => failed("user_id: the user was not imported"),
     };
-    let (foods, _) = take(&exports.foods, &foods, take_food, out).await?;
+    let (foods, _) = import_rows(&exports.foods, &foods, import_food, out).await?;
     Ok(Summary { users, foods })
 }
 
-/// Takes the rows of a file, some at once, and reports them in their order. Returns those that are in the
-/// store now by their old ids.
-async fn take<'a, T>(
+/// Imports the rows of a file concurrently and reports them in order. Returns the stored rows by old id.
+async fn import_rows<'a, T>(
     file: &Path,
     entries: &'a [Entry<T>],
-    take: impl AsyncFn(&T) -> Outcome,
+    import_row: impl AsyncFn(&T) -> Outcome,
     out: &mut impl Write,
 ) -> Result<(Counts, HashMap<u64, &'a T>), ImportError> {
-    let take = &take;
+    let import_row = &import_row;
     let mut outcomes = stream::iter(entries)
         .map(|entry| async move {
             let outcome = match &entry.content {
-                Content::Valid(value) => take(value).await,
-                Content::Invalid(why) => not_taken(why),
+                Content::Valid(value) => import_row(value).await,
+                Content::Invalid(reasons) => failed(reasons),
                 Content::Deleted => Outcome::Deleted,
             };
             (entry, outcome)
         })
-        .buffered(AT_ONCE);
-    let mut report = Report {
-        out,
-        file,
-        counts: Counts::default(),
-        unavailable: 0,
-    };
+        .buffered(CONCURRENCY);
+    let mut report = Report::new(out, file, entries.len());
     let mut stored = HashMap::new();
     while let Some((entry, outcome)) = outcomes.next().await {
         report.row(entry.line, entry.old_id, &outcome)?;
         if report.unavailable == MAX_UNAVAILABLE {
             return Err(ImportError::Unavailable);
         }
-        if let (Outcome::Imported | Outcome::AlreadyThere, Some(id), Content::Valid(value)) =
+        if let (Outcome::Imported | Outcome::AlreadyPresent, Some(id), Content::Valid(value)) =
             (outcome, entry.old_id, &entry.content)
         {
             stored.insert(id, value);
@@ -159,15 +152,15 @@ async fn take<'a, T>(
 }
 
 impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stores<U, F, I, R> {
-    async fn take_user(&self, old: &OldUser) -> Outcome {
+    async fn import_user(&self, old: &OldUser) -> Outcome {
         let (user, password) = (&old.user, &old.password);
         match self.users.create(user, password).await {
             Ok(()) => Outcome::Imported,
             Err(InsertUserError::EmailTaken) => {
                 match self.users.find_credentials(&user.email).await {
-                    Ok(Some(found)) if found.user.id == user.public.id => Outcome::AlreadyThere,
-                    Ok(Some(_)) => not_taken("email: another account has the address"),
-                    Ok(None) => not_taken("email: the account is there with another address"),
+                    Ok(Some(found)) if found.user.id == user.public.id => Outcome::AlreadyPresent,
+                    Ok(Some(_)) => failed("email: used by another account"),
+                    Ok(None) => failed("email: imported before with another e-mail"),
                     Err(error) => error.into(),
                 }
             }
@@ -175,20 +168,20 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stor
         }
     }
 
-    async fn take_food(&self, old: &OldFood, creator: &PublicUser) -> Outcome {
+    async fn import_food(&self, old: &OldFood, creator: &PublicUser) -> Outcome {
         match self.foods.find_consistent(old.id).await {
             Ok(None) => {}
-            Ok(Some(_)) => return Outcome::AlreadyThere,
+            Ok(Some(_)) => return Outcome::AlreadyPresent,
             Err(error) => return error.into(),
         }
         let bytes = match self.image_source.load(&old.image).await {
             Ok(bytes) => bytes,
-            Err(error) => return Outcome::NotTaken(format!("food_image: {error}")),
+            Err(error) => return Outcome::Failed(format!("food_image: {error}")),
         };
         let id = old.image_id(&bytes);
         let image = match render_image(&self.renderer, bytes, self.image_source.max_bytes).await {
             Ok(renditions) => store_image(&self.images, old.id, id, renditions).await,
-            Err(error) => return Outcome::NotTaken(format!("food_image: {error}")),
+            Err(error) => return Outcome::Failed(format!("food_image: {error}")),
         };
         let image = match image {
             Ok(image) => image,
@@ -207,42 +200,42 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stor
         };
         match self.foods.create(&food).await {
             Ok(()) => Outcome::Imported,
-            // Nothing here is an upload.
+            // The image is not an upload.
             Err(InsertFoodError::TitleTaken | InsertFoodError::UploadTaken) => {
                 match self.foods.find_consistent(food.id).await {
-                    // By another run at this moment, with this very image.
-                    Ok(Some(_)) => Outcome::AlreadyThere,
+                    // A concurrent run has imported it, with the same image.
+                    Ok(Some(_)) => Outcome::AlreadyPresent,
                     Ok(None) => {
-                        // An image left behind harms nobody.
+                        // Best effort: an orphaned image is harmless.
                         let _ = self.images.delete(&food.rendition_keys()).await;
-                        not_taken("title: another food has it")
+                        failed("title: used by another food")
                     }
                     Err(error) => error.into(),
                 }
             }
-            // The next run writes the image in its place again.
+            // The next run overwrites the image.
             Err(InsertFoodError::Storage(error)) => error.into(),
         }
     }
 }
 
-fn not_taken(why: &str) -> Outcome {
-    Outcome::NotTaken(why.to_owned())
+fn failed(reason: &str) -> Outcome {
+    Outcome::Failed(reason.to_owned())
 }
 
 impl From<StorageError> for Outcome {
     fn from(error: StorageError) -> Self {
         match &error {
             StorageError::Unavailable(source) | StorageError::Rejected(source) => {
-                let mut why = error.to_string();
+                let mut reason = error.to_string();
                 let mut cause: Option<&dyn Error> = Some(source.as_ref());
                 while let Some(error) = cause {
-                    why.extend([": ", &error.to_string().replace('\n', " ")]);
+                    reason.extend([": ", &error.to_string().replace('\n', " ")]);
                     cause = error.source();
                 }
-                Self::Unavailable(why)
+                Self::Unavailable(reason)
             }
-            StorageError::Corrupt(_) => Self::NotTaken(error.to_string()),
+            StorageError::Corrupt(_) => Self::Failed(error.to_string()),
         }
     }
 }

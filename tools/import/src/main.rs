@@ -1,4 +1,4 @@
-//! Moves users and foods from the old service: `cargo run -p import -- --help`.
+//! The program `import`: `cargo run -p import -- --help`.
 
 use std::error::Error;
 use std::io::{Write, stderr, stdout};
@@ -11,40 +11,42 @@ use functions::settings::Settings;
 use import::{Exports, ImageSource, Stores, Summary};
 use infrastructure::media::MediaRenderer;
 
-/// Moves users and foods from the old service's database into the stores of this one.
+/// Imports users and foods from CSV exports of the old service's database.
 ///
-/// Running it again continues where it stopped: what is there already stays as it is.
+/// A repeated run continues after an interruption and does not change rows imported before.
 #[derive(Debug, Parser)]
 #[command(name = "import", version, after_help = AFTER_HELP)]
 struct Args {
-    /// The users, as CSV with a header.
+    /// CSV export of the table `users`, with a header.
     #[arg(long, value_name = "FILE")]
     users: PathBuf,
 
-    /// Their foods, as CSV with a header.
+    /// CSV export of the table `foods`, with a header.
     #[arg(long, value_name = "FILE")]
     foods: PathBuf,
 
-    /// Only read both files and say what would not be taken: fetch and write nothing.
+    /// Validate both files and report the rows that would fail; download and write nothing.
     #[arg(long)]
     dry_run: bool,
 
-    /// The folder that holds the images. Without it they are fetched from their URLs.
+    /// Folder of the images. Without it, images are downloaded from their URLs.
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
-    /// Where images are that have a file name and no URL.
+    /// URL prefix of images that have a file name instead of a URL.
     #[arg(long, value_name = "URL", conflicts_with = "images")]
     image_base_url: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
-Settings come from the environment, as those of the functions do: USERS_TABLE, FOODS_TABLE,
+Settings are environment variables, as for the functions: USERS_TABLE, FOODS_TABLE,
 IMAGES_BUCKET, MAX_IMAGE_BYTES [8192000], AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3. --dry-run needs none.
 
-Each row that is not taken is a line: file, line, old id and what is wrong, without its content.
-Exit status: 0 when every row was taken, 1 when one was not, 2 for a wrong command line.";
+Each failed row is a line of output: file, line, old id and the reason, without the row's content.
+Standard error shows the progress if it is a terminal.
+
+Exit status: 0 if no row failed, 1 if one failed or the import was aborted, 2 for an invalid command line.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! What the old service stored, read as values of the domain.
+//! Rows of the old service, parsed into values of the domain.
 
 use std::fmt::Display;
 
@@ -35,7 +35,7 @@ pub(crate) struct OldFood {
 }
 
 impl OldFood {
-    /// The id of the image with these bytes: stable, so that an interrupted import overwrites its own objects.
+    /// The id of the image with these bytes. It is stable, so that a repeated import overwrites its own objects.
     pub(crate) fn image_id(&self, bytes: &[u8]) -> ImageId {
         ImageId::from_bytes(stable_id(self.created_at, &[b"image:", bytes]))
     }
@@ -70,18 +70,18 @@ impl Row for UserRow {
     }
 
     fn parse(self, old_id: u64) -> Result<OldUser, String> {
-        let mut wrong = Wrong::default();
+        let mut errors = Errors::default();
         let first_name = UserName::parse(&unescaped(&self.first_name));
-        let first_name = wrong.unless("first_name", first_name);
+        let first_name = errors.check("first_name", first_name);
         let last_name = UserName::parse(&unescaped(&self.last_name));
-        let last_name = wrong.unless("last_name", last_name);
-        let email = wrong.unless("email", Email::parse(&unescaped(&self.email)));
-        let password = wrong.unless("password", bcrypt(self.password));
-        let created_at = wrong.unless("created_at", timestamp(&self.created_at));
+        let last_name = errors.check("last_name", last_name);
+        let email = errors.check("email", Email::parse(&unescaped(&self.email)));
+        let password = errors.check("password", bcrypt(self.password));
+        let created_at = errors.check("created_at", timestamp(&self.created_at));
         let (Some(first_name), Some(last_name), Some(email), Some(password), Some(created_at)) =
             (first_name, last_name, email, password, created_at)
         else {
-            return Err(wrong.all());
+            return Err(errors.join());
         };
         let id = stable_id(created_at, &[b"user:", old_id.to_string().as_bytes()]);
         let public = PublicUser {
@@ -128,26 +128,26 @@ impl Row for FoodRow {
     }
 
     fn parse(self, old_id: u64) -> Result<OldFood, String> {
-        let mut wrong = Wrong::default();
+        let mut errors = Errors::default();
         let owner = self.user_id.parse().map_err(|_| "not a number");
-        let owner = wrong.unless("user_id", owner);
-        let title = wrong.unless("title", Title::parse(&unescaped(&self.title)));
+        let owner = errors.check("user_id", owner);
+        let title = errors.check("title", Title::parse(&unescaped(&self.title)));
         let description = Description::sanitize(&unescaped(&self.description));
-        let description = wrong.unless("description", description);
+        let description = errors.check("description", description);
         let image = Some(self.food_image.trim()).filter(|image| !image.is_empty());
-        let image = wrong.unless("food_image", image.ok_or("empty"));
-        let created_at = wrong.unless("created_at", timestamp(&self.created_at));
+        let image = errors.check("food_image", image.ok_or("empty"));
+        let created_at = errors.check("created_at", timestamp(&self.created_at));
         let updated_at = match self.updated_at.as_str() {
             "" => created_at,
-            raw => wrong.unless("updated_at", timestamp(raw)),
+            raw => errors.check("updated_at", timestamp(raw)),
         };
         let (Some(owner), Some(title), Some(description), Some(image)) =
             (owner, title, description, image)
         else {
-            return Err(wrong.all());
+            return Err(errors.join());
         };
         let (Some(created_at), Some(updated_at)) = (created_at, updated_at) else {
-            return Err(wrong.all());
+            return Err(errors.join());
         };
         let id = stable_id(created_at, &[b"food:", old_id.to_string().as_bytes()]);
         Ok(OldFood {
@@ -162,23 +162,23 @@ impl Row for FoodRow {
     }
 }
 
-/// All that is wrong with a row.
+/// The errors of a row, one per invalid column.
 #[derive(Debug, Default)]
-struct Wrong(Vec<String>);
+struct Errors(Vec<String>);
 
-impl Wrong {
-    fn unless<T>(&mut self, column: &str, parsed: Result<T, impl Display>) -> Option<T> {
+impl Errors {
+    fn check<T>(&mut self, column: &str, parsed: Result<T, impl Display>) -> Option<T> {
         parsed
-            .map_err(|why| self.0.push(format!("{column}: {why}")))
+            .map_err(|error| self.0.push(format!("{column}: {error}")))
             .ok()
     }
 
-    fn all(&self) -> String {
+    fn join(&self) -> String {
         self.0.join("; ")
     }
 }
 
-/// What Go's `html.EscapeString` makes of these characters.
+/// The escapes of Go's `html.EscapeString`.
 const ESCAPES: [(&str, char); 5] = [
     ("&amp;", '&'),
     ("&lt;", '<'),
@@ -187,8 +187,8 @@ const ESCAPES: [(&str, char); 5] = [
     ("&#39;", '\''),
 ];
 
-/// The text as it was typed. One that the escaping cannot have made was stored unescaped, as some
-/// versions of the old service did with descriptions: it stays.
+/// Reverses Go's HTML escaping. Text that Go's escaping cannot have produced is returned unchanged:
+/// some versions of the old service stored descriptions unescaped.
 fn unescaped(stored: &str) -> String {
     let mut rest = stored.to_owned();
     for (escape, _) in ESCAPES {
@@ -197,18 +197,18 @@ fn unescaped(stored: &str) -> String {
     if rest.contains(ESCAPES.map(|(_, character)| character)) {
         return stored.to_owned();
     }
-    // The ampersand last, because it begins the others.
-    let mut typed = stored.to_owned();
+    // The ampersand last, because the other escapes begin with it.
+    let mut text = stored.to_owned();
     for (escape, character) in ESCAPES.into_iter().rev() {
-        typed = typed.replace(escape, character.encode_utf8(&mut [0; 4]));
+        text = text.replace(escape, character.encode_utf8(&mut [0; 4]));
     }
-    typed
+    text
 }
 
-/// The old service's is 10. Each step doubles the time of a login, and at 14 it takes a second.
+/// The accepted bcrypt costs. The old service used 10; each step doubles the time of a login, one second at 14.
 const COSTS: std::ops::RangeInclusive<u8> = 4..=14;
 
-/// `$2a$10$` and 53 characters, as the infrastructure verifies and replaces it at the next login; of a cost in [`COSTS`].
+/// Accepts `$2a$10$` and 53 characters, with a cost in [`COSTS`]. The next login replaces the hash by Argon2id.
 fn bcrypt(hash: String) -> Result<PasswordHash, &'static str> {
     let is_bcrypt = || {
         let (version, rest) = hash.split_at_checked(4)?;
@@ -221,7 +221,7 @@ fn bcrypt(hash: String) -> Result<PasswordHash, &'static str> {
     if is_bcrypt() == Some(true) {
         Ok(PasswordHash::new(hash))
     } else {
-        Err("not a bcrypt hash of a usual cost")
+        Err("not a bcrypt hash of cost 4 to 14")
     }
 }
 
@@ -234,7 +234,7 @@ const OFFSET: &[BorrowedFormatItem<'_>] = format_description!(
     "[offset_hour sign:mandatory][optional [:[offset_minute]]]"
 );
 
-/// As `PostgreSQL` writes it: `2020-05-01 12:34:56.789+00`, and in UTC where no offset follows.
+/// Parses a `PostgreSQL` timestamp such as `2020-05-01 12:34:56.789+00`; UTC if it has no offset.
 fn timestamp(raw: &str) -> Result<Timestamp, &'static str> {
     let parse = || {
         let offset = raw.rfind(['+', '-']).filter(|at| *at > "2020-05-01".len());
@@ -247,11 +247,10 @@ fn timestamp(raw: &str) -> Result<Timestamp, &'static str> {
         let nanos = date_time.assume_offset(offset).unix_timestamp_nanos();
         Timestamp::from_unix_millis(i64::try_from(nanos.div_euclid(1_000_000)).ok()?)
     };
-    parse().ok_or("not a time as PostgreSQL writes it, since 1970")
+    parse().ok_or("not a PostgreSQL timestamp since 1970")
 }
 
-/// A `UUIDv7` (RFC 9562) that is the same in every run: the time, and bits of a hash for the random
-/// ones.
+/// A reproducible `UUIDv7` (RFC 9562) from the timestamp, with bits of a hash instead of random bits.
 fn stable_id(at: Timestamp, of: &[&[u8]]) -> [u8; 16] {
     let mut hash = Context::new(&SHA256);
     for part in of {
@@ -270,8 +269,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_unescaped_if_go_escaped_it() {
-        for (stored, typed) in [
+    fn only_go_escaped_html_is_unescaped() {
+        for (stored, expected) in [
             ("Mac &amp; cheese", "Mac & cheese"),
             (
                 "&lt;p&gt;&#34;Best&#34; &#39;ever&#39;&lt;/p&gt;",
@@ -285,12 +284,12 @@ mod tests {
             ("&nbsp;&amp;", "&nbsp;&amp;"),
             ("&l&amp;t;", "&l&amp;t;"),
         ] {
-            assert_eq!(unescaped(stored), typed);
+            assert_eq!(unescaped(stored), expected);
         }
     }
 
     #[test]
-    fn timestamp_is_read_as_postgresql_writes_it() {
+    fn postgresql_timestamps_are_parsed() {
         for (raw, millis) in [
             ("1970-01-01 00:00:00", Some(0)),
             ("2020-05-01 12:34:56.789123+00", Some(1_588_336_496_789)),
@@ -307,15 +306,15 @@ mod tests {
             ("0044-03-15 12:00:00+00 BC", None),
             ("é-é-é é:é:é+é", None),
         ] {
-            let read = timestamp(raw).ok().map(Timestamp::unix_millis);
-            assert_eq!(read, millis, "{raw}");
+            let parsed = timestamp(raw).ok().map(Timestamp::unix_millis);
+            assert_eq!(parsed, millis, "{raw}");
         }
     }
 
     #[test]
-    fn only_bcrypt_of_a_usual_cost_is_a_hash() {
+    fn only_bcrypt_of_cost_4_to_14_is_accepted() {
         let rest = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        for (hash, is_hash) in [
+        for (hash, is_accepted) in [
             (format!("$2a$10${rest}"), true),
             (format!("$2b$04${rest}"), true),
             (format!("$2y$14${rest}"), true),
@@ -329,16 +328,16 @@ mod tests {
             ("é$é$".to_owned(), false),
             (String::new(), false),
         ] {
-            assert_eq!(bcrypt(hash.clone()).is_ok(), is_hash, "{hash}");
+            assert_eq!(bcrypt(hash.clone()).is_ok(), is_accepted, "{hash}");
         }
     }
 
     #[test]
-    fn id_is_a_stable_uuid_of_version_7() {
+    fn stable_id_is_a_reproducible_uuid_v7() {
         let at = Timestamp::from_unix_millis(1_588_336_496_789).unwrap();
         let id = |of: &[u8]| UserId::from_bytes(stable_id(at, &[of])).to_string();
         assert_ne!(id(b"user:1"), id(b"user:2"));
-        // Another one would import everybody again.
+        // Another id would import existing users again.
         assert_eq!(id(b"user:1"), "0171d03b-9095-7bc3-a47b-8ad18b855c68");
     }
 }

@@ -1,40 +1,45 @@
-//! The report: a line for each row that was not taken, and how many rows of each kind there are.
+//! The report: a line per failed row, the number of rows by outcome, and a progress bar.
 
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What became of a row.
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The outcome of importing a row.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Imported,
-    AlreadyThere,
+    /// Imported by an earlier run.
+    AlreadyPresent,
+    /// Skipped, because the old service had marked it as deleted.
     Deleted,
-    NotTaken(String),
-    /// Not taken for a reason that is not the row's.
+    /// Not imported, because of the row.
+    Failed(String),
+    /// Not imported, because of a storage error.
     Unavailable(String),
 }
 
-/// How many rows of a file there are of each kind.
+/// The number of rows of a file by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     imported: usize,
-    already_there: usize,
+    already_present: usize,
     deleted: usize,
-    not_taken: usize,
+    failed: usize,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} imported, {} already there, {} deleted before, {} not taken",
-            self.imported, self.already_there, self.deleted, self.not_taken
+            "{} imported, {} already present, {} skipped as deleted, {} failed",
+            self.imported, self.already_present, self.deleted, self.failed
         )
     }
 }
 
-/// What became of everything.
+/// The number of users and foods by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     pub(crate) users: Counts,
@@ -42,9 +47,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether every row was taken.
+    /// Whether no row failed.
     pub fn is_complete(&self) -> bool {
-        self.users.not_taken == 0 && self.foods.not_taken == 0
+        self.users.failed == 0 && self.foods.failed == 0
     }
 }
 
@@ -54,16 +59,30 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The report on one file, written row by row.
+/// The report of one file, written row by row.
 pub(crate) struct Report<'a, W> {
-    pub(crate) out: &'a mut W,
-    pub(crate) file: &'a Path,
+    out: &'a mut W,
+    file: &'a Path,
+    progress: ProgressBar,
     pub(crate) counts: Counts,
-    /// How many rows in succession were unavailable.
+    /// The number of consecutive rows with storage errors.
     pub(crate) unavailable: usize,
 }
 
-impl<W: Write> Report<'_, W> {
+impl<'a, W: Write> Report<'a, W> {
+    /// Starts a progress bar on standard error; it is hidden if that is not a terminal.
+    pub(crate) fn new(out: &'a mut W, file: &'a Path, rows: usize) -> Self {
+        let style = "{bar:30} {human_pos} of {human_len} rows, {per_sec:1}, {eta} left";
+        let style = ProgressStyle::with_template(style).expect("the template is valid");
+        Self {
+            out,
+            file,
+            progress: ProgressBar::new(rows as u64).with_style(style),
+            counts: Counts::default(),
+            unavailable: 0,
+        }
+    }
+
     pub(crate) fn row(
         &mut self,
         line: u64,
@@ -75,19 +94,23 @@ impl<W: Write> Report<'_, W> {
             _ => 0,
         };
         let counts = &mut self.counts;
-        let (count, why) = match outcome {
+        let (count, reason) = match outcome {
             Outcome::Imported => (&mut counts.imported, None),
-            Outcome::AlreadyThere => (&mut counts.already_there, None),
+            Outcome::AlreadyPresent => (&mut counts.already_present, None),
             Outcome::Deleted => (&mut counts.deleted, None),
-            Outcome::NotTaken(why) | Outcome::Unavailable(why) => {
-                (&mut counts.not_taken, Some(why))
+            Outcome::Failed(reason) | Outcome::Unavailable(reason) => {
+                (&mut counts.failed, Some(reason))
             }
         };
         *count += 1;
-        let Some(why) = why else {
+        self.progress.inc(1);
+        let Some(reason) = reason else {
             return Ok(());
         };
         let id = old_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
-        writeln!(self.out, "{}:{line}: id {id}: {why}", self.file.display())
+        let file = self.file.display();
+        // Both may write to the same terminal.
+        self.progress
+            .suspend(|| writeln!(self.out, "{file}:{line}: id {id}: {reason}"))
     }
 }

@@ -1,4 +1,4 @@
-//! The importer as it is run: the program, exports on disk, the real engines.
+//! The program `import` with CSV files, images and the embedded engines.
 
 mod support;
 
@@ -13,7 +13,7 @@ use support::{CommandOutput, Fixture, HASH, MAX_IMAGE_BYTES, PASSWORD, image_ser
 const USERS: &str = "id,first_name,last_name,email,password,created_at,updated_at,deleted_at\n";
 const FOODS: &str = "id,user_id,title,description,food_image,created_at,updated_at,deleted_at\n";
 
-/// Two people.
+/// An export with two users.
 fn users() -> String {
     format!(
         "{USERS}\
@@ -22,7 +22,7 @@ fn users() -> String {
     )
 }
 
-/// A food of each.
+/// An export with a food of each user.
 fn foods() -> String {
     format!(
         "{FOODS}\
@@ -31,7 +31,7 @@ fn foods() -> String {
     )
 }
 
-/// Foods of the first user, one with each of these images.
+/// An export with a food of the first user per image.
 fn foods_with(images: &[String]) -> String {
     let mut foods = FOODS.to_owned();
     for (id, image) in images.iter().enumerate() {
@@ -41,41 +41,40 @@ fn foods_with(images: &[String]) -> String {
     foods
 }
 
-async fn with_images() -> Fixture {
-    let scene = Fixture::new().await;
-    scene.write("images/a.gif", GIF);
-    scene.write("images/b.gif", GIF);
-    scene
+async fn fixture_with_images() -> Fixture {
+    let fixture = Fixture::new().await;
+    fixture.write("images/a.gif", GIF);
+    fixture.write("images/b.gif", GIF);
+    fixture
 }
 
-/// The importer wrote these lines about rows, and counted so many: imported, already there, deleted
-/// before, not taken.
+/// Asserts the report: lines of failed rows, and the rows imported, already present, skipped and failed.
 #[track_caller]
-fn assert_report(ran: &CommandOutput, rows: &[&str], users: [usize; 4], foods: [usize; 4]) {
-    let [users, foods] = [users, foods].map(|[imported, there, deleted, not_taken]| {
-        format!("{imported} imported, {there} already there, {deleted} deleted before, {not_taken} not taken")
+fn assert_report(output: &CommandOutput, rows: &[&str], users: [usize; 4], foods: [usize; 4]) {
+    let [users, foods] = [users, foods].map(|[imported, present, deleted, failed]| {
+        format!("{imported} imported, {present} already present, {deleted} skipped as deleted, {failed} failed")
     });
     let summary = format!("users: {users}; foods: {foods}");
-    let lines: Vec<_> = ran.output.lines().collect();
+    let lines: Vec<_> = output.text.lines().collect();
     assert_eq!(lines, [rows, &[summary.as_str()]].concat());
-    assert_eq!(ran.code, i32::from(!rows.is_empty()));
+    assert_eq!(output.status, i32::from(!rows.is_empty()));
 }
 
 #[tokio::test]
-async fn users_and_foods_arrive_with_their_old_passwords() {
-    let scene = with_images().await;
-    let ran = scene.import(users(), foods()).await;
-    assert_report(&ran, &[], [2, 0, 0, 0], [2, 0, 0, 0]);
+async fn users_are_imported_with_passwords_and_foods() {
+    let fixture = fixture_with_images().await;
+    let output = fixture.import(users(), foods()).await;
+    assert_report(&output, &[], [2, 0, 0, 0], [2, 0, 0, 0]);
 
     let email = Email::parse("ada@example.com").unwrap();
-    let found = scene.users().find_credentials(&email).await.unwrap();
-    let found = found.expect("Ada is there");
+    let found = fixture.users().find_credentials(&email).await.unwrap();
+    let found = found.expect("Ada is imported");
     assert_eq!(found.user.first_name.as_str(), "Ada");
     let password = Password::unvalidated(PASSWORD);
-    let verdict = Argon2Hasher::default().verify(&password, &found.password);
-    assert_eq!(verdict, PasswordCheck::ValidNeedsRehash);
+    let check = Argon2Hasher::default().verify(&password, &found.password);
+    assert_eq!(check, PasswordCheck::ValidNeedsRehash);
 
-    let foods = scene.foods().await;
+    let foods = fixture.foods().await;
     let [rice, mac] = foods.as_slice() else {
         panic!("{foods:?}");
     };
@@ -90,107 +89,106 @@ async fn users_and_foods_arrive_with_their_old_passwords() {
     assert_eq!(rice.created_at.to_string(), "2020-06-02T08:00:00.000Z");
     assert_eq!(rice.updated_at, rice.created_at);
     assert!(rice.id > mac.id, "ids sort by time");
-    let keys = scene.keys().await;
-    let shown = foods.iter().flat_map(Food::rendition_keys);
-    assert!(
-        shown
-            .map(|key| key.to_string())
-            .all(|key| keys.contains(&key))
-    );
+    let keys = fixture.keys().await;
+    let mut expected = foods.iter().flat_map(Food::rendition_keys);
+    assert!(expected.all(|key| keys.contains(&key.to_string())));
 }
 
 #[tokio::test]
 async fn second_run_changes_nothing() {
-    let scene = with_images().await;
-    scene.import(users(), foods()).await;
-    let (before, keys) = (scene.foods().await, scene.keys().await);
-    scene.remove("images/a.gif");
-    let ran = scene.import(users(), foods()).await;
-    assert_report(&ran, &[], [0, 2, 0, 0], [0, 2, 0, 0]);
-    assert_eq!((scene.foods().await, scene.keys().await), (before, keys));
+    let fixture = fixture_with_images().await;
+    fixture.import(users(), foods()).await;
+    let (before, keys) = (fixture.foods().await, fixture.keys().await);
+    fixture.remove("images/a.gif");
+    let output = fixture.import(users(), foods()).await;
+    assert_report(&output, &[], [0, 2, 0, 0], [0, 2, 0, 0]);
+    assert_eq!(
+        (fixture.foods().await, fixture.keys().await),
+        (before, keys)
+    );
 }
 
 #[tokio::test]
-async fn second_run_imports_what_the_first_could_not() {
-    let scene = with_images().await;
-    scene.remove("images/a.gif");
-    let ran = scene.import(users(), foods()).await;
-    let missing = "foods.csv:2: id 7: food_image: the folder has no such image";
-    assert_report(&ran, &[missing], [2, 0, 0, 0], [1, 0, 0, 1]);
-    scene.write("images/a.gif", GIF);
-    let ran = scene.import(users(), foods()).await;
-    assert_report(&ran, &[], [0, 2, 0, 0], [1, 1, 0, 0]);
+async fn second_run_imports_rows_that_failed_before() {
+    let fixture = fixture_with_images().await;
+    fixture.remove("images/a.gif");
+    let output = fixture.import(users(), foods()).await;
+    let missing = "foods.csv:2: id 7: food_image: the folder of --images has no such file";
+    assert_report(&output, &[missing], [2, 0, 0, 0], [1, 0, 0, 1]);
+    fixture.write("images/a.gif", GIF);
+    let output = fixture.import(users(), foods()).await;
+    assert_report(&output, &[], [0, 2, 0, 0], [1, 1, 0, 0]);
 }
 
 #[tokio::test]
-async fn dry_run_needs_no_setting_and_writes_nothing() {
-    let scene = Fixture::new().await;
+async fn dry_run_needs_no_settings_and_writes_nothing() {
+    let fixture = Fixture::new().await;
     let foods = foods() + "9,3,Soup,Thin,c.gif,2020-06-02 10:00:00+02,,\n";
-    let ran = scene
+    let output = fixture
         .import_with(users(), foods, &["--dry-run"], None)
         .await;
-    assert_eq!(ran.code, 1);
+    assert_eq!(output.status, 1);
     assert_eq!(
-        ran.output,
-        "foods.csv:5: id 9: user_id: that user was not taken\n\
-         nothing written, but it would be: users: 2 imported, 0 already there, 0 deleted before, 0 not taken; \
-         foods: 2 imported, 0 already there, 0 deleted before, 1 not taken\n"
+        output.text,
+        "foods.csv:5: id 9: user_id: the user was not imported\n\
+         dry run, nothing was written: users: 2 imported, 0 already present, 0 skipped as deleted, 0 failed; \
+         foods: 2 imported, 0 already present, 0 skipped as deleted, 1 failed\n"
     );
-    assert_eq!(scene.count_users().await, 0);
-    assert!(scene.foods().await.is_empty() && scene.keys().await.is_empty());
+    assert_eq!(fixture.count_users().await, 0);
+    assert!(fixture.foods().await.is_empty() && fixture.keys().await.is_empty());
 }
 
 #[tokio::test]
-async fn deleted_rows_are_left_out() {
-    let scene = with_images().await;
+async fn rows_marked_as_deleted_are_skipped() {
+    let fixture = fixture_with_images().await;
     let gone = "2021-01-01 00:00:00+00";
     let users = users() + &format!("3,,,,,2020-05-03 12:00:00+00,,{gone}\n");
-    // Its title is free for another.
+    // Another food may have the title of a deleted one.
     let deleted = format!("9,2,Jollof rice,x,b.gif,,,{gone}\n8,2,");
     let foods = foods().replacen("8,2,", &deleted, 1);
-    let ran = scene.import(users, foods).await;
-    assert_report(&ran, &[], [2, 0, 1, 0], [2, 0, 1, 0]);
+    let output = fixture.import(users, foods).await;
+    assert_report(&output, &[], [2, 0, 1, 0], [2, 0, 1, 0]);
 }
 
 #[tokio::test]
-async fn duplicate_email_or_title_is_reported() {
-    let scene = with_images().await;
+async fn duplicate_email_or_title_in_export_is_reported() {
+    let fixture = fixture_with_images().await;
     let users = users() + &format!("3,Eve,Other,ADA@EXAMPLE.COM,{HASH},2020-05-03 12:00:00+00,,\n");
     let foods = foods()
         + "9,2,MAC &amp; CHEESE,Again,b.gif,2020-06-02 10:00:00+02,,\n\
            10,3,Her soup,Thin,b.gif,2020-06-02 10:00:00+02,,\n";
-    let ran = scene.import(users, foods).await;
+    let output = fixture.import(users, foods).await;
     let rows = [
-        "users.csv:4: id 3: email: the same as in line 2",
-        "foods.csv:5: id 9: title: the same as in line 2",
-        "foods.csv:6: id 10: user_id: that user was not taken",
+        "users.csv:4: id 3: email: duplicate of line 2",
+        "foods.csv:5: id 9: title: duplicate of line 2",
+        "foods.csv:6: id 10: user_id: the user was not imported",
     ];
-    assert_report(&ran, &rows, [2, 0, 0, 1], [2, 0, 0, 2]);
+    assert_report(&output, &rows, [2, 0, 0, 1], [2, 0, 0, 2]);
 }
 
 #[tokio::test]
-async fn taken_email_or_title_is_reported() {
-    let scene = with_images().await;
-    scene.import(users(), foods()).await;
-    let before = scene.foods().await;
+async fn email_or_title_taken_in_store_is_reported() {
+    let fixture = fixture_with_images().await;
+    fixture.import(users(), foods()).await;
+    let before = fixture.foods().await;
     let users = format!(
         "{USERS}5,Eve,Other,ADA@example.com,{HASH},2020-05-03 12:00:00+00,,\n{}",
         users().lines().nth(2).unwrap()
     );
     let foods = format!("{FOODS}11,2,jollof RICE,Mine,b.gif,2020-06-05 10:00:00+00,,\n");
-    let ran = scene.import(users, foods).await;
+    let output = fixture.import(users, foods).await;
     let rows = [
-        "users.csv:2: id 5: email: another account has the address",
-        "foods.csv:2: id 11: title: another food has it",
+        "users.csv:2: id 5: email: used by another account",
+        "foods.csv:2: id 11: title: used by another food",
     ];
-    assert_report(&ran, &rows, [0, 1, 0, 1], [0, 0, 0, 1]);
-    assert_eq!(scene.foods().await, before);
-    assert_eq!(scene.keys().await.len(), 4, "no image is left behind");
+    assert_report(&output, &rows, [0, 1, 0, 1], [0, 0, 0, 1]);
+    assert_eq!(fixture.foods().await, before);
+    assert_eq!(fixture.keys().await.len(), 4, "no orphaned image");
 }
 
 #[tokio::test]
 async fn invalid_rows_are_reported_without_their_content() {
-    let scene = with_images().await;
+    let fixture = fixture_with_images().await;
     let users = users()
         + &format!("3,,{},sesame,sesame,yesterday,,\n", "sesame".repeat(20))
         + "sesame,a,b,sesame@example.com,x,2020-05-01 12:00:00,,\n\
@@ -202,43 +200,43 @@ async fn invalid_rows_are_reported_without_their_content() {
            10,4,Soup,Thin,b.gif,2020-06-02 10:00:00,,\n";
     let mut users = users.into_bytes();
     users[not_utf8] = 0xFF;
-    let ran = scene.import(users, foods).await;
+    let output = fixture.import(users, foods).await;
     let rows = [
         "users.csv:4: id 3: first_name: the text is empty; \
          last_name: the text is too long; email: not an e-mail address; \
-         password: not a bcrypt hash of a usual cost; \
-         created_at: not a time as PostgreSQL writes it, since 1970",
+         password: not a bcrypt hash of cost 4 to 14; \
+         created_at: not a PostgreSQL timestamp since 1970",
         "users.csv:5: id ?: id: not a number",
-        "users.csv:6: id ?: the row has not as many fields as the header",
+        "users.csv:6: id ?: the row and the header differ in their number of fields",
         "users.csv:7: id ?: the row is not UTF-8",
         "foods.csv:5: id 9: user_id: not a number; title: the text is empty; \
          description: the description is empty; food_image: empty; \
-         created_at: not a time as PostgreSQL writes it, since 1970; \
-         updated_at: not a time as PostgreSQL writes it, since 1970",
-        "foods.csv:6: id 10: user_id: that user was not taken",
+         created_at: not a PostgreSQL timestamp since 1970; \
+         updated_at: not a PostgreSQL timestamp since 1970",
+        "foods.csv:6: id 10: user_id: the user was not imported",
     ];
-    assert_report(&ran, &rows, [2, 0, 0, 4], [2, 0, 0, 2]);
+    assert_report(&output, &rows, [2, 0, 0, 4], [2, 0, 0, 2]);
 }
 
 #[tokio::test]
-async fn columns_are_found_by_name() {
-    let scene = Fixture::new().await;
+async fn columns_are_matched_by_name() {
+    let fixture = Fixture::new().await;
     let users = format!(
         "role,deleted_at,password,email,created_at,last_name,first_name,id\n\
          admin,,{HASH},ada@example.com,2020-05-01 12:34:56.789+00,Lovelace,Ada,1\n"
     );
-    let ran = scene.import(users, FOODS).await;
-    assert_report(&ran, &[], [1, 0, 0, 0], [0; 4]);
+    let output = fixture.import(users, FOODS).await;
+    assert_report(&output, &[], [1, 0, 0, 0], [0; 4]);
 
-    let ran = scene.import("id,first_name\n1,Ada\n", FOODS).await;
-    assert_eq!(ran.code, 1);
-    assert!(ran.output.starts_with("error: cannot read users.csv: "));
-    assert!(ran.output.contains("missing field `last_name`"));
+    let output = fixture.import("id,first_name\n1,Ada\n", FOODS).await;
+    assert_eq!(output.status, 1);
+    assert!(output.text.starts_with("error: cannot read users.csv: "));
+    assert!(output.text.contains("missing field `last_name`"));
 }
 
 #[tokio::test]
-async fn images_come_from_their_urls() {
-    let scene = Fixture::new().await;
+async fn images_are_downloaded_from_their_urls() {
+    let fixture = Fixture::new().await;
     let (url, requested) = image_server().await;
     let images = [
         format!("{url}/spaces/a.gif"),
@@ -254,23 +252,23 @@ async fn images_come_from_their_urls() {
     let foods = foods_with(&images);
     let from_web = ["--image-base-url", url.as_str()];
     let import = async || {
-        scene
+        fixture
             .import_with(users(), &foods, &from_web, Some(&[]))
             .await
     };
-    let ran = import().await;
+    let output = import().await;
     let rows = [
-        "foods.csv:4: id 2: food_image: the answer is 404",
+        "foods.csv:4: id 2: food_image: the server returned status 404",
         "foods.csv:5: id 3: food_image: not a JPEG, PNG, WebP or GIF image",
         "foods.csv:6: id 4: food_image: the image is larger than 100000 bytes",
         "foods.csv:7: id 5: food_image: the image is damaged or incomplete",
-        "foods.csv:8: id 6: food_image: the answer broke off",
-        "foods.csv:9: id 7: food_image: no answer",
-        "foods.csv:10: id 8: food_image: not a URL: --images or --image-base-url says where the file is",
+        "foods.csv:8: id 6: food_image: the download was interrupted",
+        "foods.csv:9: id 7: food_image: no response from the server",
+        "foods.csv:10: id 8: food_image: not a URL; pass its folder with --images or its URL prefix with --image-base-url",
     ];
-    assert_report(&ran, &rows, [2, 0, 0, 0], [2, 0, 0, 7]);
+    assert_report(&output, &rows, [2, 0, 0, 0], [2, 0, 0, 7]);
 
-    // What is there is not fetched again.
+    // Images of imported foods are not downloaded again.
     requested.lock().unwrap().clear();
     import().await;
     let requested = requested.lock().unwrap();
@@ -278,47 +276,49 @@ async fn images_come_from_their_urls() {
 }
 
 #[tokio::test]
-async fn image_name_cannot_leave_the_folder() {
-    let scene = Fixture::new().await;
-    scene.write("outside.gif", GIF);
-    scene.write("images/large.gif", vec![0; MAX_IMAGE_BYTES + 1]);
+async fn image_name_cannot_escape_the_folder() {
+    let fixture = Fixture::new().await;
+    fixture.write("outside.gif", GIF);
+    fixture.write("images/large.gif", vec![0; MAX_IMAGE_BYTES + 1]);
     let names = ["../outside.gif", "..", "a\\..\\b.gif", "/", "large.gif"];
-    let ran = scene
+    let output = fixture
         .import(users(), foods_with(&names.map(str::to_owned)))
         .await;
     let rows = [
-        "foods.csv:2: id 0: food_image: the folder has no such image",
-        "foods.csv:3: id 1: food_image: not the name of a file",
-        "foods.csv:4: id 2: food_image: not the name of a file",
-        "foods.csv:5: id 3: food_image: not the name of a file",
+        "foods.csv:2: id 0: food_image: the folder of --images has no such file",
+        "foods.csv:3: id 1: food_image: not a file name",
+        "foods.csv:4: id 2: food_image: not a file name",
+        "foods.csv:5: id 3: food_image: not a file name",
         "foods.csv:6: id 4: food_image: the image is larger than 100000 bytes",
     ];
-    assert_report(&ran, &rows, [2, 0, 0, 0], [0, 0, 0, 5]);
+    assert_report(&output, &rows, [2, 0, 0, 0], [0, 0, 0, 5]);
 }
 
 #[tokio::test]
-async fn unavailable_store_ends_the_run() {
-    let scene = Fixture::new().await;
+async fn repeated_storage_errors_abort_the_import() {
+    let fixture = Fixture::new().await;
     let mut users = USERS.to_owned();
     for id in 1..=12 {
         let row = format!("{id},A,B,sesame{id}@example.com,{HASH},2020-05-01 12:00:00,,\n");
         users.push_str(&row);
     }
-    let gone = [("USERS_TABLE", "sesame-less")];
-    let ran = scene.import_with(&users, FOODS, &[], Some(&gone)).await;
-    assert_eq!(ran.code, 1);
-    let lines: Vec<_> = ran.output.lines().collect();
-    assert_eq!(lines.len(), 9, "{}", ran.output);
-    assert!(lines[0].starts_with("users.csv:2: id 1: the store refuses: "));
-    assert!(!ran.output.contains("@example.com"));
-    assert!(lines[8].starts_with("error: the stores do not answer"));
+    let settings = [("USERS_TABLE", "missing")];
+    let output = fixture
+        .import_with(&users, FOODS, &[], Some(&settings))
+        .await;
+    assert_eq!(output.status, 1);
+    let lines: Vec<_> = output.text.lines().collect();
+    assert_eq!(lines.len(), 9, "{}", output.text);
+    assert!(lines[0].starts_with("users.csv:2: id 1: the store "));
+    assert!(!output.text.contains("@example.com"));
+    assert!(lines[8].starts_with("error: 8 consecutive rows failed"));
 }
 
 #[tokio::test]
-async fn missing_setting_is_named() {
-    let scene = Fixture::new().await;
-    let none = [("FOODS_TABLE", "")];
-    let ran = scene.import_with("", "", &[], Some(&none)).await;
-    let error = "error: setting FOODS_TABLE: is missing\n";
-    assert_eq!((ran.code, ran.output.as_str()), (1, error));
+async fn missing_setting_is_reported_by_name() {
+    let fixture = Fixture::new().await;
+    let unset = [("FOODS_TABLE", "")];
+    let output = fixture.import_with("", "", &[], Some(&unset)).await;
+    assert_eq!(output.status, 1);
+    assert!(output.text.starts_with("error: setting FOODS_TABLE: "));
 }

@@ -1,4 +1,4 @@
-//! The crash test: `kill -9` while clients write and while the server starts. `make test-crash CRASH_KILLS=200`
+//! The crash test: kills the server while clients write and while it starts. `make test-crash CRASH_KILLS=200`
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::server::{Server, kill, spawn};
 
 const CLIENTS: usize = 6;
 const MAX_FOODS: usize = 8;
-/// The server is killed after so many acknowledged writes at most.
+/// The maximum number of acknowledged writes before a kill.
 const MAX_WRITES: u32 = 40;
 
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ enum Write {
     DeleteFood(String),
 }
 
-/// A client that writes, one request after the other, and knows which writes were acknowledged.
+/// A client that sends one write after the other and models the acknowledged state.
 #[derive(Default)]
 struct Client {
     number: usize,
@@ -40,18 +40,18 @@ struct Client {
     /// Empty without an account.
     user_id: String,
     email: String,
-    /// The access token of the session, `None` after a logout.
+    /// The access token of the session; `None` after a logout.
     token: Option<String>,
-    /// The access token of the session that was ended last.
+    /// The access token of the last revoked session.
     revoked: Option<String>,
-    /// By id. URLs are paths, because the port is another one after each start.
+    /// The foods by id. URLs are paths, because the port changes with each start.
     foods: BTreeMap<String, Value>,
-    /// The write that got no response.
+    /// The write without a response.
     interrupted: Option<Write>,
 }
 
 impl Client {
-    /// Writes until the server is gone.
+    /// Writes until the server is killed.
     async fn run(&mut self, api: &Api, acknowledged: &Semaphore) {
         loop {
             let write = self.choose();
@@ -108,7 +108,7 @@ impl Client {
         }
     }
 
-    /// Notes a write that was done.
+    /// Applies a completed write to the model.
     fn apply(&mut self, write: Write, response: &Value) {
         match write {
             Write::SignUp(email) => {
@@ -135,8 +135,8 @@ impl Client {
         }
     }
 
-    /// Finds out whether an interrupted write of the account was done.
-    async fn settle(&mut self, api: &Api) {
+    /// Determines whether an interrupted write of the account or session was done, and applies it.
+    async fn reconcile(&mut self, api: &Api) {
         match self.interrupted.take() {
             Some(Write::SignUp(email)) => {
                 let response = login(api, &email).send().await;
@@ -145,7 +145,7 @@ impl Client {
                     self.apply(Write::Login, &body(api, &response));
                 }
             }
-            // Done before, it has revoked the token.
+            // 401: the interrupted write was done and has revoked the token.
             Some(write @ (Write::Logout | Write::DeleteUser)) => {
                 let response = self.request(api, &write).send().await;
                 let is_done = matches!(response.status, 200 | 204 | 401);
@@ -156,7 +156,7 @@ impl Client {
         }
     }
 
-    /// The foods are those of the acknowledged writes; an interrupted write is wholly done or not at all.
+    /// Compares the stored foods with the acknowledged writes. An interrupted write is done completely or not at all.
     fn check_foods(&mut self, stored: &BTreeMap<String, Value>) {
         let interrupted = self.interrupted.take();
         match &interrupted {
@@ -188,7 +188,7 @@ fn login<'a>(api: &'a Api, email: &str) -> Call<'a> {
     api.post("/login").json(&body)
 }
 
-/// The JSON of the response with paths instead of URLs; null without a body.
+/// The JSON of the response with paths instead of URLs; null if the body is empty.
 fn body(api: &Api, response: &Response) -> Value {
     let text = response.text().replace(&api.url(""), "");
     serde_json::from_str(&text).unwrap_or_default()
@@ -199,9 +199,9 @@ async fn kill_loses_no_acknowledged_write() {
     let kills = number("CRASH_KILLS", 20);
     let folder = tempdir().unwrap();
     let folder = folder.path();
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut server = Server::start(folder);
-    let start_time = begun.elapsed();
+    let start_time = started.elapsed();
     let client = |number| Client {
         number,
         ..Client::default()
@@ -237,7 +237,7 @@ async fn kill_loses_no_acknowledged_write() {
     println!("{killed} kills, {writes} acknowledged writes, none lost");
 }
 
-/// The tables and the bucket do not contradict each other.
+/// Checks that the tables and the bucket are consistent.
 async fn check_stored(folder: &Path) {
     let options = Options {
         storage: Storage::Dir(folder.to_owned()),
@@ -247,15 +247,15 @@ async fn check_stored(folder: &Path) {
     let local = Local::start(options).await.unwrap();
     let aws = local.aws();
     let tables = TableNames::with_prefix("");
-    let stored = Snapshot::read(&aws.dynamodb(), &aws.s3(), &tables, "images").await;
+    let snapshot = Snapshot::read(&aws.dynamodb(), &aws.s3(), &tables, "images").await;
     local.stop().await;
-    assert_eq!(stored.violations(), Vec::<String>::new());
+    assert_eq!(snapshot.violations(), Vec::<String>::new());
 }
 
-/// Users, foods and sessions are those of the clients, and there are no others.
+/// Checks that the users, foods and sessions are exactly those of the clients.
 async fn check(clients: &mut [Client], api: &Api) {
     for client in &mut *clients {
-        client.settle(api).await;
+        client.reconcile(api).await;
     }
     let users = api.list("/users?limit=100").await;
     let users: BTreeSet<_> = users.iter().map(|user| text(&user["id"])).collect();
@@ -267,12 +267,12 @@ async fn check(clients: &mut [Client], api: &Api) {
         let food: Value = serde_json::from_str(&food).unwrap();
         let image = api.get(&text(&food["food_image"])).send().await;
         assert_eq!(image.status, 200, "{food}");
-        let of_user = foods.entry(text(&food["user_id"])).or_default();
-        of_user.insert(text(&food["id"]), food);
+        let user_foods = foods.entry(text(&food["user_id"])).or_default();
+        user_foods.insert(text(&food["id"]), food);
     }
     for client in clients {
         client.check_foods(&foods.remove(&client.user_id).unwrap_or_default());
         client.check_session(api).await;
     }
-    assert_eq!(foods, BTreeMap::new(), "foods of nobody");
+    assert_eq!(foods, BTreeMap::new(), "foods without an owner");
 }

@@ -13,10 +13,10 @@ use test_support::{Client as Api, Form, PASSWORD, Response, text};
 use crate::number;
 use crate::server::Server;
 
-/// The run ends after so many rounds at the latest.
+/// The maximum number of rounds, whatever `LOAD_SECONDS` is.
 const MAX_ROUNDS: usize = 10_000;
 
-/// Every route, from the sign-up to the deletion of the account. The second session ends the first.
+/// All routes in the order of use, from the sign-up to the deletion of the account. The second session revokes the first.
 const ROUND: [&str; 21] = [
     "create_user",
     "login",
@@ -41,7 +41,7 @@ const ROUND: [&str; 21] = [
     "delete_user",
 ];
 
-/// A client with an account of its own in each round.
+/// A client, which signs up for a new account in each round.
 #[derive(Clone, Default)]
 struct Client {
     email: String,
@@ -103,9 +103,9 @@ impl Client {
 
 /// The measurements of one route.
 #[derive(Default)]
-struct Measured {
+struct RouteStats {
     latencies: Vec<Duration>,
-    /// CPU time of the server.
+    /// The CPU time of the server.
     cpu: Duration,
 }
 
@@ -113,12 +113,12 @@ struct Load {
     api: Api,
     server: Server,
     clients: Vec<Client>,
-    routes: BTreeMap<&'static str, Measured>,
+    routes: BTreeMap<&'static str, RouteStats>,
     unexpected: Vec<String>,
 }
 
 impl Load {
-    /// All clients use one route after the other, each route at once: the CPU time is that of one route.
+    /// Calls one route after the other, all clients concurrently, so that the CPU time belongs to one route.
     async fn round(&mut self, round: usize) {
         for (number, client) in self.clients.iter_mut().enumerate() {
             *client = Client {
@@ -129,37 +129,37 @@ impl Load {
         for name in ROUND {
             let calls = self.clients.iter().map(|client| async {
                 let request = client.request(&self.api, name);
-                let begun = Instant::now();
-                (request.try_send().await, begun.elapsed())
+                let started = Instant::now();
+                (request.try_send().await, started.elapsed())
             });
             let before = self.server.usage().cpu;
             let responses = join_all(calls).await;
-            let measured = self.routes.entry(name).or_default();
-            measured.cpu += self.server.usage().cpu.saturating_sub(before);
+            let stats = self.routes.entry(name).or_default();
+            stats.cpu += self.server.usage().cpu.saturating_sub(before);
             for (client, (response, latency)) in self.clients.iter_mut().zip(responses) {
-                measured.latencies.push(latency);
+                stats.latencies.push(latency);
                 match response {
                     Some(response) if response.status < 300 => client.read(name, &response),
                     response => {
-                        let found = response.map(|response| (response.status, response.text()));
-                        self.unexpected.push(format!("{name}: {found:?}"));
+                        let response = response.map(|response| (response.status, response.text()));
+                        self.unexpected.push(format!("{name}: {response:?}"));
                     }
                 }
             }
         }
     }
 
-    /// Prints the table. Returns the number of responses.
+    /// Prints a table of the routes. Returns the number of responses.
     fn print(&mut self) -> usize {
         println!("| Route | Responses | p50, ms | p99, ms | Responses per CPU-second |");
         println!("|---|---|---|---|---|");
         let mut responses = 0;
-        for (name, measured) in &mut self.routes {
-            measured.latencies.sort_unstable();
-            let count = measured.latencies.len();
-            let ms = |index: usize| measured.latencies[index].as_secs_f64() * 1e3;
+        for (name, stats) in &mut self.routes {
+            stats.latencies.sort_unstable();
+            let count = stats.latencies.len();
+            let ms = |index: usize| stats.latencies[index].as_secs_f64() * 1e3;
             let (p50, p99) = (ms(count / 2), ms(count * 99 / 100));
-            let rate = f64::from(u32::try_from(count).unwrap()) / measured.cpu.as_secs_f64();
+            let rate = f64::from(u32::try_from(count).unwrap()) / stats.cpu.as_secs_f64();
             println!("| {name} | {count} | {p50:.2} | {p99:.2} | {rate:.0} |");
             responses += count;
         }
@@ -168,7 +168,7 @@ impl Load {
 }
 
 #[tokio::test]
-async fn load_meets_no_unexpected_status() {
+async fn all_routes_succeed_under_load() {
     let time = Duration::from_secs(number("LOAD_SECONDS", 10));
     let clients = usize::try_from(number("LOAD_CLIENTS", 8)).unwrap();
     let folder = tempdir().unwrap();
@@ -180,9 +180,9 @@ async fn load_meets_no_unexpected_status() {
         routes: BTreeMap::new(),
         unexpected: Vec::new(),
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut memory = Vec::new();
-    while memory.is_empty() || begun.elapsed() < time && memory.len() < MAX_ROUNDS {
+    while memory.is_empty() || started.elapsed() < time && memory.len() < MAX_ROUNDS {
         load.round(memory.len()).await;
         memory.push(load.server.usage().resident / 1024 / 1024);
     }
@@ -190,7 +190,7 @@ async fn load_meets_no_unexpected_status() {
     println!(
         "\n{responses} responses in {:.0?} to {clients} clients, {} of them unexpected; memory {} MB after the first round, \
          {} MB after the last, {} MB at most",
-        begun.elapsed(),
+        started.elapsed(),
         load.unexpected.len(),
         memory[0],
         memory[memory.len() - 1],

@@ -1,4 +1,4 @@
-//! The tests that take minutes: `make test-slow`.
+//! Tests that take minutes: `make test-slow`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -7,8 +7,8 @@ mod crash;
 mod load;
 mod server;
 
-/// A number of the environment.
-#[allow(clippy::disallowed_methods, reason = "no setting of the API")]
+/// Reads a number from an environment variable.
+#[allow(clippy::disallowed_methods, reason = "not a setting of the API")]
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |number| number.parse().unwrap())
 }

@@ -1,4 +1,4 @@
-//! The program, as a process that can be killed.
+//! Runs the program `local` as a process that tests can kill.
 
 use std::io::{BufRead as _, BufReader, copy, sink};
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::process::{Child, Command, Stdio};
 
 use test_support::NO_RATE_LIMITS;
 
-/// The program on a free port. It is killed when this is dropped.
+/// The running program on a free port. Dropping it kills the process.
 pub(crate) struct Server {
     process: Child,
     pub(crate) base_url: String,
 }
 
 impl Server {
-    /// Returns once the API is ready.
+    /// Starts the program and waits until the API is ready.
     pub(crate) fn start(folder: &Path) -> Self {
         let mut process = spawn(folder);
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
@@ -25,7 +25,7 @@ impl Server {
             .find(|word| word.starts_with("http://"))
             .unwrap()
             .to_owned();
-        // A full pipe would stop the program.
+        // A full pipe would block the program.
         std::thread::spawn(move || copy(&mut stdout, &mut sink()));
         Self { process, base_url }
     }
@@ -50,7 +50,7 @@ pub(crate) fn spawn(folder: &Path) -> Child {
     command.stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// `kill -9`
+/// Kills the process with SIGKILL and waits for its exit.
 pub(crate) fn kill(process: &mut Child) {
     process.kill().unwrap();
     process.wait().unwrap();

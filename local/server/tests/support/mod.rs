@@ -1,6 +1,6 @@
-//! The program, as these tests run it.
+//! Runs the program `local` for tests.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, reason = "each test crate uses a part of it")]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -14,12 +14,12 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a program that ends by itself.
+/// Runs a program on a free port until it exits.
 pub(crate) fn output(command: &mut Command) -> Output {
     command.args(["--port", "0"]).output().unwrap()
 }
 
-/// Asserts that a program failed with one line on standard error.
+/// Asserts exit status 1 and one line on standard error that contains all parts.
 #[track_caller]
 pub(crate) fn assert_fails(output: &Output, parts: &[&str]) {
     let error = String::from_utf8(output.stderr.clone()).unwrap();
@@ -31,7 +31,7 @@ pub(crate) fn assert_fails(output: &Output, parts: &[&str]) {
     assert!(output.stdout.is_empty());
 }
 
-/// The program on a free port.
+/// The running program on a free port. Dropping it kills the process.
 pub(crate) struct Program {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -46,7 +46,7 @@ impl Program {
         Self::start(command)
     }
 
-    /// Returns once the banner is printed: the API is ready.
+    /// Starts the program and waits for its banner, which it prints once the API is ready.
     pub(crate) fn start(mut command: Command) -> Self {
         command.args(["--port", "0"]).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -54,7 +54,7 @@ impl Program {
         let mut banner = String::new();
         while !banner.ends_with("Ctrl-C ends it.\n") {
             let read = stdout.read_line(&mut banner).unwrap();
-            assert_ne!(read, 0, "it ended: {banner}");
+            assert_ne!(read, 0, "the program ended: {banner}");
         }
         let mut words = banner.split_whitespace();
         let url = words.find(|word| word.starts_with("http://"));
@@ -66,18 +66,18 @@ impl Program {
         }
     }
 
-    /// The next line of standard output; empty once the program has ended.
+    /// Reads a line of standard output; empty once the program has ended.
     pub(crate) fn next_line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line
     }
 
-    /// Ends it as Ctrl-C does.
+    /// Sends SIGINT, as Ctrl-C does, and waits for the exit.
     pub(crate) fn interrupt(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
-        assert!(sent.success());
+        let status = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(status.success());
         self.child.wait().unwrap()
     }
 }

@@ -1,4 +1,4 @@
-//! Empty stores on the real engines, files for the importer, and a server of images.
+//! Empty stores on the embedded engines, files for the importer, and an image server.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,11 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-/// What [`HASH`] is made of: a test vector of `crypt_blowfish`.
+/// The password of [`HASH`], from a test vector of `crypt_blowfish`.
 pub(crate) const PASSWORD: &str = "U*U";
 pub(crate) const HASH: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
-/// Smaller than by default, so that too large is soon reached.
+/// Smaller than the default, so that small files exceed it.
 pub(crate) const MAX_IMAGE_BYTES: usize = 100_000;
 
 pub(crate) struct Fixture {
@@ -29,10 +29,10 @@ pub(crate) struct Fixture {
     dir: TempDir,
 }
 
-/// Both outputs of the importer, and its exit status.
+/// The exit status of the importer, and its standard output followed by standard error.
 pub(crate) struct CommandOutput {
-    pub(crate) code: i32,
-    pub(crate) output: String,
+    pub(crate) status: i32,
+    pub(crate) text: String,
 }
 
 impl Fixture {
@@ -48,15 +48,16 @@ impl Fixture {
 
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.dir.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("made");
-        std::fs::write(path, content).expect("written");
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))
+            .expect("the folder is created");
+        std::fs::write(path, content).expect("the file is written");
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        std::fs::remove_file(self.dir.path().join(name)).expect("removed");
+        std::fs::remove_file(self.dir.path().join(name)).expect("the file is removed");
     }
 
-    /// Runs the importer with these arguments and, unless there are none, these settings on top of its own.
+    /// Runs the importer with these arguments. `settings` are added to those of the stores; `None` sets none at all.
     pub(crate) async fn import_with(
         &self,
         users: impl AsRef<[u8]>,
@@ -87,14 +88,14 @@ impl Fixture {
                 .env("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES.to_string())
                 .envs(settings.iter().copied());
         }
-        let ended = command.output().await.expect("it starts");
+        let output = command.output().await.expect("the program starts");
         CommandOutput {
-            code: ended.status.code().expect("no signal ended it"),
-            output: String::from_utf8([ended.stdout, ended.stderr].concat()).expect("text"),
+            status: output.status.code().expect("the program exits"),
+            text: String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8"),
         }
     }
 
-    /// Runs the importer with the images of the folder.
+    /// Runs the importer with the images in the folder `images`.
     pub(crate) async fn import(
         &self,
         users: impl AsRef<[u8]>,
@@ -108,19 +109,19 @@ impl Fixture {
         DynamoDbUsers::new(self.engines.aws().dynamodb(), self.tables.users.clone())
     }
 
-    /// How many accounts there are.
+    /// The number of accounts.
     pub(crate) async fn count_users(&self) -> usize {
         let listed = self.users().list(first_page()).await;
         listed.expect("listed").items.len()
     }
 
-    /// Newest first.
+    /// The foods, newest first.
     pub(crate) async fn foods(&self) -> Vec<Food> {
         let foods = DynamoDbFoods::new(self.engines.aws().dynamodb(), self.tables.foods.clone());
         foods.list(first_page()).await.expect("listed").items
     }
 
-    /// The keys of all images.
+    /// The keys of all objects in the bucket of images.
     pub(crate) async fn keys(&self) -> BTreeSet<String> {
         let client = self.engines.aws().s3();
         let listed = client.list_objects_v2().bucket(&self.bucket).send().await;
@@ -139,7 +140,7 @@ fn first_page<Id>() -> PageRequest<Id> {
     }
 }
 
-/// Serves images, and what is none, on a free port: its URL, and the paths that were requested.
+/// Serves valid and invalid images on a free port. Returns its URL and the requested paths.
 pub(crate) async fn image_server() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -158,14 +159,17 @@ async fn serve_image(mut stream: TcpStream, requested: Arc<Mutex<Vec<String>>>) 
     let length = stream.read(&mut request).await.unwrap_or_default();
     let request = String::from_utf8_lossy(&request[..length]);
     let path = request.split(' ').nth(1).unwrap_or_default();
-    requested.lock().expect("no panic").push(path.to_owned());
+    requested
+        .lock()
+        .expect("the lock is not poisoned")
+        .push(path.to_owned());
     let large = vec![0; MAX_IMAGE_BYTES + 1];
     let (status, body, missing) = match path {
         "/spaces/a.gif" | "/spaces/b.gif" => (200, GIF, 0),
         "/page.gif" => (200, &b"<html>It moved</html>"[..], 0),
         "/large.gif" => (200, &large[..], 0),
         "/cut.gif" => (200, &GIF[..GIF.len() - 4], 0),
-        // Promises more than it sends.
+        // Declares more bytes than it sends.
         "/broken.gif" => (200, GIF, 1),
         _ => (404, &b""[..], 0),
     };
