@@ -122,7 +122,7 @@ class Api:
         """Creates a user and returns the e-mail address."""
         self.users += 1
         email = f"user{self.users}-{os.getpid()}@example.com"
-        self.post("/users", {"first_name": "Ada", "last_name": "Lovelace", "email": email, "password": PASSWORD})
+        self.post("/users", {"first_name": "Ada", "last_name": "Okafor", "email": email, "password": PASSWORD})
         return email
 
     def log_in(self, email):

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use domain::food::{Description, InvalidDescription};
-use domain::testing::html::dangers;
+use domain::testing::html::find_unsafe_html;
 use serde_json::Value;
 
 fn attacks(kind: &str) -> Vec<String> {
@@ -26,7 +26,7 @@ fn sanitizing_removes_all_known_xss_attacks() {
         ] {
             match Description::sanitize(&raw) {
                 Ok(safe) => {
-                    assert_eq!(dangers(safe.as_str()), BTreeSet::new(), "{raw}");
+                    assert_eq!(find_unsafe_html(safe.as_str()), BTreeSet::new(), "{raw}");
                     assert_eq!(Description::sanitize(safe.as_str()), Ok(safe), "{raw}");
                 }
                 Err(error) => assert_eq!(error, InvalidDescription::Empty, "{raw}"),
@@ -38,7 +38,7 @@ fn sanitizing_removes_all_known_xss_attacks() {
 #[test]
 fn xss_samples_are_unsafe_before_sanitizing() {
     for attack in attacks("dangerous") {
-        assert_ne!(dangers(&attack), BTreeSet::new(), "{attack}");
+        assert_ne!(find_unsafe_html(&attack), BTreeSet::new(), "{attack}");
     }
 }
 

@@ -31,7 +31,7 @@ macro_rules! api {
 
             /// Invokes a function by its name in [`crate::routes::ROUTES`]. Returns the response as JSON and the
             /// outcome for the log, or `None` if no route has this name.
-            pub async fn watch(&self, function: &str, event: &str) -> Option<(String, Outcome)> {
+            pub async fn invoke_with_outcome(&self, function: &str, event: &str) -> Option<(String, Outcome)> {
                 let response = match function {
                     $(stringify!($name) => handle_event(&self.$name, event).await,)*
                     _ => return None,
@@ -55,7 +55,7 @@ for_each_function!(api);
 impl Api {
     /// Invokes a function by name and returns its response as JSON, or `None` if no route has this name.
     pub async fn invoke(&self, function: &str, event: &str) -> Option<String> {
-        let (response, _) = self.watch(function, event).await?;
+        let (response, _) = self.invoke_with_outcome(function, event).await?;
         Some(response)
     }
 

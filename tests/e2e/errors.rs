@@ -73,7 +73,7 @@ async fn corrupt_item_is_a_500_without_details() {
 
 /// Invokes a handler with a changed event.
 async fn invoke(function: &str, change: impl Fn(&mut Value)) -> Value {
-    let fixture = Fixture::set().await;
+    let fixture = Fixture::seeded().await;
     let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
     let mut event: Value = serde_json::from_str(&event(function)).unwrap();
     change(&mut event);

@@ -51,7 +51,7 @@ async fn refresh(functions: &Functions, refresh: &str) -> (String, String) {
 /// deployments serve a user at the same time.
 #[tokio::test]
 async fn secret_rotation_keeps_users_logged_in() {
-    let fixture = Fixture::set().await;
+    let fixture = Fixture::seeded().await;
     let mut old = deploy(&fixture, 'a', None);
     let (first, mut refresh_token) = tokens(&invoke(&old, "login", |_| {}).await);
     assert!(is_signed_in(&old, &first).await);

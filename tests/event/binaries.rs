@@ -24,7 +24,7 @@ fn each_function_has_one_binary() {
 #[tokio::test]
 async fn each_binary_returns_expected_responses() {
     for (name, binary) in BINARIES {
-        let fixture = Fixture::set().await;
+        let fixture = Fixture::seeded().await;
         let mut running = Function::start(binary, &fixture.settings).await;
         // Failures first, as they do not change the fixture. One process handles all events.
         let mut events = expected();
@@ -44,7 +44,7 @@ async fn each_binary_returns_expected_responses() {
                 "update_food.keeps_image",
             ];
             if needs_own_fixture.contains(&case) {
-                let fixture = Fixture::set().await;
+                let fixture = Fixture::seeded().await;
                 let mut running = Function::start(binary, &fixture.settings).await;
                 check(case, &running.invoke(&event(case)).await, status, &body);
             } else {
@@ -61,7 +61,7 @@ async fn each_binary_returns_expected_responses() {
 
 #[tokio::test]
 async fn startup_error_names_the_missing_or_invalid_setting() {
-    let fixture = Fixture::set().await;
+    let fixture = Fixture::seeded().await;
     for (binary, name, value) in [
         ("create_user", "USERS_TABLE", None),
         ("get_user", "AWS_SECRET_ACCESS_KEY", None),
@@ -94,7 +94,7 @@ async fn startup_error_names_the_missing_or_invalid_setting() {
 
 #[tokio::test]
 async fn function_returns_503_before_timeout_and_keeps_running() {
-    let fixture = Fixture::set().await;
+    let fixture = Fixture::seeded().await;
     // A server that accepts connections and never responds.
     let silent = Server::start(|_| std::future::pending()).await;
     let settings = fixture.settings_with(&[("AWS_ENDPOINT_URL_S3", &silent.url())]);

@@ -13,7 +13,7 @@ use test_support::fixture::{Fixture, event, folder};
 #[tokio::test]
 async fn each_handler_returns_expected_responses() {
     for (name, status, body) in expected() {
-        let fixture = Fixture::set().await;
+        let fixture = Fixture::seeded().await;
         let api = Api::new(&Settings::new(fixture.settings.clone())).unwrap();
         let response = api.invoke(function(name), &event(name)).await.unwrap();
         check(

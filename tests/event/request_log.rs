@@ -12,7 +12,7 @@ const X_RAY: &str = "Root=1-6a13f5b0-0123456789abcdef01234567";
 
 /// Runs a function with these events and returns its log.
 async fn log(name: &str, extra: &[(&str, &str)], events: &[String]) -> String {
-    let fixture = Fixture::set().await;
+    let fixture = Fixture::seeded().await;
     let mut settings = fixture.settings.clone();
     settings.retain(|(name, _)| extra.iter().all(|(other, _)| name != other));
     let extra = extra.iter();

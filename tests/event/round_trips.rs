@@ -91,7 +91,7 @@ async fn revoked_session_is_reported_before_other_errors() {
         ("update_food.not_found", 500),
         ("delete_food.bad_id", 400),
     ] {
-        let fixture = Fixture::set().await;
+        let fixture = Fixture::seeded().await;
         let mut settings = fixture.settings.clone();
         // All reads except that of the session fail.
         for table in ["USERS_TABLE", "FOODS_TABLE"] {

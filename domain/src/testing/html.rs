@@ -27,7 +27,7 @@ const SCHEMES: &str = "bitcoin ftp ftps geo http https im irc ircs magnet mailto
 /// Returns descriptions of everything unsafe in the HTML: elements, attributes and URLs that are not on the
 /// lists above, comments and parse errors. Uses the HTML tokenizer of browsers (HTML, section 13.2.5), not the
 /// sanitizer.
-pub fn dangers(html: &str) -> BTreeSet<String> {
+pub fn find_unsafe_html(html: &str) -> BTreeSet<String> {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(html));
     let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
@@ -44,13 +44,13 @@ impl TokenSink for Sink {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut dangers = self.0.borrow_mut();
+        let mut found = self.0.borrow_mut();
         match token {
-            Token::TagToken(tag) => dangers.extend(dangers_of(&tag)),
-            Token::CommentToken(_) => drop(dangers.insert("a comment".to_owned())),
-            Token::DoctypeToken(_) => drop(dangers.insert("a doctype".to_owned())),
-            Token::NullCharacterToken => drop(dangers.insert("a NUL".to_owned())),
-            Token::ParseError(error) => drop(dangers.insert(error.into_owned())),
+            Token::TagToken(tag) => found.extend(unsafe_parts(&tag)),
+            Token::CommentToken(_) => drop(found.insert("a comment".to_owned())),
+            Token::DoctypeToken(_) => drop(found.insert("a doctype".to_owned())),
+            Token::NullCharacterToken => drop(found.insert("a NUL".to_owned())),
+            Token::ParseError(error) => drop(found.insert(error.into_owned())),
             Token::CharacterTokens(_) | Token::EOFToken => {}
         }
         TokenSinkResult::Continue
@@ -61,24 +61,24 @@ fn is_one_of(list: &str, name: &str) -> bool {
     list.split_ascii_whitespace().any(|known| known == name)
 }
 
-fn dangers_of(tag: &Tag) -> Vec<String> {
-    let mut dangers = Vec::new();
+fn unsafe_parts(tag: &Tag) -> Vec<String> {
+    let mut find_unsafe_html = Vec::new();
     if !is_one_of(ELEMENTS, &tag.name) {
-        dangers.push(format!("the element {}", tag.name));
+        find_unsafe_html.push(format!("the element {}", tag.name));
     }
     if tag.kind == TagKind::EndTag && !tag.attrs.is_empty() {
-        dangers.push("a closing tag with attributes".to_owned());
+        find_unsafe_html.push("a closing tag with attributes".to_owned());
     }
     for attribute in &tag.attrs {
         let name = &*attribute.name.local;
         if !is_one_of(ATTRIBUTES, name) {
-            dangers.push(format!("the attribute {name}"));
+            find_unsafe_html.push(format!("the attribute {name}"));
         }
         if URL_ATTRIBUTES.contains(&name) && !is_safe_url(&attribute.value) {
-            dangers.push(format!("{name}={}", attribute.value));
+            find_unsafe_html.push(format!("{name}={}", attribute.value));
         }
     }
-    dangers
+    find_unsafe_html
 }
 
 /// Parses the scheme as browsers do (URL, section 4.4): ignores leading control characters and spaces, and

@@ -107,7 +107,7 @@ pub enum SeedError {
     VersionConflict(&'static str),
     /// A store failed.
     #[error(transparent)]
-    Store(#[from] StorageError),
+    Storage(#[from] StorageError),
 }
 
 /// The settings of functions that use the fixtures, by name.
@@ -141,7 +141,7 @@ pub fn settings(
 
 /// Creates or restores the fixtures: accounts with their passwords, foods with their titles and images,
 /// open sessions and an upload. Other data is not changed.
-pub async fn fill(dependencies: &Dependencies) -> Result<(), SeedError> {
+pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
     let (users, foods) = (dependencies.users()?, dependencies.foods()?);
     let (sessions, images) = (dependencies.sessions()?, dependencies.images()?);
     let uploads = dependencies.uploads()?;

@@ -167,9 +167,10 @@ async fn invoke(
     })?;
     drop(body);
     let (api, function) = (Arc::clone(&gateway.api), matched.value.name);
-    let (response, outcome) = run_to_completion(async move { api.watch(function, &event).await })
-        .await?
-        .ok_or(GatewayError::NotFound)?;
+    let (response, outcome) =
+        run_to_completion(async move { api.invoke_with_outcome(function, &event).await })
+            .await?
+            .ok_or(GatewayError::NotFound)?;
     let mut response = apigw_event::decode(&response)?;
     response.extensions_mut().insert(outcome);
     Ok(response)

@@ -254,7 +254,7 @@ impl Local {
         };
         match options.seed {
             Some(Seed::Demo) => demo::seed(gateway.clone()).await?,
-            Some(Seed::Fixtures) => fixtures::fill(&Dependencies::new(function_settings)?).await?,
+            Some(Seed::Fixtures) => fixtures::seed(&Dependencies::new(function_settings)?).await?,
             None => {}
         }
         if let (true, Some(dir)) = (options.engines_only, &engines.data_dir) {

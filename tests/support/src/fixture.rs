@@ -20,7 +20,7 @@ pub struct Fixture {
 
 impl Fixture {
     /// Creates and seeds tables and buckets.
-    pub async fn set() -> Self {
+    pub async fn seeded() -> Self {
         Self::with(&[]).await
     }
 
@@ -47,8 +47,8 @@ impl Fixture {
     /// timeout on a busy machine.
     pub async fn restore(&self) {
         for _ in 0..10 {
-            match local::fixtures::fill(&self.dependencies).await {
-                Err(SeedError::Store(StorageError::Unavailable(_))) => {}
+            match local::fixtures::seed(&self.dependencies).await {
+                Err(SeedError::Storage(StorageError::Unavailable(_))) => {}
                 seeded => return seeded.expect("the fixture is seeded"),
             }
         }

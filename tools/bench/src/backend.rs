@@ -51,7 +51,7 @@ impl Backend {
 
     /// Creates the workload of a function with its own tables.
     pub async fn workload(&self, function: &str) -> Result<Workload, Error> {
-        let fixture = Fixture::set().await;
+        let fixture = Fixture::seeded().await;
         let template = &template("functions")[function];
         let path = |file: &NamedTempFile| file.path().display().to_string();
         let mut settings = fixture.settings_with(&[

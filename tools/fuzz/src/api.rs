@@ -54,7 +54,7 @@ impl Harness {
     fn seed(&self) {
         let seeded = self
             .runtime
-            .block_on(local::fixtures::fill(&self.dependencies));
+            .block_on(local::fixtures::seed(&self.dependencies));
         seeded.expect("a seeded fixture");
     }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::clock::Timestamp;
 use domain::food::{Description, Title};
 use domain::id::{FoodId, SessionId, TokenId, UserId};
-use domain::testing::html::dangers;
+use domain::testing::html::find_unsafe_html;
 use domain::token::{Claims, TokenSigner as _};
 use domain::user::Email;
 use functions::http::pagination::{self, Cursor};
@@ -52,7 +52,7 @@ pub fn html(input: &[u8]) {
     };
     let safe = description.as_str();
     assert!(safe.chars().count() <= Description::MAX_CHARS);
-    assert_eq!(dangers(safe), BTreeSet::new(), "{safe:?}");
+    assert_eq!(find_unsafe_html(safe), BTreeSet::new(), "{safe:?}");
     match Description::sanitize(safe) {
         Ok(again) => assert_eq!(again.as_str(), safe),
         Err(error) => panic!("{error}: {safe:?}"),
