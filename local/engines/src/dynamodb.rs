@@ -73,9 +73,7 @@ impl DynamoDb {
             create(path)?;
         }
         let database = database(path)?;
-        database
-            .disable_bulk_loading()
-            .map_err(|error| unusable(path, &error))?;
+        database.disable_bulk_loading().map_err(|error| unusable(path, &error))?;
         Self::start(database)
     }
 
@@ -118,23 +116,15 @@ async fn sweep_expired(database: Database) {
 }
 
 fn unusable(path: &Path, reason: &(impl Display + ?Sized)) -> DynamoDbError {
-    DynamoDbError::Unusable {
-        path: path.to_owned(),
-        reason: reason.to_string(),
-    }
+    DynamoDbError::Unusable { path: path.to_owned(), reason: reason.to_string() }
 }
 
 fn damaged(path: &Path, reason: &(impl Display + ?Sized)) -> DynamoDbError {
-    DynamoDbError::Damaged {
-        path: path.to_owned(),
-        reason: reason.to_string(),
-    }
+    DynamoDbError::Damaged { path: path.to_owned(), reason: reason.to_string() }
 }
 
 fn database(path: &Path) -> Result<Database, DynamoDbError> {
-    let name = path
-        .to_str()
-        .ok_or_else(|| unusable(path, "the path is not UTF-8"))?;
+    let name = path.to_str().ok_or_else(|| unusable(path, "the path is not UTF-8"))?;
     Database::new(name).map_err(|error| unusable(path, &error))
 }
 

@@ -69,10 +69,7 @@ impl S3 {
         access_key: &str,
         secret_key: &str,
     ) -> Result<Self, S3Error> {
-        let unusable = |reason: String| S3Error::Unusable {
-            root: root.to_owned(),
-            reason,
-        };
+        let unusable = |reason: String| S3Error::Unusable { root: root.to_owned(), reason };
         fs::create_dir_all(root).map_err(|error| unusable(error.to_string()))?;
         let files = FileSystem::new(root).map_err(|error| unusable(format!("{error:?}")))?;
         let mut service = S3ServiceBuilder::new(files);

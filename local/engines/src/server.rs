@@ -34,9 +34,7 @@ impl Server {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let url = format!("http://{}", listener.local_addr()?);
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _guard = runtime.enter();
             TcpListener::from_std(listener)?
@@ -45,11 +43,7 @@ impl Server {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || runtime.block_on(run_until_stopped(serve, listener, stopped)))?;
-        Ok(Self {
-            url,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { url, stop: Some(stop), thread: Some(thread) })
     }
 
     pub(crate) fn url(&self) -> &str {

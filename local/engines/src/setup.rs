@@ -44,10 +44,7 @@ pub struct SetupError {
 
 fn context<E: Error + Send + Sync + 'static>(resource: &str) -> impl FnOnce(E) -> SetupError {
     let resource = resource.to_owned();
-    |error| SetupError {
-        resource,
-        source: error.into(),
-    }
+    |error| SetupError { resource, source: error.into() }
 }
 
 /// Creates the missing tables, with their indexes and TTL.
@@ -82,11 +79,7 @@ pub async fn create_tables(
         ])))
         .set_key_schema(Some(key_schema(&[foods::PK])))
         .global_secondary_indexes(index(foods::FEED_INDEX, &[foods::FEED, foods::ID], all))
-        .global_secondary_indexes(index(
-            foods::BY_OWNER_INDEX,
-            &[foods::USER_ID, foods::ID],
-            keys,
-        ));
+        .global_secondary_indexes(index(foods::BY_OWNER_INDEX, &[foods::USER_ID, foods::ID], keys));
     create_table(table, &names.foods).await?;
     enable_ttl(client, &names.foods, foods::EXPIRES_AT).await?;
 
@@ -113,9 +106,7 @@ pub async fn create_bucket(client: &aws_sdk_s3::Client, name: &str) -> Result<()
 }
 
 async fn create_table(table: CreateTableFluentBuilder, name: &str) -> Result<(), SetupError> {
-    let table = table
-        .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest);
+    let table = table.table_name(name).billing_mode(BillingMode::PayPerRequest);
     match table.send().await {
         Ok(_) => Ok(()),
         Err(error) => match error.as_service_error() {
@@ -132,10 +123,7 @@ async fn enable_ttl(
 ) -> Result<(), SetupError> {
     let resource = format!("the TTL of table {table}");
     let ttl = client.describe_time_to_live().table_name(table).send();
-    let ttl = ttl
-        .await
-        .map_err(context(&resource))?
-        .time_to_live_description;
+    let ttl = ttl.await.map_err(context(&resource))?.time_to_live_description;
     // Enabling it twice is an error.
     if ttl.is_some_and(|ttl| ttl.attribute_name.is_some()) {
         return Ok(());
@@ -145,10 +133,7 @@ async fn enable_ttl(
         .attribute_name(attribute)
         .build()
         .expect("a specification with an attribute");
-    let update = client
-        .update_time_to_live()
-        .table_name(table)
-        .time_to_live_specification(ttl);
+    let update = client.update_time_to_live().table_name(table).time_to_live_specification(ttl);
     update.send().await.map(|_| ()).map_err(context(&resource))
 }
 

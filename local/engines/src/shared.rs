@@ -54,18 +54,14 @@ impl Engines {
     /// Creates empty tables with unique names.
     pub async fn tables(&self) -> TableNames {
         let names = TableNames::with_prefix(&format!("{}-", Uuid::new_v4()));
-        create_tables(&self.aws().dynamodb(), &names)
-            .await
-            .expect("the engine creates tables");
+        create_tables(&self.aws().dynamodb(), &names).await.expect("the engine creates tables");
         names
     }
 
     /// Creates an empty bucket with a unique name.
     pub async fn bucket(&self) -> String {
         let name = format!("images-{}", Uuid::new_v4());
-        create_bucket(&self.aws().s3(), &name)
-            .await
-            .expect("the engine creates buckets");
+        create_bucket(&self.aws().s3(), &name).await.expect("the engine creates buckets");
         name
     }
 

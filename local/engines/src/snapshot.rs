@@ -80,12 +80,7 @@ fn rendition_keys(food: &Item) -> Vec<String> {
     let id = FoodId::parse(text(food, "id")).expect("an id");
     let image = ImageId::parse(text(food, "image_id")).expect("an id");
     let sizes = Sizes::parse(text(food, "image_sizes")).expect("sizes");
-    let key = |width: u32, format: Format| RenditionKey {
-        food: id,
-        image,
-        width,
-        format,
-    };
+    let key = |width: u32, format: Format| RenditionKey { food: id, image, width, format };
     let sizes = sizes.as_slice().iter();
     let keys = sizes.flat_map(|size| Format::ALL.map(|format| key(size.width, format)));
     keys.map(|key| key.to_string()).collect()
@@ -120,29 +115,21 @@ fn with_prefix<'a>(
 }
 
 fn by_key(items: Vec<Item>) -> BTreeMap<String, Item> {
-    let keyed = items
-        .into_iter()
-        .map(|item| (text(&item, "pk").to_owned(), item));
+    let keyed = items.into_iter().map(|item| (text(&item, "pk").to_owned(), item));
     keyed.collect()
 }
 
 async fn scan(dynamodb: &aws_sdk_dynamodb::Client, table: &str) -> Vec<Item> {
     let scan = dynamodb.scan().table_name(table).consistent_read(true);
     let pages = scan.into_paginator().items().send();
-    pages
-        .collect::<Result<_, _>>()
-        .await
-        .expect("the table is readable")
+    pages.collect::<Result<_, _>>().await.expect("the table is readable")
 }
 
 async fn list(s3: &aws_sdk_s3::Client, bucket: &str) -> BTreeSet<String> {
     let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
     let mut keys = BTreeSet::new();
     while let Some(page) = pages.next().await {
-        let objects = page
-            .expect("the bucket is readable")
-            .contents
-            .unwrap_or_default();
+        let objects = page.expect("the bucket is readable").contents.unwrap_or_default();
         keys.extend(objects.into_iter().filter_map(|object| object.key));
     }
     keys
@@ -199,10 +186,7 @@ mod tests {
         let no_rendition = format!("no rendition {referenced}");
         for (missing, violation) in [
             ("USER#1", Some("EMAIL#ada@example.com has no owner")),
-            (
-                "EMAIL#ada@example.com",
-                Some("EMAIL#ada@example.com belongs to None"),
-            ),
+            ("EMAIL#ada@example.com", Some("EMAIL#ada@example.com belongs to None")),
             ("FOOD#3", Some("TITLE#soup has no owner")),
             ("TITLE#soup", Some("TITLE#soup belongs to None")),
             (&referenced, Some(no_rendition.as_str())),
@@ -215,9 +199,7 @@ mod tests {
             assert!(snapshot.violations().iter().eq(violation), "{missing}");
         }
         let mut snapshot = consistent();
-        snapshot
-            .foods
-            .extend([item(&[("pk", "TITLE#soup"), ("food_id", "4")])]);
+        snapshot.foods.extend([item(&[("pk", "TITLE#soup"), ("food_id", "4")])]);
         assert_eq!(snapshot.violations(), ["TITLE#soup belongs to Some(\"4\")"]);
     }
 }

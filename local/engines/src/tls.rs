@@ -33,9 +33,7 @@ pub fn terminate(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let server = Server::start("tls", |listener, _| serve(listener, acceptor, upstream))?;
     let server = Box::leak(Box::new(server));
     // A host name, because name resolution is part of every cold start.
-    Ok(server
-        .url()
-        .replace("http://127.0.0.1", "https://localhost"))
+    Ok(server.url().replace("http://127.0.0.1", "https://localhost"))
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, upstream: Arc<str>) {

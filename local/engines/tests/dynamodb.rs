@@ -31,10 +31,7 @@ async fn put((client, table): &(Client, String), pk: &str) {
 }
 
 async fn holds((client, table): &(Client, String), pk: &str) -> bool {
-    let get = client
-        .get_item()
-        .table_name(table)
-        .key("pk", AttributeValue::S(pk.to_owned()));
+    let get = client.get_item().table_name(table).key("pk", AttributeValue::S(pk.to_owned()));
     get.send().await.unwrap().item.is_some()
 }
 
@@ -103,19 +100,14 @@ async fn damaged_database_is_reported_at_start() {
         ("cut in half", &|| file().set_len(length / 2).unwrap()),
         ("cut within the header", &|| file().set_len(50).unwrap()),
         ("overwritten in the middle", &|| {
-            file()
-                .write_all_at(&vec![0xA5; 20_000], length / 2)
-                .unwrap();
+            file().write_all_at(&vec![0xA5; 20_000], length / 2).unwrap();
         }),
     ];
     for (name, damage) in cases {
         fs::copy(&intact, &path).unwrap();
         damage();
         let error = DynamoDb::open(&path).unwrap_err();
-        assert!(
-            matches!(error, DynamoDbError::Damaged { .. }),
-            "{name}: {error:?}"
-        );
+        assert!(matches!(error, DynamoDbError::Damaged { .. }), "{name}: {error:?}");
         let message = error.to_string();
         assert!(message.contains("damaged.sqlite is damaged"), "{message}");
     }

@@ -72,9 +72,7 @@ pub(crate) fn encode(request: &Incoming<'_>) -> Result<String, GatewayError> {
     context.apiid = Some("local".to_owned());
     context.stage = Some("$default".to_owned());
     context.request_id = Some(request.id.0.clone());
-    context.domain_name = headers
-        .typed_get::<Host>()
-        .map(|host| host.hostname().to_owned());
+    context.domain_name = headers.typed_get::<Host>().map(|host| host.hostname().to_owned());
     context.time_epoch = now.unix_millis();
     context.http = http;
 
@@ -107,15 +105,8 @@ pub(crate) fn encode(request: &Incoming<'_>) -> Result<String, GatewayError> {
 /// Joins repeated headers with commas and adds those of the gateway. Cookies are a separate field of the event, and
 /// hop-by-hop headers are dropped.
 fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
-    const DROPPED: [&HeaderName; 7] = [
-        &COOKIE,
-        &CONNECTION,
-        &EXPECT,
-        &TE,
-        &TRAILER,
-        &TRANSFER_ENCODING,
-        &UPGRADE,
-    ];
+    const DROPPED: [&HeaderName; 7] =
+        [&COOKIE, &CONNECTION, &EXPECT, &TE, &TRAILER, &TRANSFER_ENCODING, &UPGRADE];
     let received = &request.parts.headers;
     let joined = |name: &HeaderName| {
         let values: Vec<_> = received.get_all(name).iter().map(text).collect();
@@ -135,10 +126,7 @@ fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
     let client =
         joined(&forwarded_for).map_or(client.clone(), |proxies| format!("{proxies}, {client}"));
     insert(&forwarded_for, &client);
-    insert(
-        &HeaderName::from_static("x-forwarded-port"),
-        &request.server.port().to_string(),
-    );
+    insert(&HeaderName::from_static("x-forwarded-port"), &request.server.port().to_string());
     insert(&HeaderName::from_static("x-forwarded-proto"), "http");
     insert(&CONTENT_LENGTH, &request.body.len().to_string());
     if !received.contains_key(HOST) {
@@ -160,11 +148,7 @@ fn text(value: &HeaderValue) -> String {
 fn cookies(headers: &HeaderMap) -> Option<Vec<String>> {
     let lines = headers.get_all(COOKIE).iter().map(text);
     let cookies: Vec<_> = lines
-        .flat_map(|line| {
-            line.split(';')
-                .map(|cookie| cookie.trim().to_owned())
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|line| line.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>())
         .collect();
     (!cookies.is_empty()).then_some(cookies)
 }
@@ -230,10 +214,7 @@ mod tests {
         let json = encode(&Incoming {
             parts: &parts,
             path: "/food/café",
-            route: ROUTES
-                .iter()
-                .find(|route| route.name == "update_food")
-                .unwrap(),
+            route: ROUTES.iter().find(|route| route.name == "update_food").unwrap(),
             parameters: &router.at("/food/café").unwrap().params,
             body: &body,
             client: [127, 0, 0, 1].into(),
@@ -303,10 +284,7 @@ mod tests {
         }
         assert_eq!(event["headers"]["host"], "127.0.0.1:8888");
         let trace_id = event["headers"]["x-amzn-trace-id"].as_str().unwrap();
-        assert_eq!(
-            trace_id.len(),
-            "Root=1-5e9f0c65-1de4d666d4dd26aced652b6c".len()
-        );
+        assert_eq!(trace_id.len(), "Root=1-5e9f0c65-1de4d666d4dd26aced652b6c".len());
         assert_eq!(event["requestContext"]["http"]["userAgent"], "");
     }
 
@@ -339,10 +317,7 @@ mod tests {
         // Base64 encodes three bytes as four.
         let limit = MAX_EVENT_BYTES / 4 * 3;
         assert!(event(request(), vec![0; limit - 2_000]).is_ok());
-        assert_eq!(
-            event(request(), vec![0; limit]),
-            Err(GatewayError::TooLarge)
-        );
+        assert_eq!(event(request(), vec![0; limit]), Err(GatewayError::TooLarge));
     }
 
     #[test]
@@ -357,10 +332,7 @@ mod tests {
         assert_eq!(decoded.status(), 201);
         assert_eq!(decoded.headers()["link"], "<x>; rel=\"next\"");
         response["isBase64Encoded"] = true.into();
-        assert_eq!(
-            decode(&response.to_string()).unwrap_err(),
-            GatewayError::Internal
-        );
+        assert_eq!(decode(&response.to_string()).unwrap_err(), GatewayError::Internal);
         response["body"] = "/w==".into();
         assert!(decode(&response.to_string()).is_ok());
     }

@@ -4,15 +4,12 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use local::{Colours, Options, Seed, Storage};
+use local::{Options, Seed, Storage};
 
 /// Runs the whole API on one machine: all routes, the database and the image storage, in one process.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = AFTER_HELP)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// Port to listen on (127.0.0.1); 0 picks a free port.
     #[arg(long, value_name = "PORT", default_value_t = 8888)]
@@ -91,15 +88,9 @@ Examples:
 impl Args {
     /// Converts the arguments; `settings` are the environment variables.
     pub(crate) fn into_options(self, settings: Vec<(String, String)>) -> Options {
-        let no_color = settings.iter().find(|(name, _)| name == "NO_COLOR");
-        let colours = Colours::of_stdout(no_color.map(|(_, value)| value.as_str()));
         Options {
             port: self.port,
-            storage: if self.memory {
-                Storage::Memory
-            } else {
-                Storage::Dir(self.data_dir)
-            },
+            storage: if self.memory { Storage::Memory } else { Storage::Dir(self.data_dir) },
             settings,
             seed: match (self.demo, self.seed_fixtures) {
                 (true, _) => Some(Seed::Demo),
@@ -108,7 +99,7 @@ impl Args {
             },
             engines_only: self.engines_only,
             // The output of `--engines-only` is a shell script.
-            log: (!self.engines_only).then_some(colours),
+            log: !self.engines_only,
         }
     }
 }
@@ -128,7 +119,7 @@ mod tests {
         assert_eq!(options.port, 8888);
         assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
         assert_eq!(options.seed, None);
-        assert!(!options.engines_only && options.log.is_some());
+        assert!(!options.engines_only && options.log);
     }
 
     #[test]

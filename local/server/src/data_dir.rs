@@ -66,10 +66,7 @@ pub enum DataDirError {
 impl DataDir {
     /// Creates the folder if it is missing, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
-        let unwritable = |source| DataDirError::Unwritable {
-            path: path.to_owned(),
-            source,
-        };
+        let unwritable = |source| DataDirError::Unwritable { path: path.to_owned(), source };
         let mut folder = fs::DirBuilder::new();
         folder.recursive(true).mode(0o700);
         folder.create(path).map_err(unwritable)?;
@@ -128,10 +125,7 @@ impl DataDir {
             draft.persist(&path)?;
             File::open(&self.path)?.sync_all()
         };
-        write().map_err(|source| DataDirError::Unwritable {
-            path: path.clone(),
-            source,
-        })
+        write().map_err(|source| DataDirError::Unwritable { path: path.clone(), source })
     }
 }
 
@@ -145,10 +139,7 @@ impl Secrets {
             filled.map_err(|_| DataDirError::NoRandomness)?;
             Ok(URL_SAFE_NO_PAD.encode(bytes))
         };
-        Ok(Self {
-            access_secret: secret()?,
-            refresh_secret: secret()?,
-        })
+        Ok(Self { access_secret: secret()?, refresh_secret: secret()? })
     }
 }
 

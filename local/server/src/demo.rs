@@ -60,7 +60,7 @@ struct DemoFood {
 /// Creates the missing demo users and foods, without request log.
 pub(crate) async fn seed(mut gateway: Gateway) -> Result<(), DemoError> {
     let client = ConnectInfo(gateway.address);
-    gateway.log = None;
+    gateway.log = false;
     let router = Arc::new(gateway).router(true);
     let post = async |path, token: &str, content_type, body: Vec<u8>| {
         let request = Request::post(path)

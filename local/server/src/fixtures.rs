@@ -48,10 +48,7 @@ pub const PASSWORD: &str = "analytical";
 const REFRESH_TOKEN: &str = "01990000-0000-7000-8000-00000000b001";
 const UNTIL_2100: i64 = 4_102_444_800;
 const IMAGE: &[u8] = include_bytes!("../../../events/jollof.jpg");
-const SIZE: Size = Size {
-    width: 320,
-    height: 240,
-};
+const SIZE: Size = Size { width: 320, height: 240 };
 
 /// The hash of [`PASSWORD`], computed once because it is slow.
 static PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
@@ -121,10 +118,7 @@ pub fn settings(
         ("AWS_REGION", aws.region.clone()),
         ("AWS_ACCESS_KEY_ID", aws.access_key_id.clone()),
         ("AWS_SECRET_ACCESS_KEY", aws.secret_access_key.clone()),
-        (
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            endpoint(&aws.dynamodb_endpoint),
-        ),
+        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint(&aws.dynamodb_endpoint)),
         ("AWS_ENDPOINT_URL_S3", endpoint(&aws.s3_endpoint)),
         ("USERS_TABLE", tables.users),
         ("FOODS_TABLE", tables.foods),
@@ -206,11 +200,7 @@ impl FixtureUser {
                 InsertFoodError::Storage(error) => error.into(),
             });
         };
-        let food = Food {
-            version: current.version + 1,
-            created_at: current.created_at,
-            ..food
-        };
+        let food = Food { version: current.version + 1, created_at: current.created_at, ..food };
         let updated = foods.update(&current, &food).await;
         updated.map_err(|error| match error {
             ReplaceFoodError::TitleTaken | ReplaceFoodError::UploadTaken => {
@@ -272,10 +262,6 @@ impl FixtureUser {
 
 /// One file for both formats, because the content of the image does not matter.
 fn renditions() -> Vec<Rendition> {
-    let rendition = |format| Rendition {
-        size: SIZE,
-        format,
-        bytes: Bytes::from_static(IMAGE),
-    };
+    let rendition = |format| Rendition { size: SIZE, format, bytes: Bytes::from_static(IMAGE) };
     Format::ALL.map(rendition).into()
 }

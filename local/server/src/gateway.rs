@@ -24,7 +24,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::apigw_event::{self, Incoming, RequestId};
 use crate::error::GatewayError;
 use crate::images::Images;
-use crate::request_log::{self, Colours};
+use crate::request_log;
 
 /// API Gateway's quota for the body of a request.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -49,8 +49,8 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     /// The setting `ALLOWED_ORIGIN`.
     pub(crate) allowed_origin: String,
-    /// Colours of the request log; `None` disables it.
-    pub(crate) log: Option<Colours>,
+    /// Whether the request log is written.
+    pub(crate) log: bool,
 }
 
 impl Gateway {
@@ -80,13 +80,7 @@ fn cors(allowed_origin: &str) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(allow_origin)
-        .allow_methods([
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::DELETE,
-            Method::OPTIONS,
-        ])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS])
         .allow_headers([
             header::AUTHORIZATION,
             header::CACHE_CONTROL,
@@ -120,8 +114,8 @@ async fn log_request(
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert("apigw-requestid", id);
     }
-    if let Some(colours) = gateway.log {
-        request_log::write(colours, &method, uri.path(), &response, started.elapsed());
+    if gateway.log {
+        request_log::write(&method, uri.path(), &response, started.elapsed());
     }
     response
 }
@@ -222,13 +216,7 @@ mod tests {
         }
         assert_eq!(function("DELETE/users/me"), Some("delete_user"));
         assert_eq!(function("GET/users/me"), Some("get_user"));
-        for key in [
-            "HEAD/food",
-            "GET/food/",
-            "GET//food",
-            "GET/food/1/2",
-            "GET/login",
-        ] {
+        for key in ["HEAD/food", "GET/food/", "GET//food", "GET/food/1/2", "GET/login"] {
             assert_eq!(function(key), None, "{key}");
         }
     }

@@ -36,7 +36,6 @@ pub use crate::demo::DemoError;
 pub use crate::fixtures::SeedError;
 use crate::gateway::Gateway;
 use crate::images::Images;
-pub use crate::request_log::Colours;
 use crate::settings::{
     ACCESS_KEY_ID, EffectiveSettings, JSON_FILE, LocalDefaults, SECRET_ACCESS_KEY, SHELL_FILE,
 };
@@ -58,8 +57,8 @@ pub struct Options {
     /// Whether to serve images but no routes, and to write the settings for functions in other processes into
     /// the data dir.
     pub engines_only: bool,
-    /// Colours of the request log; `None` disables it.
-    pub log: Option<Colours>,
+    /// Whether the request log is written to standard output.
+    pub log: bool,
 }
 
 impl Default for Options {
@@ -71,7 +70,7 @@ impl Default for Options {
             settings: Vec::new(),
             seed: None,
             engines_only: false,
-            log: None,
+            log: false,
         }
     }
 }
@@ -301,12 +300,7 @@ impl Local {
 
     /// Stops accepting requests, waits up to 5 seconds for those in flight, and stops the engines.
     pub async fn stop(self) {
-        let Self {
-            stop,
-            mut server,
-            engines,
-            ..
-        } = self;
+        let Self { stop, mut server, engines, .. } = self;
         let _ = stop.send(());
         if tokio::time::timeout(GRACE, &mut server).await.is_err() {
             server.abort();

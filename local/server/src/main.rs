@@ -24,9 +24,8 @@ async fn main() -> ExitCode {
     let started = Instant::now();
     let args = Args::parse();
     // dynoxide warns of each failed condition of a write, which is a normal result for the functions.
-    let filter = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_target("dynoxide", LevelFilter::ERROR);
+    let filter =
+        Targets::new().with_default(LevelFilter::WARN).with_target("dynoxide", LevelFilter::ERROR);
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
@@ -134,7 +133,5 @@ fn login(seed: Option<Seed>) -> Option<String> {
         Seed::Demo => (demo::EMAIL, demo::PASSWORD),
         Seed::Fixtures => (fixtures::EMAIL, fixtures::PASSWORD),
     };
-    Some(format!(
-        "log in as {email} with the password \"{password}\""
-    ))
+    Some(format!("log in as {email} with the password \"{password}\""))
 }

@@ -145,14 +145,9 @@ async fn engines_only_serves_images_but_no_routes() {
 #[tokio::test]
 async fn restart_restores_fixtures_changed_by_events() {
     let folder = tempdir().unwrap();
-    for function in [
-        "change_password",
-        "update_food",
-        "delete_food",
-        "logout",
-        "delete_user",
-        "create_food",
-    ] {
+    for function in
+        ["change_password", "update_food", "delete_food", "logout", "delete_user", "create_food"]
+    {
         let mut program = in_folder(folder.path());
         let functions = Functions::of(&program);
         let (_, body) = functions.invoke("get_food").await;
@@ -165,9 +160,7 @@ async fn restart_restores_fixtures_changed_by_events() {
         assert!(program.interrupt().success());
     }
     // The food that an event created still exists.
-    let (_, foods) = Functions::of(&in_folder(folder.path()))
-        .invoke("list_food")
-        .await;
+    let (_, foods) = Functions::of(&in_folder(folder.path())).invoke("list_food").await;
     assert_eq!(foods.as_array().unwrap().len(), 3);
 }
 
@@ -179,10 +172,7 @@ async fn fixture_tokens_are_valid_in_the_api() {
     assert!(program.banner.contains(line), "{}", program.banner);
     let event: Value = serde_json::from_str(include_str!("../../../events/logout.json")).unwrap();
     let token = text(&event["headers"]["authorization"]);
-    let logout = program
-        .client
-        .post("/logout")
-        .header("authorization", &token);
+    let logout = program.client.post("/logout").header("authorization", &token);
     assert_eq!(logout.send().await.status, 200);
 }
 
@@ -209,8 +199,5 @@ async fn fixture_conflict_is_a_one_line_error() {
     program.client.member("Ada").await;
     assert!(program.interrupt().success());
     let output = output(command(&["--seed-fixtures", "--data-dir"]).arg(folder.path()));
-    assert_fails(
-        &output,
-        &["ada@example.com", "another", "--data-dir", "--memory"],
-    );
+    assert_fails(&output, &["ada@example.com", "another", "--data-dir", "--memory"]);
 }

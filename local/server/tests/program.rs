@@ -140,10 +140,7 @@ fn unusable_data_dir_is_a_one_line_error() {
 fn damaged_data_file_is_a_one_line_error() {
     let folder = tempdir().unwrap();
     assert!(Program::in_folder(folder.path(), &[]).interrupt().success());
-    for (file, message) in [
-        ("secrets.json", "damaged"),
-        ("dynamodb.sqlite", "delete it"),
-    ] {
+    for (file, message) in [("secrets.json", "damaged"), ("dynamodb.sqlite", "delete it")] {
         let path = folder.path().join(file);
         let intact = fs::read(&path).unwrap();
         let mut overwritten = intact.clone();
@@ -247,8 +244,5 @@ async fn demo_account_conflict_is_a_one_line_error() {
     assert!(program.interrupt().success());
     let output = output(command(&["--demo", "--data-dir"]).arg(folder.path()));
     let remedies = ["start without --demo", "another folder", "delete"];
-    assert_fails(
-        &output,
-        &[&["the account ada@example.com"], &remedies[..]].concat(),
-    );
+    assert_fails(&output, &[&["the account ada@example.com"], &remedies[..]].concat());
 }

@@ -49,10 +49,7 @@ pub(crate) enum Content<T> {
 
 /// Reads all rows. Of rows with an equal unique value, only the first is valid.
 pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportError> {
-    let unreadable = |source| ExportError {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| ExportError { path: path.to_owned(), source };
     let mut reader = Reader::from_path(path).map_err(unreadable)?;
     let header = reader.headers().map_err(unreadable)?.clone();
     let mut entries = Vec::new();
@@ -81,11 +78,7 @@ pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportEr
                 Ok(id) => (Some(id), content(row, id, line, &mut lines)),
             },
         };
-        entries.push(Entry {
-            line,
-            old_id,
-            content,
-        });
+        entries.push(Entry { line, old_id, content });
     }
 }
 

@@ -28,10 +28,7 @@ pub struct ImageSource {
 #[derive(Debug)]
 enum Location {
     Dir(PathBuf),
-    Web {
-        http: Connector,
-        base: Option<String>,
-    },
+    Web { http: Connector, base: Option<String> },
 }
 
 /// Errors of loading an image. The messages contain neither path nor URL.
@@ -60,10 +57,7 @@ pub(crate) enum ImageError {
 impl ImageSource {
     /// Images in this folder, named by the last path segment of the old service's value.
     pub fn in_dir(dir: PathBuf, max_bytes: usize) -> Self {
-        Self {
-            location: Location::Dir(dir),
-            max_bytes,
-        }
+        Self { location: Location::Dir(dir), max_bytes }
     }
 
     /// Images at the URLs of the old service. `base` is the URL prefix of values that are only names.
@@ -74,10 +68,7 @@ impl ImageSource {
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(tls.build().expect("the system certificates are valid"))
             .build();
-        Self {
-            location: Location::Web { http, base },
-            max_bytes,
-        }
+        Self { location: Location::Web { http, base }, max_bytes }
     }
 
     pub(crate) async fn load(&self, image: &str) -> Result<Bytes, ImageError> {

@@ -61,10 +61,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Summary, Box<dyn Error>> {
-    let exports = Exports {
-        users: args.users,
-        foods: args.foods,
-    };
+    let exports = Exports { users: args.users, foods: args.foods };
     if args.dry_run {
         return Ok(import::check(&exports, &mut stdout()).await?);
     }

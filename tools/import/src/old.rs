@@ -84,16 +84,8 @@ impl Row for UserRow {
             return Err(errors.join());
         };
         let id = stable_id(created_at, &[b"user:", old_id.to_string().as_bytes()]);
-        let public = PublicUser {
-            id: UserId::from_bytes(id),
-            first_name,
-            last_name,
-        };
-        let user = User {
-            public,
-            email,
-            created_at,
-        };
+        let public = PublicUser { id: UserId::from_bytes(id), first_name, last_name };
+        let user = User { public, email, created_at };
         Ok(OldUser { user, password })
     }
 }
@@ -168,9 +160,7 @@ struct Errors(Vec<String>);
 
 impl Errors {
     fn check<T>(&mut self, column: &str, parsed: Result<T, impl Display>) -> Option<T> {
-        parsed
-            .map_err(|error| self.0.push(format!("{column}: {error}")))
-            .ok()
+        parsed.map_err(|error| self.0.push(format!("{column}: {error}"))).ok()
     }
 
     fn join(&self) -> String {
@@ -179,13 +169,8 @@ impl Errors {
 }
 
 /// The escapes of Go's `html.EscapeString`.
-const ESCAPES: [(&str, char); 5] = [
-    ("&amp;", '&'),
-    ("&lt;", '<'),
-    ("&gt;", '>'),
-    ("&#34;", '"'),
-    ("&#39;", '\''),
-];
+const ESCAPES: [(&str, char); 5] =
+    [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&#34;", '"'), ("&#39;", '\'')];
 
 /// Reverses Go's HTML escaping. Text that Go's escaping cannot have produced is returned unchanged:
 /// some versions of the old service stored descriptions unescaped.
@@ -229,10 +214,8 @@ const DATE_TIME: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
     "[year]-[month]-[day] [hour]:[minute]:[second][optional [.[subsecond]]]"
 );
-const OFFSET: &[BorrowedFormatItem<'_>] = format_description!(
-    version = 2,
-    "[offset_hour sign:mandatory][optional [:[offset_minute]]]"
-);
+const OFFSET: &[BorrowedFormatItem<'_>] =
+    format_description!(version = 2, "[offset_hour sign:mandatory][optional [:[offset_minute]]]");
 
 /// Parses a `PostgreSQL` timestamp such as `2020-05-01 12:34:56.789+00`; UTC if it has no offset.
 fn timestamp(raw: &str) -> Result<Timestamp, &'static str> {
@@ -272,10 +255,7 @@ mod tests {
     fn only_go_escaped_html_is_unescaped() {
         for (stored, expected) in [
             ("Mac &amp; cheese", "Mac & cheese"),
-            (
-                "&lt;p&gt;&#34;Best&#34; &#39;ever&#39;&lt;/p&gt;",
-                "<p>\"Best\" 'ever'</p>",
-            ),
+            ("&lt;p&gt;&#34;Best&#34; &#39;ever&#39;&lt;/p&gt;", "<p>\"Best\" 'ever'</p>"),
             ("&amp;lt;", "&lt;"),
             ("Crème 🍲", "Crème 🍲"),
             // Stored unescaped.

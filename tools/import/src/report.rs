@@ -110,7 +110,6 @@ impl<'a, W: Write> Report<'a, W> {
         let id = old_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
         let file = self.file.display();
         // Both may write to the same terminal.
-        self.progress
-            .suspend(|| writeln!(self.out, "{file}:{line}: id {id}: {reason}"))
+        self.progress.suspend(|| writeln!(self.out, "{file}:{line}: id {id}: {reason}"))
     }
 }

@@ -102,10 +102,7 @@ async fn second_run_changes_nothing() {
     fixture.remove("images/a.gif");
     let output = fixture.import(users(), foods()).await;
     assert_report(&output, &[], [0, 2, 0, 0], [0, 2, 0, 0]);
-    assert_eq!(
-        (fixture.foods().await, fixture.keys().await),
-        (before, keys)
-    );
+    assert_eq!((fixture.foods().await, fixture.keys().await), (before, keys));
 }
 
 #[tokio::test]
@@ -124,9 +121,7 @@ async fn second_run_imports_rows_that_failed_before() {
 async fn dry_run_needs_no_settings_and_writes_nothing() {
     let fixture = Fixture::new().await;
     let foods = foods() + "9,3,Soup,Thin,c.gif,2020-06-02 10:00:00+02,,\n";
-    let output = fixture
-        .import_with(users(), foods, &["--dry-run"], None)
-        .await;
+    let output = fixture.import_with(users(), foods, &["--dry-run"], None).await;
     assert_eq!(output.status, 1);
     assert_eq!(
         output.text,
@@ -203,7 +198,7 @@ async fn invalid_rows_are_reported_without_their_content() {
     let output = fixture.import(users, foods).await;
     let rows = [
         "users.csv:4: id 3: first_name: the text is empty; \
-         last_name: the text is too long; email: not an e-mail address; \
+         last_name: the text is too long; email: not a valid e-mail; \
          password: not a bcrypt hash of cost 4 to 14; \
          created_at: not a PostgreSQL timestamp since 1970",
         "users.csv:5: id ?: id: not a number",
@@ -251,11 +246,7 @@ async fn images_are_downloaded_from_their_urls() {
     ];
     let foods = foods_with(&images);
     let from_web = ["--image-base-url", url.as_str()];
-    let import = async || {
-        fixture
-            .import_with(users(), &foods, &from_web, Some(&[]))
-            .await
-    };
+    let import = async || fixture.import_with(users(), &foods, &from_web, Some(&[])).await;
     let output = import().await;
     let rows = [
         "foods.csv:4: id 2: food_image: the server returned status 404",
@@ -281,9 +272,7 @@ async fn image_name_cannot_escape_the_folder() {
     fixture.write("outside.gif", GIF);
     fixture.write("images/large.gif", vec![0; MAX_IMAGE_BYTES + 1]);
     let names = ["../outside.gif", "..", "a\\..\\b.gif", "/", "large.gif"];
-    let output = fixture
-        .import(users(), foods_with(&names.map(str::to_owned)))
-        .await;
+    let output = fixture.import(users(), foods_with(&names.map(str::to_owned))).await;
     let rows = [
         "foods.csv:2: id 0: food_image: the folder of --images has no such file",
         "foods.csv:3: id 1: food_image: not a file name",
@@ -303,9 +292,7 @@ async fn repeated_storage_errors_abort_the_import() {
         users.push_str(&row);
     }
     let settings = [("USERS_TABLE", "missing")];
-    let output = fixture
-        .import_with(&users, FOODS, &[], Some(&settings))
-        .await;
+    let output = fixture.import_with(&users, FOODS, &[], Some(&settings)).await;
     assert_eq!(output.status, 1);
     let lines: Vec<_> = output.text.lines().collect();
     assert_eq!(lines.len(), 9, "{}", output.text);

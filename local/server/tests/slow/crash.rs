@@ -96,14 +96,12 @@ impl Client {
             Write::Login => login(api, &self.email),
             Write::Logout => api.post("/logout").token(token),
             Write::DeleteUser => api.delete("/users/me").token(token),
-            Write::CreateFood(title) => api
-                .post("/food")
-                .token(token)
-                .form(Form::food_with_image(title)),
-            Write::UpdateFood(id, title) => api
-                .put(&format!("/food/{id}"))
-                .token(token)
-                .form(Form::food_with_image(title)),
+            Write::CreateFood(title) => {
+                api.post("/food").token(token).form(Form::food_with_image(title))
+            }
+            Write::UpdateFood(id, title) => {
+                api.put(&format!("/food/{id}")).token(token).form(Form::food_with_image(title))
+            }
             Write::DeleteFood(id) => api.delete(&format!("/food/{id}")).token(token),
         }
     }
@@ -118,11 +116,7 @@ impl Client {
             Write::Login => self.token = Some(text(&response["access_token"])),
             Write::Logout => self.revoked = self.token.take(),
             Write::DeleteUser => {
-                *self = Self {
-                    number: self.number,
-                    names: self.names,
-                    ..Self::default()
-                };
+                *self = Self { number: self.number, names: self.names, ..Self::default() };
             }
             Write::CreateFood(title) | Write::UpdateFood(_, title) => {
                 assert_eq!(response["title"], title);
@@ -202,10 +196,7 @@ async fn kill_loses_no_acknowledged_write() {
     let started = Instant::now();
     let mut server = Server::start(folder);
     let start_time = started.elapsed();
-    let client = |number| Client {
-        number,
-        ..Client::default()
-    };
+    let client = |number| Client { number, ..Client::default() };
     let mut clients: Vec<_> = (0..CLIENTS).map(client).collect();
     let (mut killed, mut writes) = (0, 0);
     while killed < kills {
@@ -218,9 +209,7 @@ async fn kill_loses_no_acknowledged_write() {
             tokio::time::sleep(Duration::from_micros(fastrand::u64(..20_000))).await;
             drop(server);
         };
-        let clients_run = clients
-            .iter_mut()
-            .map(|client| client.run(&api, &acknowledged));
+        let clients_run = clients.iter_mut().map(|client| client.run(&api, &acknowledged));
         tokio::join!(crash, join_all(clients_run));
         writes += limit as usize + acknowledged.available_permits();
         killed += 1;

@@ -198,9 +198,5 @@ async fn all_routes_succeed_under_load() {
     );
     load.unexpected.truncate(10);
     assert_eq!(load.unexpected, Vec::<String>::new());
-    assert_eq!(
-        load.routes.len(),
-        ROUTES.len(),
-        "a route is missing in ROUND"
-    );
+    assert_eq!(load.routes.len(), ROUTES.len(), "a route is missing in ROUND");
 }

@@ -21,10 +21,7 @@ impl Server {
         while stdout.read_line(&mut banner).unwrap() > 0 && !banner.ends_with("Ctrl-C ends it.\n") {
         }
         let mut words = banner.split_whitespace();
-        let base_url = words
-            .find(|word| word.starts_with("http://"))
-            .unwrap()
-            .to_owned();
+        let base_url = words.find(|word| word.starts_with("http://")).unwrap().to_owned();
         // A full pipe would block the program.
         std::thread::spawn(move || copy(&mut stdout, &mut sink()));
         Self { process, base_url }

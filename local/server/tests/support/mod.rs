@@ -58,12 +58,7 @@ impl Program {
         }
         let mut words = banner.split_whitespace();
         let url = words.find(|word| word.starts_with("http://"));
-        Self {
-            client: Client::new(url.unwrap()),
-            child,
-            stdout,
-            banner,
-        }
+        Self { client: Client::new(url.unwrap()), child, stdout, banner }
     }
 
     /// Reads a line of standard output; empty once the program has ended.

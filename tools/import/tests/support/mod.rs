@@ -126,18 +126,12 @@ impl Fixture {
         let client = self.engines.aws().s3();
         let listed = client.list_objects_v2().bucket(&self.bucket).send().await;
         let objects = listed.expect("listed").contents.unwrap_or_default();
-        objects
-            .into_iter()
-            .filter_map(|object| object.key)
-            .collect()
+        objects.into_iter().filter_map(|object| object.key).collect()
     }
 }
 
 fn first_page<Id>() -> PageRequest<Id> {
-    PageRequest {
-        after: None,
-        size: PageSize::default(),
-    }
+    PageRequest { after: None, size: PageSize::default() }
 }
 
 /// Serves valid and invalid images on a free port. Returns its URL and the requested paths.
@@ -159,10 +153,7 @@ async fn serve_image(mut stream: TcpStream, requested: Arc<Mutex<Vec<String>>>) 
     let length = stream.read(&mut request).await.unwrap_or_default();
     let request = String::from_utf8_lossy(&request[..length]);
     let path = request.split(' ').nth(1).unwrap_or_default();
-    requested
-        .lock()
-        .expect("the lock is not poisoned")
-        .push(path.to_owned());
+    requested.lock().expect("the lock is not poisoned").push(path.to_owned());
     let large = vec![0; MAX_IMAGE_BYTES + 1];
     let (status, body, missing) = match path {
         "/spaces/a.gif" | "/spaces/b.gif" => (200, GIF, 0),
