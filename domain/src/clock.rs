@@ -21,9 +21,7 @@ impl Timestamp {
 
     /// Converts from milliseconds since 1970; `None` outside 1970 to 9999.
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
-        (0..=Self::MAX_UNIX_MILLIS)
-            .contains(&millis)
-            .then_some(Self(millis))
+        (0..=Self::MAX_UNIX_MILLIS).contains(&millis).then_some(Self(millis))
     }
 
     /// Converts from seconds since 1970; `None` outside 1970 to 9999.
@@ -82,14 +80,9 @@ pub trait Clock {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the only place that reads the system clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     fn now(&self) -> Timestamp {
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(0).plus(since_1970)
     }
 }

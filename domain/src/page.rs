@@ -75,17 +75,7 @@ mod tests {
         for (raw, size) in [("1", 1), ("100", 100), ("007", 7)] {
             assert_eq!(PageSize::parse(raw).map(PageSize::get), Ok(size));
         }
-        for raw in [
-            "",
-            "0",
-            "101",
-            "-1",
-            "+5",
-            "1.0",
-            "ten",
-            "99999999999999999999",
-            "１",
-        ] {
+        for raw in ["", "0", "101", "-1", "+5", "1.0", "ten", "99999999999999999999", "１"] {
             assert_eq!(PageSize::parse(raw), Err(InvalidPageSize), "{raw}");
         }
     }

@@ -72,9 +72,7 @@ impl Password {
     pub fn parse(raw: &str, policy: PasswordPolicy) -> Result<Self, InvalidPassword> {
         let chars = raw.chars().count();
         if chars < policy.min_chars {
-            return Err(InvalidPassword::TooShort {
-                min_chars: policy.min_chars,
-            });
+            return Err(InvalidPassword::TooShort { min_chars: policy.min_chars });
         }
         if chars > Self::MAX_CHARS {
             return Err(InvalidPassword::TooLong);
@@ -153,20 +151,14 @@ mod tests {
     #[test]
     fn password_length_is_counted_in_characters() {
         for (raw, expected) in [
-            (
-                "é".repeat(7),
-                Err(InvalidPassword::TooShort { min_chars: 8 }),
-            ),
+            ("é".repeat(7), Err(InvalidPassword::TooShort { min_chars: 8 })),
             ("é".repeat(8), Ok(())),
             ("        ".to_owned(), Ok(())),
             ("🍲".repeat(128), Ok(())),
             ("🍲".repeat(129), Err(InvalidPassword::TooLong)),
         ] {
             let parsed = Password::parse(&raw, POLICY);
-            assert_eq!(
-                parsed.map(|password| assert_eq!(password.reveal(), raw)),
-                expected
-            );
+            assert_eq!(parsed.map(|password| assert_eq!(password.reveal(), raw)), expected);
         }
         let short = PasswordPolicy { min_chars: 6 };
         assert!(Password::parse("sesame", short).is_ok());
@@ -183,14 +175,7 @@ mod tests {
         }
         let long = COMMON.lines().filter(|common| common.len() >= 8);
         assert!(long.count() >= 3_000);
-        for raw in [
-            "correct horse battery",
-            "password1x",
-            "0",
-            "zzzzzzzzzzzzz",
-            "~",
-            "\n",
-        ] {
+        for raw in ["correct horse battery", "password1x", "0", "zzzzzzzzzzzzz", "~", "\n"] {
             assert!(Password::parse(raw, lax).is_ok(), "{raw}");
         }
         // Accounts with a common password can still log in.

@@ -151,11 +151,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        per_account: 10,
-        per_ip: 100,
-        window: Duration::from_mins(15),
-    };
+    const LIMITS: Limits = Limits { per_account: 10, per_ip: 100, window: Duration::from_mins(15) };
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_unix_millis(1_792_002_600_000 + millis).unwrap()

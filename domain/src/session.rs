@@ -92,10 +92,7 @@ impl Session {
     #[must_use]
     pub fn rotated(&self, next: RefreshTokenState, now: Timestamp) -> Self {
         Self {
-            previous: Some(PreviousToken {
-                token: self.refresh.token,
-                at: now,
-            }),
+            previous: Some(PreviousToken { token: self.refresh.token, at: now }),
             refresh: next,
             ..self.clone()
         }

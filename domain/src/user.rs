@@ -52,20 +52,15 @@ impl Email {
     /// quoted local part must not contain control characters.
     pub fn parse(raw: &str) -> Result<Self, InvalidEmail> {
         let typed = raw.trim();
-        let options = Options::default()
-            .with_required_tld()
-            .without_display_text()
-            .without_domain_literal();
+        let options =
+            Options::default().with_required_tld().without_display_text().without_domain_literal();
         if typed.len() > Self::MAX_BYTES
             || typed.contains(char::is_control)
             || EmailAddress::parse_with_options(typed, options).is_err()
         {
             return Err(InvalidEmail);
         }
-        Ok(Self {
-            typed: typed.to_owned(),
-            folded: typed.to_lowercase(),
-        })
+        Ok(Self { typed: typed.to_owned(), folded: typed.to_lowercase() })
     }
 
     /// Returns the e-mail as typed, for sending.
@@ -122,10 +117,7 @@ mod tests {
         assert_eq!(UserName::parse("  Ada ").unwrap().as_str(), "Ada");
         assert_eq!(UserName::parse(" \u{a0}\t"), Err(InvalidText::Empty));
         assert!(UserName::parse(&"🍲".repeat(100)).is_ok());
-        assert_eq!(
-            UserName::parse(&"🍲".repeat(101)),
-            Err(InvalidText::TooLong)
-        );
+        assert_eq!(UserName::parse(&"🍲".repeat(101)), Err(InvalidText::TooLong));
     }
 
     #[test]

@@ -12,8 +12,7 @@ use serde_json::Value;
 fn attacks(kind: &str) -> Vec<String> {
     let all: Value = serde_json::from_str(include_str!("data/xss.json")).expect("JSON");
     let list = all[kind].as_array().expect("a list").iter();
-    list.map(|attack| attack.as_str().expect("a string").to_owned())
-        .collect()
+    list.map(|attack| attack.as_str().expect("a string").to_owned()).collect()
 }
 
 #[test]

@@ -29,22 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         archive.by_name(&path)?.read_to_string(&mut text)?;
         Ok(text)
     };
-    let script = format!(
-        "{}\n{}",
-        read("swagger-ui-bundle.js")?,
-        fs::read_to_string("page.js")?
-    );
+    let script = format!("{}\n{}", read("swagger-ui-bundle.js")?, fs::read_to_string("page.js")?);
     // `</script` would end the HTML element. In a JavaScript string `<\/` is equal to `</`.
     let script = script.replace("</script", "<\\/script");
-    let style = format!(
-        "{}\n{}",
-        read("swagger-ui.css")?,
-        fs::read_to_string("page.css")?
-    );
+    let style = format!("{}\n{}", read("swagger-ui.css")?, fs::read_to_string("page.css")?);
     let page = fs::read_to_string("page.html")?;
-    let page = page
-        .replace("/* style */", &style)
-        .replace("/* script */", &script);
+    let page = page.replace("/* style */", &style).replace("/* script */", &script);
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(page.as_bytes())?;
 

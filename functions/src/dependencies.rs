@@ -140,9 +140,7 @@ impl Dependencies {
 
     /// Creates the guard for `Idempotency-Key`. Its records are in the session store.
     pub(crate) fn idempotency(&self) -> Result<IdempotencyGuard, SettingsError> {
-        Ok(IdempotencyGuard {
-            store: self.sessions()?,
-        })
+        Ok(IdempotencyGuard { store: self.sessions()? })
     }
 
     /// Reads `IMAGES_BUCKET`.
@@ -182,44 +180,31 @@ impl Dependencies {
 
     /// Reads `MAX_IMAGE_BYTES`.
     pub fn max_image_bytes(&self) -> Result<usize, SettingsError> {
-        let bytes = self
-            .settings
-            .number("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES, 1..=100_000_000)?;
+        let bytes = self.settings.number("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES, 1..=100_000_000)?;
         Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
     /// Reads `ORPHAN_MIN_AGE_SECONDS`.
     pub fn orphan_min_age(&self) -> Result<Duration, SettingsError> {
-        let seconds = self
-            .settings
-            .number("ORPHAN_MIN_AGE_SECONDS", A_DAY, 1..=365 * A_DAY)?;
+        let seconds = self.settings.number("ORPHAN_MIN_AGE_SECONDS", A_DAY, 1..=365 * A_DAY)?;
         Ok(Duration::from_secs(seconds))
     }
 
     /// Reads `PASSWORD_MIN_LENGTH`.
     pub fn password_policy(&self) -> Result<PasswordPolicy, SettingsError> {
         let min_chars =
-            self.settings
-                .number("PASSWORD_MIN_LENGTH", PASSWORD_MIN_LENGTH, 1..=128)?;
-        Ok(PasswordPolicy {
-            min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX),
-        })
+            self.settings.number("PASSWORD_MIN_LENGTH", PASSWORD_MIN_LENGTH, 1..=128)?;
+        Ok(PasswordPolicy { min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX) })
     }
 
     /// Reads `LOGIN_ATTEMPTS_PER_ACCOUNT` and `LOGIN_ATTEMPTS_PER_ADDRESS`.
     pub fn login_limits(&self) -> Result<Limits, SettingsError> {
-        self.limits(
-            ("LOGIN_ATTEMPTS_PER_ACCOUNT", 10),
-            ("LOGIN_ATTEMPTS_PER_ADDRESS", 100),
-        )
+        self.limits(("LOGIN_ATTEMPTS_PER_ACCOUNT", 10), ("LOGIN_ATTEMPTS_PER_ADDRESS", 100))
     }
 
     /// Reads `SIGN_UP_ATTEMPTS_PER_ACCOUNT` and `SIGN_UP_ATTEMPTS_PER_ADDRESS`.
     pub fn sign_up_limits(&self) -> Result<Limits, SettingsError> {
-        self.limits(
-            ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", 10),
-            ("SIGN_UP_ATTEMPTS_PER_ADDRESS", 50),
-        )
+        self.limits(("SIGN_UP_ATTEMPTS_PER_ACCOUNT", 10), ("SIGN_UP_ATTEMPTS_PER_ADDRESS", 50))
     }
 
     /// Reads two limits, given by name and default, and `ATTEMPT_WINDOW_SECONDS`. Reasons for the defaults:
@@ -230,9 +215,7 @@ impl Dependencies {
         (per_ip, ip_default): (&str, u64),
     ) -> Result<Limits, SettingsError> {
         let number = |name, default| self.settings.number(name, default, 1..=1_000_000);
-        let window = self
-            .settings
-            .number("ATTEMPT_WINDOW_SECONDS", 15 * 60, 1..=A_DAY)?;
+        let window = self.settings.number("ATTEMPT_WINDOW_SECONDS", 15 * 60, 1..=A_DAY)?;
         Ok(Limits {
             per_account: number(per_account, account_default)?,
             per_ip: number(per_ip, ip_default)?,
@@ -249,18 +232,13 @@ impl Dependencies {
 
     /// Creates the authentication of signed-in routes.
     pub fn auth(&self) -> Result<Auth, SettingsError> {
-        Ok(Auth {
-            sessions: self.sessions()?,
-            access: self.tokens(TokenUse::Access)?,
-        })
+        Ok(Auth { sessions: self.sessions()?, access: self.tokens(TokenUse::Access)? })
     }
 
     /// Reads the secrets and lifetimes of access and refresh tokens.
     pub fn token_issuer(&self) -> Result<TokenIssuer<JwtTokens>, SettingsError> {
         let seconds = |name: &str, default| {
-            self.settings
-                .number(name, default, 1..=365 * A_DAY)
-                .map(Duration::from_secs)
+            self.settings.number(name, default, 1..=365 * A_DAY).map(Duration::from_secs)
         };
         Ok(TokenIssuer {
             access: self.tokens(TokenUse::Access)?,
@@ -282,11 +260,8 @@ impl Dependencies {
             Secret::parse(raw).map_err(|error| Settings::error(name, &error.to_string()))
         };
         let secret = parse(current, self.settings.required(current)?)?;
-        let previous = self
-            .settings
-            .optional(previous)
-            .map(|raw| parse(previous, raw))
-            .transpose()?;
+        let previous =
+            self.settings.optional(previous).map(|raw| parse(previous, raw)).transpose()?;
         Ok(JwtTokens::new(token_use, secret, previous))
     }
 }

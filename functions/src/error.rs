@@ -156,10 +156,7 @@ impl ApiError {
     }
 
     fn unauthorized(code: &'static str, message: &'static str, challenge: &'static str) -> Self {
-        Self {
-            challenge: Some(challenge),
-            ..Self::single(StatusCode::UNAUTHORIZED, code, message)
-        }
+        Self { challenge: Some(challenge), ..Self::single(StatusCode::UNAUTHORIZED, code, message) }
     }
 
     /// A backend is unavailable or busy.

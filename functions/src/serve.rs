@@ -85,10 +85,7 @@ mod tests {
             let now = Timestamp::from_unix_millis(1_792_002_005_000).unwrap();
             remaining_time(&context, now)
         };
-        assert_eq!(
-            remaining(1_792_002_034_000),
-            Some(Duration::from_millis(28_500))
-        );
+        assert_eq!(remaining(1_792_002_034_000), Some(Duration::from_millis(28_500)));
         assert_eq!(remaining(1_792_002_005_300), Some(Duration::ZERO));
         for no_deadline in [0, 600_000, 1_792_002_005_000, u64::MAX] {
             assert_eq!(remaining(no_deadline), None, "{no_deadline}");

@@ -36,16 +36,12 @@ impl Settings {
 
     /// Returns the value, or `None` if it is missing or empty.
     pub fn optional(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Returns the value. An error if it is missing or empty.
     pub fn required(&self, name: &str) -> Result<&str, SettingsError> {
-        self.optional(name)
-            .ok_or_else(|| Self::error(name, "is missing"))
+        self.optional(name).ok_or_else(|| Self::error(name, "is missing"))
     }
 
     /// Returns the value as an integer in `range`, or `default` if it is missing or empty.
@@ -68,10 +64,7 @@ impl Settings {
 
     /// Creates the error of an invalid value.
     pub fn error(name: &str, reason: &str) -> SettingsError {
-        SettingsError {
-            name: name.to_owned(),
-            reason: reason.to_owned(),
-        }
+        SettingsError { name: name.to_owned(), reason: reason.to_owned() }
     }
 }
 

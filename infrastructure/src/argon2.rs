@@ -27,9 +27,7 @@ type Memory = OnceLock<Mutex<Vec<Block>>>;
 impl Argon2Hasher {
     /// Reuses 19 MiB of memory for all hashes (docs/decisions/0012-memory-sizes.md).
     pub fn with_reused_memory() -> Self {
-        Self {
-            memory: Some(Arc::default()),
-        }
+        Self { memory: Some(Arc::default()) }
     }
 
     /// Allocates the reused memory on another thread, ahead of the first hash.
@@ -47,10 +45,7 @@ impl Argon2Hasher {
     fn output(&self, password: &[u8], salt: &[u8]) -> Result<Output, BoxError> {
         let argon2 = Argon2::default();
         let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
-        let memory = self
-            .memory
-            .as_ref()
-            .map(|memory| memory.get_or_init(blocks));
+        let memory = self.memory.as_ref().map(|memory| memory.get_or_init(blocks));
         // A concurrent hash allocates its own memory.
         if let Some(Ok(mut blocks)) = memory.map(Mutex::try_lock) {
             argon2.hash_password_into_with_memory(password, salt, &mut out, &mut *blocks)?;
@@ -98,14 +93,8 @@ impl PasswordHasher for Argon2Hasher {
         };
         if let Some((salt, expected)) = with_current_params(&phc) {
             // `Output` compares in constant time.
-            let is_equal = self
-                .output(password, salt)
-                .is_ok_and(|output| output == *expected);
-            return if is_equal {
-                PasswordCheck::Valid
-            } else {
-                PasswordCheck::Invalid
-            };
+            let is_equal = self.output(password, salt).is_ok_and(|output| output == *expected);
+            return if is_equal { PasswordCheck::Valid } else { PasswordCheck::Invalid };
         }
         match Argon2::default().verify_password(password, &phc) {
             Ok(()) => PasswordCheck::ValidNeedsRehash,
@@ -144,10 +133,8 @@ mod tests {
     use super::*;
 
     fn verify(password: &str, hash: &str) -> PasswordCheck {
-        Argon2Hasher::default().verify(
-            &Password::unvalidated(password),
-            &PasswordHash::new(hash.to_owned()),
-        )
+        Argon2Hasher::default()
+            .verify(&Password::unvalidated(password), &PasswordHash::new(hash.to_owned()))
     }
 
     #[test]
@@ -157,10 +144,7 @@ mod tests {
             let hash = hasher.hash(&password).unwrap();
             assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
             assert_eq!(hasher.verify(&password, &hash), PasswordCheck::Valid);
-            assert_eq!(
-                verify("correct horse", hash.as_str()),
-                PasswordCheck::Invalid
-            );
+            assert_eq!(verify("correct horse", hash.as_str()), PasswordCheck::Invalid);
             let second = hasher.hash(&password).unwrap();
             assert_ne!(second, hash, "each hash has its own salt");
         }
@@ -239,13 +223,8 @@ mod tests {
 
     #[test]
     fn malformed_hash_matches_no_password() {
-        for hash in [
-            "",
-            "$2a$99$short",
-            "$argon2id$",
-            "plain",
-            "$argon2id$v=19$m=1,t=1,p=1$AA$AA",
-        ] {
+        for hash in ["", "$2a$99$short", "$argon2id$", "plain", "$argon2id$v=19$m=1,t=1,p=1$AA$AA"]
+        {
             assert_eq!(verify("plain", hash), PasswordCheck::Invalid, "{hash}");
         }
     }

@@ -96,12 +96,7 @@ impl Aws {
         }?;
         let connector =
             PooledConnector::new(roots).map_err(|error| InvalidCaBundle(error.into()))?;
-        Ok(Self {
-            settings,
-            connector,
-            dynamodb: OnceLock::new(),
-            s3: OnceLock::new(),
-        })
+        Ok(Self { settings, connector, dynamodb: OnceLock::new(), s3: OnceLock::new() })
     }
 
     /// The `DynamoDB` client.
@@ -163,9 +158,7 @@ impl Aws {
     fn new_dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(aws_sdk_dynamodb::config::Region::new(
-                self.settings.region.clone(),
-            ))
+            .region(aws_sdk_dynamodb::config::Region::new(self.settings.region.clone()))
             .credentials_provider(self.credentials())
             .http_client(self.connector.client())
             .retry_config(retry_config())
@@ -180,9 +173,7 @@ impl Aws {
     fn new_s3(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(aws_sdk_s3::config::Region::new(
-                self.settings.region.clone(),
-            ))
+            .region(aws_sdk_s3::config::Region::new(self.settings.region.clone()))
             .credentials_provider(self.credentials())
             .http_client(self.connector.client())
             .retry_config(retry_config())
@@ -223,9 +214,7 @@ fn root_store<'a>(
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         let certificate = certificate.map_err(|error| InvalidCaBundle(error.into()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| InvalidCaBundle(error.into()))?;
+        roots.add(certificate).map_err(|error| InvalidCaBundle(error.into()))?;
     }
     if roots.is_empty() {
         return Err(InvalidCaBundle("the bundle has no certificates".into()));
@@ -243,10 +232,7 @@ fn retry_config() -> RetryConfig {
 }
 
 fn timeout_config([attempt, operation]: Timeouts) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build()
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
 }
 
 #[cfg(test)]
@@ -306,11 +292,8 @@ mod tests {
             "cn-north-1",
             "eusc-de-east-1",
         ] {
-            let aws = Aws::new(AwsSettings {
-                region: region.to_owned(),
-                ..settings(None)
-            })
-            .unwrap();
+            let aws =
+                Aws::new(AwsSettings { region: region.to_owned(), ..settings(None) }).unwrap();
             let params = dynamodb::Params::builder().region(region);
             let params = params.build().unwrap();
             let resolver = dynamodb::DefaultResolver::new();

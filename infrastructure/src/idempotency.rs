@@ -20,10 +20,7 @@ pub fn record(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Idempoten
         fingerprint.update(&length(part));
         fingerprint.update(part);
     }
-    IdempotencyRecord {
-        id: hex::encode(id.finish()),
-        fingerprint: hex::encode(fingerprint.sign()),
-    }
+    IdempotencyRecord { id: hex::encode(id.finish()), fingerprint: hex::encode(fingerprint.sign()) }
 }
 
 /// A length prefix for each part, so that no two lists of parts hash alike.
@@ -49,10 +46,7 @@ mod tests {
         assert_ne!(one.id, record(user, &this, &[b"ab", b"c"]).id);
         let other = record(food, &that, &[b"ab", b"c"]);
         assert_ne!(one.id, other.id);
-        assert_ne!(
-            one.fingerprint, other.fingerprint,
-            "the key is part of the fingerprint"
-        );
+        assert_ne!(one.fingerprint, other.fingerprint, "the key is part of the fingerprint");
         let requests: [&[&[u8]]; 3] = [&[b"a", b"bc"], &[b"abc"], &[b"ab", b"c", b""]];
         for request in requests {
             let other = record(food, &this, request);

@@ -100,21 +100,13 @@ impl JwtTokens {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // `verify` compares `exp` with the time that its caller passes.
         validation.validate_exp = false;
-        Self {
-            token_use,
-            current,
-            previous,
-            validation,
-        }
+        Self { token_use, current, previous, validation }
     }
 }
 
 impl TokenSigner for JwtTokens {
     fn sign(&self, claims: &Claims) -> Result<String, SignError> {
-        let header = Header {
-            kid: Some(self.current.id.clone()),
-            ..Header::new(Algorithm::HS256)
-        };
+        let header = Header { kid: Some(self.current.id.clone()), ..Header::new(Algorithm::HS256) };
         let claims = JwtClaims {
             sub: claims.user.to_string(),
             sid: claims.session.to_string(),

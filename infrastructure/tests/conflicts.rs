@@ -43,12 +43,7 @@ struct State {
 
 impl Script {
     fn new(error: &'static str, conflicts: usize, claim: Option<(String, Value)>) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            error,
-            conflicts,
-            claim,
-            operations: Vec::new(),
-        })))
+        Self(Arc::new(Mutex::new(State { error, conflicts, claim, operations: Vec::new() })))
     }
 
     fn client(&self) -> Client {
@@ -91,10 +86,7 @@ impl State {
         });
         let error = format!("com.amazonaws.dynamodb.v20120810#{}", self.error);
         let reasons: Vec<_> = reasons.collect();
-        (
-            400,
-            json!({"__type": error, "CancellationReasons": reasons}),
-        )
+        (400, json!({"__type": error, "CancellationReasons": reasons}))
     }
 }
 
@@ -119,9 +111,7 @@ async fn sign_up(script: &Script) -> Result<(), InsertUserError> {
     let mut user = sample::user();
     user.email = domain::user::Email::parse("ada@example.com").unwrap();
     let users = DynamoDbUsers::new(script.client(), "users".to_owned());
-    users
-        .create(&user, &PasswordHash::new("hash".to_owned()))
-        .await
+    users.create(&user, &PasswordHash::new("hash".to_owned())).await
 }
 
 fn rice() -> Food {
@@ -168,21 +158,10 @@ async fn persistent_transaction_conflict_is_unavailable() {
 async fn conflict_on_taken_title_or_upload_is_not_retried() {
     let (food, other) = (rice(), FoodId::new(sample::timestamp()));
     let upload = ImageId::new(sample::timestamp());
-    let new = Food {
-        upload: Some(upload),
-        ..food.clone()
-    };
-    let renamed = Food {
-        title: Title::parse("Stew").unwrap(),
-        ..new.clone()
-    };
-    let taken = |key| {
-        foods(&Script::new(
-            CONFLICT,
-            usize::MAX,
-            Some(claim(key, "food_id", &other)),
-        ))
-    };
+    let new = Food { upload: Some(upload), ..food.clone() };
+    let renamed = Food { title: Title::parse("Stew").unwrap(), ..new.clone() };
+    let taken =
+        |key| foods(&Script::new(CONFLICT, usize::MAX, Some(claim(key, "food_id", &other))));
     let (rice, stew) = ("TITLE#rice".to_owned(), "TITLE#stew".to_owned());
     let claimed = format!("UPLOAD#{upload}");
 

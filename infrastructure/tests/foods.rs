@@ -77,10 +77,7 @@ fn copy_id(number: u32) -> FoodId {
 /// Imports copies of the stored food. The repository would write them one by one.
 fn add_copies(dynamodb: &DynamoDb, table: &str, numbers: Range<u32>) {
     let database = dynamodb.database();
-    let request = ScanRequest {
-        table_name: table.to_owned(),
-        ..ScanRequest::default()
-    };
+    let request = ScanRequest { table_name: table.to_owned(), ..ScanRequest::default() };
     let scanned = database.scan(request).unwrap().items.unwrap();
     let is_food = |item: &&Item| item.contains_key("title");
     let original = scanned.iter().find(is_food).unwrap();
@@ -91,9 +88,7 @@ fn add_copies(dynamodb: &DynamoDb, table: &str, numbers: Range<u32>) {
         item.insert("id".to_owned(), AttributeValue::S(id));
         item
     });
-    database
-        .import_items(table, copies.collect(), ImportOptions::default())
-        .unwrap();
+    database.import_items(table, copies.collect(), ImportOptions::default()).unwrap();
 }
 
 /// An SDK interceptor that sums up the read units of queries.

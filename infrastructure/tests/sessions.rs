@@ -51,9 +51,7 @@ async fn rotate(
 ) -> (RefreshTokenState, Result<Rotation, StorageError>) {
     let next = RefreshTokenState::new(now, LIFETIME);
     let presented = session.refresh.token;
-    let rotation = sessions
-        .rotate(session.user, session.id, presented, &next, now)
-        .await;
+    let rotation = sessions.rotate(session.user, session.id, presented, &next, now).await;
     (next, rotation)
 }
 
@@ -245,11 +243,9 @@ async fn concurrent_calls_share_the_timeout_of_a_dead_redis() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let silent_port = silent.local_addr().unwrap().port();
 
-    for (scheme, port) in [
-        ("redis", refusing_port),
-        ("redis", silent_port),
-        ("rediss", silent_port),
-    ] {
+    for (scheme, port) in
+        [("redis", refusing_port), ("redis", silent_port), ("rediss", silent_port)]
+    {
         let url = format!("{scheme}://127.0.0.1:{port}");
         let sessions = RedisSessions::new(&url).unwrap();
         let calls = join_all((0..20).map(|_| find(&sessions, &session, now)));
@@ -332,10 +328,8 @@ struct Proxy {
 impl Proxy {
     async fn start(valkey: &Valkey) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let proxy = Self {
-            port: listener.local_addr().unwrap().port(),
-            drops_next_reply: Arc::default(),
-        };
+        let proxy =
+            Self { port: listener.local_addr().unwrap().port(), drops_next_reply: Arc::default() };
         let (drops, port) = (proxy.drops_next_reply.clone(), valkey.port());
         tokio::spawn(async move {
             loop {

@@ -36,10 +36,7 @@ impl Bucket {
         let now = SystemClock.now();
         Self {
             uploads: S3Uploads::new(&aws, name.clone()),
-            key: UploadKey {
-                owner: UserId::new(now),
-                id: ImageId::new(now),
-            },
+            key: UploadKey { owner: UserId::new(now), id: ImageId::new(now) },
             engines,
             name,
         }
@@ -48,8 +45,7 @@ impl Bucket {
     fn sign(&self, bytes: usize) -> PresignedPost {
         let kind = ImageKind::Gif;
         let new = NewUpload { kind, bytes };
-        self.uploads
-            .presign_post(self.key, &new, SystemClock.now(), LIFETIME)
+        self.uploads.presign_post(self.key, &new, SystemClock.now(), LIFETIME)
     }
 
     async fn found(&self, max_bytes: usize) -> Option<Bytes> {
@@ -60,9 +56,7 @@ impl Bucket {
 
 /// Posts the form and returns the status.
 async fn post(url: &str, fields: &[(String, String)], file: &[u8]) -> u16 {
-    let fields = fields
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone().into()));
+    let fields = fields.iter().map(|(name, value)| (name.clone(), value.clone().into()));
     let fields = Value::Object(fields.collect());
     let upload = json!({"url": url, "fields": fields});
     Client::new("").post_file(&upload, file).await
@@ -103,10 +97,7 @@ async fn presigned_form_matches_that_of_boto3() {
     });
     let output = tokio::task::spawn_blocking(move || {
         let mut python = Command::new("python3")
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tests/presigned_post.py"
-            ))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/presigned_post.py"))
             .env("PYTHONPATH", pip::boto3().expect("boto3"))
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::piped())
@@ -144,17 +135,11 @@ async fn upload_that_differs_from_signed_form_is_rejected() {
         let policy = signed.fields.iter().find(|(name, _)| name == "policy");
         policy.unwrap().1.clone()
     };
-    let other = UploadKey {
-        owner: UserId::from_bytes([7; 16]),
-        ..bucket.key
-    };
+    let other = UploadKey { owner: UserId::from_bytes([7; 16]), ..bucket.key };
     let unsigned = signed.fields.iter();
     let unsigned = unsigned.filter(|(name, _)| name != "x-amz-signature");
     let long_ago = domain::clock::Timestamp::from_unix_seconds(1_790_000_000).unwrap();
-    let new = NewUpload {
-        kind: ImageKind::Gif,
-        bytes: size,
-    };
+    let new = NewUpload { kind: ImageKind::Gif, bytes: size };
     let uploads = &bucket.uploads;
     let expired = uploads.presign_post(bucket.key, &new, long_ago, LIFETIME);
     let other_policy = policy_of(&bucket.sign(8_000_000));

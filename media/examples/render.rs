@@ -35,9 +35,7 @@ fn decode(file: &str, output: &str) -> Result<(), Box<dyn Error>> {
 /// Peak memory of this process. `getrusage` may report that of the parent.
 fn peak_kb() -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let peak = status
-        .split_once("VmHWM:")
-        .and_then(|(_, rest)| rest.split_whitespace().next());
+    let peak = status.split_once("VmHWM:").and_then(|(_, rest)| rest.split_whitespace().next());
     Ok(peak.ok_or("no peak in /proc/self/status")?.parse()?)
 }
 

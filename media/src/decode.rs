@@ -42,11 +42,7 @@ pub(crate) fn check_memory(decoding: u64, size: Size, samples: Samples) -> Resul
     let target = size.fit_within(MAX_WIDTH);
     let rows = u64::from(target.width) * u64::from(size.height); // after the horizontal pass
     let scaling = samples.bytes() * (size.pixels() + rows + target.pixels());
-    if decoding.max(scaling) <= MAX_MEMORY {
-        Ok(())
-    } else {
-        Err(ImageError::TooComplex)
-    }
+    if decoding.max(scaling) <= MAX_MEMORY { Ok(()) } else { Err(ImageError::TooComplex) }
 }
 
 /// Reads the orientation of EXIF data. Some encoders prefix the data as in JPEG.
@@ -68,9 +64,7 @@ fn png(bytes: &[u8]) -> Result<Raster, ImageError> {
     } else {
         Cow::Owned([bytes, IEND].concat())
     };
-    let limits = png::Limits {
-        bytes: MAX_PNG_CHUNK_BYTES,
-    };
+    let limits = png::Limits { bytes: MAX_PNG_CHUNK_BYTES };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     decoder.set_ignore_text_chunk(true);
@@ -148,11 +142,7 @@ fn webp(bytes: &[u8]) -> Result<Raster, ImageError> {
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(malformed)?;
     let (width, height) = decoder.dimensions();
     let size = Size::parse(width, height)?;
-    let samples = if decoder.has_alpha() {
-        Samples::Rgba
-    } else {
-        Samples::Rgb
-    };
+    let samples = if decoder.has_alpha() { Samples::Rgba } else { Samples::Rgb };
     // Besides the pixels the decoder holds the canvas of an animation, planes of YUV and alpha, or ARGB.
     let bytes_per_pixel = match (decoder.is_animated(), decoder.is_lossy(), samples) {
         (true, ..) => 14,
@@ -197,11 +187,7 @@ fn gif(bytes: &[u8]) -> Result<Raster, ImageError> {
     let frame_size = Size::parse(frame.width.into(), frame.height.into())?;
     let canvas = if frame_size == size { 0 } else { size.pixels() };
     let samples = Samples::Rgba;
-    check_memory(
-        samples.bytes() * (frame_size.pixels() + canvas),
-        size,
-        samples,
-    )?;
+    check_memory(samples.bytes() * (frame_size.pixels() + canvas), size, samples)?;
 
     let mut pixels = vec![0; decoder.buffer_size()];
     decoder.read_into_buffer(&mut pixels).map_err(malformed)?;

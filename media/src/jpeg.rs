@@ -88,10 +88,7 @@ fn scale(
         decoder.scale(requested(needed.width), u16::MAX)
     }
     .map_err(malformed)?;
-    Ok(Size {
-        width: width.into(),
-        height: height.into(),
-    })
+    Ok(Size { width: width.into(), height: height.into() })
 }
 
 /// Properties of a file that the decoder does not report.
@@ -144,9 +141,7 @@ impl<'a> Header<'a> {
 
     fn first_scan_bytes(&self) -> u64 {
         let length = |data| markers(data).next().map_or(data.len(), |(at, _)| at);
-        self.scans()
-            .next()
-            .map_or(0, |(_, data)| length(data) as u64)
+        self.scans().next().map_or(0, |(_, data)| length(data) as u64)
     }
 
     fn visited_coefficients(&self, size: Size) -> u64 {
@@ -169,11 +164,7 @@ impl<'a> Header<'a> {
     fn color_transform(&self) -> ColorTransform {
         let is_named_rgb = matches!(self.components, [[b'R', ..], [b'G', ..], [b'B', ..]]);
         let is_rgb = self.adobe.map_or(is_named_rgb, |transform| transform == 0);
-        if is_rgb && !self.is_jfif {
-            ColorTransform::RGB
-        } else {
-            ColorTransform::YCbCr
-        }
+        if is_rgb && !self.is_jfif { ColorTransform::RGB } else { ColorTransform::YCbCr }
     }
 
     /// Number of samples in these components of an image of this size.

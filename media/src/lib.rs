@@ -78,10 +78,9 @@ pub fn render(bytes: &[u8]) -> Result<Vec<Rendition>, ImageError> {
     for &target in WIDTHS[..=covering].iter().rev() {
         let size = largest.fit_within(target);
         image = raster::downscale(image, size)?;
-        for (format, bytes) in [
-            (Format::WebP, encode::webp(&image)?),
-            (Format::Jpeg, encode::jpeg(&image)?),
-        ] {
+        for (format, bytes) in
+            [(Format::WebP, encode::webp(&image)?), (Format::Jpeg, encode::jpeg(&image)?)]
+        {
             renditions.push(Rendition {
                 width: size.width,
                 height: size.height,

@@ -59,11 +59,7 @@ impl Samples {
 
     /// Format of these samples once they are RGB.
     fn into_rgb(self) -> Self {
-        if self.has_alpha() {
-            Self::Rgba
-        } else {
-            Self::Rgb
-        }
+        if self.has_alpha() { Self::Rgba } else { Self::Rgb }
     }
 }
 
@@ -120,19 +116,13 @@ fn to_image(pixels: Vec<u8>, size: Size, samples: Samples) -> Result<DynamicImag
 }
 
 fn is_opaque(image: &DynamicImage) -> bool {
-    image
-        .as_rgba8()
-        .is_some_and(|image| image.pixels().all(|pixel| pixel.0[3] == u8::MAX))
+    image.as_rgba8().is_some_and(|image| image.pixels().all(|pixel| pixel.0[3] == u8::MAX))
 }
 
 /// Scales an 8-bit RGB or RGBA image down.
 pub(crate) fn downscale(image: DynamicImage, to: Size) -> Result<DynamicImage, ImageError> {
     let from = Size::of(&image);
-    let samples = if image.color().has_alpha() {
-        Samples::Rgba
-    } else {
-        Samples::Rgb
-    };
+    let samples = if image.color().has_alpha() { Samples::Rgba } else { Samples::Rgb };
     to_image(resize(image.into_bytes(), from, to, samples)?, to, samples)
 }
 
@@ -149,9 +139,7 @@ fn resize(pixels: Vec<u8>, from: Size, to: Size, samples: Samples) -> Result<Vec
     let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
     let alpha = MulDiv::new();
     if samples.has_alpha() {
-        alpha
-            .multiply_alpha_inplace(&mut source)
-            .map_err(malformed)?;
+        alpha.multiply_alpha_inplace(&mut source).map_err(malformed)?;
     }
     let scaled = Resizer::new().resize(&source, &mut target, &options);
     scaled.map_err(malformed)?;
@@ -187,9 +175,7 @@ fn to_rgb(pixels: Vec<u8>, samples: Samples) -> Vec<u8> {
         Samples::Gray => pixels.into_iter().flat_map(|gray| [gray; 3]).collect(),
         Samples::GrayAlpha => {
             let pixels = pixels.as_chunks().0.iter();
-            pixels
-                .flat_map(|&[gray, alpha]| [gray, gray, gray, alpha])
-                .collect()
+            pixels.flat_map(|&[gray, alpha]| [gray, gray, gray, alpha]).collect()
         }
         Samples::Cmyk => {
             let pixels = pixels.as_chunks().0.iter();

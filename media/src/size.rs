@@ -28,10 +28,7 @@ impl Size {
     }
 
     pub(crate) fn of(image: &DynamicImage) -> Self {
-        Self {
-            width: image.width(),
-            height: image.height(),
-        }
+        Self { width: image.width(), height: image.height() }
     }
 
     pub(crate) fn pixels(self) -> u64 {
@@ -39,10 +36,7 @@ impl Size {
     }
 
     pub(crate) fn transposed(self) -> Self {
-        Self {
-            width: self.height,
-            height: self.width,
-        }
+        Self { width: self.height, height: self.width }
     }
 
     /// Size of the rendition that is at most `width` wide: same proportions, never enlarged.
@@ -61,9 +55,6 @@ impl Size {
         }
         let (from, to) = (u64::from(self.width), u64::from(width));
         let height = (2 * u64::from(self.height) * to + from) / (2 * from);
-        Self {
-            width,
-            height: u32::try_from(height).unwrap_or(self.height).max(1),
-        }
+        Self { width, height: u32::try_from(height).unwrap_or(self.height).max(1) }
     }
 }

@@ -7,12 +7,7 @@ use media::{ImageError, decode};
 
 type Color = [u8; 3];
 
-const IMAGE: [Color; 4] = [
-    [104, 48, 103],
-    [190, 58, 128],
-    [62, 178, 128],
-    [190, 178, 128],
-];
+const IMAGE: [Color; 4] = [[104, 48, 103], [190, 58, 128], [62, 178, 128], [190, 178, 128]];
 
 /// Compares the mean color of each quadrant.
 #[track_caller]
@@ -59,12 +54,7 @@ fn gray_profile_is_applied() {
 
 #[test]
 fn profile_over_64_kb_is_applied() {
-    let expected = [
-        [109, 44, 104],
-        [214, 55, 131],
-        [14, 179, 126],
-        [189, 179, 126],
-    ];
+    let expected = [[109, 44, 104], [214, 55, 131], [14, 179, 126], [189, 179, 126]];
     assert_decodes(case!("adobe-rgb-profile-over-64k.png"), (64, 48), expected);
 }
 
@@ -94,12 +84,7 @@ fn wrong_checksum_of_ancillary_chunk_is_ignored() {
 #[test]
 fn missing_end_of_file_marker_is_ignored() {
     assert_decodes(case!("no-iend.png"), (64, 48), IMAGE);
-    let expected = [
-        [112, 47, 108],
-        [181, 59, 128],
-        [63, 177, 128],
-        [189, 176, 128],
-    ];
+    let expected = [[112, 47, 108], [181, 59, 128], [63, 177, 128], [189, 176, 128]];
     assert_decodes(case!("no-trailer.gif"), (64, 48), expected);
 }
 
@@ -116,10 +101,7 @@ fn rotated_23_megapixel_png_is_within_the_limits() {
 
 #[test]
 fn files_without_pixel_data_are_malformed() {
-    for file in [
-        &case!("idat-is-no-zlib.png")[..],
-        case!("scan-is-empty.jpg"),
-    ] {
+    for file in [&case!("idat-is-no-zlib.png")[..], case!("scan-is-empty.jpg")] {
         assert_eq!(decode(file), Err(ImageError::Malformed));
     }
 }

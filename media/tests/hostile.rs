@@ -40,9 +40,7 @@ fn png_of(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
 
 fn deflate(bytes: impl Read) -> Vec<u8> {
     let mut deflated = Vec::new();
-    ZlibEncoder::new(bytes, Compression::fast())
-        .read_to_end(&mut deflated)
-        .unwrap();
+    ZlibEncoder::new(bytes, Compression::fast()).read_to_end(&mut deflated).unwrap();
     deflated
 }
 
@@ -136,10 +134,7 @@ fn too_many_scans_are_rejected() {
     // Few scans, but each visits all coefficients of a large image.
     let refinements = [vec![[0, 0, 0]], scans(9, [1, 63, 0x10])].concat();
     assert_eq!(render_scans(0xC2, 6000, 1, &refinements), too_complex);
-    assert_eq!(
-        render_scans(0xC0, 6000, 3, &scans(3, [0, 63, 0])),
-        too_complex
-    );
+    assert_eq!(render_scans(0xC0, 6000, 3, &scans(3, [0, 63, 0])), too_complex);
 }
 
 #[test]

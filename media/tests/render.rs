@@ -25,14 +25,9 @@ fn assert_similar(found: &DynamicImage, expected: &DynamicImage) {
 
 #[test]
 fn image_has_jpeg_and_webp_for_each_width() {
-    for (width, height, targets) in [
-        (1, 1, 1),
-        (320, 200, 1),
-        (321, 200, 2),
-        (1280, 700, 3),
-        (1281, 700, 4),
-        (2500, 500, 4),
-    ] {
+    for (width, height, targets) in
+        [(1, 1, 1), (320, 200, 1), (321, 200, 2), (1280, 700, 3), (1281, 700, 4), (2500, 500, 4)]
+    {
         let renditions = render(&jpeg(&gradient(width, height), &[], &[])).unwrap();
         assert_eq!(renditions.len(), 2 * targets, "{width} × {height}");
         for (index, rendition) in renditions.iter().enumerate() {
@@ -61,11 +56,9 @@ fn uniform(color: [u8; 3]) -> DynamicImage {
 #[test]
 fn transparent_pixels_are_white_in_jpeg_and_kept_in_webp() {
     let image = DynamicImage::from(transparent(64, 48));
-    for file in [
-        png(&image, &[], &[]),
-        webp(&image, &[], &[]),
-        gif((64, 48), &[(0, 0, &image.to_rgba8())]),
-    ] {
+    for file in
+        [png(&image, &[], &[]), webp(&image, &[], &[]), gif((64, 48), &[(0, 0, &image.to_rgba8())])]
+    {
         let renditions = render(&file).unwrap();
         let [jpeg, webp] = [0, 1].map(|index| decode(&renditions[index].bytes).unwrap());
         let Rgb(corner) = *jpeg.to_rgb8().get_pixel(0, 0);
@@ -118,11 +111,7 @@ fn every_orientation_is_applied() {
 fn rgb_profile_is_converted_to_srgb() {
     let image = uniform([100, 200, 60]);
     let icc = ColorProfile::new_display_p3().encode().unwrap();
-    for file in [
-        jpeg(&image, &[], &icc),
-        png(&image, &[], &icc),
-        webp(&image, &[], &icc),
-    ] {
+    for file in [jpeg(&image, &[], &icc), png(&image, &[], &icc), webp(&image, &[], &icc)] {
         assert_similar(&decode(&file).unwrap(), &uniform([45, 203, 6]));
     }
 }
@@ -153,10 +142,7 @@ fn cmyk_is_converted_with_and_without_profile() {
         decode(&file).unwrap()
     };
     assert_similar(&encode(ColorType::Cmyk, None), &uniform([0, 255, 255]));
-    assert_similar(
-        &encode(ColorType::CmykAsYcck, None),
-        &uniform([0, 255, 255]),
-    );
+    assert_similar(&encode(ColorType::CmykAsYcck, None), &uniform([0, 255, 255]));
     let profile = middle_gray_cmyk_profile();
     let with_profile = encode(ColorType::Cmyk, Some(&profile));
     assert_similar(&with_profile, &uniform([119; 3]));
@@ -167,20 +153,12 @@ fn middle_gray_cmyk_profile() -> Vec<u8> {
     let ramp: Vec<u8> = (0..=255).collect();
     let identity = [1, 0, 0, 0, 1, 0, 0, 0, 1].map(|one: i32| (one << 16).to_be_bytes());
     let (grid, colors) = ([4, 3, 2, 0], [128; 3].repeat(16)); // 4 inks, L*a*b*, 2 points an axis
-    let table = [
-        b"mft1\0\0\0\0",
-        &grid[..],
-        &identity.concat(),
-        &ramp.repeat(4),
-        &colors,
-        &ramp.repeat(3),
-    ]
-    .concat();
+    let table =
+        [b"mft1\0\0\0\0", &grid[..], &identity.concat(), &ramp.repeat(4), &colors, &ramp.repeat(3)]
+            .concat();
     let mut profile = vec![0; 144];
     let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
-    let d50 = [0xF6D6, 0x1_0000, 0xD32D_u32]
-        .map(u32::to_be_bytes)
-        .concat();
+    let d50 = [0xF6D6, 0x1_0000, 0xD32D_u32].map(u32::to_be_bytes).concat();
     for (offset, field) in [
         (0, &length(144 + table.len())[..]),
         (8, &[2, 0x40]),
@@ -205,9 +183,7 @@ fn png_gamma_and_chromaticities_are_applied_without_profile() {
     assert_similar(&decode(&gamma).unwrap(), &uniform([168, 229, 133]));
     let srgb = with_chunk(&gamma, b"sRGB", &[0]);
     assert_similar(&decode(&srgb).unwrap(), &image);
-    let display_p3 = [
-        31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000_u32,
-    ];
+    let display_p3 = [31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000_u32];
     let display_p3 = display_p3.map(u32::to_be_bytes).concat();
     let chromaticities = with_chunk(&file, b"cHRM", &display_p3);
     assert_similar(&decode(&chromaticities).unwrap(), &uniform([45, 203, 6]));

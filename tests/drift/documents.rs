@@ -23,13 +23,7 @@ fn routes_of_code() -> Routes {
 #[test]
 fn cargo_lambda_router_matches_routes_rs() {
     let metadata = Command::new(env!("CARGO"))
-        .args([
-            "metadata",
-            "--no-deps",
-            "--format-version",
-            "1",
-            "--offline",
-        ])
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .unwrap();
@@ -58,10 +52,7 @@ fn readme_table_matches_routes_rs() {
             && path.starts_with('/')
         {
             routes.insert(function.to_owned(), format!("{method} {path}"));
-            signed_in.insert(
-                function.to_owned(),
-                !matches!(user, "" | "by refresh token"),
-            );
+            signed_in.insert(function.to_owned(), !matches!(user, "" | "by refresh token"));
         }
     }
     assert_eq!(routes, routes_of_code());
@@ -126,9 +117,8 @@ fn runbook_covers_every_alarm_and_saved_query() {
     assert_eq!(alarms, expected);
     let (table, _) = runbook.split_once("\n## ").unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| `"));
-    let listed: BTreeSet<String> = rows
-        .map(|row| row.split('`').nth(1).unwrap_or_default().to_owned())
-        .collect();
+    let listed: BTreeSet<String> =
+        rows.map(|row| row.split('`').nth(1).unwrap_or_default().to_owned()).collect();
     assert_eq!(listed, queries);
 }
 
@@ -136,9 +126,8 @@ fn runbook_covers_every_alarm_and_saved_query() {
 fn queries_and_dashboard_use_only_logged_fields() {
     let decision = include_str!("../../docs/decisions/0021-one-log-line-per-request.md");
     let rows = decision.lines().filter(|line| line.starts_with("| `"));
-    let fields: BTreeSet<String> = rows
-        .flat_map(|row| quoted(row.split('|').nth(1).unwrap_or_default()))
-        .collect();
+    let fields: BTreeSet<String> =
+        rows.flat_map(|row| quoted(row.split('|').nth(1).unwrap_or_default())).collect();
     let observability = template("observability");
     for (name, query) in observability["queries"].as_object().unwrap() {
         for field in quoted(query.as_str().unwrap()) {

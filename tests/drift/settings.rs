@@ -17,16 +17,8 @@ const SETTINGS: [(&str, &str, &str); 22] = [
     ("UPLOADS_BUCKET", "uploads", ""),
     ("IMAGE_BASE_URL", "https://images.example", "images"),
     ("TOKEN_STORE_URL", "", "http://sessions.example"),
-    (
-        "ACCESS_SECRET",
-        "an access secret of 32 bytes or more",
-        "short",
-    ),
-    (
-        "REFRESH_SECRET",
-        "a refresh secret of 32 bytes or more",
-        "short",
-    ),
+    ("ACCESS_SECRET", "an access secret of 32 bytes or more", "short"),
+    ("REFRESH_SECRET", "a refresh secret of 32 bytes or more", "short"),
     ("ACCESS_SECRET_PREVIOUS", "", "short"),
     ("REFRESH_SECRET_PREVIOUS", "", "short"),
     ("ACCESS_TOKEN_TTL_SECONDS", "900", "soon"),
@@ -81,11 +73,8 @@ fn template_sets_exactly_the_settings_a_function_reads() {
     let templates = ["functions", "functions.token-store"].map(template);
     for (name, read) in functions::for_each_function!(settings_read) {
         let variables = |template: &Value| template[name]["variables"].as_object().unwrap().clone();
-        let set: BTreeSet<String> = templates
-            .iter()
-            .flat_map(variables)
-            .map(|(name, _)| name)
-            .collect();
+        let set: BTreeSet<String> =
+            templates.iter().flat_map(variables).map(|(name, _)| name).collect();
         let read = read.into_iter().chain([COMMON.to_owned()]).collect();
         assert_eq!(set, read, "{name}");
     }

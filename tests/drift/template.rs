@@ -26,10 +26,7 @@ fn template_functions_match_routes_rs() {
 }
 
 fn key(schema: &[KeySchemaElement]) -> Vec<&str> {
-    schema
-        .iter()
-        .map(KeySchemaElement::attribute_name)
-        .collect()
+    schema.iter().map(KeySchemaElement::attribute_name).collect()
 }
 
 fn index(index: &GlobalSecondaryIndexDescription) -> (String, Value) {
@@ -55,11 +52,7 @@ async fn local_tables_match_the_template() {
     ] {
         let table = client.describe_table().table_name(&name).send().await;
         let table = table.unwrap().table.unwrap();
-        let ttl = client
-            .describe_time_to_live()
-            .table_name(&name)
-            .send()
-            .await;
+        let ttl = client.describe_time_to_live().table_name(&name).send().await;
         let ttl = ttl.unwrap().time_to_live_description;
         let indexes = table.global_secondary_indexes().iter().map(index);
         let description = json!({

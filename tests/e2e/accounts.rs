@@ -55,10 +55,7 @@ async fn sessions_are_listed_newest_first(on: WithSessionStore) {
     api.member("eve").await;
     let listed = sessions(api, &phone.access).await;
     assert_eq!(listed.len(), 2);
-    assert_eq!(
-        (&listed[0]["current"], &listed[1]["current"]),
-        (&json!(false), &json!(true))
-    );
+    assert_eq!((&listed[0]["current"], &listed[1]["current"]), (&json!(false), &json!(true)));
     assert!(listed[0]["created_at"].as_str() >= listed[1]["created_at"].as_str());
     for session in &listed {
         assert_eq!(session["refreshed_at"], Value::Null);
@@ -104,9 +101,7 @@ async fn account_deletion_removes_sessions_foods_and_images(on: WithSessionStore
     }
     let deleted = api.get(&format!("/users/{}", ada.id)).send().await;
     assert_eq!(deleted.status, 404);
-    log_in(api, &ada, PASSWORD)
-        .await
-        .has_code(401, "incorrect_password");
+    log_in(api, &ada, PASSWORD).await.has_code(401, "incorrect_password");
     assert_eq!(api.foods().await, json!([eves_food]));
     assert_eq!(api.stored_images().await.len(), 1);
     assert!(api.is_absent("users", &format!("USER#{}", ada.id)).await);

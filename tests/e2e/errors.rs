@@ -35,10 +35,9 @@ async fn error_responses_carry_cors_headers() {
 #[tokio::test]
 async fn allowed_origin_is_a_setting() {
     let api = Api::with(&[("ALLOWED_ORIGIN", "https://app.example.com")]).await;
-    for (origin, allowed) in [
-        ("https://app.example.com", "https://app.example.com"),
-        ("https://evil.example.com", ""),
-    ] {
+    for (origin, allowed) in
+        [("https://app.example.com", "https://app.example.com"), ("https://evil.example.com", "")]
+    {
         let response = api.get("/food").header("origin", origin).send().await;
         assert_eq!(response.header("access-control-allow-origin"), allowed);
     }

@@ -9,9 +9,7 @@ const NOT_FOUND: [(&str, &str); 1] = [("not_found", "resource not found")];
 async fn food_is_created_read_updated_and_deleted() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
-    let created = api
-        .post_food(&ada, Form::food_with_image("  Jollof rice "))
-        .await;
+    let created = api.post_food(&ada, Form::food_with_image("  Jollof rice ")).await;
     assert_eq!(created.status, 201);
     let food = created.json();
     assert_eq!(
@@ -44,10 +42,7 @@ async fn food_is_created_read_updated_and_deleted() {
     assert_eq!(api.get_food(&food).await.json()["food"], changed);
 
     let deleted = api.delete_food(&ada, &food).await;
-    assert_eq!(
-        (deleted.status, deleted.json()),
-        (200, json!("food deleted"))
-    );
+    assert_eq!((deleted.status, deleted.json()), (200, json!("food deleted")));
     for response in [
         api.get_food(&food).await,
         api.delete_food(&ada, &food).await,
@@ -80,14 +75,8 @@ async fn reports_all_field_errors_of_a_food() {
         .file("a.jpg", b"text");
     let problem = [
         ("title_too_long", "title should be at most 100 characters"),
-        (
-            "desc_too_long",
-            "description should be at most 20000 characters",
-        ),
-        (
-            "upload_err",
-            "please upload a valid image: JPEG, PNG, WebP or GIF",
-        ),
+        ("desc_too_long", "description should be at most 20000 characters"),
+        ("upload_err", "please upload a valid image: JPEG, PNG, WebP or GIF"),
     ];
     let rejected = api.post_food(&ada, wrong.clone()).await;
     rejected.is_problem(422, &problem);
@@ -111,16 +100,12 @@ async fn unknown_form_fields_of_a_food_are_ignored() {
             .text("image_key", "foods/x/y.jpg")
             .text("deleted_at", "1999-01-01T00:00:00Z")
     };
-    let created = api
-        .post_food(&eve, with_extras(Form::food_with_image("Fufu")))
-        .await;
+    let created = api.post_food(&eve, with_extras(Form::food_with_image("Fufu"))).await;
     let food = created.json();
     assert_eq!(food["user_id"], eve.id);
     assert_eq!(food["deleted_at"], json!(null));
     assert!(text(&food["created_at"]).as_str() > "2026");
-    let changed = api
-        .put_food(&eve, &food, with_extras(Form::food("Fufu")))
-        .await;
+    let changed = api.put_food(&eve, &food, with_extras(Form::food("Fufu"))).await;
     assert_eq!(changed.status, 200);
     for field in ["id", "user_id", "created_at", "food_image", "deleted_at"] {
         assert_eq!(changed.json()[field], food[field], "{field}");
@@ -136,9 +121,7 @@ async fn title_is_returned_verbatim_and_description_sanitized() {
     let unsafe_html = "<p onclick=\"steal()\">Hi</p><script>steal()</script>";
     let created = api.post_food(&ada, form).await.json();
     assert_eq!(created["title"], title);
-    let form = Form::new()
-        .text("title", title)
-        .text("description", unsafe_html);
+    let form = Form::new().text("title", title).text("description", unsafe_html);
     let changed = api.put_food(&ada, &created, form).await.json();
     assert_eq!(changed["title"], title);
     assert_eq!(changed["description"], "<p>Hi</p>");
@@ -174,10 +157,7 @@ async fn only_the_owner_can_change_or_delete_a_food() {
     let food = api.share(&ada, "Soup").await;
     let change = Form::food_with_image("Mine").text("user_id", &eve.id);
     let keys = api.stored_images().await;
-    for rejected in [
-        api.put_food(&eve, &food, change).await,
-        api.delete_food(&eve, &food).await,
-    ] {
+    for rejected in [api.put_food(&eve, &food, change).await, api.delete_food(&eve, &food).await] {
         rejected.has_code(403, "not_owner");
     }
     assert_eq!(api.get_food(&food).await.json()["food"], food);

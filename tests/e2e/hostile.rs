@@ -7,11 +7,7 @@ use test_support::{Api, Form, images};
 #[tokio::test]
 async fn malformed_or_non_object_json_is_invalid_json() {
     let api = Api::start().await;
-    let deep = format!(
-        "{{\"email\":{}{}}}",
-        "[".repeat(200_000),
-        "]".repeat(200_000)
-    );
+    let deep = format!("{{\"email\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
     let endless = "[".repeat(1_000_000);
     for body in [
         &b""[..],
@@ -48,9 +44,8 @@ async fn json_of_one_megabyte_gets_field_errors() {
     let body = json!({"refresh_token": long});
     let response = api.post("/refresh").json(&body).send().await;
     response.has_code(401, "error");
-    let many: serde_json::Map<_, _> = (0..50_000)
-        .map(|nth| (format!("field{nth}"), json!(nth)))
-        .collect();
+    let many: serde_json::Map<_, _> =
+        (0..50_000).map(|nth| (format!("field{nth}"), json!(nth))).collect();
     let response = api.post("/login").json(&many.into()).send().await;
     response.has_code(422, "email_required");
 }
@@ -59,17 +54,8 @@ async fn json_of_one_megabyte_gets_field_errors() {
 async fn json_is_accepted_with_any_content_type() {
     let api = Api::start().await;
     let body = json!({"email": "a@example.com", "password": "x"}).to_string();
-    for content_type in [
-        "text/plain",
-        "application/octet-stream",
-        "image/png",
-        "nonsense",
-    ] {
-        let response = api
-            .post("/login")
-            .body(content_type, body.clone())
-            .send()
-            .await;
+    for content_type in ["text/plain", "application/octet-stream", "image/png", "nonsense"] {
+        let response = api.post("/login").body(content_type, body.clone()).send().await;
         response.has_code(401, "incorrect_password");
     }
 }
@@ -91,11 +77,7 @@ async fn malformed_id_is_a_400_or_404_on_every_route() {
         let path = format!("/food/{id}");
         for response in [
             api.get(&path).send().await,
-            api.put(&path)
-                .bearer(&ada)
-                .form(Form::food("Soup"))
-                .send()
-                .await,
+            api.put(&path).bearer(&ada).form(Form::food("Soup")).send().await,
             api.delete(&path).bearer(&ada).send().await,
             api.get(&format!("/users/{id}")).send().await,
         ] {
@@ -108,21 +90,10 @@ async fn malformed_id_is_a_400_or_404_on_every_route() {
 #[tokio::test]
 async fn undecodable_path_or_query_is_a_400() {
     let api = Api::start().await;
-    for path in [
-        "/food/%",
-        "/food/%zz",
-        "/users/%ff",
-        "/food/%c3%28",
-        "/food/%u1234",
-    ] {
+    for path in ["/food/%", "/food/%zz", "/users/%ff", "/food/%c3%28", "/food/%u1234"] {
         assert_eq!(api.get(path).send().await.status, 400, "{path}");
     }
-    for path in [
-        "/food?limit=%",
-        "/food?limit=%zz",
-        "/food?limit=%ff",
-        "/food?cursor=%c3%28",
-    ] {
+    for path in ["/food?limit=%", "/food?limit=%zz", "/food?limit=%ff", "/food?cursor=%c3%28"] {
         api.get(path).send().await.has_code(400, "invalid_request");
     }
 }
@@ -143,12 +114,7 @@ async fn malformed_headers_do_not_fail_a_request() {
         let response = api.get("/food").header(name, value).send().await;
         assert_eq!(response.status, 200, "{name}");
         let login = json!({"email": ada.email, "password": "correct horse battery"});
-        let response = api
-            .post("/login")
-            .header(name, value)
-            .json(&login)
-            .send()
-            .await;
+        let response = api.post("/login").header(name, value).json(&login).send().await;
         assert_eq!(response.status, 200, "{name}");
     }
 }

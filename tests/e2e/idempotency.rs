@@ -60,10 +60,7 @@ async fn food_is_created_once_per_key(on: WithSessionStore) {
     // Another key is another request, and keys belong to a user.
     assert_eq!(share(api, &ada, OTHER_KEY, "Jollof").await.status, 201);
     let eve = api.member("eve").await;
-    assert_eq!(
-        share(api, &eve, KEY, "Fufu").await.json()["user_id"],
-        eve.id
-    );
+    assert_eq!(share(api, &eve, KEY, "Fufu").await.json()["user_id"], eve.id);
 }
 
 async fn account_is_created_once_per_key(on: WithSessionStore) {
@@ -115,12 +112,7 @@ async fn key_of_an_invalid_request_can_be_reused(on: WithSessionStore) {
     short.has_code(422, "invalid_password");
     let ada = sign_up(api, KEY, &user("ada", PASSWORD)).send().await;
     assert_eq!(ada.status, 201, "{}", ada.text());
-    for key in [
-        "short",
-        "",
-        "with a space in the middle of it",
-        "ünïcode-ünïcode-ünïcode",
-    ] {
+    for key in ["short", "", "with a space in the middle of it", "ünïcode-ünïcode-ünïcode"] {
         let rejected = sign_up(api, key, &user("eve", PASSWORD)).send().await;
         rejected.has_code(400, "invalid_request");
     }

@@ -42,19 +42,13 @@ async fn response_lists_all_renditions() {
     assert_eq!(images.len(), 2 * sizes.len());
     for (pair, (width, height)) in images.chunks(2).zip(sizes) {
         for (image, media_type) in pair.iter().zip(["image/jpeg", "image/webp"]) {
-            assert_eq!(
-                (&image["width"], &image["height"]),
-                (&width.into(), &height.into())
-            );
+            assert_eq!((&image["width"], &image["height"]), (&width.into(), &height.into()));
             assert_eq!(image["type"], media_type);
             let shown = api.get(&text(&image["url"])).send().await;
             assert_eq!(shown.status, 200);
             assert_eq!(shown.header("content-type"), media_type);
             assert_eq!(shown.header("x-content-type-options"), "nosniff");
-            assert_eq!(
-                shown.header("cache-control"),
-                "public, max-age=31536000, immutable"
-            );
+            assert_eq!(shown.header("cache-control"), "public, max-age=31536000, immutable");
             let decoded = image::load_from_memory(&shown.body).unwrap();
             assert_eq!((decoded.width(), decoded.height()), (width, height));
         }
@@ -77,10 +71,7 @@ async fn image_format_is_detected_from_bytes_not_name() {
         let created = share(&api, &ada, name, name, &image(format)).await;
         assert_eq!(created.status, 201, "{}", created.text());
         let url = text(&created.json()["food_image"]);
-        assert!(
-            url.starts_with("http://127.0.0.1:") && url.ends_with("/16.jpg"),
-            "{url}"
-        );
+        assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/16.jpg"), "{url}");
         assert_eq!(api.get(&url).send().await.status, 200);
     }
 }
@@ -99,10 +90,7 @@ async fn non_image_file_is_rejected() {
         ("cut.jpg", truncated),
         ("cut.png", &image(ImageFormat::Png)[..60]),
         ("page.jpg", b"<!DOCTYPE html><script>steal()</script>"),
-        (
-            "drawing.svg",
-            b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script/></svg>",
-        ),
+        ("drawing.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script/></svg>"),
         ("photo.avif", b"\0\0\0\x1Cftypavif\0\0\0\0avifmif1miaf"),
         ("paper.png", b"%PDF-1.7"),
         ("start.jpg", &[0xFF, 0xD8, 0xFF]),
@@ -111,10 +99,7 @@ async fn non_image_file_is_rejected() {
         let problem = if is_known {
             [("upload_err", "please upload a valid image")]
         } else {
-            [(
-                "upload_err",
-                "please upload a valid image: JPEG, PNG, WebP or GIF",
-            )]
+            [("upload_err", "please upload a valid image: JPEG, PNG, WebP or GIF")]
         };
         let response = share(&api, &ada, name, name, bytes).await;
         response.is_problem(422, &problem);
@@ -130,10 +115,7 @@ async fn non_image_file_is_rejected() {
 async fn image_over_the_size_limit_is_413() {
     let api = Api::with(&[("MAX_IMAGE_BYTES", "100000")]).await;
     let ada = api.member("ada").await;
-    let large = [(
-        "upload_err",
-        "please upload an image of at most 100000 bytes",
-    )];
+    let large = [("upload_err", "please upload an image of at most 100000 bytes")];
     let response = share(&api, &ada, "Large", "a.jpg", &jpeg_of(100_001)).await;
     response.is_problem(413, &large);
     let response = share(&api, &ada, "Right", "a.jpg", &jpeg_of(100_000)).await;

@@ -47,8 +47,5 @@ async fn expired_access_token_can_be_refreshed() {
     let refreshed = api.refresh(&ada.refresh).await;
     assert_eq!(refreshed.status, 201);
     let response = api.log_out(&text(&refreshed.json()["access_token"])).await;
-    assert_eq!(
-        (response.status, response.json()),
-        (200, json!("Successfully logged out"))
-    );
+    assert_eq!((response.status, response.json()), (200, json!("Successfully logged out")));
 }

@@ -20,9 +20,8 @@ async fn one_of_50_concurrent_sign_ups_gets_the_email() {
         call.send()
     }))
     .await;
-    let (created, rejected): (Vec<_>, Vec<_>) = responses
-        .into_iter()
-        .partition(|response| response.status == 201);
+    let (created, rejected): (Vec<_>, Vec<_>) =
+        responses.into_iter().partition(|response| response.status == 201);
     assert_eq!((created.len(), rejected.len()), (1, 49));
     for response in rejected {
         response.is_problem(409, &[("email_taken", "email already taken")]);

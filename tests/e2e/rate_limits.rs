@@ -21,27 +21,17 @@ impl RateLimited {
     async fn on(valkey: Option<Valkey>, extra: &[(&str, &str)]) -> Self {
         let url = valkey.as_ref().map(Valkey::url).unwrap_or_default();
         // A window that does not end during a test.
-        let mut settings = vec![
-            ("ATTEMPT_WINDOW_SECONDS", "86400"),
-            ("TOKEN_STORE_URL", &url),
-        ];
+        let mut settings = vec![("ATTEMPT_WINDOW_SECONDS", "86400"), ("TOKEN_STORE_URL", &url)];
         settings.extend(extra);
         let fixture = Fixture::with(&settings).await;
         let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
-        Self {
-            functions,
-            _fixture: fixture,
-            valkey,
-        }
+        Self { functions, _fixture: fixture, valkey }
     }
 
     /// Starts the handlers on `DynamoDB` and on a Redis-compatible server.
     async fn on_both(extra: &[(&str, &str)]) -> Vec<Self> {
         let valkey = Valkey::start().expect("a Valkey or Redis server");
-        vec![
-            Self::on(None, extra).await,
-            Self::on(Some(valkey), extra).await,
-        ]
+        vec![Self::on(None, extra).await, Self::on(Some(valkey), extra).await]
     }
 
     async fn invoke(&self, function: &str, client_ip: &str, body: &Value) -> Value {
@@ -80,10 +70,9 @@ async fn login_limit_is_equal_for_known_and_unknown_email() {
     for api in Box::pin(RateLimited::on_both(&[])).await {
         let mut outcomes = Vec::new();
         // Every second e-mail is in upper case.
-        for (client_ip, email) in [
-            ("203.0.113.7", "ada@example.com"),
-            ("203.0.113.8", "unknown@example.com"),
-        ] {
+        for (client_ip, email) in
+            [("203.0.113.7", "ada@example.com"), ("203.0.113.8", "unknown@example.com")]
+        {
             let emails = [email.to_owned(), email.to_uppercase()];
             let mut statuses = Vec::new();
             for nth in 0..14 {
@@ -104,10 +93,7 @@ async fn login_limit_is_equal_for_known_and_unknown_email() {
 
 #[tokio::test]
 async fn sign_ups_are_limited_per_client_ip_and_email() {
-    let limits = [
-        ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "5"),
-        ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "4"),
-    ];
+    let limits = [("SIGN_UP_ATTEMPTS_PER_ADDRESS", "5"), ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "4")];
     for api in Box::pin(RateLimited::on_both(&limits)).await {
         // Many accounts from one client IP: successful sign-ups count.
         for nth in 0..5 {
@@ -136,21 +122,14 @@ async fn rate_limit_keys_hide_email_and_client_ip() {
     let url = both[1].valkey.as_ref().unwrap().url();
     let client = redis::Client::open(url).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let keys: Vec<String> = redis::cmd("KEYS")
-        .arg("attempts:*")
-        .query_async(&mut connection)
-        .await
-        .unwrap();
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("attempts:*").query_async(&mut connection).await.unwrap();
     assert_eq!(keys.len(), 2);
     for key in keys {
         let (_, digest) = key.split_once(':').unwrap();
         assert_eq!(digest.len(), 64, "{key}");
         assert!(digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
-        let ttl: i64 = redis::cmd("PTTL")
-            .arg(&key)
-            .query_async(&mut connection)
-            .await
-            .unwrap();
+        let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.unwrap();
         assert!((1..=86_400_000).contains(&ttl), "{ttl}");
     }
 }
@@ -166,13 +145,8 @@ async fn logins_are_limited_per_ipv6_network() {
             let response = api.log_in(&client_ip, &email, WRONG).await;
             assert_eq!(response["statusCode"], 401, "{response}");
         }
-        assert_limited(
-            &api.log_in("2001:db8:1:2::9", "ada@example.com", CORRECT)
-                .await,
-        );
-        let response = api
-            .log_in("2001:db8:1:3::9", "ada@example.com", CORRECT)
-            .await;
+        assert_limited(&api.log_in("2001:db8:1:2::9", "ada@example.com", CORRECT).await);
+        let response = api.log_in("2001:db8:1:3::9", "ada@example.com", CORRECT).await;
         assert_eq!(response["statusCode"], 200, "{response}");
     }
 }

@@ -14,10 +14,8 @@ use test_support::{Api, Form, PASSWORD, Response, text};
 const ACCESS_SECRET: &str = "an access secret for the tests of sessions";
 const REFRESH_SECRET: &str = "a refresh secret for the tests of sessions";
 
-const SECRETS: [(&str, &str); 2] = [
-    ("ACCESS_SECRET", ACCESS_SECRET),
-    ("REFRESH_SECRET", REFRESH_SECRET),
-];
+const SECRETS: [(&str, &str); 2] =
+    [("ACCESS_SECRET", ACCESS_SECRET), ("REFRESH_SECRET", REFRESH_SECRET)];
 
 const SOME_ID: &str = "01990000-0000-7000-8000-000000000001";
 
@@ -32,20 +30,14 @@ pub(crate) struct WithSessionStore {
 }
 
 pub(crate) async fn on_dynamodb() -> WithSessionStore {
-    WithSessionStore {
-        api: Api::with(&SECRETS).await,
-        _valkey: None,
-    }
+    WithSessionStore { api: Api::with(&SECRETS).await, _valkey: None }
 }
 
 pub(crate) async fn on_redis() -> WithSessionStore {
     let valkey = Valkey::start().expect("a Valkey or Redis server");
     let url = valkey.url();
     let settings = [SECRETS[0], SECRETS[1], ("TOKEN_STORE_URL", &url)];
-    WithSessionStore {
-        api: Api::with(&settings).await,
-        _valkey: Some(valkey),
-    }
+    WithSessionStore { api: Api::with(&settings).await, _valkey: Some(valkey) }
 }
 
 /// Declares two tests for each function: on `DynamoDB` and on a Redis-compatible server.
@@ -143,10 +135,7 @@ async fn session_is_created_refreshed_and_revoked(on: WithSessionStore) {
     assert!(is_signed_in(api, &next_access).await);
 
     let response = api.log_out(&next_access).await;
-    assert_eq!(
-        (response.status, response.json()),
-        (200, json!("Successfully logged out"))
-    );
+    assert_eq!((response.status, response.json()), (200, json!("Successfully logged out")));
     for access in [access, next_access] {
         api.log_out(&access).await.is_problem(401, &[UNAUTHORIZED]);
     }
@@ -194,14 +183,8 @@ async fn invalid_tokens_are_rejected() {
         ..claims.clone()
     };
     let ours = claims(&access_signer(), &ada.access);
-    let other_user = Claims {
-        user: UserId::new(SystemClock.now()),
-        ..ours.clone()
-    };
-    let other_session = Claims {
-        session: SessionId::new(SystemClock.now()),
-        ..ours.clone()
-    };
+    let other_user = Claims { user: UserId::new(SystemClock.now()), ..ours.clone() };
+    let other_session = Claims { session: SessionId::new(SystemClock.now()), ..ours.clone() };
     let (signed, _) = ada.access.rsplit_once('.').unwrap();
     let foreign = signer(TokenUse::Access, "a secret that the server does not have");
     for (token, problem) in [
@@ -285,10 +268,9 @@ async fn token_lifetimes_are_settings() {
     let response = api.refresh(&ada.refresh).await;
     assert_eq!(response.json()["expires_in"], 60);
     let refresh = signer(TokenUse::Refresh, REFRESH_SECRET);
-    for (claims, lifetime) in [
-        (claims(&access_signer(), &ada.access), 60),
-        (claims(&refresh, &ada.refresh), 3600),
-    ] {
+    for (claims, lifetime) in
+        [(claims(&access_signer(), &ada.access), 60), (claims(&refresh, &ada.refresh), 3600)]
+    {
         let since = claims.expires_at.since(claims.issued_at);
         assert_eq!(since, Duration::from_secs(lifetime));
     }

@@ -38,11 +38,7 @@ async fn sweep_deletes_only_old_orphaned_images() {
     // The default minimum age is a day.
     let recent = sweep(&api, "86400").await;
     assert_eq!(
-        (
-            &recent["listed"],
-            &recent["skipped_recent"],
-            &recent["removed"]
-        ),
+        (&recent["listed"], &recent["skipped_recent"], &recent["removed"]),
         (&4.into(), &3.into(), &0.into())
     );
     let deadline = Instant::now() + Duration::from_mins(2);
@@ -64,10 +60,7 @@ async fn sweep_reports_unavailable_s3_to_lambda() {
     let api = Api::start().await;
     let mut settings = api.local.environment().variables();
     settings.retain(|(name, _)| name != "AWS_ENDPOINT_URL_S3");
-    settings.push((
-        "AWS_ENDPOINT_URL_S3".to_owned(),
-        "http://127.0.0.1:9".to_owned(),
-    ));
+    settings.push(("AWS_ENDPOINT_URL_S3".to_owned(), "http://127.0.0.1:9".to_owned()));
     let mut running = Function::start(binary("sweep_images"), &settings).await;
     let result = running.try_invoke(&event("sweep_images")).await;
     let error = result.unwrap_err();

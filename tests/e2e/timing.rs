@@ -20,10 +20,7 @@ impl Unlimited {
     async fn start() -> Self {
         let fixture = Fixture::with(&NO_RATE_LIMITS).await;
         let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
-        Self {
-            functions,
-            _fixture: fixture,
-        }
+        Self { functions, _fixture: fixture }
     }
 
     async fn invoke(&self, function: &str, body: &Value) -> Value {

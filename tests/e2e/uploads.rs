@@ -64,10 +64,7 @@ async fn upload_request_is_validated() {
     assert_eq!(ok.status, 201);
     assert_eq!(ok.header("cache-control"), "no-store");
     let body = ok.json();
-    assert_eq!(
-        (&body["max_bytes"], &body["expires_in"]),
-        (&5_000.into(), &900.into())
-    );
+    assert_eq!((&body["max_bytes"], &body["expires_in"]), (&5_000.into(), &900.into()));
     let key = text(&body["upload"]["fields"]["key"]);
     assert_eq!(key, format!("{}/{}", ada.id, text(&body["image_id"])));
 
@@ -77,10 +74,7 @@ async fn upload_request_is_validated() {
         (
             json!({}),
             422,
-            vec![
-                ("content_type_required", "content_type is required"),
-                ("size_required", no_size),
-            ],
+            vec![("content_type_required", "content_type is required"), ("size_required", no_size)],
         ),
         (
             json!({"content_type": "image/avif", "size": 0}),

@@ -20,10 +20,7 @@ async fn user_response_has_no_email_or_password() {
     assert_eq!(created.header("content-type"), "application/json");
     let user = created.json();
     let id = text(&user["id"]);
-    assert_eq!(
-        user,
-        json!({"id": id, "first_name": "Ada", "last_name": "Lovelace"})
-    );
+    assert_eq!(user, json!({"id": id, "first_name": "Ada", "last_name": "Lovelace"}));
     // The version digit of a UUIDv7 (RFC 9562).
     assert_eq!(&id[14..15], "7");
 
@@ -61,10 +58,7 @@ async fn reports_all_field_errors_of_a_user() {
             ("name_too_long", "a name should be at most 100 characters"),
             ("lastname_required", "last name is required"),
             ("invalid_email", "please provide a valid email"),
-            (
-                "invalid_password",
-                "password should be at least 8 characters",
-            ),
+            ("invalid_password", "password should be at least 8 characters"),
         ],
     );
     assert_eq!(api.get("/users").send().await.text(), "[]");

@@ -69,11 +69,7 @@ async fn startup_error_names_the_missing_or_invalid_setting() {
         ("create_user", "PASSWORD_MIN_LENGTH", Some("ninety")),
         ("login", "ACCESS_SECRET", Some("too-short-secret")),
         ("login", "ACCESS_TOKEN_TTL_SECONDS", Some("-15")),
-        (
-            "logout",
-            "TOKEN_STORE_URL",
-            Some("http://user:hunter2@127.0.0.1"),
-        ),
+        ("logout", "TOKEN_STORE_URL", Some("http://user:hunter2@127.0.0.1")),
         ("create_food", "MAX_IMAGE_BYTES", Some("8MB")),
         ("get_food", "IMAGE_BASE_URL", Some("images.food.example")),
         ("get_food", "AWS_CA_BUNDLE", Some("/no/such/bundle.pem")),
@@ -82,10 +78,7 @@ async fn startup_error_names_the_missing_or_invalid_setting() {
         settings.retain(|(other, _)| other != name);
         settings.extend(value.map(|value| (name.to_owned(), value.to_owned())));
         let path = self::binary(binary);
-        let log = Function::start(path, &settings)
-            .await
-            .wait_for_failure()
-            .await;
+        let log = Function::start(path, &settings).await.wait_for_failure().await;
         assert!(log.contains(name), "{binary}: {log}");
         let is_logged = value.is_some_and(|value| log.contains(value));
         assert!(!is_logged, "{binary}: {log}");

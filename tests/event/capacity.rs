@@ -30,11 +30,7 @@ fn row(name: &str, calls: &[RecordedCall]) -> String {
         .collect();
     let is_read = |call: &&RecordedCall| matches!(call.operation.as_str(), "GetItem" | "Query");
     let units = |of: &dyn Fn(&&RecordedCall) -> bool| -> f64 {
-        calls
-            .iter()
-            .filter(of)
-            .map(|call| call.capacity)
-            .fold(0.0, |sum, units| sum + units)
+        calls.iter().filter(of).map(|call| call.capacity).fold(0.0, |sum, units| sum + units)
     };
     format!(
         "| {name} | {} | {} | {} | {} | {} |",
@@ -67,16 +63,11 @@ async fn capacity_document_has_the_measured_cost_per_route() {
          |---|---|---|---|---|---|\n",
     );
     let names = ROUTES.iter().map(|route| route.name).chain(WITHOUT_ROUTE);
-    let mut rows = iter(names)
-        .map(|name| async move { row(name, &calls(name).await) })
-        .buffered(4);
+    let mut rows = iter(names).map(|name| async move { row(name, &calls(name).await) }).buffered(4);
     while let Some(row) = rows.next().await {
         writeln!(table, "{row}").unwrap();
     }
     println!("{table}");
     let document = include_str!("../../docs/CAPACITY.md");
-    assert!(
-        document.contains(&table),
-        "docs/CAPACITY.md should contain:\n{table}"
-    );
+    assert!(document.contains(&table), "docs/CAPACITY.md should contain:\n{table}");
 }

@@ -29,11 +29,7 @@ impl Expected {
         };
         let mut problem = codes.clone();
         problem["type"] = json!("about:blank");
-        problem["title"] = json!(
-            StatusCode::from_u16(self.status)
-                .unwrap()
-                .canonical_reason()
-        );
+        problem["title"] = json!(StatusCode::from_u16(self.status).unwrap().canonical_reason());
         problem["status"] = json!(self.status);
         problem
     }
@@ -69,10 +65,7 @@ pub(crate) fn check(name: &str, response: &Value, status: u16, expected: &Value)
         assert_eq!(response["headers"]["content-type"], "application/json");
         assert_contains(name, &body, expected);
     } else {
-        assert_eq!(
-            response["headers"]["content-type"],
-            "application/problem+json"
-        );
+        assert_eq!(response["headers"]["content-type"], "application/problem+json");
         assert_eq!(&body, expected, "{name}");
     }
 }
@@ -81,9 +74,7 @@ fn assert_contains(name: &str, actual: &Value, part: &Value) {
     match (actual, part) {
         (Value::Object(actual), Value::Object(part)) => {
             for (field, value) in part {
-                let found = actual
-                    .get(field)
-                    .unwrap_or_else(|| panic!("{name}: {field}"));
+                let found = actual.get(field).unwrap_or_else(|| panic!("{name}: {field}"));
                 assert_contains(name, found, value);
             }
         }
@@ -99,7 +90,5 @@ fn assert_contains(name: &str, actual: &Value, part: &Value) {
 
 /// Returns the function of an event: the part of its name before the dot.
 pub(crate) fn function(event: &str) -> &str {
-    event
-        .split_once('.')
-        .map_or(event, |(function, _)| function)
+    event.split_once('.').map_or(event, |(function, _)| function)
 }

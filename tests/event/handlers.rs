@@ -16,12 +16,7 @@ async fn each_handler_returns_expected_responses() {
         let fixture = Fixture::seeded().await;
         let api = Api::new(&Settings::new(fixture.settings.clone())).unwrap();
         let response = api.invoke(function(name), &event(name)).await.unwrap();
-        check(
-            name,
-            &serde_json::from_str(&response).unwrap(),
-            status,
-            &body,
-        );
+        check(name, &serde_json::from_str(&response).unwrap(), status, &body);
     }
 }
 

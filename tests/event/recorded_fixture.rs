@@ -68,13 +68,7 @@ impl RecordedFixture {
             s3_endpoint: Some(fixture.setting("AWS_ENDPOINT_URL_S3").to_owned()),
             ca_bundle: None,
         });
-        Self {
-            fixture,
-            dynamodb,
-            s3_proxy,
-            redis,
-            aws: aws.unwrap(),
-        }
+        Self { fixture, dynamodb, s3_proxy, redis, aws: aws.unwrap() }
     }
 
     pub(crate) async fn start(&self, name: &str) -> Function {

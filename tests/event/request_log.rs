@@ -34,10 +34,7 @@ async fn request_writes_one_log_line() {
             ("level", json!("INFO")),
             ("message", json!("GET /food/{food_id} 200")),
             ("requestId", json!(REQUEST_ID)),
-            (
-                "xray_trace_id",
-                json!("1-6a13f5b0-0123456789abcdef01234567"),
-            ),
+            ("xray_trace_id", json!("1-6a13f5b0-0123456789abcdef01234567")),
             ("trace_id", json!("6a13f5b00123456789abcdef01234567")),
             ("faas.name", json!("function-under-test")),
             ("faas.coldstart", json!(is_cold)),
@@ -56,11 +53,7 @@ async fn request_writes_one_log_line() {
 
 #[tokio::test]
 async fn log_line_has_the_user_id() {
-    for (name, case) in [
-        ("login", "login"),
-        ("refresh", "refresh"),
-        ("logout", "logout"),
-    ] {
+    for (name, case) in [("login", "login"), ("refresh", "refresh"), ("logout", "logout")] {
         let log = log(name, &[], &[event(case)]).await;
         assert_eq!(invocation_lines(&log)[0]["user.id"], ADA, "{name}: {log}");
     }
@@ -70,22 +63,15 @@ async fn log_line_has_the_user_id() {
 async fn log_level_error_suppresses_info_lines() {
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
     assert_eq!(log("get_food", &level, &[event("get_food")]).await, "");
-    let unavailable = [
-        ("AWS_LAMBDA_LOG_LEVEL", "ERROR"),
-        ("TOKEN_STORE_URL", "redis://127.0.0.1:9"),
-    ];
+    let unavailable =
+        [("AWS_LAMBDA_LOG_LEVEL", "ERROR"), ("TOKEN_STORE_URL", "redis://127.0.0.1:9")];
     let log = log("logout", &unavailable, &[event("logout")]).await;
     assert_eq!(invocation_lines(&log)[0]["level"], "ERROR", "{log}");
 }
 
 #[tokio::test]
 async fn scheduled_run_writes_one_log_line() {
-    let log = log(
-        "sweep_images",
-        &[],
-        &[json!({"source": "aws.events"}).to_string()],
-    )
-    .await;
+    let log = log("sweep_images", &[], &[json!({"source": "aws.events"}).to_string()]).await;
     let line = &invocation_lines(&log)[0];
     for (field, value) in [
         ("message", json!("done")),

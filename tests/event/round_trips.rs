@@ -101,9 +101,7 @@ async fn revoked_session_is_reported_before_other_errors() {
         let functions = Functions::new(&Settings::new(settings)).unwrap();
         let invoke = async |name: &str| {
             let event = event_with_token_of(name, "logout");
-            let response = functions
-                .invoke(crate::event::expected::function(name), &event)
-                .await;
+            let response = functions.invoke(crate::event::expected::function(name), &event).await;
             let response: Value = serde_json::from_str(&response.unwrap()).unwrap();
             response["statusCode"].clone()
         };

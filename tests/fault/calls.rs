@@ -97,12 +97,7 @@ fn take_calls(recorded: &RecordedFixture) -> Vec<BackendCall> {
         let nth = *count;
         *count += 1;
         let (backend, operation, resource) = call;
-        BackendCall {
-            backend,
-            operation,
-            resource,
-            nth,
-        }
+        BackendCall { backend, operation, resource, nth }
     });
     numbered.collect()
 }

@@ -29,20 +29,13 @@ pub(crate) const FAILURES: [Failure; 6] = [
 ];
 
 /// Events with an idempotency key.
-pub(crate) const IDEMPOTENT_EVENTS: [&str; 3] = [
-    "create_user.idempotent",
-    "create_food.idempotent",
-    "create_food.upload_idempotent",
-];
+pub(crate) const IDEMPOTENT_EVENTS: [&str; 3] =
+    ["create_user.idempotent", "create_food.idempotent", "create_food.upload_idempotent"];
 
 /// Events whose calls to `DynamoDB` and S3 fail also when Redis stores the sessions. For the other events
 /// those cases equal the ones without Redis.
-const AWS_FAULTS_WITH_REDIS: [&str; 4] = [
-    "login",
-    "change_password",
-    "delete_user",
-    "create_food.idempotent",
-];
+const AWS_FAULTS_WITH_REDIS: [&str; 4] =
+    ["login", "change_password", "delete_user", "create_food.idempotent"];
 
 /// The number of concurrent cases. Most of them wait for a timeout.
 const CONCURRENT_CASES: usize = 4;
@@ -127,8 +120,7 @@ impl Case {
             assert_eq!(status(&response), expected, "{case}: {response:?}");
             let response = response.expect("a response");
             state.check_effect(name, Some(&body(&response)), &case);
-            self.check_response(&recorded, &mut running, &state, &response)
-                .await;
+            self.check_response(&recorded, &mut running, &state, &response).await;
         }
         self.check_log(&running.into_log().await, result);
         recorded.delete_tables().await;
@@ -225,12 +217,7 @@ pub(crate) async fn assert_survives(
         for call in calls {
             for &failure in failures {
                 for times in [1, usize::MAX] {
-                    cases.push(Case {
-                        event_name,
-                        call: call.clone(),
-                        failure,
-                        times,
-                    });
+                    cases.push(Case { event_name, call: call.clone(), failure, times });
                 }
             }
         }

@@ -54,10 +54,7 @@ async fn sweep_fixture_triggers_all_operations() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_survives_failed_calls() {
     let routes = ROUTES.iter().map(|route| route.name);
-    let events = routes
-        .chain(IDEMPOTENT_EVENTS)
-        .chain(EXTRA_EVENTS)
-        .chain(WITHOUT_ROUTE);
+    let events = routes.chain(IDEMPOTENT_EVENTS).chain(EXTRA_EVENTS).chain(WITHOUT_ROUTE);
     let events: Vec<_> = events.collect();
     assert_survives(SessionEngine::DynamoDb, &events, &FAILURES).await;
 }
@@ -66,8 +63,6 @@ async fn every_function_survives_failed_calls() {
 async fn every_function_survives_failed_calls_with_redis() {
     let routes = ROUTES.iter().map(|route| route.name);
     let events = routes.chain(IDEMPOTENT_EVENTS).chain(EXTRA_EVENTS);
-    let events: Vec<_> = events
-        .filter(|name| !REDUNDANT_WITH_REDIS.contains(name))
-        .collect();
+    let events: Vec<_> = events.filter(|name| !REDUNDANT_WITH_REDIS.contains(name)).collect();
     assert_survives(SessionEngine::redis(), &events, &FAILURES).await;
 }

@@ -155,10 +155,8 @@ impl StateCheck {
             return false;
         };
         let hash = text(account, "password_hash");
-        let check = Argon2Hasher::default().verify(
-            &Password::unvalidated(password),
-            &PasswordHash::new(hash.to_owned()),
-        );
+        let check = Argon2Hasher::default()
+            .verify(&Password::unvalidated(password), &PasswordHash::new(hash.to_owned()));
         hash.starts_with("$argon2id$") && check == PasswordCheck::Valid
     }
 
@@ -236,10 +234,7 @@ pub(crate) async fn expire_leases(recorded: &RecordedFixture) {
         for key in keys(&mut connection, "operation:*").await {
             let mut set = redis::cmd("HSET");
             let set = set.arg(key).arg("lease_ends_at").arg(0);
-            let () = set
-                .query_async(&mut connection)
-                .await
-                .expect("an expired lease");
+            let () = set.query_async(&mut connection).await.expect("an expired lease");
         }
         return;
     }
@@ -272,10 +267,7 @@ async fn connect(url: &str) -> redis::aio::MultiplexedConnection {
 
 async fn keys(connection: &mut redis::aio::MultiplexedConnection, pattern: &str) -> Vec<String> {
     let mut keys = redis::cmd("KEYS");
-    keys.arg(pattern)
-        .query_async(connection)
-        .await
-        .expect("keys")
+    keys.arg(pattern).query_async(connection).await.expect("keys")
 }
 
 /// Reads the sessions. Asserts that each is in the set of its user, which revocation depends on.
@@ -286,9 +278,7 @@ async fn sessions_on_redis(url: &str) -> BTreeMap<String, String> {
         let (rest, id) = key.rsplit_once(':').expect("an id");
         let user = rest.trim_start_matches("session:");
         let mut pipe = redis::pipe();
-        let pipe = pipe
-            .hget(&key, "token")
-            .zscore(format!("sessions:{user}"), id);
+        let pipe = pipe.hget(&key, "token").zscore(format!("sessions:{user}"), id);
         let reply = pipe.query_async(&mut connection).await;
         let (token, listed): (String, Option<f64>) = reply.expect("a session");
         assert!(listed.is_some(), "{key} is in no set");

@@ -141,15 +141,13 @@ fn measure_tag(tag: &str) -> (usize, usize) {
         }
         attributes += 1;
         // Any first character belongs to the name, also `=`.
-        rest = from(name.as_str(), |c| {
-            is_space(c) || matches!(c, '/' | '>' | '=')
-        });
+        rest = from(name.as_str(), |c| is_space(c) || matches!(c, '/' | '>' | '='));
         if let Some(value) = rest.trim_start_matches(is_space).strip_prefix('=') {
             let value = value.trim_start_matches(is_space);
             rest = match value.chars().next() {
-                Some(quote @ ('"' | '\'')) => value[1..]
-                    .split_once(quote)
-                    .map_or("", |(_, behind)| behind),
+                Some(quote @ ('"' | '\'')) => {
+                    value[1..].split_once(quote).map_or("", |(_, behind)| behind)
+                }
                 _ => from(value, |c| is_space(c) || c == '>'),
             };
         }
@@ -172,15 +170,9 @@ mod tests {
         let composed = "🍲 مرحبا e\u{301}";
         for (raw, expected) in [
             (formatted, formatted),
-            (
-                "<p onclick=\"steal()\">Hi<script>steal()</script></p>",
-                "<p>Hi</p>",
-            ),
+            ("<p onclick=\"steal()\">Hi<script>steal()</script></p>", "<p>Hi</p>"),
             ("<img src=x onerror=steal()>yum", "<img src=\"x\">yum"),
-            (
-                "<a href=\"javascript:steal()\">x</a>",
-                "<a rel=\"noopener noreferrer\">x</a>",
-            ),
+            ("<a href=\"javascript:steal()\">x</a>", "<a rel=\"noopener noreferrer\">x</a>"),
             ("a < b & c", "a &lt; b &amp; c"),
             (composed, composed),
         ] {
@@ -204,10 +196,9 @@ mod tests {
         ] {
             match Description::sanitize(&raw) {
                 Ok(safe) => assert_eq!((safe.0.chars().count(), is_short_enough), (20_000, true)),
-                Err(error) => assert_eq!(
-                    (error, is_short_enough),
-                    (InvalidDescription::TooLong, false)
-                ),
+                Err(error) => {
+                    assert_eq!((error, is_short_enough), (InvalidDescription::TooLong, false))
+                }
             }
         }
     }
@@ -219,10 +210,7 @@ mod tests {
         let link = format!("<a href='https://example.com/{}'>", "&".repeat(1_500));
         for start in [formats, attributes, link] {
             let hostile = format!("<p>{start}{}", "<p>x".repeat(200));
-            assert_eq!(
-                Description::sanitize(&hostile),
-                Err(InvalidDescription::TooMuchMarkup)
-            );
+            assert_eq!(Description::sanitize(&hostile), Err(InvalidDescription::TooMuchMarkup));
         }
     }
 
@@ -268,11 +256,7 @@ mod tests {
             ("p a='never closed>x", 1, ""),
             ("p a", 1, ""),
         ] {
-            assert_eq!(
-                measure_tag(tag),
-                (attributes, tag.len() - behind.len()),
-                "{tag}"
-            );
+            assert_eq!(measure_tag(tag), (attributes, tag.len() - behind.len()), "{tag}");
         }
     }
 

@@ -28,9 +28,7 @@ impl Title {
     pub fn folded(&self) -> String {
         let decomposed = DecomposingNormalizer::new_nfd().normalize(&self.0);
         let folded = CaseMapper::new().fold_string(&decomposed);
-        ComposingNormalizer::new_nfc()
-            .normalize(&folded)
-            .into_owned()
+        ComposingNormalizer::new_nfc().normalize(&folded).into_owned()
     }
 }
 

@@ -59,12 +59,7 @@ impl RenditionKey {
 
 impl fmt::Display for RenditionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            food,
-            image,
-            width,
-            format,
-        } = self;
+        let Self { food, image, width, format } = self;
         write!(f, "foods/{food}/{image}/{width}.{}", format.extension())
     }
 }
@@ -103,10 +98,7 @@ mod tests {
 
     #[test]
     fn object_keys_round_trip_through_their_text() {
-        for raw in [
-            format!("foods/{ID}/{ID}/320.jpg"),
-            format!("foods/{ID}/{ID}/1.webp"),
-        ] {
+        for raw in [format!("foods/{ID}/{ID}/320.jpg"), format!("foods/{ID}/{ID}/1.webp")] {
             assert_eq!(RenditionKey::parse(&raw).unwrap().to_string(), raw);
         }
         let raw = format!("{ID}/{ID}");

@@ -42,10 +42,7 @@ async fn read_all<Id, T>(
 ) -> Vec<T> {
     let mut all = Vec::new();
     loop {
-        let request = PageRequest {
-            after: all.last().map(&id),
-            size: page_size(size),
-        };
+        let request = PageRequest { after: all.last().map(&id), size: page_size(size) };
         let page = list(request).await.expect("listed");
         assert!(page.items.len() <= size);
         all.extend(page.items);

@@ -69,12 +69,7 @@ pub fn faulty<'a, S>(
     method: &'static str,
     fault: Fault,
 ) -> Faulty<'a, S, impl AsyncFn(&'static str) -> Fault> {
-    Faulty::new(
-        inner,
-        async move |called| {
-            if called == method { fault } else { Fault::None }
-        },
-    )
+    Faulty::new(inner, async move |called| if called == method { fault } else { Fault::None })
 }
 
 /// Wraps `inner` so that every call fails without an effect.
@@ -147,12 +142,10 @@ impl<S: ImageStore, P: AsyncFn(&'static str) -> Fault> ImageStore for Faulty<'_,
     }
 
     async fn delete(&self, keys: &[RenditionKey]) -> Result<(), StorageError> {
-        self.call("delete", async || self.inner.delete(keys).await)
-            .await
+        self.call("delete", async || self.inner.delete(keys).await).await
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError> {
-        self.call("list", async || self.inner.list(after).await)
-            .await
+        self.call("list", async || self.inner.list(after).await).await
     }
 }

@@ -85,10 +85,7 @@ fn unsafe_parts(tag: &Tag) -> Vec<String> {
 /// tabs and line breaks anywhere.
 fn is_safe_url(url: &str) -> bool {
     let url = url.trim_start_matches(|c: char| c <= ' ');
-    let url: String = url
-        .chars()
-        .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
-        .collect();
+    let url: String = url.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();
     let Some((scheme, _)) = url.split_once(':') else {
         return true;
     };

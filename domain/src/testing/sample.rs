@@ -16,9 +16,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 /// Returns a timestamp that advances by a millisecond with each call.
 pub fn timestamp() -> Timestamp {
     let step = NEXT.fetch_add(1, Ordering::SeqCst);
-    FixedClock::default()
-        .now()
-        .plus(std::time::Duration::from_millis(step))
+    FixedClock::default().now().plus(std::time::Duration::from_millis(step))
 }
 
 /// Returns a user with a unique id and e-mail.
@@ -62,10 +60,7 @@ pub fn food(creator: &PublicUser) -> Food {
 ///
 /// [`FakeRenderer`]: super::FakeRenderer
 pub fn image() -> Image {
-    Image {
-        id: ImageId::new(timestamp()),
-        sizes: Sizes::parse("320x240 400x300").expect("sizes"),
-    }
+    Image { id: ImageId::new(timestamp()), sizes: Sizes::parse("320x240 400x300").expect("sizes") }
 }
 
 /// Bytes that [`FakeRenderer`] accepts.

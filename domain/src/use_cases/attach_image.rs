@@ -67,17 +67,8 @@ pub async fn store_image(
     sizes.dedup();
     let sizes = Sizes::new(sizes).map_err(|error| StorageError::Corrupt(error.into()))?;
     let stored = renditions.into_iter().map(|rendition| {
-        let Rendition {
-            size,
-            format,
-            bytes,
-        } = rendition;
-        let key = RenditionKey {
-            food,
-            image: id,
-            width: size.width,
-            format,
-        };
+        let Rendition { size, format, bytes } = rendition;
+        let key = RenditionKey { food, image: id, width: size.width, format };
         store.put(key, bytes)
     });
     try_join_all(stored).await?;

@@ -48,11 +48,7 @@ pub fn verify_access_token(
     }
     let at = clock.now();
     let claims = access.verify(token, at)?;
-    Ok(TokenIdentity {
-        user: claims.user,
-        session: claims.session,
-        at,
-    })
+    Ok(TokenIdentity { user: claims.user, session: claims.session, at })
 }
 
 /// Checks that the session of the token is active. A revoked session is therefore rejected immediately.
@@ -61,10 +57,7 @@ pub async fn authenticate(
     identity: TokenIdentity,
 ) -> Result<AuthenticatedUser, CheckSessionError> {
     let TokenIdentity { user, session, at } = identity;
-    sessions
-        .find(user, session, at)
-        .await?
-        .ok_or(TokenError::Rejected)?;
+    sessions.find(user, session, at).await?.ok_or(TokenError::Rejected)?;
     Ok(AuthenticatedUser { id: user, session })
 }
 
@@ -84,16 +77,12 @@ mod tests {
     async fn access_token_is_valid_until_it_expires() {
         let auth = AuthFixture::new();
         let (session, pair) = auth.log_in(user()).await;
-        auth.clock
-            .advance(Duration::from_millis(15 * 60 * 1_000 - 1));
+        auth.clock.advance(Duration::from_millis(15 * 60 * 1_000 - 1));
         let user = auth.authenticate(&pair.access).await.unwrap();
         assert_eq!((user.id, user.session), (session.user, session.id));
         auth.clock.advance(Duration::from_millis(1));
         let rejected = auth.authenticate(&pair.access).await;
-        assert!(matches!(
-            rejected,
-            Err(CheckSessionError::Token(TokenError::Expired))
-        ));
+        assert!(matches!(rejected, Err(CheckSessionError::Token(TokenError::Expired))));
     }
 
     #[tokio::test]
@@ -103,9 +92,6 @@ mod tests {
         let (_, pair) = auth.log_in(user()).await;
         auth.clock.advance(auth.tokens.lifetimes.refresh);
         let rejected = auth.authenticate(&pair.access).await;
-        assert!(matches!(
-            rejected,
-            Err(CheckSessionError::Token(TokenError::Rejected))
-        ));
+        assert!(matches!(rejected, Err(CheckSessionError::Token(TokenError::Rejected))));
     }
 }

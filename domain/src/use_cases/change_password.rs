@@ -55,9 +55,9 @@ impl PasswordChange {
         };
         match (old, new) {
             (Ok(old), Ok(new)) => Ok(Self { old, new }),
-            (old, new) => Err(InvalidPasswordChange(
-                [old.err(), new.err()].into_iter().flatten().collect(),
-            )),
+            (old, new) => {
+                Err(InvalidPasswordChange([old.err(), new.err()].into_iter().flatten().collect()))
+            }
         }
     }
 }
@@ -142,8 +142,7 @@ mod tests {
         }
 
         async fn change(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
-            self.change_with(&self.auth.sessions, rate_limit_permit(), old, new)
-                .await
+            self.change_with(&self.auth.sessions, rate_limit_permit(), old, new).await
         }
 
         async fn change_with(
@@ -162,17 +161,10 @@ mod tests {
         async fn attempt(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
             let (limits, client_ip) = (rate_limit_permit().limits, ClientIp::parse("203.0.113.7"));
             let (clock, action) = (&self.auth.clock, LimitedAction::ChangePassword);
-            let permit = check_rate_limit(
-                &self.auth.sessions,
-                clock,
-                &limits,
-                action,
-                "ada",
-                &client_ip,
-            )
-            .await?;
-            self.change_with(&self.auth.sessions, permit, old, new)
-                .await
+            let permit =
+                check_rate_limit(&self.auth.sessions, clock, &limits, action, "ada", &client_ip)
+                    .await?;
+            self.change_with(&self.auth.sessions, permit, old, new).await
         }
 
         fn hash(&self) -> String {
@@ -185,11 +177,7 @@ mod tests {
         use InvalidPasswordChangeField::{InvalidNew, NewRequired, OldRequired};
         for (old, new, expected) in [
             ("", "", vec![OldRequired, NewRequired]),
-            (
-                "x",
-                "password",
-                vec![InvalidNew(InvalidPassword::TooCommon)],
-            ),
+            ("x", "password", vec![InvalidNew(InvalidPassword::TooCommon)]),
         ] {
             let error = PasswordChange::parse(old, new, POLICY).unwrap_err();
             assert_eq!(error, InvalidPasswordChange(expected));
@@ -202,17 +190,12 @@ mod tests {
         for hash in ["new:correct horse", "old:correct horse"] {
             let fixture = Fixture::new(hash).await;
             let failing = faulty(&fixture.auth.sessions, "revoke_all", Fault::Unavailable);
-            let failed = fixture
-                .change_with(&failing, rate_limit_permit(), old, new)
-                .await;
+            let failed = fixture.change_with(&failing, rate_limit_permit(), old, new).await;
             assert!(matches!(failed, Err(ChangePasswordError::Storage(_))));
             for _ in 0..2 {
                 fixture.change(old, new).await.unwrap();
                 assert_eq!(fixture.hash(), "new:better horse");
-                let active = fixture
-                    .auth
-                    .sessions
-                    .list(fixture.user.id, sample::timestamp());
+                let active = fixture.auth.sessions.list(fixture.user.id, sample::timestamp());
                 let active = active.await.unwrap();
                 assert_eq!(active.len(), 1);
                 assert_eq!(active[0].id, fixture.user.session);
@@ -234,9 +217,7 @@ mod tests {
         assert_eq!(fixture.auth.hasher.call_count(), calls * 2);
         // A deleted user has no password.
         fixture.user = authenticated_user(UserId::new(sample::timestamp()));
-        assert!(is_incorrect(
-            fixture.change("better horse", "best horse").await
-        ));
+        assert!(is_incorrect(fixture.change("better horse", "best horse").await));
     }
 
     #[tokio::test]
@@ -253,9 +234,7 @@ mod tests {
         for _ in 0..2 {
             assert!(matches!(
                 fixture.attempt("battery staple", "correct horse").await,
-                Err(ChangePasswordError::RateLimit(
-                    RateLimitError::TooMany { .. }
-                ))
+                Err(ChangePasswordError::RateLimit(RateLimitError::TooMany { .. }))
             ));
         }
         assert_eq!(fixture.auth.hasher.call_count(), calls + 3);

@@ -47,20 +47,15 @@ pub async fn create_food(
     id: FoodId,
     input: FoodInput,
 ) -> Result<Food, CreateFoodError> {
-    let creator = creator
-        .filter(|creator| creator.id == user.id)
-        .ok_or(CreateFoodError::CreatorGone)?;
+    let creator =
+        creator.filter(|creator| creator.id == user.id).ok_or(CreateFoodError::CreatorGone)?;
     let valid = match validate(images, user.id, input, true).await {
         Ok(valid) => valid,
         Err(ValidateError::Storage(error)) => return Err(error.into()),
         Err(ValidateError::Invalid(invalid)) => {
             // An earlier attempt may have consumed the upload.
             let is_upload_missing = invalid.0.contains(&InvalidFoodField::UploadNotFound);
-            let existing = if is_upload_missing {
-                foods.find_consistent(id).await?
-            } else {
-                None
-            };
+            let existing = if is_upload_missing { foods.find_consistent(id).await? } else { None };
             return existing.ok_or(CreateFoodError::Invalid(invalid));
         }
     };
@@ -154,11 +149,7 @@ mod tests {
     }
 
     fn input(title: &str, image: ImageSource) -> FoodInput {
-        FoodInput {
-            title: title.to_owned(),
-            description: "<p>With plantain</p>".to_owned(),
-            image,
-        }
+        FoodInput { title: title.to_owned(), description: "<p>With plantain</p>".to_owned(), image }
     }
 
     fn rice() -> FoodInput {
@@ -200,10 +191,7 @@ mod tests {
         let unknown = ImageSource::Upload(ImageId::new(sample::timestamp()).to_string());
         assert_eq!(
             invalid(input("", "Good", unknown)).await,
-            [
-                InvalidFoodField::TitleRequired,
-                InvalidFoodField::UploadNotFound
-            ]
+            [InvalidFoodField::TitleRequired, InvalidFoodField::UploadNotFound]
         );
     }
 
@@ -289,9 +277,7 @@ mod tests {
         let fixture = Fixture::new();
         let id = fixture.food.upload(UserId::new(sample::timestamp()));
         for raw in [id.to_string(), String::new(), format!("../{id}")] {
-            let rejected = fixture
-                .create(input("Rice", ImageSource::Upload(raw)))
-                .await;
+            let rejected = fixture.create(input("Rice", ImageSource::Upload(raw))).await;
             let expected = InvalidFood(vec![InvalidFoodField::UploadNotFound]);
             match rejected {
                 Err(CreateFoodError::Invalid(invalid)) => assert_eq!(invalid, expected),

@@ -29,10 +29,7 @@ pub fn create_image_upload(
     let now = clock.now();
     let id = ImageId::new(now);
     let key = UploadKey { owner: user.id, id };
-    ImageUpload {
-        id,
-        post: signer.presign_post(key, new, now, UPLOAD_LIFETIME),
-    }
+    ImageUpload { id, post: signer.presign_post(key, new, now, UPLOAD_LIFETIME) }
 }
 
 #[cfg(test)]
@@ -47,15 +44,9 @@ mod tests {
     fn presigned_post_is_limited_to_own_key_type_and_size() {
         let (uploads, clock) = (MemoryUploads::default(), FixedClock::default());
         let owner = UserId::new(sample::timestamp());
-        let new = NewUpload {
-            kind: ImageKind::Png,
-            bytes: 77,
-        };
+        let new = NewUpload { kind: ImageKind::Png, bytes: 77 };
         let upload = create_image_upload(&uploads, &clock, authenticated_user(owner), &new);
-        let key = UploadKey {
-            owner,
-            id: upload.id,
-        };
+        let key = UploadKey { owner, id: upload.id };
         let until = clock.now().plus(UPLOAD_LIFETIME);
         let expected = uploads.presign_post(key, &new, clock.now(), UPLOAD_LIFETIME);
         assert!(upload.post == expected);

@@ -86,12 +86,9 @@ impl NewUser {
             email,
             password,
         ) {
-            (Ok(first_name), Ok(last_name), Ok(email), Ok(password)) => Ok(Self {
-                first_name,
-                last_name,
-                email,
-                password,
-            }),
+            (Ok(first_name), Ok(last_name), Ok(email), Ok(password)) => {
+                Ok(Self { first_name, last_name, email, password })
+            }
             (first, last, email, password) => {
                 let invalid = [first.err(), last.err(), email.err(), password.err()];
                 Err(InvalidUser(invalid.into_iter().flatten().collect()))
@@ -136,11 +133,7 @@ pub async fn create_user(
     let now = clock.now();
     let hash = hasher.hash(&new.password)?;
     let user = User {
-        public: PublicUser {
-            id,
-            first_name: new.first_name,
-            last_name: new.last_name,
-        },
+        public: PublicUser { id, first_name: new.first_name, last_name: new.last_name },
         email: new.email,
         created_at: now,
     };
@@ -188,21 +181,13 @@ mod tests {
             EmailRequired, FirstNameRequired, InvalidEmail, InvalidPassword as Password,
             LastNameRequired, NameTooLong, PasswordRequired,
         };
-        let missing = [
-            FirstNameRequired,
-            LastNameRequired,
-            EmailRequired,
-            PasswordRequired,
-        ];
+        let missing = [FirstNameRequired, LastNameRequired, EmailRequired, PasswordRequired];
         let long = "x".repeat(101);
         let short = Password(InvalidPassword::TooShort { min_chars: 8 });
         for ([first, last, email, password], expected) in [
             (["", "", "", ""], &missing[..]),
             ([" ", "\t", "\n ", ""], &missing),
-            (
-                [&long, &long, "ada@", "short"],
-                &[NameTooLong, NameTooLong, InvalidEmail, short],
-            ),
+            ([&long, &long, "ada@", "short"], &[NameTooLong, NameTooLong, InvalidEmail, short]),
             (
                 ["Ada", " ", "ada@example.com", &"x".repeat(129)],
                 &[LastNameRequired, Password(InvalidPassword::TooLong)],

@@ -87,11 +87,7 @@ async fn delete(
 
 fn check_owner(food: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodError> {
     let food = food.ok_or(DeleteFoodError::NotFound)?;
-    if food.creator.id == owner {
-        Ok(food)
-    } else {
-        Err(DeleteFoodError::NotOwner)
-    }
+    if food.creator.id == owner { Ok(food) } else { Err(DeleteFoodError::NotOwner) }
 }
 
 #[cfg(test)]
@@ -129,10 +125,9 @@ mod tests {
 
     #[tokio::test]
     async fn image_stays_when_food_deletion_fails_or_is_unknown() {
-        for (on_delete, on_find) in [
-            (Fault::Unavailable, Fault::None),
-            (Fault::ResponseLost, Fault::Unavailable),
-        ] {
+        for (on_delete, on_find) in
+            [(Fault::Unavailable, Fault::None), (Fault::ResponseLost, Fault::Unavailable)]
+        {
             let fixture = FoodFixture::new();
             let food = fixture.add().await;
             let foods = Faulty::new(&fixture.foods, async |method| match method {
@@ -152,11 +147,7 @@ mod tests {
         let images = &fixture.images.store;
         let contended = Faulty::new(&fixture.foods, async |method| {
             if method == "delete" && fixture.has_image_of(&food) {
-                let changed = Food {
-                    image: sample::image(),
-                    version: 2,
-                    ..food.clone()
-                };
+                let changed = Food { image: sample::image(), version: 2, ..food.clone() };
                 images.put_image_of(&changed);
                 fixture.foods.update(&food, &changed).await.unwrap();
                 images.delete(&food.rendition_keys()).await.unwrap();

@@ -54,13 +54,9 @@ pub(super) async fn delete_foods(
 ) -> Result<(), DeleteUserError> {
     let mut after = None;
     loop {
-        let page = foods
-            .list_by_owner(owner, PageRequest::with_max_size(after))
-            .await?;
+        let page = foods.list_by_owner(owner, PageRequest::with_max_size(after)).await?;
         for ids in page.items.chunks(CONCURRENCY) {
-            let deleted = ids
-                .iter()
-                .map(|id| Box::pin(delete_one(foods, images, owner, *id)));
+            let deleted = ids.iter().map(|id| Box::pin(delete_one(foods, images, owner, *id)));
             let deleted = join_all(deleted).await;
             deleted.into_iter().collect::<Result<(), _>>()?;
         }
@@ -101,10 +97,7 @@ mod tests {
 
     impl Fixture {
         fn new() -> Self {
-            Self {
-                auth: AuthFixture::new(),
-                food: FoodFixture::new(),
-            }
+            Self { auth: AuthFixture::new(), food: FoodFixture::new() }
         }
 
         /// Adds a user with `foods` foods and two sessions; the first one makes the request.
@@ -117,10 +110,7 @@ mod tests {
             }
             let (session, _) = self.auth.log_in(public.id).await;
             self.auth.log_in(public.id).await;
-            AuthenticatedUser {
-                id: public.id,
-                session: session.id,
-            }
+            AuthenticatedUser { id: public.id, session: session.id }
         }
 
         async fn delete(
@@ -140,9 +130,7 @@ mod tests {
         let (ada, eve) = (fixture.user(250).await, fixture.user(2).await);
         // The second iteration is a retry.
         for _ in 0..2 {
-            let deleted = fixture
-                .delete(&fixture.auth.users, &fixture.food.foods, ada)
-                .await;
+            let deleted = fixture.delete(&fixture.auth.users, &fixture.food.foods, ada).await;
             deleted.unwrap();
         }
         assert!(fixture.auth.users.account(ada.id).is_none());
@@ -153,10 +141,7 @@ mod tests {
         let foods = all.await.unwrap().items;
         let owners: Vec<_> = foods.iter().map(|food| food.creator.id).collect();
         assert_eq!(owners, [eve.id, eve.id]);
-        let all = fixture
-            .auth
-            .users
-            .list_tombstones(PageRequest::with_max_size(None));
+        let all = fixture.auth.users.list_tombstones(PageRequest::with_max_size(None));
         let tombstones = all.await.unwrap().items;
         let users: Vec<_> = tombstones.iter().map(|tombstone| tombstone.user).collect();
         assert_eq!(users, [ada.id]);

@@ -94,11 +94,7 @@ pub(super) async fn validate(
         Err(RenderError::Storage(error)) => return Err(ValidateError::Storage(error)),
     };
     match (title, description, image) {
-        (Ok(title), Ok(description), Ok(image)) => Ok(ValidFood {
-            title,
-            description,
-            image,
-        }),
+        (Ok(title), Ok(description), Ok(image)) => Ok(ValidFood { title, description, image }),
         (title, description, image) => {
             let invalid = [title.err(), description.err(), image.err()];
             let invalid = invalid.into_iter().flatten().collect();

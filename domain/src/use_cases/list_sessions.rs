@@ -23,9 +23,8 @@ pub async fn list_sessions(
     let mut active = sessions.list(user.id, clock.now()).await?;
     // Ids sort by creation time.
     active.sort_by_key(|session| std::cmp::Reverse(session.id));
-    let listed = active.into_iter().map(|session| ListedSession {
-        is_current: session.id == user.session,
-        session,
-    });
+    let listed = active
+        .into_iter()
+        .map(|session| ListedSession { is_current: session.id == user.session, session });
     Ok(listed.collect())
 }

@@ -124,11 +124,7 @@ pub async fn login(
     )
     .await;
     let (permit, credentials) = (permit?, credentials?);
-    let Some(Credentials {
-        user,
-        password: hash,
-    }) = credentials
-    else {
+    let Some(Credentials { user, password: hash }) = credentials else {
         // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());
         return Err(LoginError::IncorrectPassword);
@@ -140,20 +136,15 @@ pub async fn login(
         PasswordCheck::ValidNeedsRehash => {
             let new = hasher.hash(&attempt.password)?;
             // If the new hash cannot be stored, the next login tries again.
-            let _ = users
-                .replace_password(user.id, &valid_hashes[0], &new)
-                .await;
+            let _ = users.replace_password(user.id, &valid_hashes[0], &new).await;
             valid_hashes.push(new);
         }
     }
     let now = clock.now();
     let session = Session::begin(user.id, now, tokens.lifetimes.refresh, attempt.user_agent);
     let tokens = tokens.issue(&session, now)?;
-    let (created, ()) = join(
-        Box::pin(sessions.create(&session, now)),
-        Box::pin(permit.refund(sessions)),
-    )
-    .await;
+    let (created, ()) =
+        join(Box::pin(sessions.create(&session, now)), Box::pin(permit.refund(sessions))).await;
     created?;
     // A concurrent password change or account deletion may have revoked all sessions before this one was
     // created. Reading the hash again detects that.
@@ -177,11 +168,7 @@ mod tests {
     use crate::use_cases::test_support::AuthFixture;
     use crate::user::User;
 
-    const LIMITS: Limits = Limits {
-        per_account: 3,
-        per_ip: 100,
-        window: Duration::from_mins(15),
-    };
+    const LIMITS: Limits = Limits { per_account: 3, per_ip: 100, window: Duration::from_mins(15) };
 
     fn client_ip() -> ClientIp {
         ClientIp::parse("203.0.113.7")
@@ -246,10 +233,7 @@ mod tests {
         assert_eq!(access.session, refresh.session);
         let ends_at = now.whole_seconds().plus(tokens.lifetimes.access);
         assert_eq!(access.expires_at, ends_at);
-        let found = fixture
-            .sessions
-            .find(access.user, access.session, now)
-            .await;
+        let found = fixture.sessions.find(access.user, access.session, now).await;
         let session = found.unwrap().unwrap();
         assert_eq!(session.refresh.token, refresh.token);
         assert_eq!(session.refresh.expires_at, refresh.expires_at);
@@ -329,15 +313,8 @@ mod tests {
                 assert!(matches!(wrong, Err(LoginError::IncorrectPassword)));
             }
             let rejected = fixture.login(email, "battery staple").await;
-            assert!(matches!(
-                rejected,
-                Err(LoginError::RateLimit(RateLimitError::TooMany { .. }))
-            ));
-            assert_eq!(
-                fixture.hasher.call_count(),
-                calls + 13,
-                "no hash is verified"
-            );
+            assert!(matches!(rejected, Err(LoginError::RateLimit(RateLimitError::TooMany { .. }))));
+            assert_eq!(fixture.hasher.call_count(), calls + 13, "no hash is verified");
             fixture.clock.advance(LIMITS.window);
         }
     }

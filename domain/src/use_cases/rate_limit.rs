@@ -66,11 +66,8 @@ impl RateLimitPermit {
     ) -> Result<(), RateLimitError> {
         self.charge_count += 1;
         let [per_account, per_ip] = &self.counters;
-        let (on_account, from_ip) = join(
-            Box::pin(attempts.count(per_account)),
-            Box::pin(attempts.count(per_ip)),
-        )
-        .await;
+        let (on_account, from_ip) =
+            join(Box::pin(attempts.count(per_account)), Box::pin(attempts.count(per_ip))).await;
         if self.limits.are_exceeded(on_account?, from_ip?) {
             let retry_after = self.retry_after;
             return Err(RateLimitError::TooMany { retry_after });
@@ -96,11 +93,7 @@ mod tests {
     use super::*;
     use crate::testing::{FixedClock, MemoryRateLimits, unavailable};
 
-    const LIMITS: Limits = Limits {
-        per_account: 3,
-        per_ip: 5,
-        window: Duration::from_mins(15),
-    };
+    const LIMITS: Limits = Limits { per_account: 3, per_ip: 5, window: Duration::from_mins(15) };
 
     async fn attempt(
         attempts: &impl RateLimitStore,
@@ -109,15 +102,7 @@ mod tests {
         client_ip: &str,
     ) -> Result<RateLimitPermit, RateLimitError> {
         let client_ip = ClientIp::parse(client_ip);
-        check_rate_limit(
-            attempts,
-            clock,
-            &LIMITS,
-            LimitedAction::Login,
-            account,
-            &client_ip,
-        )
-        .await
+        check_rate_limit(attempts, clock, &LIMITS, LimitedAction::Login, account, &client_ip).await
     }
 
     #[tokio::test]

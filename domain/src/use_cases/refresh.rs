@@ -32,9 +32,7 @@ pub async fn refresh(
     let now = clock.now();
     let claims = tokens.refresh.verify(presented, now)?;
     let next = RefreshTokenState::new(now, tokens.lifetimes.refresh);
-    let rotation = sessions
-        .rotate(claims.user, claims.session, claims.token, &next, now)
-        .await?;
+    let rotation = sessions.rotate(claims.user, claims.session, claims.token, &next, now).await?;
     match rotation {
         Rotation::Rotated(session) | Rotation::Replayed(session) => {
             Ok(tokens.issue(&session, now)?)

@@ -145,9 +145,7 @@ async fn sweep_tombstones(
 ) -> Result<u64, SweepError> {
     let (mut after, mut count): (Option<UserId>, u64) = (None, 0);
     loop {
-        let page = users
-            .list_tombstones(PageRequest::with_max_size(after))
-            .await?;
+        let page = users.list_tombstones(PageRequest::with_max_size(after)).await?;
         for tombstone in &page.items {
             Box::pin(delete_foods(foods, images, tombstone.user)).await?;
             if tombstone.at.plus(TOMBSTONE_TTL) <= now {
@@ -200,22 +198,14 @@ mod tests {
     async fn sweep_deletes_old_orphans_and_keeps_used_images() {
         let fixture = FoodFixture::new();
         let (food, orphan) = (fixture.add().await, fixture.add_orphan());
-        let replaced = Food {
-            image: sample::image(),
-            ..food.clone()
-        };
+        let replaced = Food { image: sample::image(), ..food.clone() };
         fixture.images.store.put_image_of(&replaced);
         fixture.images.store.put_object("foods/notes.txt");
         let recent = fixture.sweep().await;
         let counts = (recent.listed, recent.skipped_recent, recent.removed);
         assert_eq!(counts, (13, 12, 0));
         fixture.clock.advance(A_DAY * 2);
-        let expected = GcReport {
-            listed: 13,
-            removed: 8,
-            unknown_keys: 1,
-            ..GcReport::default()
-        };
+        let expected = GcReport { listed: 13, removed: 8, unknown_keys: 1, ..GcReport::default() };
         assert_eq!(fixture.sweep().await, expected);
         assert!(fixture.has_image_of(&food));
         assert!(!fixture.has_image_of(&orphan));
@@ -257,11 +247,7 @@ mod tests {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         fixture.clock.advance(A_DAY * 2);
-        let changed = Food {
-            image: sample::image(),
-            version: 2,
-            ..food.clone()
-        };
+        let changed = Food { image: sample::image(), version: 2, ..food.clone() };
         let contended = Faulty::new(&fixture.foods, async |method| {
             if method == "find_images" && !fixture.has_image_of(&changed) {
                 fixture.images.store.put_image_of(&changed);
@@ -269,10 +255,7 @@ mod tests {
             }
             Fault::None
         });
-        let report = fixture
-            .sweep_with(&MemoryUsers::default(), &contended)
-            .await
-            .unwrap();
+        let report = fixture.sweep_with(&MemoryUsers::default(), &contended).await.unwrap();
         assert_eq!(report.removed, 4);
         assert!(fixture.has_image_of(&changed));
     }
@@ -308,9 +291,8 @@ mod tests {
         let fixture = FoodFixture::new();
         fixture.add_orphan();
         fixture.clock.advance(A_DAY * 2);
-        let failed = fixture
-            .sweep_with(&MemoryUsers::default(), &unavailable(&fixture.foods))
-            .await;
+        let failed =
+            fixture.sweep_with(&MemoryUsers::default(), &unavailable(&fixture.foods)).await;
         assert!(matches!(failed, Err(SweepError::Storage(_))));
         assert_eq!(fixture.images.store.count(), 4);
     }

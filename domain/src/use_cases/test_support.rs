@@ -68,10 +68,7 @@ impl FoodFixture {
     /// Increments the stored version, like a concurrent update.
     pub(super) async fn touch(&self, food: &Food) {
         let current = self.stored(food).await.unwrap();
-        let changed = Food {
-            version: current.version + 1,
-            ..current.clone()
-        };
+        let changed = Food { version: current.version + 1, ..current.clone() };
         self.foods.update(&current, &changed).await.unwrap();
     }
 
@@ -86,19 +83,12 @@ impl FoodFixture {
 
 /// An authenticated user with a new session id.
 pub(super) fn authenticated_user(id: UserId) -> AuthenticatedUser {
-    AuthenticatedUser {
-        id,
-        session: SessionId::new(sample::timestamp()),
-    }
+    AuthenticatedUser { id, session: SessionId::new(sample::timestamp()) }
 }
 
 /// A permit for an attempt that was counted once; the limit is three per account.
 pub(super) fn rate_limit_permit() -> RateLimitPermit {
-    let limits = Limits {
-        per_account: 3,
-        per_ip: 100,
-        window: Duration::from_mins(15),
-    };
+    let limits = Limits { per_account: 3, per_ip: 100, window: Duration::from_mins(15) };
     let counter = Counter::per_account(LimitedAction::SignUp, "ada", &limits, sample::timestamp());
     RateLimitPermit {
         counters: [counter.clone(), counter],

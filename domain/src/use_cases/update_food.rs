@@ -95,11 +95,7 @@ pub async fn update_food(
 
 fn check_owner(food: Option<Food>, user: AuthenticatedUser) -> Result<Food, UpdateFoodError> {
     let food = food.ok_or(UpdateFoodError::NotFound)?;
-    if food.creator.id == user.id {
-        Ok(food)
-    } else {
-        Err(UpdateFoodError::NotOwner)
-    }
+    if food.creator.id == user.id { Ok(food) } else { Err(UpdateFoodError::NotOwner) }
 }
 
 /// Replaces `current` by `changed`. After a conflict or an error it reads the food again, because an earlier
@@ -169,11 +165,7 @@ mod tests {
     }
 
     fn input(title: &str, image: ImageSource) -> FoodInput {
-        FoodInput {
-            title: title.to_owned(),
-            description: "<p>Now with egg</p>".to_owned(),
-            image,
-        }
+        FoodInput { title: title.to_owned(), description: "<p>Now with egg</p>".to_owned(), image }
     }
 
     fn with_image(title: &str) -> FoodInput {
@@ -252,10 +244,9 @@ mod tests {
 
     #[tokio::test]
     async fn both_images_stay_when_update_fails_or_is_unknown() {
-        for (on_update, on_find) in [
-            (Fault::Unavailable, Fault::None),
-            (Fault::ResponseLost, Fault::Unavailable),
-        ] {
+        for (on_update, on_find) in
+            [(Fault::Unavailable, Fault::None), (Fault::ResponseLost, Fault::Unavailable)]
+        {
             let (fixture, food) = fixture().await;
             let foods = Faulty::new(&fixture.foods, async |method| match method {
                 "update" => on_update,
@@ -271,10 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn concurrent_update_conflicts_and_deletes_new_image() {
-        for expected in [
-            VersionPrecondition::None,
-            VersionPrecondition::AnyOf(vec![1]),
-        ] {
+        for expected in [VersionPrecondition::None, VersionPrecondition::AnyOf(vec![1])] {
             let (fixture, food) = fixture().await;
             let contended = Faulty::new(&fixture.foods, async |method| {
                 if method == "update" {
@@ -302,15 +290,10 @@ mod tests {
             called.set(true);
             Fault::None
         });
-        for expected in [
-            VersionPrecondition::AnyOf(vec![]),
-            VersionPrecondition::AnyOf(vec![2, 3]),
-        ] {
+        for expected in [VersionPrecondition::AnyOf(vec![]), VersionPrecondition::AnyOf(vec![2, 3])]
+        {
             let rejected = fixture.update_in(&foods, &food, &expected, with_image("Rice"));
-            assert!(matches!(
-                rejected.await,
-                Err(UpdateFoodError::PreconditionFailed)
-            ));
+            assert!(matches!(rejected.await, Err(UpdateFoodError::PreconditionFailed)));
         }
         assert!(!called.get());
         assert_eq!(fixture.images.store.count(), 4);

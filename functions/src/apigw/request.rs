@@ -139,12 +139,8 @@ fn parse(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
 }
 
 /// All characters except the unreserved ones and `/` (RFC 3986, section 3.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Percent-encodes a path that API Gateway has decoded.
 fn encode(path: &str) -> PercentEncode<'_> {

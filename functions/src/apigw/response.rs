@@ -43,11 +43,7 @@ impl ApiGatewayResponse {
             headers: response.headers,
             body: response.body,
             is_base64_encoded: response.is_base64,
-            outcome: Outcome {
-                request: info,
-                status,
-                problem,
-            },
+            outcome: Outcome { request: info, status, problem },
         }
     }
 }

@@ -33,10 +33,7 @@ const EXPIRED_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\",
 
 const UPLOAD_NOT_FOUND: &str = "upload not found or already used";
 const EMAIL_REQUIRED: Code = ("email_required", Cow::Borrowed("email is required"));
-const INVALID_EMAIL: Code = (
-    "invalid_email",
-    Cow::Borrowed("please provide a valid email"),
-);
+const INVALID_EMAIL: Code = ("invalid_email", Cow::Borrowed("please provide a valid email"));
 const PASSWORD_REQUIRED: Code = ("password_required", Cow::Borrowed("password is required"));
 
 impl From<StorageError> for ApiError {
@@ -81,10 +78,7 @@ impl From<TokenError> for ApiError {
             TokenError::Expired => ("token_expired", TOKEN_EXPIRED, EXPIRED_TOKEN),
             TokenError::Rejected => ("token_refused", "unauthorized", INVALID_TOKEN),
         };
-        Self {
-            kind: Some(kind),
-            ..Self::unauthorized("error", message, challenge)
-        }
+        Self { kind: Some(kind), ..Self::unauthorized("error", message, challenge) }
     }
 }
 

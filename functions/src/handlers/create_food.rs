@@ -46,9 +46,7 @@ impl HttpHandler for CreateFood {
             let response = response::created(&FoodBody::new(&food, &self.urls));
             Ok(response.with_etag(etag(&food)))
         };
-        let created = self
-            .idempotency
-            .execute(operation, id, FoodId::parse, create);
+        let created = self.idempotency.execute(operation, id, FoodId::parse, create);
         created.await
     }
 }

@@ -54,9 +54,7 @@ fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> 
         let fits = float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float);
         fits.then(|| format!("{float}").parse().ok())?
     });
-    integer
-        .map(Some)
-        .ok_or_else(|| D::Error::custom("not an integer"))
+    integer.map(Some).ok_or_else(|| D::Error::custom("not an integer"))
 }
 
 #[derive(Serialize)]
@@ -96,10 +94,7 @@ impl<'a> UploadBody<'a> {
     fn new(upload: &'a ImageUpload, max_bytes: usize) -> Self {
         Self {
             image_id: upload.id.to_string(),
-            upload: FormBody {
-                url: &upload.post.url,
-                fields: &upload.post.fields,
-            },
+            upload: FormBody { url: &upload.post.url, fields: &upload.post.fields },
             max_bytes,
             expires_in: UPLOAD_LIFETIME.as_secs(),
         }
@@ -126,10 +121,7 @@ impl crate::openapi::OpenApiOperation for CreateImageUpload {
             .errors([
                 InvalidUpload(vec![Field::KindRequired, Field::SizeRequired]).into(),
                 InvalidUpload(vec![Field::UnknownKind]).into(),
-                InvalidUpload(vec![Field::TooLarge {
-                    max_bytes: 8_192_000,
-                }])
-                .into(),
+                InvalidUpload(vec![Field::TooLarge { max_bytes: 8_192_000 }]).into(),
             ])
     }
 }
@@ -140,11 +132,7 @@ mod tests {
 
     #[test]
     fn upload_size_accepts_any_integer_notation() {
-        let size = |json: &str| {
-            serde_json::from_str::<Body>(json)
-                .ok()
-                .map(|body| body.size)
-        };
+        let size = |json: &str| serde_json::from_str::<Body>(json).ok().map(|body| body.size);
         assert_eq!(size(r#"{"size":5}"#), Some(Some(5)));
         assert_eq!(size(r#"{"size":5.0}"#), Some(Some(5)));
         assert_eq!(size(r#"{"size":5e3}"#), Some(Some(5_000)));

@@ -43,9 +43,7 @@ impl HttpHandler for CreateUser {
             let user = create_user(users, hasher, clock, permit, id, new).await?;
             Ok(response::created(&UserBody::from(&user)))
         };
-        self.idempotency
-            .execute(operation, id, UserId::parse, create)
-            .await
+        self.idempotency.execute(operation, id, UserId::parse, create).await
     }
 }
 

@@ -46,9 +46,6 @@ impl crate::openapi::OpenApiOperation for DeleteFood {
         .food_id()
         .if_match()
         .response_text(200, "food deleted")
-        .errors([
-            DeleteFoodError::NotFound.into(),
-            DeleteFoodError::NotOwner.into(),
-        ])
+        .errors([DeleteFoodError::NotFound.into(), DeleteFoodError::NotOwner.into()])
     }
 }

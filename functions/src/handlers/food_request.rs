@@ -114,23 +114,17 @@ mod tests {
     use super::*;
 
     async fn parsed(content_type: &str, body: impl Into<Body>) -> Result<FoodInput, u16> {
-        let mut request = http::Request::builder()
-            .header(CONTENT_TYPE, content_type)
-            .body(body.into())
-            .unwrap();
-        parse(&mut request)
-            .await
-            .map_err(|error| error.status().as_u16())
+        let mut request =
+            http::Request::builder().header(CONTENT_TYPE, content_type).body(body.into()).unwrap();
+        parse(&mut request).await.map_err(|error| error.status().as_u16())
     }
 
     #[tokio::test]
     async fn json_has_an_upload_id_or_no_image() {
         let body = r#"{"title":"Suya","description":"Hot","image_id":"an id","user_id":"x"}"#;
-        for content_type in [
-            "application/json",
-            "Application/JSON; charset=utf-8",
-            " application/json ;x",
-        ] {
+        for content_type in
+            ["application/json", "Application/JSON; charset=utf-8", " application/json ;x"]
+        {
             let expected = FoodInput {
                 title: "Suya".to_owned(),
                 description: "Hot".to_owned(),
@@ -156,10 +150,7 @@ mod tests {
 
     #[test]
     fn idempotency_content_differs_for_file_and_upload_id() {
-        let with = |image| FoodInput {
-            image,
-            ..FoodInput::default()
-        };
+        let with = |image| FoodInput { image, ..FoodInput::default() };
         let file = with(ImageSource::Inline(Bytes::from_static(b"x")));
         let upload = with(ImageSource::Upload("x".to_owned()));
         assert_ne!(content(&file), content(&upload));

@@ -26,9 +26,7 @@ impl FromDependencies for GetDocs {
         let images = dependencies.image_urls()?.origin();
         let policy = policy(&images);
         let invalid = |_| Settings::error("IMAGE_BASE_URL", "should be an absolute URL");
-        Ok(Self {
-            policy: HeaderValue::try_from(policy).map_err(invalid)?,
-        })
+        Ok(Self { policy: HeaderValue::try_from(policy).map_err(invalid)? })
     }
 }
 

@@ -8,9 +8,7 @@ use super::user_body::UserBody;
 use crate::http::{request, response};
 use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::dependencies::function!(GetUser {
-    users: DynamoDbUsers = users,
-});
+crate::dependencies::function!(GetUser { users: DynamoDbUsers = users });
 
 impl HttpHandler for GetUser {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {

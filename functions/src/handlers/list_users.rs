@@ -7,21 +7,13 @@ use super::user_body::UserBody;
 use crate::http::pagination;
 use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::dependencies::function!(ListUsers {
-    users: DynamoDbUsers = users,
-});
+crate::dependencies::function!(ListUsers { users: DynamoDbUsers = users });
 
 impl HttpHandler for ListUsers {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let page_request = pagination::parse(&request)?;
         let users = self.users.list(page_request).await?;
-        Ok(pagination::respond(
-            &request,
-            page_request,
-            &users,
-            |user| user.id,
-            UserBody::from,
-        ))
+        Ok(pagination::respond(&request, page_request, &users, |user| user.id, UserBody::from))
     }
 }
 

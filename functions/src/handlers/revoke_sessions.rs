@@ -31,11 +31,7 @@ impl crate::openapi::OpenApiOperation for RevokeSessions {
         use crate::openapi::Operation;
         let current = serde_json::json!({"type": "boolean", "default": false});
         Operation::new("Revoke the other sessions", "")
-            .query_parameter(
-                "current",
-                "Whether to revoke the current session too.",
-                &current,
-            )
+            .query_parameter("current", "Whether to revoke the current session too.", &current)
             .response_empty(204, "The sessions were revoked.")
             .errors([ApiError::invalid_request(INVALID_CURRENT)])
     }

@@ -29,9 +29,9 @@ pub(crate) fn if_match(request: &Request) -> Result<VersionPrecondition, ApiErro
     match Tags::parse(&list) {
         Some(Tags::Any) => Ok(VersionPrecondition::None),
         // Strong comparison: a weak tag never matches.
-        Some(Tags::These { strong, .. }) => Ok(VersionPrecondition::AnyOf(
-            strong.into_iter().filter_map(version).collect(),
-        )),
+        Some(Tags::These { strong, .. }) => {
+            Ok(VersionPrecondition::AnyOf(strong.into_iter().filter_map(version).collect()))
+        }
         None => Err(ApiError::invalid_request(INVALID_IF_MATCH)),
     }
 }
@@ -59,10 +59,7 @@ fn list(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
 
 enum Tags<'a> {
     Any,
-    These {
-        strong: Vec<&'a str>,
-        weak: Vec<&'a str>,
-    },
+    These { strong: Vec<&'a str>, weak: Vec<&'a str> },
 }
 
 impl<'a> Tags<'a> {
@@ -108,10 +105,7 @@ mod tests {
     use super::*;
 
     fn food(version: u64) -> Food {
-        Food {
-            version,
-            ..sample::food(&sample::public_user(sample::timestamp()))
-        }
+        Food { version, ..sample::food(&sample::public_user(sample::timestamp())) }
     }
 
     fn request(name: &str, value: &str) -> Request {
@@ -133,24 +127,14 @@ mod tests {
             ("\"18446744073709551616\"", vec![]),
             (" , ", vec![]),
         ] {
-            assert_eq!(
-                matched(value),
-                Ok(VersionPrecondition::AnyOf(versions)),
-                "{value}"
-            );
+            assert_eq!(matched(value), Ok(VersionPrecondition::AnyOf(versions)), "{value}");
         }
         assert_eq!(matched("*"), Ok(VersionPrecondition::None));
-        assert_eq!(
-            if_match(&Request::new(Body::Empty)).unwrap(),
-            VersionPrecondition::None
-        );
+        assert_eq!(if_match(&Request::new(Body::Empty)).unwrap(), VersionPrecondition::None);
         let mut repeated = request("if-match", "\"3\"");
         let headers = repeated.headers_mut();
         headers.append(IF_MATCH, HeaderValue::from_static("\"5\""));
-        assert_eq!(
-            if_match(&repeated).unwrap(),
-            VersionPrecondition::AnyOf(vec![3, 5])
-        );
+        assert_eq!(if_match(&repeated).unwrap(), VersionPrecondition::AnyOf(vec![3, 5]));
     }
 
     #[test]

@@ -102,9 +102,7 @@ fn save(response: &Response) -> String {
     let headers = response.headers.iter();
     let saved = SavedResponse {
         status: response.status.as_u16(),
-        headers: headers
-            .map(|(name, value)| (name.to_string(), text(value)))
-            .collect(),
+        headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
         body: response.body.clone(),
     };
     serde_json::to_string(&saved).expect("texts and a number")

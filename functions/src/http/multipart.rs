@@ -81,9 +81,7 @@ async fn text(field: Field<'_>) -> Result<String, ApiError> {
 /// Reads a file field. `None` for a text field, and for the empty file without a name that a browser sends if no
 /// file is selected. The name is optional (RFC 7578, section 4.2) if the content type is not text.
 async fn file(field: Field<'_>) -> Result<Option<Bytes>, ApiError> {
-    let is_text = field
-        .content_type()
-        .is_none_or(|kind| kind.type_() == "text");
+    let is_text = field.content_type().is_none_or(|kind| kind.type_() == "text");
     let name = field.file_name().map(str::to_owned);
     let content = field.bytes().await.map_err(malformed)?;
     Ok(match name.as_deref() {
@@ -138,26 +136,15 @@ mod tests {
         for (image, content, file) in [
             ("; filename=\"a.jpg\"", "undefined", Some("undefined")),
             ("; filename=\"a.jpg\"", "", Some("")),
-            (
-                "\r\ncontent-type: image/png",
-                "undefined",
-                Some("undefined"),
-            ),
+            ("\r\ncontent-type: image/png", "undefined", Some("undefined")),
             ("\r\ncontent-type: text/plain", "undefined", None),
             ("; filename=\"\"", "", None),
             ("", "undefined", None),
         ] {
             let image = format!("name=\"food_image\"{image}");
             let (title, description) = ("name=\"title\"", "name=\"description\"");
-            let body = form(&[
-                (title, "null"),
-                (description, "null"),
-                (image.as_str(), content),
-            ]);
-            let expected = FoodForm {
-                image: file.map(Bytes::from),
-                ..FoodForm::default()
-            };
+            let body = form(&[(title, "null"), (description, "null"), (image.as_str(), content)]);
+            let expected = FoodForm { image: file.map(Bytes::from), ..FoodForm::default() };
             assert_eq!(parse(FORM, body).await, Ok(expected), "{image}");
         }
     }

@@ -167,14 +167,8 @@ mod tests {
 
     #[test]
     fn list_page_ends_before_response_exceeds_limit() {
-        let page_request = PageRequest {
-            after: None,
-            size: PageSize::default(),
-        };
-        let page = Page {
-            items: vec!["\"".repeat(500_000); 5],
-            more: false,
-        };
+        let page_request = PageRequest { after: None, size: PageSize::default() };
+        let page = Page { items: vec!["\"".repeat(500_000); 5], more: false };
         let request = Request::new(lambda_http::Body::Empty);
         let id = FoodId::from_bytes([7; 16]);
         let response = respond(&request, page_request, &page, |_| id, |item| item);

@@ -89,10 +89,7 @@ mod tests {
     #[test]
     fn unknown_json_members_are_ignored() {
         for (body, name) in [
-            (
-                "\r\n {\"name\":\"Ada\", \"id\":1, \"x\":[[{}]]} ",
-                Some("Ada"),
-            ),
+            ("\r\n {\"name\":\"Ada\", \"id\":1, \"x\":[[{}]]} ", Some("Ada")),
             ("{\"name\":null}", None),
             ("{}", None),
         ] {

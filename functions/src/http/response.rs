@@ -17,12 +17,7 @@ pub struct Response {
 impl Response {
     /// Creates a response without a body.
     fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: String::new(),
-            is_base64: false,
-        }
+        Self { status, headers: HeaderMap::new(), body: String::new(), is_base64: false }
     }
 
     /// Creates a response with a body of this media type.

@@ -11,11 +11,7 @@ const ABOUT: &str = include_str!("about.md");
 
 /// Tags: name, description and the path prefixes of their routes.
 const TAGS: [(&str, &str, &[&str]); 4] = [
-    (
-        "Foods",
-        "Create, list, update and delete foods.",
-        &["/food"],
-    ),
+    ("Foods", "Create, list, update and delete foods.", &["/food"]),
     (
         "Sessions",
         "Log in, refresh tokens and revoke sessions.",

@@ -20,9 +20,7 @@ pub(super) fn responses(errors: Vec<ApiError>) -> Map<String, Value> {
         }
     }
     let responses = by_status.into_iter();
-    responses
-        .map(|(status, responses)| (status.to_string(), merge(&responses)))
-        .collect()
+    responses.map(|(status, responses)| (status.to_string(), merge(&responses))).collect()
 }
 
 /// Returns one `OpenAPI` response for all errors of a status.
@@ -46,11 +44,7 @@ fn merge(responses: &[Response]) -> Value {
             name = format!("{name} {}", examples.len() + 1);
         }
         examples.insert(name, json!({ "value": problem }));
-        for (name, value) in response
-            .headers
-            .iter()
-            .filter(|(name, _)| *name != CONTENT_TYPE)
-        {
+        for (name, value) in response.headers.iter().filter(|(name, _)| *name != CONTENT_TYPE) {
             let value = value.to_str().unwrap_or_default();
             headers.entry(canonical_name(name)).or_default().push(value);
         }

@@ -37,11 +37,7 @@ pub(crate) struct Operation {
 
 impl Operation {
     pub(crate) fn new(summary: &'static str, about: &str) -> Self {
-        Self {
-            summary,
-            about: about.to_owned(),
-            ..Self::default()
-        }
+        Self { summary, about: about.to_owned(), ..Self::default() }
     }
 
     /// Adds the errors that every route has and returns the operation as JSON.
@@ -89,8 +85,7 @@ impl Operation {
     pub(crate) fn path_id(self, name: &str, resource: &str) -> Self {
         let schema = json!({"type": "string", "format": "uuid"});
         let about = format!("The id of the {resource}.");
-        self.parameter("path", name, &about, &schema)
-            .errors([domain::id::InvalidId.into()])
+        self.parameter("path", name, &about, &schema).errors([domain::id::InvalidId.into()])
     }
 
     /// Adds the id of a food in the path.
@@ -126,10 +121,7 @@ impl Operation {
         let about = "The cursor from the `Link` header of the previous page of this list.";
         self.query_parameter("limit", "The maximum number of entries.", &limit)
             .query_parameter("cursor", about, &cursor)
-            .errors([
-                domain::page::InvalidPageSize.into(),
-                ApiError::invalid_cursor(),
-            ])
+            .errors([domain::page::InvalidPageSize.into(), ApiError::invalid_cursor()])
     }
 
     /// Adds `Idempotency-Key` and its errors.
@@ -139,12 +131,11 @@ impl Operation {
         let about = "A random UUID or another unique string, for safe retries (IETF draft, version 07). For 24 hours a retry with the \
              same key and fields returns the first response if that was 201 or 409; after any other error the request is executed \
              again. Other fields return 422; a request still in progress returns 409 with `Retry-After`.";
-        self.header_parameter("Idempotency-Key", about, &schema)
-            .errors([
-                ApiError::invalid_request(domain::idempotency::InvalidIdempotencyKey.to_string()),
-                ApiError::request_in_progress(),
-                ApiError::idempotency_key_reused(),
-            ])
+        self.header_parameter("Idempotency-Key", about, &schema).errors([
+            ApiError::invalid_request(domain::idempotency::InvalidIdempotencyKey.to_string()),
+            ApiError::request_in_progress(),
+            ApiError::idempotency_key_reused(),
+        ])
     }
 
     /// Adds `If-Match` and its errors.
@@ -160,8 +151,7 @@ impl Operation {
     /// Adds a JSON request body. Panics if the example cannot be parsed as `T`.
     pub(crate) fn json<T: ToSchema + DeserializeOwned>(self, example: &Value) -> Self {
         serde_json::from_value::<T>(example.clone()).expect("the example is valid");
-        self.request_body::<T>("application/json", example)
-            .errors([ApiError::invalid_json()])
+        self.request_body::<T>("application/json", example).errors([ApiError::invalid_json()])
     }
 
     /// Adds a multipart request body with an image.

@@ -17,10 +17,7 @@ pub(super) fn add_metrics(
 ) {
     let is_login_rejected = status == 401 && error == Some("incorrect_password");
     let mut metrics = Vec::with_capacity(5);
-    metrics.push(Metric {
-        name: "duration_ms",
-        unit: "Milliseconds",
-    });
+    metrics.push(Metric { name: "duration_ms", unit: "Milliseconds" });
     for (name, is_counted) in [
         ("requests", true),
         ("cold_starts", is_cold),
@@ -32,11 +29,8 @@ pub(super) fn add_metrics(
             metrics.push(Metric::count(name));
         }
     }
-    let directive = |dimensions, metrics| Directive {
-        namespace,
-        dimensions: [dimensions],
-        metrics,
-    };
+    let directive =
+        |dimensions, metrics| Directive { namespace, dimensions: [dimensions], metrics };
     let mut directives = Vec::with_capacity(2);
     directives.push(directive(&[], &metrics));
     let errors = [Metric::count("errors")];
@@ -44,10 +38,7 @@ pub(super) fn add_metrics(
         record.field("errors", &1);
         directives.push(directive(&["error.type"], &errors));
     }
-    let metadata = Metadata {
-        timestamp: at.unix_millis(),
-        cloud_watch_metrics: &directives,
-    };
+    let metadata = Metadata { timestamp: at.unix_millis(), cloud_watch_metrics: &directives };
     record.field("_aws", &metadata);
 }
 
@@ -76,9 +67,6 @@ struct Metric {
 
 impl Metric {
     fn count(name: &'static str) -> Self {
-        Self {
-            name,
-            unit: "Count",
-        }
+        Self { name, unit: "Count" }
     }
 }

@@ -56,11 +56,7 @@ pub struct Outcome {
 impl Outcome {
     /// The outcome of a request that could not be parsed.
     pub fn failed(status: u16, problem: ErrorReport) -> Self {
-        Self {
-            request: RequestInfo::default(),
-            status,
-            problem: Some(problem),
-        }
+        Self { request: RequestInfo::default(), status, problem: Some(problem) }
     }
 
     pub(super) fn level(&self) -> Level {

@@ -108,11 +108,7 @@ impl Invocation<'_> {
     }
 
     fn response(self, outcome: &Outcome, level: Level, at: Timestamp) -> JsonRecord {
-        let Outcome {
-            request,
-            status,
-            problem,
-        } = outcome;
+        let Outcome { request, status, problem } = outcome;
         let method = request.method.as_ref().map_or("_OTHER", Method::as_str);
         let route = request.route.as_deref();
         let mut record = JsonRecord::new(level, at, &self.request_id);
@@ -192,11 +188,7 @@ mod tests {
             route: Some("/food/{food_id}".to_owned()),
             ..RequestInfo::default()
         };
-        Outcome {
-            request,
-            status,
-            problem,
-        }
+        Outcome { request, status, problem }
     }
 
     fn failed(error: impl Into<ApiError>) -> Outcome {
@@ -305,12 +297,7 @@ mod tests {
             ),
             ("traceparent", "00-sesame-open-01", &lambda, of_lambda),
             ("x-amzn-trace-id", "Root=sesame", &lambda, of_lambda),
-            (
-                "x-amzn-trace-id",
-                "Root=1-5759e988-bd862e3fe1be46a994272793",
-                &none,
-                (id, ""),
-            ),
+            ("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793", &none, (id, "")),
             ("x-amzn-trace-id", "Root=sesame", &none, ("", "")),
         ] {
             let mut outcome = outcome(200, None);

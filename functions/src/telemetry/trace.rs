@@ -21,10 +21,8 @@ impl Trace {
         let is_separated = dash(2) && dash(35) && dash(52);
         let has_valid_end = header.len() == 55 || (version != "00" && dash(55));
         let is_valid = version != "ff" && !is_zero(id) && !is_zero(span);
-        (is_separated && has_valid_end && is_valid).then(|| Self {
-            id: id.to_owned(),
-            span: Some(span.to_owned()),
-        })
+        (is_separated && has_valid_end && is_valid)
+            .then(|| Self { id: id.to_owned(), span: Some(span.to_owned()) })
     }
 
     /// Parses `X-Amzn-Trace-Id` or `_X_AMZN_TRACE_ID`: `Root=1-…;Parent=…;Sampled=1`.
@@ -37,10 +35,8 @@ impl Trace {
         let is_id = |id: &str, length| id.len() == length && is_lower_hex(id);
         let (time, unique) = field("Root")?.strip_prefix("1-")?.split_once('-')?;
         let parent = field("Parent").filter(|parent| is_id(parent, 16) && !is_zero(parent));
-        (is_id(time, 8) && is_id(unique, 24)).then(|| Self {
-            id: format!("{time}{unique}"),
-            span: parent.map(str::to_owned),
-        })
+        (is_id(time, 8) && is_id(unique, 24))
+            .then(|| Self { id: format!("{time}{unique}"), span: parent.map(str::to_owned) })
     }
 
     /// Returns the trace id in X-Ray's format, `1-<8 digits>-<24 digits>`.
@@ -51,8 +47,7 @@ impl Trace {
 }
 
 fn is_lower_hex(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_zero(id: &str) -> bool {
@@ -80,10 +75,7 @@ mod tests {
             (format!("00_{ID}_{SPAN}_01"), false),
             (format!("00-{}é-{SPAN}-01", &ID[2..]), false),
         ] {
-            let trace = Trace {
-                id: ID.to_owned(),
-                span: Some(SPAN.to_owned()),
-            };
+            let trace = Trace { id: ID.to_owned(), span: Some(SPAN.to_owned()) };
             let expected = is_valid.then_some(trace);
             assert_eq!(Trace::from_traceparent(&header), expected, "{header}");
         }
@@ -91,10 +83,8 @@ mod tests {
 
     #[test]
     fn x_ray_header_has_trace_and_optional_span() {
-        let (id, root) = (
-            "5759e988bd862e3fe1be46a994272793",
-            "1-5759e988-bd862e3fe1be46a994272793",
-        );
+        let (id, root) =
+            ("5759e988bd862e3fe1be46a994272793", "1-5759e988-bd862e3fe1be46a994272793");
         for (header, span) in [
             (format!("Root={root};Parent={SPAN};Sampled=1"), Some(SPAN)),
             (format!("Self=1-67891234-1; Root={root} ;Sampled=0"), None),

@@ -47,10 +47,7 @@ impl PooledConnector {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self {
-            tls: TlsConnector::from(Arc::new(config)),
-            pool: HttpConnectionPool::default(),
-        })
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)), pool: HttpConnectionPool::default() })
     }
 
     /// The `http_client` of an SDK configuration.
@@ -157,9 +154,8 @@ impl HttpConnector for PooledConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connector = self.clone();
         HttpConnectorFuture::new(async move {
-            let request = request
-                .try_into_http1x()
-                .map_err(|error| ConnectorError::user(error.into()))?;
+            let request =
+                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             connector.send(request).await
         })
     }
@@ -179,12 +175,8 @@ fn set_target(request: &mut Request<SdkBody>, origin: &Origin) -> Result<(), htt
     };
     let host = HeaderValue::try_from(host)?;
     request.headers_mut().entry(HOST).or_insert(host);
-    let path = std::mem::take(request.uri_mut())
-        .into_parts()
-        .path_and_query;
-    *request.uri_mut() = path
-        .unwrap_or_else(|| PathAndQuery::from_static("/"))
-        .into();
+    let path = std::mem::take(request.uri_mut()).into_parts().path_and_query;
+    *request.uri_mut() = path.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
     Ok(())
 }
 
@@ -199,9 +191,7 @@ fn classify(error: hyper::Error) -> ConnectorError {
         ConnectorError::io(error.into())
     } else {
         // The server closed the connection instead of responding.
-        let kind = error
-            .is_incomplete_message()
-            .then_some(ErrorKind::TransientError);
+        let kind = error.is_incomplete_message().then_some(ErrorKind::TransientError);
         ConnectorError::other(error.into(), kind)
     }
 }
@@ -304,12 +294,7 @@ mod tests {
         let url = engines::tls::terminate(&server.url).unwrap();
         assert_eq!(request(&connector(), &url).await.unwrap(), "ok");
         let wrong_host = url.replace("localhost", "127.0.0.1");
-        assert!(
-            request(&connector(), &wrong_host)
-                .await
-                .unwrap_err()
-                .is_io()
-        );
+        assert!(request(&connector(), &wrong_host).await.unwrap_err().is_io());
 
         let mut amazon = RootCertStore::empty();
         for root in crate::aws::AMAZON_ROOTS {

@@ -53,11 +53,7 @@ struct PooledConnection {
 
 impl PooledConnection {
     fn new(origin: Origin, connection: Connection) -> Self {
-        Self {
-            origin,
-            connection,
-            since: Instant::now(),
-        }
+        Self { origin, connection, since: Instant::now() }
     }
 }
 

@@ -184,9 +184,7 @@ fn update_expression(current: &Food, changed: &Food) -> String {
 }
 
 fn update_values(current: &Food, changed: &Food) -> Item {
-    let upload = changed
-        .upload
-        .map(|id| (":upload_id", text(id.to_string())));
+    let upload = changed.upload.map(|id| (":upload_id", text(id.to_string())));
     [
         (":current", number(current.version)),
         (":owner", text(current.creator.id.to_string())),
@@ -246,10 +244,7 @@ impl FoodRepository for DynamoDbFoods {
             Some(upload) => new.item("upload_id", text(upload.to_string())),
             None => new,
         };
-        let mut items = vec![
-            transaction::put(new),
-            self.claim_title(food.id, &food.title),
-        ];
+        let mut items = vec![transaction::put(new), self.claim_title(food.id, &food.title)];
         items.extend(self.claim_upload(food));
         match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
@@ -356,10 +351,7 @@ impl FoodRepository for DynamoDbFoods {
             .condition_expression(UNCHANGED)
             .expression_attribute_values(":current", number(food.version))
             .expression_attribute_values(":owner", text(food.creator.id.to_string()));
-        let items = vec![
-            transaction::delete(delete),
-            self.release_title(food.id, &food.title),
-        ];
+        let items = vec![transaction::delete(delete), self.release_title(food.id, &food.title)];
         match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
             outcome if outcome.is_unmet(0) => Err(RemoveFoodError::VersionConflict),

@@ -79,9 +79,7 @@ impl IdempotencyStore for DynamoDbSessions {
             return Ok(IdempotencyOutcome::KeyReused);
         }
         if stored.contains_key("answer") {
-            return Ok(IdempotencyOutcome::Completed(
-                read_text(stored, "answer")?.to_owned(),
-            ));
+            return Ok(IdempotencyOutcome::Completed(read_text(stored, "answer")?.to_owned()));
         }
         let first = read_text(stored, "resource")?.to_owned();
         let lease_ends_at = read_millis(stored, "lease_ends_at")?;

@@ -222,9 +222,7 @@ impl SessionStore for DynamoDbSessions {
         let items = self.query_user(user, None).await?;
         let sessions = items.iter().map(session);
         let sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
-        let active = sessions
-            .into_iter()
-            .filter(|session| !session.has_expired(now));
+        let active = sessions.into_iter().filter(|session| !session.has_expired(now));
         Ok(active.collect())
     }
 
@@ -234,9 +232,7 @@ impl SessionStore for DynamoDbSessions {
         except: Option<SessionId>,
     ) -> Result<(), StorageError> {
         let items = self.query_user(user, Some(table::SK)).await?;
-        let ids = items
-            .iter()
-            .map(|item| read(item, table::SK, SessionId::parse));
+        let ids = items.iter().map(|item| read(item, table::SK, SessionId::parse));
         let mut ids: Vec<SessionId> = ids.collect::<Result<_, _>>()?;
         ids.retain(|id| except != Some(*id));
         for ids in ids.chunks(MAX_CONCURRENT_DELETES) {

@@ -20,11 +20,8 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(5);
 const MAX_BACKOFF: Duration = Duration::from_millis(200);
 
 /// Error codes of a conflict: another transaction on an item, or this one under its own token, is in progress.
-const CONFLICTS: [&str; 3] = [
-    "TransactionConflict",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-];
+const CONFLICTS: [&str; 3] =
+    ["TransactionConflict", "TransactionConflictException", "TransactionInProgressException"];
 
 /// The result of a transaction.
 #[derive(Debug)]
@@ -53,9 +50,7 @@ pub(super) fn put(put: PutBuilder) -> TransactWriteItem {
 
 /// Wraps an update that has a table, a key and an expression.
 pub(super) fn update(update: UpdateBuilder) -> TransactWriteItem {
-    let update = update
-        .build()
-        .expect("an update with a table, a key and an expression");
+    let update = update.build().expect("an update with a table, a key and an expression");
     TransactWriteItem::builder().update(update).build()
 }
 
@@ -107,11 +102,8 @@ pub(super) async fn write(
 ) -> Result<Outcome, StorageError> {
     let mut pauses = pauses();
     loop {
-        let result = client
-            .transact_write_items()
-            .set_transact_items(Some(items.clone()))
-            .send()
-            .await;
+        let result =
+            client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
         let Err(error) = result else {
             return Ok(Outcome::Written);
         };

@@ -101,9 +101,7 @@ fn public_user(item: &Item) -> Result<PublicUser, StorageError> {
 impl UserRepository for DynamoDbUsers {
     async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), InsertUserError> {
         let new = || {
-            Put::builder()
-                .table_name(&self.table)
-                .condition_expression("attribute_not_exists(pk)")
+            Put::builder().table_name(&self.table).condition_expression("attribute_not_exists(pk)")
         };
         let account = new()
             .item(table::PK, text(account_key(user.public.id)))
@@ -141,13 +139,8 @@ impl UserRepository for DynamoDbUsers {
             Some(claim) => read(claim, USER_ID, UserId::parse)?,
             None => UserId::from_bytes([0; 16]),
         };
-        let account = self
-            .get(
-                account_key(id),
-                "id, first_name, last_name, password_hash",
-                true,
-            )
-            .await?;
+        let account =
+            self.get(account_key(id), "id, first_name, last_name, password_hash", true).await?;
         // A claim without its account: the account was deleted between the two reads.
         let Some(account) = account else {
             return Ok(None);
@@ -193,11 +186,7 @@ impl UserRepository for DynamoDbUsers {
             return Ok(());
         };
         let email = read(&account, "email", Email::parse)?;
-        let delete = |pk| {
-            Delete::builder()
-                .table_name(&self.table)
-                .key(table::PK, text(pk))
-        };
+        let delete = |pk| Delete::builder().table_name(&self.table).key(table::PK, text(pk));
         let account = delete(account_key(id)).condition_expression("attribute_exists(pk)");
         let claim = delete(claim_key(&email))
             .condition_expression("user_id = :id")
@@ -225,10 +214,7 @@ impl UserRepository for DynamoDbUsers {
         &self,
         request: PageRequest<UserId>,
     ) -> Result<Page<DeletedUser>, StorageError> {
-        let tombstones = Index {
-            partition: (table::DIRECTORY, TOMBSTONES),
-            ..self.directory()
-        };
+        let tombstones = Index { partition: (table::DIRECTORY, TOMBSTONES), ..self.directory() };
         list(&self.client, &tombstones, request, |item| {
             Ok(DeletedUser {
                 user: read(item, table::ID, UserId::parse)?,

@@ -74,8 +74,7 @@ impl Connection {
 
     /// Executes a command; see [`execute_idempotent`](Self::execute_idempotent).
     pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, StorageError> {
-        self.execute_idempotent(|mut conn| async move { cmd.query_async(&mut conn).await })
-            .await
+        self.execute_idempotent(|mut conn| async move { cmd.query_async(&mut conn).await }).await
     }
 
     /// Executes several commands; see [`execute_idempotent`](Self::execute_idempotent).
@@ -83,8 +82,7 @@ impl Connection {
         &self,
         cmds: &Pipeline,
     ) -> Result<T, StorageError> {
-        self.execute_idempotent(|mut conn| async move { cmds.query_async(&mut conn).await })
-            .await
+        self.execute_idempotent(|mut conn| async move { cmds.query_async(&mut conn).await }).await
     }
 
     /// Executes a script; see [`execute_idempotent`](Self::execute_idempotent).
@@ -168,19 +166,12 @@ impl Connection {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let connected = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await;
+        let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
         match connected {
             Ok(connection) => {
                 current.connection = Some(connection.clone());
                 current.generation += 1;
-                Ok(Lease {
-                    connection,
-                    generation: current.generation,
-                    is_new: true,
-                })
+                Ok(Lease { connection, generation: current.generation, is_new: true })
             }
             Err(error) => {
                 current.failure = Some((Instant::now(), error.clone()));

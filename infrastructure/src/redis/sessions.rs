@@ -163,12 +163,7 @@ fn timestamp(raw: &str) -> Option<Timestamp> {
 }
 
 fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, StorageError> {
-    let previous = |token| {
-        Ok(PreviousToken {
-            token,
-            at: read(record, "rotated_at", timestamp)?,
-        })
-    };
+    let previous = |token| Ok(PreviousToken { token, at: read(record, "rotated_at", timestamp)? });
     Ok(Session {
         id,
         user,
@@ -177,9 +172,7 @@ fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, Stor
             issued_at: read(record, "issued_at", timestamp)?,
             expires_at: read(record, "expires_at", timestamp)?,
         },
-        previous: read_optional(record, "previous", token)?
-            .map(previous)
-            .transpose()?,
+        previous: read_optional(record, "previous", token)?.map(previous).transpose()?,
         created_at: read(record, "created_at", timestamp)?,
         user_agent: read_optional(record, "user_agent", UserAgent::parse)?,
     })
@@ -292,8 +285,7 @@ impl RedisSessions {
         let range = redis::Cmd::zrange(set_key(user), 0, -1);
         let ids: Vec<String> = self.connection.query(&range).await?;
         let ids = ids.iter().map(|id| SessionId::parse(id));
-        ids.collect::<Result<_, _>>()
-            .map_err(|_| corrupt("in the set of sessions"))
+        ids.collect::<Result<_, _>>().map_err(|_| corrupt("in the set of sessions"))
     }
 
     async fn delete_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<(), StorageError> {

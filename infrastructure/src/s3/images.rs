@@ -30,9 +30,7 @@ impl S3Images {
 impl ImageStore for S3Images {
     async fn put(&self, key: RenditionKey, bytes: Bytes) -> Result<(), StorageError> {
         let media_type = key.format.media_type();
-        let put = self
-            .0
-            .put(key.to_string(), media_type, Some(CACHE_CONTROL), bytes);
+        let put = self.0.put(key.to_string(), media_type, Some(CACHE_CONTROL), bytes);
         put.await
     }
 
@@ -41,9 +39,7 @@ impl ImageStore for S3Images {
             let object = ObjectIdentifier::builder().key(key.to_string());
             object.build().expect("an object with a key")
         });
-        let objects = Delete::builder()
-            .quiet(true)
-            .set_objects(Some(objects.collect()));
+        let objects = Delete::builder().quiet(true).set_objects(Some(objects.collect()));
         let objects = objects.build().expect("a list of objects");
         let delete = self.0.aws.s3().delete_objects().bucket(&self.0.name);
         let deleted = match delete.delete(objects).send().await {

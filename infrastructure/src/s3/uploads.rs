@@ -45,9 +45,7 @@ impl S3Uploads {
         declared: ImageKind,
         bytes: Bytes,
     ) -> Result<(), StorageError> {
-        let put = self
-            .0
-            .put(key.to_string(), declared.media_type(), None, bytes);
+        let put = self.0.put(key.to_string(), declared.media_type(), None, bytes);
         put.await
     }
 }
@@ -105,12 +103,8 @@ impl PostSigner<'_> {
         expires_at: Timestamp,
     ) -> Vec<(String, String)> {
         let date = date(now);
-        let credential = format!(
-            "{}/{}/{}/s3/aws4_request",
-            self.access_key_id,
-            &date[..8],
-            self.region
-        );
+        let credential =
+            format!("{}/{}/{}/s3/aws4_request", self.access_key_id, &date[..8], self.region);
         let mut fields = vec![
             ("key", key.to_string()),
             ("Content-Type", upload.kind.media_type().to_owned()),
@@ -130,9 +124,7 @@ impl PostSigner<'_> {
         let signature = self.signature(&policy, now);
         fields.extend([("policy", policy), ("x-amz-signature", signature)]);
         let fields = fields.into_iter();
-        fields
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        fields.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Signs an encoded policy.
@@ -208,18 +200,10 @@ mod tests {
     #[test]
     fn session_token_is_in_form_and_policy() {
         let token = "IQoJb3JpZ2luX2Vj\"//+=";
-        let signer = PostSigner {
-            session_token: Some(token),
-            ..EXAMPLE
-        };
-        let key = UploadKey {
-            owner: UserId::from_bytes([1; 16]),
-            id: ImageId::from_bytes([2; 16]),
-        };
-        let new = NewUpload {
-            kind: ImageKind::WebP,
-            bytes: 4_711,
-        };
+        let signer = PostSigner { session_token: Some(token), ..EXAMPLE };
+        let key =
+            UploadKey { owner: UserId::from_bytes([1; 16]), id: ImageId::from_bytes([2; 16]) };
+        let new = NewUpload { kind: ImageKind::WebP, bytes: 4_711 };
         let now = midnight();
         let fields = signer.fields(key, &new, now, now.plus(Duration::from_mins(15)));
         let field = |name: &str| {

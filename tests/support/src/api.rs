@@ -44,10 +44,7 @@ impl Api {
             .chain(settings)
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let options = Options {
-            settings,
-            ..Options::default()
-        };
+        let options = Options { settings, ..Options::default() };
         let local = Local::start(options).await.expect("a running server");
         let client = Client::of(&local);
         Self { local, client }

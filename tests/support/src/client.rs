@@ -51,11 +51,7 @@ impl Client {
 
     /// Starts a request to a path of the API, or to an absolute URL.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
-        let uri = if path.starts_with("http") {
-            path.to_owned()
-        } else {
-            self.url(path)
-        };
+        let uri = if path.starts_with("http") { path.to_owned() } else { self.url(path) };
         Call {
             client: self,
             request: Request::builder().method(method).uri(uri),
@@ -283,9 +279,7 @@ impl Response {
 
     /// Returns a header. Empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().expect("an ASCII header"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("an ASCII header"))
     }
 
     /// Asserts a problem response with this status and exactly these codes and messages.
@@ -295,11 +289,7 @@ impl Response {
         let mut problem = self.json();
         let members = problem.as_object_mut().expect("an object");
         assert_eq!(members.remove("type"), Some(json!("about:blank")));
-        assert!(
-            members
-                .remove("title")
-                .is_some_and(|title| title.is_string())
-        );
+        assert!(members.remove("title").is_some_and(|title| title.is_string()));
         assert_eq!(members.remove("status"), Some(json!(status)));
         let expected: Value = codes
             .iter()

@@ -34,11 +34,7 @@ impl Fixture {
         settings.extend(extra.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let dependencies =
             Dependencies::new(Settings::new(settings.clone())).expect("valid settings");
-        let fixture = Self {
-            settings,
-            dependencies: Box::new(dependencies),
-            _engines: engines,
-        };
+        let fixture = Self { settings, dependencies: Box::new(dependencies), _engines: engines };
         fixture.restore().await;
         fixture
     }

@@ -14,9 +14,7 @@ impl Form {
 
     /// A food form with title and description, without an image.
     pub fn food(title: &str) -> Self {
-        Self::new()
-            .text("title", title)
-            .text("description", "<p>With <b>plantain</b></p>")
+        Self::new().text("title", title).text("description", "<p>With <b>plantain</b></p>")
     }
 
     /// A food form with title, description and a new JPEG.
@@ -52,8 +50,7 @@ impl Form {
     }
 
     pub fn body(mut self) -> Vec<u8> {
-        self.0
-            .extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        self.0.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
         self.0
     }
 }

@@ -47,12 +47,7 @@ impl Function {
             .kill_on_drop(true)
             .spawn()
             .expect("an executable binary");
-        Self {
-            process,
-            api,
-            log,
-            secrets: Secrets::of_settings(settings),
-        }
+        Self { process, api, log, secrets: Secrets::of_settings(settings) }
     }
 
     /// Sends an event and returns the response. Panics if the function reports an error.
@@ -63,8 +58,7 @@ impl Function {
 
     /// Sends an event and returns the response, or the error reported to Lambda.
     pub async fn try_invoke(&mut self, event: &str) -> Result<Value, Value> {
-        self.secrets
-            .collect(&serde_json::from_str(event).unwrap_or_default());
+        self.secrets.collect(&serde_json::from_str(event).unwrap_or_default());
         self.api.send(event);
         let completed = async {
             loop {
@@ -77,11 +71,7 @@ impl Function {
         let completed = completed.expect("a response in time");
         let body = serde_json::from_slice(&completed.body).unwrap_or_default();
         self.secrets.collect(&body);
-        if completed.path.ends_with("/response") {
-            Ok(body)
-        } else {
-            Err(body)
-        }
+        if completed.path.ends_with("/response") { Ok(body) } else { Err(body) }
     }
 
     /// The peak memory of the process in bytes: `VmHWM` of proc(5).

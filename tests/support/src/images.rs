@@ -11,11 +11,7 @@ pub fn image(format: ImageFormat) -> Vec<u8> {
 
     let shade = SHADE.fetch_add(1, Ordering::Relaxed);
     let pixels = RgbImage::from_fn(16, 16, |x, y| {
-        image::Rgb([
-            shade,
-            u8::try_from(x * 16).unwrap(),
-            u8::try_from(y * 16).unwrap(),
-        ])
+        image::Rgb([shade, u8::try_from(x * 16).unwrap(), u8::try_from(y * 16).unwrap()])
     });
     let mut bytes = Cursor::new(Vec::new());
     pixels.write_to(&mut bytes, format).unwrap();

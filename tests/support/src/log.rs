@@ -98,11 +98,7 @@ impl Secrets {
         self.add(header("authorization").trim_start_matches("Bearer "));
         self.add(header("idempotency-key"));
         self.add(header("user-agent"));
-        self.add(
-            message["requestContext"]["http"]["sourceIp"]
-                .as_str()
-                .unwrap_or_default(),
-        );
+        self.add(message["requestContext"]["http"]["sourceIp"].as_str().unwrap_or_default());
         if let Some(query) = message["rawQueryString"].as_str() {
             self.add(query);
         }
@@ -154,10 +150,7 @@ mod tests {
             "Sesame, open",
             "d.e.fghij",
         ] {
-            assert_eq!(
-                secrets.find_in(&format!("{{\"x\":\"{secret}\"}}")),
-                Some(secret)
-            );
+            assert_eq!(secrets.find_in(&format!("{{\"x\":\"{secret}\"}}")), Some(secret));
         }
         assert_eq!(secrets.find_in("{\"user.id\":\"1\"}"), None);
     }

@@ -90,10 +90,7 @@ fn error_responses(is_dynamodb: bool) -> ErrorResponses<Response<Full<Bytes>>> {
             failed: error(500, "InternalServerError"),
         }
     } else {
-        ErrorResponses {
-            throttled: error(503, "SlowDown"),
-            failed: error(500, "InternalError"),
-        }
+        ErrorResponses { throttled: error(503, "SlowDown"), failed: error(500, "InternalError") }
     }
 }
 
@@ -131,11 +128,7 @@ impl Recorder {
             record: Arc::clone(&record),
         });
         let server = Server::start(move |request| Arc::clone(&proxy).handle(request)).await;
-        Self {
-            url: server.url(),
-            server,
-            record,
-        }
+        Self { url: server.url(), server, record }
     }
 
     pub fn faults(&self) -> &Faults {
@@ -196,12 +189,7 @@ impl Proxy {
             }
             None => (s3(&parts, &body), body),
         };
-        let header = |name| {
-            parts
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         call.trace = header("x-amzn-trace-id").map(str::to_owned);
         let signature = header("authorization").unwrap_or_default();
         let (_, signed) = signature.split_once("SignedHeaders=").unwrap_or_default();
@@ -229,19 +217,13 @@ impl Proxy {
         mut call: RecordedCall,
     ) -> Response<Full<Bytes>> {
         let path = parts.uri.path_and_query().expect("a path").clone();
-        parts.uri = format!("{}{path}", self.engine)
-            .parse::<Uri>()
-            .expect("a URI");
+        parts.uri = format!("{}{path}", self.engine).parse::<Uri>().expect("a URI");
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.remove(TRANSFER_ENCODING);
         // Keeps the Host header, which is signed.
         let request = Request::from_parts(parts, Full::from(body));
-        let (parts, body) = self
-            .http
-            .request(request)
-            .await
-            .expect("a response of the engine")
-            .into_parts();
+        let (parts, body) =
+            self.http.request(request).await.expect("a response of the engine").into_parts();
         let body = body.collect().await.expect("a whole response").to_bytes();
         if call.operation == "GetObject" && parts.status == StatusCode::NOT_FOUND {
             // S3 returns 403 instead of 404 without permission to list the bucket.
@@ -286,9 +268,7 @@ fn objects(bucket: &str, body: &[u8]) -> Vec<String> {
 /// Returns a text field of a multipart form.
 fn field(form: &[u8], name: &str) -> String {
     let form = String::from_utf8_lossy(form);
-    let (_, value) = form
-        .split_once(&format!("name=\"{name}\"\r\n\r\n"))
-        .expect("a field");
+    let (_, value) = form.split_once(&format!("name=\"{name}\"\r\n\r\n")).expect("a field");
     value.split("\r\n").next().unwrap_or_default().to_owned()
 }
 
@@ -346,10 +326,7 @@ fn s3(request: &Parts, body: &[u8]) -> RecordedCall {
         Method::DELETE => ("DeleteObject", vec![resource]),
         Method::POST if has_query("delete") => ("DeleteObject", objects(&resource, body)),
         // A presigned POST: needs the permission of the function that signed it.
-        Method::POST => (
-            "PutObject",
-            vec![format!("{resource}/{}", field(body, "key"))],
-        ),
+        Method::POST => ("PutObject", vec![format!("{resource}/{}", field(body, "key"))]),
         _ => panic!("no permission is known for this S3 request: {request:?}"),
     };
     let action = format!("s3:{operation}");

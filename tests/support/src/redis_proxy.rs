@@ -52,11 +52,7 @@ impl RedisProxy {
         let record = Arc::<Record>::default();
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, engine.to_owned(), Arc::clone(&record)));
-        Self {
-            url: format!("{credentials}@{address}/{database}"),
-            record,
-            _tasks: tasks,
-        }
+        Self { url: format!("{credentials}@{address}/{database}"), record, _tasks: tasks }
     }
 
     pub fn faults(&self) -> &Faults {
@@ -123,11 +119,7 @@ impl Reader {
 
     async fn read_command(&mut self) -> io::Result<PendingReply> {
         let first = self.read_frame().await?;
-        let mut pending = PendingReply {
-            operation: operation(&first),
-            commands: 1,
-            bytes: first,
-        };
+        let mut pending = PendingReply { operation: operation(&first), commands: 1, bytes: first };
         if pending.operation == "MULTI" {
             loop {
                 let next = self.read_frame().await?;
@@ -156,11 +148,7 @@ fn frame_end(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let number = || -> usize {
         let number = str::from_utf8(&bytes[1..line]).expect("a number");
-        number
-            .parse::<i64>()
-            .expect("a number")
-            .try_into()
-            .unwrap_or(0)
+        number.parse::<i64>().expect("a number").try_into().unwrap_or(0)
     };
     let start = line + 2;
     match bytes[0] {
@@ -175,10 +163,8 @@ fn frame_end(bytes: &[u8]) -> Option<usize> {
 fn operation(command: &[u8]) -> String {
     let lines = command.split(|byte| *byte == b'\n');
     // `*n`, then the length and the text of each word.
-    let mut words = lines
-        .skip(2)
-        .step_by(2)
-        .map(|word| String::from_utf8_lossy(word).trim().to_owned());
+    let mut words =
+        lines.skip(2).step_by(2).map(|word| String::from_utf8_lossy(word).trim().to_owned());
     let name = words.next().unwrap_or_default().to_ascii_uppercase();
     match (name.as_str(), words.next()) {
         ("EVALSHA", Some(script)) => format!("{name} {script}"),

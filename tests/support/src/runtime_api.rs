@@ -65,11 +65,7 @@ impl RuntimeApi {
             let state = Arc::clone(&state);
             async move { Ok::<_, io::Error>(state.respond(request).await) }
         });
-        Self {
-            server: server.await,
-            events,
-            steps,
-        }
+        Self { server: server.await, events, steps }
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
@@ -79,9 +75,7 @@ impl RuntimeApi {
 
     /// Queues an event.
     pub fn send(&self, event: &str) {
-        self.events
-            .send(event.to_owned())
-            .expect("a running server");
+        self.events.send(event.to_owned()).expect("a running server");
     }
 
     /// Waits for the next call of the function.
@@ -116,19 +110,13 @@ impl<F: Fn()> State<F> {
         *self.delivered.lock().await = Instant::now();
         let deadline = SystemClock.now().plus(self.timeout).unix_millis();
         Response::builder()
-            .header(
-                "lambda-runtime-aws-request-id",
-                "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-            )
+            .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
             .header("lambda-runtime-deadline-ms", deadline)
             .header(
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:us-east-1:123456789012:function:function-under-test",
             )
-            .header(
-                "lambda-runtime-trace-id",
-                "Root=1-6a13f5b0-0123456789abcdef01234567",
-            )
+            .header("lambda-runtime-trace-id", "Root=1-6a13f5b0-0123456789abcdef01234567")
             .body(Full::from(event))
             .expect("headers")
     }

@@ -52,11 +52,7 @@ impl Server {
                 open.spawn(connection.serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self {
-            address,
-            connections,
-            _tasks: tasks,
-        }
+        Self { address, connections, _tasks: tasks }
     }
 
     pub fn url(&self) -> String {

@@ -22,9 +22,6 @@ impl Usage {
         let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes: u64 = resident?.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(Self {
-            cpu: clock_gettime(clock).ok()?.into(),
-            resident: kilobytes * 1024,
-        })
+        Some(Self { cpu: clock_gettime(clock).ok()?.into(), resident: kilobytes * 1024 })
     }
 }

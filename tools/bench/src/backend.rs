@@ -17,10 +17,8 @@ use test_support::{Fixture, event};
 use crate::Error;
 
 /// Files of the system's root certificates: Debian, Amazon Linux.
-const SYSTEM_ROOTS: [&str; 2] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-];
+const SYSTEM_ROOTS: [&str; 2] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
 /// Local `DynamoDB` and S3 behind TLS.
 pub struct Backend {
@@ -37,9 +35,7 @@ impl Backend {
     /// Starts the engines.
     pub fn start() -> Result<Self, Error> {
         let engines = Engines::shared();
-        let system = SYSTEM_ROOTS
-            .into_iter()
-            .find(|path| Path::new(path).exists());
+        let system = SYSTEM_ROOTS.into_iter().find(|path| Path::new(path).exists());
         Ok(Self {
             dynamodb: tls::terminate(engines.dynamodb().url())?,
             s3: tls::terminate(engines.s3().url())?,
@@ -58,10 +54,7 @@ impl Backend {
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
             ("AWS_ENDPOINT_URL_S3", &self.s3),
             ("AWS_CA_BUNDLE", &path(&self.test_root)),
-            (
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-                &template["memory"].to_string(),
-            ),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &template["memory"].to_string()),
             // The benchmark creates thousands of accounts from one client IP.
             ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "1000000"),
             ("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1000000"),
@@ -146,17 +139,10 @@ fn numbered(event: &Value, text: &str, number: u32) -> Result<String, Error> {
     let mut event = event.clone();
     let is_base64 = event["isBase64Encoded"] == true;
     let body = event["body"].as_str().ok_or("the event has no body")?;
-    let body = if is_base64 {
-        STANDARD.decode(body)?
-    } else {
-        body.as_bytes().to_vec()
-    };
+    let body = if is_base64 { STANDARD.decode(body)? } else { body.as_bytes().to_vec() };
     let mut changed = Vec::new();
     let mut rest = body.as_slice();
-    while let Some(at) = rest
-        .windows(text.len())
-        .position(|window| window == text.as_bytes())
-    {
+    while let Some(at) = rest.windows(text.len()).position(|window| window == text.as_bytes()) {
         let (before, after) = rest.split_at(at + text.len());
         changed.extend_from_slice(before);
         changed.extend_from_slice(number.to_string().as_bytes());

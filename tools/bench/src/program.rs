@@ -37,11 +37,7 @@ pub struct Program {
 impl Program {
     /// A function with its binary in this folder.
     pub fn function(folder: &Path, name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            function: name.to_owned(),
-            path: folder.join(name),
-        }
+        Self { name: name.to_owned(), function: name.to_owned(), path: folder.join(name) }
     }
 
     /// Returns the size of the binary in bytes.
@@ -104,10 +100,7 @@ pub async fn warm(program: &Program, workload: &mut Workload, calls: u32) -> Res
         latencies.push(invocation.completed - invocation.delivered);
         usage = run.usage()?;
     }
-    Ok(Warm {
-        latencies,
-        cpu: usage.cpu.saturating_sub(before.cpu) / calls.max(1),
-    })
+    Ok(Warm { latencies, cpu: usage.cpu.saturating_sub(before.cpu) / calls.max(1) })
 }
 
 /// Counts the user-space instructions from process start until the program polls for its second event.
@@ -181,13 +174,7 @@ impl Run {
         if let Some(id) = child.id() {
             let _ = process.set(id);
         }
-        Ok(Self {
-            child,
-            api,
-            started,
-            log,
-            usage,
-        })
+        Ok(Self { child, api, started, log, usage })
     }
 
     async fn step(&mut self) -> Result<Step, Error> {
@@ -215,9 +202,7 @@ impl Run {
         let body: Value = serde_json::from_slice(&invocation.body).unwrap_or_default();
         // Functions without a route return no status code.
         let is_success = match body.get("statusCode") {
-            Some(status) => status
-                .as_u64()
-                .is_some_and(|status| (200..300).contains(&status)),
+            Some(status) => status.as_u64().is_some_and(|status| (200..300).contains(&status)),
             None => body["failed"].as_u64().unwrap_or_default() == 0,
         };
         if invocation.path.ends_with("/response") && is_success {

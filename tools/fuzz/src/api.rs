@@ -41,20 +41,13 @@ impl Harness {
         let settings = Settings::new(settings);
         let dependencies = Dependencies::new(settings.clone()).expect("settings");
         let api = Api::new(&settings).expect("settings");
-        let harness = Self {
-            runtime,
-            api,
-            dependencies,
-            _engines: engines,
-        };
+        let harness = Self { runtime, api, dependencies, _engines: engines };
         harness.seed();
         harness
     }
 
     fn seed(&self) {
-        let seeded = self
-            .runtime
-            .block_on(local::fixtures::seed(&self.dependencies));
+        let seeded = self.runtime.block_on(local::fixtures::seed(&self.dependencies));
         seeded.expect("a seeded fixture");
     }
 
@@ -79,10 +72,7 @@ impl Harness {
 }
 
 fn check_body(body: &str, media_type: &str, response: &Value) {
-    assert_eq!(
-        response["headers"]["content-type"], media_type,
-        "{response}"
-    );
+    assert_eq!(response["headers"]["content-type"], media_type, "{response}");
     serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {response}"));
 }
 

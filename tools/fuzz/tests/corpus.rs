@@ -29,15 +29,12 @@ fn corpus_inputs_pass_their_targets() {
 #[test]
 fn every_target_has_a_small_corpus() {
     let names: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let folders = fs::read_dir(corpus())
-        .expect("a folder")
-        .map(|folder| folder.expect("a folder"));
+    let folders = fs::read_dir(corpus()).expect("a folder").map(|folder| folder.expect("a folder"));
     let mut found = BTreeSet::new();
     for folder in folders {
         let files = fs::read_dir(folder.path()).expect("a folder");
-        let bytes: u64 = files
-            .map(|file| file.expect("a file").metadata().expect("a size").len())
-            .sum();
+        let bytes: u64 =
+            files.map(|file| file.expect("a file").metadata().expect("a size").len()).sum();
         assert!(bytes < 1_000_000, "{:?} has {bytes} bytes", folder.path());
         found.insert(folder.file_name().into_string().expect("a name"));
     }

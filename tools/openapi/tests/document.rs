@@ -17,10 +17,7 @@ fn document() -> Value {
 #[test]
 fn openapi_json_matches_the_code() {
     let is_current = include_str!("../../../openapi.json") == openapi::openapi_json();
-    assert!(
-        is_current,
-        "run `cargo run -p openapi` to update openapi.json"
-    );
+    assert!(is_current, "run `cargo run -p openapi` to update openapi.json");
 }
 
 #[test]
@@ -37,20 +34,12 @@ fn every_route_has_its_error_responses() {
             let signed_in = operation["security"] != Value::Array(Vec::new());
             let refresh =
                 operation["operationId"] == "refresh" || operation["operationId"] == "login";
-            assert_eq!(
-                responses.contains_key("401"),
-                signed_in || refresh,
-                "{route:?}"
-            );
+            assert_eq!(responses.contains_key("401"), signed_in || refresh, "{route:?}");
             documented.insert((route, signed_in));
         }
     }
-    let routes = ROUTES.map(|route| {
-        (
-            (route.method.to_owned(), route.path.to_owned()),
-            route.signed_in,
-        )
-    });
+    let routes =
+        ROUTES.map(|route| ((route.method.to_owned(), route.path.to_owned()), route.signed_in));
     assert_eq!(documented, routes.into());
 }
 
@@ -59,9 +48,7 @@ fn values<'a>(json: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
     match json {
         Value::Object(members) => {
             found.extend(members.get(name));
-            members
-                .values()
-                .for_each(|value| values(value, name, found));
+            members.values().for_each(|value| values(value, name, found));
         }
         Value::Array(items) => items.iter().for_each(|value| values(value, name, found)),
         _ => {}
@@ -81,10 +68,7 @@ fn openapi_references_and_links_have_targets() {
     let mut links = Vec::new();
     values(&document, "links", &mut links);
     assert!(links.len() >= 4);
-    for link in links
-        .iter()
-        .flat_map(|links| links.as_object().unwrap().values())
-    {
+    for link in links.iter().flat_map(|links| links.as_object().unwrap().values()) {
         let names: Vec<_> = ROUTES.iter().map(|route| route.name).collect();
         assert!(names.contains(&link["operationId"].as_str().unwrap()));
     }
@@ -100,41 +84,19 @@ fn openapi_limits_match_domain_limits() {
         ("NewUser", "email", "maxLength", Email::MAX_BYTES),
         ("Credentials", "email", "maxLength", Email::MAX_BYTES),
         ("NewUser", "password", "maxLength", Password::MAX_CHARS),
-        (
-            "PasswordChange",
-            "new_password",
-            "maxLength",
-            Password::MAX_CHARS,
-        ),
+        ("PasswordChange", "new_password", "maxLength", Password::MAX_CHARS),
         ("FoodFields", "title", "maxLength", Title::MAX_CHARS),
         ("FoodForm", "title", "maxLength", Title::MAX_CHARS),
         ("Food", "title", "maxLength", Title::MAX_CHARS),
-        (
-            "FoodFields",
-            "description",
-            "maxLength",
-            Description::MAX_CHARS,
-        ),
-        (
-            "FoodForm",
-            "description",
-            "maxLength",
-            Description::MAX_CHARS,
-        ),
+        ("FoodFields", "description", "maxLength", Description::MAX_CHARS),
+        ("FoodForm", "description", "maxLength", Description::MAX_CHARS),
         ("Food", "description", "maxLength", Description::MAX_CHARS),
     ] {
-        assert_eq!(
-            schemas[schema]["properties"][member][limit], value,
-            "{schema}.{member}"
-        );
+        assert_eq!(schemas[schema]["properties"][member][limit], value, "{schema}.{member}");
     }
     let parameter = |path: &str, method: &str, name: &str| {
-        let parameters = document["paths"][path][method]["parameters"]
-            .as_array()
-            .unwrap();
-        let found = parameters
-            .iter()
-            .find(|parameter| parameter["name"] == name);
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
+        let found = parameters.iter().find(|parameter| parameter["name"] == name);
         found.unwrap()["schema"].clone()
     };
     assert_eq!(parameter("/food", "get", "limit")["maximum"], PageSize::MAX);

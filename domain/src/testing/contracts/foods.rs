@@ -90,9 +90,7 @@ pub async fn unknown_food_is_not_found(foods: &impl FoodRepository) {
     let unknown = sample::food(&ada());
     assert_eq!(foods.find(unknown.id).await.expect("a response"), None);
     assert_eq!(find(foods, unknown.id).await, None);
-    let updated = foods
-        .update(&unknown, &next_version(&unknown, "Ghost"))
-        .await;
+    let updated = foods.update(&unknown, &next_version(&unknown, "Ghost")).await;
     assert!(matches!(updated, Err(ReplaceFoodError::VersionConflict)));
     let deleted = foods.delete(&unknown).await;
     assert!(matches!(deleted, Err(RemoveFoodError::VersionConflict)));
@@ -129,10 +127,7 @@ pub async fn update_requires_the_current_version(foods: &impl FoodRepository) {
 
 pub async fn food_of_another_owner_cannot_be_changed(foods: &impl FoodRepository) {
     let rice = created(foods).await;
-    let stolen = Food {
-        creator: ada(),
-        ..rice.clone()
-    };
+    let stolen = Food { creator: ada(), ..rice.clone() };
     let updated = foods.update(&stolen, &next_version(&stolen, "Mine")).await;
     assert!(matches!(updated, Err(ReplaceFoodError::VersionConflict)));
     let deleted = foods.delete(&stolen).await;
@@ -152,17 +147,9 @@ pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepositor
 pub async fn update_releases_old_title_and_claims_new_one(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     updated(foods, &rice, next_version(&rice, "Fried rice")).await;
-    let successor = Food {
-        title: rice.title,
-        ..sample::food(&ada())
-    };
-    foods
-        .create(&successor)
-        .await
-        .expect("the old title is free");
-    let rejected = foods
-        .update(&successor, &next_version(&successor, "fried rice"))
-        .await;
+    let successor = Food { title: rice.title, ..sample::food(&ada()) };
+    foods.create(&successor).await.expect("the old title is free");
+    let rejected = foods.update(&successor, &next_version(&successor, "fried rice")).await;
     assert!(matches!(rejected, Err(ReplaceFoodError::TitleTaken)));
     assert_is_stored(foods, &successor).await;
 }
@@ -193,10 +180,8 @@ pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
         let listed = read_all(size, |food: &Food| food.id, |page| foods.list(page)).await;
         assert_eq!(listed, all, "in pages of {size}");
     }
-    let after_the_last = PageRequest {
-        after: Some(FoodId::from_bytes([0; 16])),
-        size: page_size(10),
-    };
+    let after_the_last =
+        PageRequest { after: Some(FoodId::from_bytes([0; 16])), size: page_size(10) };
     let page = foods.list(after_the_last).await.expect("listed");
     assert!(page.items.is_empty() && !page.more);
 }
@@ -216,11 +201,7 @@ pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodReposito
 }
 
 pub async fn image_ids_of_existing_foods_are_found(foods: &impl FoodRepository) {
-    let (one, _, other) = (
-        created(foods).await,
-        created(foods).await,
-        created(foods).await,
-    );
+    let (one, _, other) = (created(foods).await, created(foods).await, created(foods).await);
     // More ids than one DynamoDB request accepts.
     let unknown = (0..250).map(|_| FoodId::new(sample::timestamp()));
     let ids: Vec<_> = unknown.chain([other.id, one.id]).collect();
@@ -231,10 +212,7 @@ pub async fn image_ids_of_existing_foods_are_found(foods: &impl FoodRepository) 
 }
 
 fn food_with_upload(upload: ImageId) -> Food {
-    Food {
-        upload: Some(upload),
-        ..sample::food(&ada())
-    }
+    Food { upload: Some(upload), ..sample::food(&ada()) }
 }
 
 pub async fn upload_is_attached_to_one_food_only(foods: &impl FoodRepository) {
@@ -255,10 +233,7 @@ pub async fn update_cannot_take_upload_of_another_food(foods: &impl FoodReposito
     foods.create(&owner).await.expect("created");
     let other = created(foods).await;
     for new_title in [other.title.as_str(), "Rice with a stolen image"] {
-        let stolen = Food {
-            upload: owner.upload,
-            ..next_version(&other, new_title)
-        };
+        let stolen = Food { upload: owner.upload, ..next_version(&other, new_title) };
         let rejected = foods.update(&other, &stolen).await;
         assert!(matches!(rejected, Err(ReplaceFoodError::UploadTaken)));
         assert_is_stored(foods, &other).await;
@@ -269,17 +244,8 @@ pub async fn food_can_drop_its_upload_and_attach_it_again(foods: &impl FoodRepos
     let mut current = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&current).await.expect("created");
     let upload = current.upload;
-    for (title, upload) in [
-        ("A", upload),
-        ("A", None),
-        ("A", upload),
-        ("B", None),
-        ("C", upload),
-    ] {
-        let next = Food {
-            upload,
-            ..next_version(&current, title)
-        };
+    for (title, upload) in [("A", upload), ("A", None), ("A", upload), ("B", None), ("C", upload)] {
+        let next = Food { upload, ..next_version(&current, title) };
         current = updated(foods, &current, next).await;
     }
 }
@@ -292,19 +258,13 @@ pub async fn upload_of_deleted_food_cannot_be_reused(foods: &impl FoodRepository
     let rejected = foods.create(&food_with_upload(upload)).await;
     assert!(matches!(rejected, Err(InsertFoodError::UploadTaken)));
     // A taken title is reported first, because the user can correct it.
-    let both = Food {
-        title: other.title,
-        ..food_with_upload(upload)
-    };
+    let both = Food { title: other.title, ..food_with_upload(upload) };
     let rejected = foods.create(&both).await;
     assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
 }
 
 pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodRepository) {
-    let rivals = [(); 50].map(|()| Food {
-        title: title("The only one"),
-        ..sample::food(&ada())
-    });
+    let rivals = [(); 50].map(|()| Food { title: title("The only one"), ..sample::food(&ada()) });
     let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
     let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::TitleTaken));
     assert_eq!(outcomes.iter().filter(is_loser).count(), 49, "{outcomes:?}");
@@ -314,9 +274,7 @@ pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodReposito
 
 pub async fn one_of_20_concurrent_updates_succeeds(foods: &impl FoodRepository) {
     let food = created(foods).await;
-    let edits: Vec<_> = (0..20)
-        .map(|nth| next_version(&food, &format!("Edit {nth}")))
-        .collect();
+    let edits: Vec<_> = (0..20).map(|nth| next_version(&food, &format!("Edit {nth}"))).collect();
     let outcomes = join_all(edits.iter().map(|edit| foods.update(&food, edit))).await;
     let is_loser =
         |outcome: &&Result<_, _>| matches!(outcome, Err(ReplaceFoodError::VersionConflict));
@@ -324,10 +282,7 @@ pub async fn one_of_20_concurrent_updates_succeeds(foods: &impl FoodRepository) 
     let winner = outcomes.iter().position(Result::is_ok).expect("an edit");
     assert_is_stored(foods, &edits[winner]).await;
     for (nth, edit) in edits.into_iter().enumerate() {
-        let successor = Food {
-            title: edit.title,
-            ..sample::food(&ada())
-        };
+        let successor = Food { title: edit.title, ..sample::food(&ada()) };
         let is_free = foods.create(&successor).await.is_ok();
         assert_eq!(is_free, nth != winner, "the title of edit {nth}");
     }

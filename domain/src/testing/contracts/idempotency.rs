@@ -36,10 +36,7 @@ fn new_operation() -> IdempotencyRecord {
 }
 
 fn other_request(operation: &IdempotencyRecord) -> IdempotencyRecord {
-    IdempotencyRecord {
-        fingerprint: "another request".to_owned(),
-        ..operation.clone()
-    }
+    IdempotencyRecord { fingerprint: "another request".to_owned(), ..operation.clone() }
 }
 
 fn acquired(resource: &str) -> IdempotencyOutcome {
@@ -65,25 +62,16 @@ pub async fn lease_is_held_by_the_first_request(store: &impl IdempotencyStore) {
     for _ in 0..2 {
         assert_eq!(begin(store, &operation, "one", now).await, acquired("one"));
     }
-    assert_eq!(
-        begin(store, &operation, "two", now).await,
-        IdempotencyOutcome::InProgress
-    );
+    assert_eq!(begin(store, &operation, "two", now).await, IdempotencyOutcome::InProgress);
 }
 
 pub async fn key_reuse_for_another_request_is_reported(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let other = other_request(&operation);
-    assert_eq!(
-        begin(store, &other, "two", now).await,
-        IdempotencyOutcome::KeyReused
-    );
+    assert_eq!(begin(store, &other, "two", now).await, IdempotencyOutcome::KeyReused);
     store.finish(&operation, "a response").await.expect("saved");
-    assert_eq!(
-        begin(store, &other, "two", now).await,
-        IdempotencyOutcome::KeyReused
-    );
+    assert_eq!(begin(store, &other, "two", now).await, IdempotencyOutcome::KeyReused);
 }
 
 pub async fn saved_response_is_returned_until_it_expires(store: &impl IdempotencyStore) {
@@ -94,22 +82,14 @@ pub async fn saved_response_is_returned_until_it_expires(store: &impl Idempotenc
     }
     store.release(&operation).await.expect("released");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
-    for at in [
-        now,
-        now.plus(LEASE_DURATION),
-        just_before(now.plus(RETENTION)),
-    ] {
+    for at in [now, now.plus(LEASE_DURATION), just_before(now.plus(RETENTION))] {
         assert_eq!(begin(store, &operation, "two", at).await, response);
     }
     let (other, much_later) = (other_request(&operation), now.plus(RETENTION));
     let outcome = begin(store, &other, "three", much_later).await;
     assert_eq!(outcome, acquired("three"));
     let outcome = begin(store, &operation, "one", much_later).await;
-    assert_eq!(
-        outcome,
-        IdempotencyOutcome::KeyReused,
-        "the expired record has no effect"
-    );
+    assert_eq!(outcome, IdempotencyOutcome::KeyReused, "the expired record has no effect");
 }
 
 pub async fn expired_lease_is_acquired_with_original_id(store: &impl IdempotencyStore) {
@@ -130,10 +110,7 @@ pub async fn released_lease_can_be_acquired_immediately(store: &impl Idempotency
     begin(store, &operation, "one", now).await;
     store.release(&operation).await.expect("released");
     let later = now.plus(Duration::from_millis(1));
-    assert_eq!(
-        begin(store, &operation, "two", later).await,
-        acquired("one")
-    );
+    assert_eq!(begin(store, &operation, "two", later).await, acquired("one"));
     store.finish(&operation, "a response").await.expect("saved");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
     assert_eq!(begin(store, &operation, "two", later).await, response);
@@ -155,10 +132,7 @@ pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl Idemp
 
 pub async fn finishing_an_unknown_operation_does_nothing(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
-    store
-        .finish(&operation, "a response")
-        .await
-        .expect("a response");
+    store.finish(&operation, "a response").await.expect("a response");
     store.release(&operation).await.expect("a response");
     assert_eq!(begin(store, &operation, "one", now).await, acquired("one"));
 }

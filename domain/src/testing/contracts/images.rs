@@ -10,10 +10,7 @@ macro_rules! image_store_contract {
         $crate::contract_tests!(
             images,
             $adapter,
-            [
-                delete_removes_only_the_given_renditions,
-                objects_are_listed_once_in_key_order,
-            ]
+            [delete_removes_only_the_given_renditions, objects_are_listed_once_in_key_order,]
         );
     };
 }

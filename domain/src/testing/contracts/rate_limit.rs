@@ -22,11 +22,7 @@ macro_rules! rate_limit_store_contract {
     };
 }
 
-const LIMITS: Limits = Limits {
-    per_account: 10,
-    per_ip: 100,
-    window: Duration::from_mins(15),
-};
+const LIMITS: Limits = Limits { per_account: 10, per_ip: 100, window: Duration::from_mins(15) };
 
 fn counter(account: &str, now: Timestamp) -> Counter {
     let account = format!("{account} {now}");

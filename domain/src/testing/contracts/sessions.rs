@@ -37,10 +37,7 @@ macro_rules! session_store_contract {
 const LIFETIME: Duration = Duration::from_hours(1);
 
 async fn created(sessions: &impl SessionStore, user: UserId, lifetime: Duration) -> Session {
-    let (now, agent) = (
-        sample::timestamp(),
-        UserAgent::parse("contract/1.0 (ünïcode)"),
-    );
+    let (now, agent) = (sample::timestamp(), UserAgent::parse("contract/1.0 (ünïcode)"));
     let session = Session::begin(user, now, lifetime, agent);
     sessions.create(&session, now).await.expect("created");
     session
@@ -63,10 +60,8 @@ async fn rotate(
     now: Timestamp,
 ) -> (RefreshTokenState, Rotation) {
     let next = RefreshTokenState::new(now, LIFETIME);
-    let rotation = sessions
-        .rotate(session.user, session.id, presented, &next, now)
-        .await
-        .expect("a response");
+    let rotation =
+        sessions.rotate(session.user, session.id, presented, &next, now).await.expect("a response");
     (next, rotation)
 }
 
@@ -165,10 +160,7 @@ pub async fn active_sessions_of_one_user_are_listed(sessions: &impl SessionStore
     let all = [first.clone(), short.clone(), second.clone()];
     assert_eq!(list(sessions, ada, now).await, all);
     let later = short.refresh.expires_at;
-    assert_eq!(
-        list(sessions, ada, later).await,
-        [first.clone(), second.clone()]
-    );
+    assert_eq!(list(sessions, ada, later).await, [first.clone(), second.clone()]);
     sessions.revoke(ada, second.id).await.expect("revoked");
     assert_eq!(list(sessions, ada, later).await, [first]);
     assert_eq!(list(sessions, new_user(), now).await, []);

@@ -113,27 +113,17 @@ pub async fn deleted_user_is_not_found_and_email_is_free(users: &impl UserReposi
     assert_is_unknown(users, &ada).await;
     let mut successor = sample::user();
     successor.email = ada.email;
-    users
-        .create(&successor, &hash("a hash"))
-        .await
-        .expect("created");
+    users.create(&successor, &hash("a hash")).await.expect("created");
 }
 
 pub async fn user_tombstone_is_listed_until_removed(users: &impl UserRepository) {
     let ada = created(users).await;
-    let tombstone = DeletedUser {
-        user: ada.public.id,
-        at: sample::timestamp(),
-    };
+    let tombstone = DeletedUser { user: ada.public.id, at: sample::timestamp() };
     let deleted = users.delete(tombstone.user, tombstone.at).await;
     deleted.expect("deleted");
     let list = async || {
-        read_all(
-            100,
-            |tombstone: &DeletedUser| tombstone.user,
-            |page| users.list_tombstones(page),
-        )
-        .await
+        read_all(100, |tombstone: &DeletedUser| tombstone.user, |page| users.list_tombstones(page))
+            .await
     };
     assert_eq!(list().await, [tombstone]);
     for _ in 0..2 {
@@ -156,10 +146,7 @@ pub async fn users_are_listed_oldest_first(users: &impl UserRepository) {
 
 pub async fn one_of_50_concurrent_sign_ups_succeeds(users: &impl UserRepository) {
     let email = sample::user().email;
-    let rivals = [(); 50].map(|()| User {
-        email: email.clone(),
-        ..sample::user()
-    });
+    let rivals = [(); 50].map(|()| User { email: email.clone(), ..sample::user() });
     let hash = hash("a hash");
     let outcomes = join_all(rivals.iter().map(|user| users.create(user, &hash))).await;
     let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertUserError::EmailTaken));

@@ -28,9 +28,7 @@ impl MemoryFoods {
 
 fn is_taken(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
     let folded = food.title.folded();
-    foods
-        .values()
-        .any(|other| other.id != food.id && other.title.folded() == folded)
+    foods.values().any(|other| other.id != food.id && other.title.folded() == folded)
 }
 
 fn is_current(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {

@@ -24,13 +24,10 @@ fn insert(objects: &Objects, key: String, bytes: Bytes) {
 
 fn list(objects: &Objects, after: Option<&str>) -> Vec<StoredObject> {
     let objects = lock(objects);
-    let following = objects
-        .iter()
-        .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
-    let stored = following.map(|(key, (_, stored_at))| StoredObject {
-        key: key.clone(),
-        stored_at: *stored_at,
-    });
+    let following =
+        objects.iter().filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
+    let stored = following
+        .map(|(key, (_, stored_at))| StoredObject { key: key.clone(), stored_at: *stored_at });
     stored.take(1_000).collect()
 }
 
@@ -134,10 +131,7 @@ impl UploadSigner for MemoryUploads {
             ("until", now.plus(lifetime).to_string()),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value));
-        PresignedPost {
-            url: "memory:".to_owned(),
-            fields: fields.into(),
-        }
+        PresignedPost { url: "memory:".to_owned(), fields: fields.into() }
     }
 }
 

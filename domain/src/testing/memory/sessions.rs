@@ -51,9 +51,8 @@ impl SessionStore for MemorySessions {
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
         let mut sessions = lock(&self.sessions);
-        let Some(stored) = sessions
-            .get_mut(&(user, session))
-            .filter(|stored| !stored.has_expired(now))
+        let Some(stored) =
+            sessions.get_mut(&(user, session)).filter(|stored| !stored.has_expired(now))
         else {
             return Ok(Rotation::SessionNotFound);
         };
@@ -75,9 +74,8 @@ impl SessionStore for MemorySessions {
 
     async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
         let sessions = lock(&self.sessions);
-        let active = sessions
-            .values()
-            .filter(|session| session.user == user && !session.has_expired(now));
+        let active =
+            sessions.values().filter(|session| session.user == user && !session.has_expired(now));
         Ok(active.cloned().collect())
     }
 

@@ -44,9 +44,7 @@ impl UserRepository for MemoryUsers {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
-        Ok(lock(&self.users)
-            .get(&id)
-            .map(|(user, _)| user.public.clone()))
+        Ok(lock(&self.users).get(&id).map(|(user, _)| user.public.clone()))
     }
 
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
@@ -54,13 +52,12 @@ impl UserRepository for MemoryUsers {
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
-        Ok(lock(&self.users)
-            .values()
-            .find(|(user, _)| user.email == *email)
-            .map(|(user, password)| Credentials {
+        Ok(lock(&self.users).values().find(|(user, _)| user.email == *email).map(
+            |(user, password)| Credentials {
                 user: user.public.clone(),
                 password: password.clone(),
-            }))
+            },
+        ))
     }
 
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError> {
@@ -69,9 +66,7 @@ impl UserRepository for MemoryUsers {
 
     async fn list(&self, request: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError> {
         let users = lock(&self.users);
-        let entries = users
-            .iter()
-            .map(|(id, (user, _))| (*id, user.public.clone()));
+        let entries = users.iter().map(|(id, (user, _))| (*id, user.public.clone()));
         Ok(page(entries, request, |id, after| id > after))
     }
 

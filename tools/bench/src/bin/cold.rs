@@ -149,16 +149,9 @@ fn print(subjects: &[Subject], order: &[Program]) -> Result<(), Error> {
     );
     for subject in order.iter().filter_map(|program| find(&program.name)) {
         let first_response = subject.median_start(|start| start.first_response);
-        let resident: Vec<_> = subject
-            .starts
-            .iter()
-            .map(|start| start.usage.resident)
-            .collect();
-        let latencies: Vec<_> = subject
-            .calls
-            .iter()
-            .flat_map(|calls| calls.latencies.clone())
-            .collect();
+        let resident: Vec<_> = subject.starts.iter().map(|start| start.usage.resident).collect();
+        let latencies: Vec<_> =
+            subject.calls.iter().flat_map(|calls| calls.latencies.clone()).collect();
         let cpu: Vec<_> = subject.calls.iter().map(|calls| calls.cpu).collect();
         let or_empty = |cell: Option<f64>| cell.map_or(String::new(), |cell| format!("{cell:.2}"));
         println!(

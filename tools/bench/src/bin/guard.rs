@@ -22,14 +22,8 @@ const BYTES: u64 = 65_536;
 const INSTRUCTIONS: u64 = 500_000;
 /// Margin of functions with concurrent calls, which open one connection or two.
 const INSTRUCTIONS_WITH_HANDSHAKE: u64 = 2_000_000;
-const WITH_CONCURRENT_CALLS: [&str; 6] = [
-    "change_password",
-    "create_food",
-    "create_user",
-    "delete_food",
-    "login",
-    "update_food",
-];
+const WITH_CONCURRENT_CALLS: [&str; 6] =
+    ["change_password", "create_food", "create_user", "delete_food", "login", "update_food"];
 
 /// Compares sizes and instruction counts of the functions with the recorded ones.
 #[derive(Parser)]
@@ -151,10 +145,7 @@ mod tests {
 
     fn functions(all: &[(&str, u64, u64)]) -> Functions {
         let all = all.iter().map(|&(name, bytes, instructions)| {
-            let measured = Measured {
-                bytes,
-                instructions,
-            };
+            let measured = Measured { bytes, instructions };
             (name.to_owned(), measured)
         });
         all.collect()
@@ -168,10 +159,7 @@ mod tests {
         let beyond = functions(&[("get_food", 65_547, 0), ("login", 0, 2_000_011)]);
         assert_eq!(
             regressions(&recorded, &beyond),
-            [
-                "get_food is larger than recorded",
-                "login executes more instructions than recorded"
-            ]
+            ["get_food is larger than recorded", "login executes more instructions than recorded"]
         );
     }
 
@@ -180,10 +168,7 @@ mod tests {
         let (old, new) = (functions(&[("old", 1, 1)]), functions(&[("new", 1, 1)]));
         assert_eq!(
             regressions(&old, &new),
-            [
-                "new is not recorded",
-                "old is recorded but no longer a function"
-            ]
+            ["new is not recorded", "old is recorded but no longer a function"]
         );
     }
 }
