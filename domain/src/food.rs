@@ -46,10 +46,7 @@ impl Food {
 
     /// Returns the object keys of all renditions: narrowest first, JPEG before WebP.
     pub fn rendition_keys(&self) -> Vec<RenditionKey> {
-        let sizes = self.image.sizes.as_slice().iter();
-        let keys =
-            sizes.flat_map(|size| Format::ALL.map(|format| self.rendition_key(*size, format)));
-        keys.collect()
+        self.image.rendition_keys(self.id)
     }
 }
 

@@ -15,7 +15,7 @@ pub use ports::{
 pub use sizes::{InvalidSizes, Size, Sizes, WIDTHS};
 pub use upload::{ImageKind, InvalidUpload, InvalidUploadField, NewUpload};
 
-use crate::id::ImageId;
+use crate::id::{FoodId, ImageId};
 
 /// The image of a food. Its renditions are objects in a bucket: see [`RenditionKey`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,15 @@ pub struct Image {
     pub id: ImageId,
     /// The sizes of its renditions.
     pub sizes: Sizes,
+}
+
+impl Image {
+    /// Returns the object keys of all renditions: narrowest first, JPEG before WebP.
+    pub fn rendition_keys(&self, food: FoodId) -> Vec<RenditionKey> {
+        let key = |width, format| RenditionKey { food, image: self.id, width, format };
+        let sizes = self.sizes.as_slice().iter();
+        sizes.flat_map(|size| Format::ALL.map(|format| key(size.width, format))).collect()
+    }
 }
 
 /// The image in a request.

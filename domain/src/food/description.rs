@@ -197,7 +197,7 @@ mod tests {
             match Description::sanitize(&raw) {
                 Ok(safe) => assert_eq!((safe.0.chars().count(), is_short_enough), (20_000, true)),
                 Err(error) => {
-                    assert_eq!((error, is_short_enough), (InvalidDescription::TooLong, false))
+                    assert_eq!((error, is_short_enough), (InvalidDescription::TooLong, false));
                 }
             }
         }

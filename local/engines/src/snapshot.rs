@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::food::Title;
 use domain::id::{FoodId, ImageId};
-use domain::image::{Format, RenditionKey, Sizes};
+use domain::image::{Image, Sizes};
 
 use crate::TableNames;
 
@@ -78,12 +78,11 @@ impl Snapshot {
 /// The keys of the renditions of a food.
 fn rendition_keys(food: &Item) -> Vec<String> {
     let id = FoodId::parse(text(food, "id")).expect("an id");
-    let image = ImageId::parse(text(food, "image_id")).expect("an id");
-    let sizes = Sizes::parse(text(food, "image_sizes")).expect("sizes");
-    let key = |width: u32, format: Format| RenditionKey { food: id, image, width, format };
-    let sizes = sizes.as_slice().iter();
-    let keys = sizes.flat_map(|size| Format::ALL.map(|format| key(size.width, format)));
-    keys.map(|key| key.to_string()).collect()
+    let image = Image {
+        id: ImageId::parse(text(food, "image_id")).expect("an id"),
+        sizes: Sizes::parse(text(food, "image_sizes")).expect("sizes"),
+    };
+    image.rendition_keys(id).iter().map(ToString::to_string).collect()
 }
 
 /// Lists violations of claims: each owner has one claim with its id, and no other claim exists.

@@ -75,8 +75,8 @@ fn in_folder(folder: &Path) -> Program {
 async fn every_function_setting_is_exported() {
     let program = in_memory(&[]);
     let variables = exported(&program.banner);
-    let readme = include_str!("../../../README.md");
-    let settings = readme.split_once("\n## Settings\n").unwrap().1;
+    let document = include_str!("../../../docs/SETTINGS.md");
+    let settings = document.split_once("\n## Settings\n").unwrap().1;
     let settings = settings.split("\n## ").next().unwrap();
     let is_name = |word: &&str| {
         let is_letter = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';

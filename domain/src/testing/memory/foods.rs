@@ -76,8 +76,8 @@ impl FoodRepository for MemoryFoods {
         request: PageRequest<FoodId>,
     ) -> Result<Page<FoodId>, StorageError> {
         let foods = lock(&self.foods);
-        let owned = foods.values().filter(|food| food.creator.id == owner);
-        let entries = owned.map(|food| (food.id, food.id));
+        let of_owner = foods.values().filter(|food| food.creator.id == owner);
+        let entries = of_owner.map(|food| (food.id, food.id));
         Ok(page(entries, request, |id, after| id > after))
     }
 
