@@ -28,9 +28,9 @@ fn cargo_lambda_router_matches_routes_rs() {
         .output()
         .unwrap();
     let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let router = &metadata["metadata"]["lambda"]["watch"]["router"];
+    let watched = &metadata["metadata"]["lambda"]["watch"]["router"];
     let mut routes = Routes::new();
-    for (path, functions) in router.as_object().expect("a router") {
+    for (path, functions) in watched.as_object().expect("a router") {
         for entry in functions.as_array().expect("functions by method") {
             let method = entry["method"].as_str().unwrap();
             let function = entry["function"].as_str().unwrap().to_owned();

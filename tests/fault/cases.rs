@@ -174,7 +174,7 @@ impl Case {
             }
             // The first request deleted its session, unless that failed as well.
             "login.password_recheck_fails" if self.times == 1 => {
-                assert_eq!(state.new_sessions(), 1, "{case}")
+                assert_eq!(state.new_sessions(), 1, "{case}");
             }
             _ => {}
         }
