@@ -31,7 +31,7 @@ run: ## run the API on this machine: http://127.0.0.1:8888
 engines: ## run local DynamoDB and S3 with the data for events/; used by watch, invoke and local-invoke
 	cargo run -p local -- --engines-only --seed-fixtures --data-dir .local/events
 
-test: ## run the unit, contract, event and end-to-end tests: two minutes after compiling
+test: ## run the unit, contract, event and end-to-end tests: about a minute after compiling
 	cargo test --workspace
 
 test-slow: ## run the tests that take minutes: fault injection, timing, crashes, load

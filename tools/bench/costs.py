@@ -42,6 +42,7 @@ class Request(NamedTuple):
 REQUESTS = [
     Request("GET /food/{food_id}", "get_food", 6, 0.5, 0, 0, 0.45, images=1, image_kb=40),
     Request("GET /food?limit=20", "list_food", 8, 3, 0, 0, 0.30, images=20, image_kb=12),
+    Request("GET /food (100 foods)", "list_food", 12, 13, 0, 0, 0),
     Request("GET /users/{user_id}", "get_user", 6, 0.5, 0, 0, 0.05),
     Request("POST /users", "create_user", 25, 0, 7, 0, 0.01),
     Request("POST /login", "login", 34, 3, 5, 0, 0.05),
@@ -109,7 +110,7 @@ def tables():
             f"| {request.title} | {request.duration_ms:g} ms, {memory[request.function]} MB | {compute(request, memory):.2f} "
             f"| {units(request)} = {database(request):.2f} | {services:.2f} | {per_million(request, memory):.2f} |"
         )
-    shares = ", ".join(f"{request.share:.0%} {request.title}" for request in sorted(REQUESTS, key=lambda r: -r.share))
+    shares = ", ".join(f"{request.share:.0%} {request.title}" for request in sorted(REQUESTS, key=lambda r: -r.share) if request.share)
     lines += [
         "", f"A million requests of the typical mix cost **${mix(lambda r: per_million(r, memory)):.2f}**: {shares}.",
         "", f"By month, with {FOOD_MB} MB of renditions for each new food. Clients load images from CloudFront and cache none: one of 40 KB with a "
