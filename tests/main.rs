@@ -1,9 +1,9 @@
-//! Tests of the whole API: events sent to the handlers and the binaries, and HTTP requests to the
-//! local server. They use real engines and free ports, and each test has its own data.
+//! Tests of the whole API: events sent to the handlers and the binaries, and HTTP requests to the local server.
+//! They use local `DynamoDB`, S3 and Redis servers on free ports, and each test has its own data.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-/// HTTP requests to the local server.
+/// Tests that send HTTP requests to the local server.
 mod e2e {
     mod accounts;
     mod errors;
@@ -22,7 +22,7 @@ mod e2e {
     mod users;
 }
 
-/// Events sent to the handlers and the binaries.
+/// Tests that send example events to the handlers and to the binaries of the functions.
 mod event {
     mod binaries;
     mod capacity;
@@ -34,7 +34,7 @@ mod event {
     mod round_trips;
 }
 
-/// Fault injection in the calls to DynamoDB, S3 and Redis.
+/// Tests that inject faults into calls to `DynamoDB`, S3 and Redis.
 mod fault {
     mod calls;
     mod cases;
@@ -42,7 +42,7 @@ mod fault {
     mod state_check;
 }
 
-/// Consistency of code, template, manifest and documents.
+/// Tests that `template.yaml`, `Cargo.toml` and the documents match the code.
 mod drift {
     mod documents;
     mod settings;

@@ -1,4 +1,4 @@
-//! Tests that take minutes: `make test-slow`.
+//! Tests that take minutes; `make test-slow` runs them.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 

@@ -1,4 +1,4 @@
-//! README, Cargo.toml, the OpenAPI document, the runbook and the log format match code and template.
+//! README, Cargo.toml, the OpenAPI document, the runbook and the log format match the code and `template.yaml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -9,7 +9,7 @@ use test_support::template::{template, texts};
 
 use crate::event::expected::{expected, function};
 
-/// Function names with method and path.
+/// Method and path of each route, such as `GET /food`, by the name of the function.
 type Routes = BTreeMap<String, String>;
 
 fn routes_of_code() -> Routes {
@@ -41,7 +41,7 @@ fn cargo_lambda_router_matches_routes_rs() {
 }
 
 #[test]
-fn readme_table_matches_routes_rs() {
+fn readme_route_table_matches_routes_rs() {
     let readme = include_str!("../../README.md");
     let mut routes = Routes::new();
     let mut signed_in = BTreeMap::new();
@@ -62,7 +62,7 @@ fn readme_table_matches_routes_rs() {
 }
 
 #[test]
-fn openapi_document_has_every_event_response() {
+fn openapi_document_has_the_response_to_every_event() {
     let document: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
     for (event, status, body) in expected() {
         let route = ROUTES.iter().find(|route| route.name == function(event));
@@ -84,7 +84,7 @@ fn openapi_document_has_every_event_response() {
     }
 }
 
-/// Returns the texts in backquotes.
+/// Returns the parts of a Markdown text that are in backquotes.
 fn quoted(text: &str) -> BTreeSet<String> {
     let names = text.split('`').skip(1).step_by(2);
     names.map(str::to_owned).collect()
@@ -123,7 +123,7 @@ fn runbook_covers_every_alarm_and_saved_query() {
 }
 
 #[test]
-fn queries_and_dashboard_use_only_logged_fields() {
+fn saved_queries_and_dashboard_use_only_logged_fields() {
     let decision = include_str!("../../docs/decisions/0021-one-log-line-per-request.md");
     let rows = decision.lines().filter(|line| line.starts_with("| `"));
     let fields: BTreeSet<String> =

@@ -8,7 +8,7 @@ use functions::settings::{Settings, SettingsError};
 use serde_json::Value;
 use test_support::template::template;
 
-/// Every setting with a valid and an invalid value. The latter is empty where any text is valid.
+/// Every setting with a valid and an invalid value. The invalid value is empty if any other text is valid.
 const SETTINGS: [(&str, &str, &str); 22] = [
     ("USERS_TABLE", "users", ""),
     ("FOODS_TABLE", "foods", ""),
@@ -34,7 +34,7 @@ const SETTINGS: [(&str, &str, &str); 22] = [
     ("ALLOWED_ORIGIN", "*", ""),
 ];
 
-/// Returns the settings that a function reads: those whose invalid value is a startup error.
+/// Returns the names of the settings that a function reads: an invalid value of such a setting is a startup error.
 fn read_by<T>(make: impl Fn(&Dependencies) -> Result<T, SettingsError>) -> BTreeSet<String> {
     let aws = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     let new = |invalid: Option<&str>| -> Result<T, SettingsError> {
@@ -68,7 +68,7 @@ macro_rules! settings_read {
 }
 
 #[test]
-fn template_sets_exactly_the_settings_a_function_reads() {
+fn template_sets_exactly_the_settings_each_function_reads() {
     // Some are set only with Redis, or while secrets are rotated.
     let templates = ["functions", "functions.token-store"].map(template);
     for (name, read) in functions::for_each_function!(settings_read) {
@@ -80,7 +80,7 @@ fn template_sets_exactly_the_settings_a_function_reads() {
     }
 }
 
-/// The setting that every function reads for its telemetry.
+/// The setting that every function reads, for its metrics.
 const COMMON: &str = "METRICS_NAMESPACE";
 
 #[test]

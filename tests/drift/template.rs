@@ -40,7 +40,7 @@ fn index(index: &GlobalSecondaryIndexDescription) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn local_tables_match_the_template() {
+async fn local_dynamodb_tables_match_the_template() {
     let engines = Engines::shared();
     let names = engines.tables().await;
     let client = engines.aws().dynamodb();
@@ -66,7 +66,7 @@ async fn local_tables_match_the_template() {
 }
 
 #[tokio::test]
-async fn local_cors_matches_the_template() {
+async fn local_cors_headers_match_the_template() {
     let api = Api::start().await;
     let cors = template("cors");
     let preflight = api

@@ -1,4 +1,5 @@
-//! Listing and revoking sessions, changing the password and deleting the account, on both session stores.
+//! Listing and revoking sessions, changing the password and deleting the account, with sessions in `DynamoDB` and
+//! in Redis.
 
 use futures_util::future::{join_all, join3};
 use serde_json::{Value, json};
@@ -10,11 +11,11 @@ const NEW_PASSWORD: &str = "another horse battery";
 
 on_both_stores!(
     sessions_are_listed_newest_first,
-    only_its_user_can_revoke_a_session,
-    revokes_all_sessions_or_all_but_the_current,
-    password_change_revokes_all_other_sessions,
+    session_can_be_revoked_only_by_its_user,
+    user_can_revoke_all_sessions_or_all_but_the_current,
+    password_change_revokes_all_but_the_current_session,
     account_deletion_removes_sessions_foods_and_images,
-    account_deletion_revokes_concurrent_logins,
+    account_deletion_revokes_sessions_of_concurrent_logins,
 );
 
 async fn sessions(api: &Api, access: &str) -> Vec<Value> {
@@ -70,7 +71,7 @@ async fn sessions_are_listed_newest_first(on: WithSessionStore) {
     assert_eq!(listed.len(), 1);
 }
 
-async fn password_change_revokes_all_other_sessions(on: WithSessionStore) {
+async fn password_change_revokes_all_but_the_current_session(on: WithSessionStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
     let laptop = api.log_in("ada").await;
@@ -115,7 +116,7 @@ async fn account_deletion_removes_sessions_foods_and_images(on: WithSessionStore
     assert!(is_signed_in(api, &eve).await);
 }
 
-async fn account_deletion_revokes_concurrent_logins(on: WithSessionStore) {
+async fn account_deletion_revokes_sessions_of_concurrent_logins(on: WithSessionStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let logins = join_all((0..6).map(|_| log_in(api, &ada, PASSWORD)));
@@ -143,7 +144,7 @@ async fn account_deletion_revokes_concurrent_logins(on: WithSessionStore) {
     assert!(!api.is_absent("users", &format!("LEFT#{}", ada.id)).await);
 }
 
-async fn only_its_user_can_revoke_a_session(on: WithSessionStore) {
+async fn session_can_be_revoked_only_by_its_user(on: WithSessionStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
     let laptop = api.log_in("ada").await;
@@ -161,7 +162,7 @@ async fn only_its_user_can_revoke_a_session(on: WithSessionStore) {
     again.has_code(404, "not_found");
 }
 
-async fn revokes_all_sessions_or_all_but_the_current(on: WithSessionStore) {
+async fn user_can_revoke_all_sessions_or_all_but_the_current(on: WithSessionStore) {
     let api = &on.api;
     let (phone, eve) = (api.member("ada").await, api.member("eve").await);
     let mut others = Vec::new();

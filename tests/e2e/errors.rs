@@ -33,7 +33,7 @@ async fn error_responses_carry_cors_headers() {
 }
 
 #[tokio::test]
-async fn allowed_origin_is_a_setting() {
+async fn cors_allows_only_the_origin_in_the_setting() {
     let api = Api::with(&[("ALLOWED_ORIGIN", "https://app.example.com")]).await;
     for (origin, allowed) in
         [("https://app.example.com", "https://app.example.com"), ("https://evil.example.com", "")]
@@ -44,7 +44,7 @@ async fn allowed_origin_is_a_setting() {
 }
 
 #[tokio::test]
-async fn corrupt_item_is_a_500_without_details() {
+async fn corrupt_dynamodb_item_is_a_500_without_details() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Soup").await;
@@ -70,7 +70,7 @@ async fn corrupt_item_is_a_500_without_details() {
     }
 }
 
-/// Invokes a handler with a changed event.
+/// Invokes `function` with its example event, modified by `change`; returns the response.
 async fn invoke(function: &str, change: impl Fn(&mut Value)) -> Value {
     let fixture = Fixture::seeded().await;
     let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
@@ -81,7 +81,7 @@ async fn invoke(function: &str, change: impl Fn(&mut Value)) -> Value {
 }
 
 #[tokio::test]
-async fn malformed_host_or_path_does_not_fail_a_request() {
+async fn request_with_malformed_host_or_path_succeeds() {
     let changes: [fn(&mut Value); 7] = [
         |event| event["headers"]["user-agent"] = "café".into(),
         |event| event["headers"]["host"] = "a b:99999".into(),

@@ -54,7 +54,7 @@ async fn food_is_created_read_updated_and_deleted() {
 }
 
 #[tokio::test]
-async fn reports_all_field_errors_of_a_food() {
+async fn invalid_food_returns_all_field_errors() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let required = [
@@ -113,7 +113,7 @@ async fn unknown_form_fields_of_a_food_are_ignored() {
 }
 
 #[tokio::test]
-async fn title_is_returned_verbatim_and_description_sanitized() {
+async fn food_title_is_returned_verbatim_and_description_sanitized() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let title = "<script>alert(1)</script> & \"🍲 حساء\" e\u{301}";
@@ -129,7 +129,7 @@ async fn title_is_returned_verbatim_and_description_sanitized() {
 }
 
 #[tokio::test]
-async fn etag_changes_with_the_food() {
+async fn food_etag_changes_with_each_update() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let created = api.post_food(&ada, Form::food_with_image("Jollof")).await;
@@ -165,7 +165,7 @@ async fn only_the_owner_can_change_or_delete_a_food() {
 }
 
 #[tokio::test]
-async fn failed_precondition_leaves_the_food_unchanged() {
+async fn failed_if_match_leaves_the_food_unchanged() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let food = api.share(&ada, "Jollof").await;

@@ -1,11 +1,11 @@
-//! Hostile input: the response is a 4xx, never a 5xx or a timeout.
+//! Hostile input gets a 4xx response, never a 5xx or a timeout.
 
 use serde_json::json;
 
 use test_support::{Api, Form, images};
 
 #[tokio::test]
-async fn malformed_or_non_object_json_is_invalid_json() {
+async fn malformed_or_non_object_json_body_is_a_422() {
     let api = Api::start().await;
     let deep = format!("{{\"email\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
     let endless = "[".repeat(1_000_000);
@@ -34,7 +34,7 @@ async fn malformed_or_non_object_json_is_invalid_json() {
 }
 
 #[tokio::test]
-async fn json_of_one_megabyte_gets_field_errors() {
+async fn json_body_of_one_megabyte_is_parsed_and_validated() {
     let api = Api::start().await;
     let long = "x".repeat(1_000_000);
     let body = json!({"first_name": long, "last_name": long, "email": long, "password": long});
@@ -51,7 +51,7 @@ async fn json_of_one_megabyte_gets_field_errors() {
 }
 
 #[tokio::test]
-async fn json_is_accepted_with_any_content_type() {
+async fn json_body_is_accepted_with_any_content_type() {
     let api = Api::start().await;
     let body = json!({"email": "a@example.com", "password": "x"}).to_string();
     for content_type in ["text/plain", "application/octet-stream", "image/png", "nonsense"] {
@@ -61,7 +61,7 @@ async fn json_is_accepted_with_any_content_type() {
 }
 
 #[tokio::test]
-async fn malformed_id_is_a_400_or_404_on_every_route() {
+async fn malformed_id_in_the_path_is_a_400_or_404_on_every_route() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for id in [
@@ -99,7 +99,7 @@ async fn undecodable_path_or_query_is_a_400() {
 }
 
 #[tokio::test]
-async fn malformed_headers_do_not_fail_a_request() {
+async fn request_with_malformed_header_succeeds() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for (name, value) in [
@@ -120,7 +120,7 @@ async fn malformed_headers_do_not_fail_a_request() {
 }
 
 #[tokio::test]
-async fn html_that_expands_when_parsed_is_rejected() {
+async fn description_html_that_expands_when_parsed_is_rejected() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let description = format!("<p>{}{}", "<b a>".repeat(1_400), "<p>x".repeat(1_000));

@@ -1,4 +1,4 @@
-//! Requests with an `Idempotency-Key`, on both session stores.
+//! Requests with an `Idempotency-Key` header, with sessions in `DynamoDB` and in Redis.
 
 use domain::testing::sample;
 use serde_json::{Value, json};
@@ -35,14 +35,14 @@ fn assert_same(first: &Response, retry: &Response) {
 }
 
 on_both_stores!(
-    food_is_created_once_per_key,
-    account_is_created_once_per_key,
-    retry_returns_the_saved_error,
-    key_reused_for_another_request_is_rejected,
-    key_of_an_invalid_request_can_be_reused,
+    food_is_created_once_per_idempotency_key,
+    account_is_created_once_per_idempotency_key,
+    retry_with_idempotency_key_returns_the_saved_error,
+    idempotency_key_reused_for_another_request_is_rejected,
+    idempotency_key_of_an_invalid_request_can_be_reused,
 );
 
-async fn food_is_created_once_per_key(on: WithSessionStore) {
+async fn food_is_created_once_per_idempotency_key(on: WithSessionStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let first = share(api, &ada, KEY, "Jollof").await;
@@ -63,7 +63,7 @@ async fn food_is_created_once_per_key(on: WithSessionStore) {
     assert_eq!(share(api, &eve, KEY, "Fufu").await.json()["user_id"], eve.id);
 }
 
-async fn account_is_created_once_per_key(on: WithSessionStore) {
+async fn account_is_created_once_per_idempotency_key(on: WithSessionStore) {
     let api = &on.api;
     let ada = user("ada", PASSWORD);
     let first = sign_up(api, KEY, &ada).send().await;
@@ -75,7 +75,7 @@ async fn account_is_created_once_per_key(on: WithSessionStore) {
     other.is_problem(409, &[("email_taken", "email already taken")]);
 }
 
-async fn retry_returns_the_saved_error(on: WithSessionStore) {
+async fn retry_with_idempotency_key_returns_the_saved_error(on: WithSessionStore) {
     let api = &on.api;
     let ada = api.member("ada").await;
     let taken = api.share(&ada, "Jollof").await;
@@ -85,7 +85,7 @@ async fn retry_returns_the_saved_error(on: WithSessionStore) {
     assert_same(&rejected, &share(api, &ada, KEY, "Jollof").await);
 }
 
-async fn key_reused_for_another_request_is_rejected(on: WithSessionStore) {
+async fn idempotency_key_reused_for_another_request_is_rejected(on: WithSessionStore) {
     let api = &on.api;
     let codes = [(
         "idempotency_key_reused",
@@ -106,7 +106,7 @@ async fn key_reused_for_another_request_is_rejected(on: WithSessionStore) {
     assert_eq!(api.foods().await, json!([first.json()]));
 }
 
-async fn key_of_an_invalid_request_can_be_reused(on: WithSessionStore) {
+async fn idempotency_key_of_an_invalid_request_can_be_reused(on: WithSessionStore) {
     let api = &on.api;
     let short = sign_up(api, KEY, &user("ada", "short")).send().await;
     short.has_code(422, "invalid_password");

@@ -15,7 +15,7 @@ async fn share(api: &Api, member: &Member, title: &str, name: &str, bytes: &[u8]
     api.post("/food").bearer(member).form(form).send().await
 }
 
-/// Returns a JPEG with an EXIF rotation of 90 degrees, after which it is wider than the widest rendition.
+/// Returns a JPEG with an EXIF rotation of 90 degrees. The rotated image is wider than the widest rendition.
 fn sideways_photo() -> Vec<u8> {
     let pixels = RgbImage::from_fn(1_500, 2_200, |x, y| {
         let part = |at: u32| u8::try_from(at % 256).unwrap();
@@ -31,7 +31,7 @@ fn sideways_photo() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn response_lists_all_renditions() {
+async fn food_response_lists_all_renditions() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let created = share(&api, &ada, "Suya", "photo.jpg", &sideways_photo()).await;
@@ -59,7 +59,7 @@ async fn response_lists_all_renditions() {
 }
 
 #[tokio::test]
-async fn image_format_is_detected_from_bytes_not_name() {
+async fn image_format_is_detected_from_bytes_not_file_name() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for (name, format) in [
@@ -77,7 +77,7 @@ async fn image_format_is_detected_from_bytes_not_name() {
 }
 
 #[tokio::test]
-async fn non_image_file_is_rejected() {
+async fn file_that_is_not_a_valid_image_is_rejected() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Soup").await;
@@ -128,7 +128,7 @@ async fn image_over_the_size_limit_is_413() {
 }
 
 #[tokio::test]
-async fn form_over_event_limit_is_413_and_names_direct_upload() {
+async fn form_too_large_for_lambda_is_413_and_names_direct_upload() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     // Base64 in an event of at most 6 MB: 4.4 MB fit, 5 MB do not.
@@ -143,7 +143,7 @@ async fn form_over_event_limit_is_413_and_names_direct_upload() {
 }
 
 #[tokio::test]
-async fn update_and_delete_remove_the_old_image() {
+async fn food_update_and_deletion_remove_the_old_image() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Soup").await;
@@ -162,7 +162,7 @@ async fn update_and_delete_remove_the_old_image() {
 }
 
 #[tokio::test]
-async fn failed_save_leaves_no_image() {
+async fn title_conflict_leaves_no_new_image_in_the_bucket() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let soup = api.share(&ada, "Soup").await;

@@ -1,4 +1,4 @@
-//! Pagination with `Link` headers.
+//! Pagination of lists with `Link` headers.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use infrastructure::dynamodb::DynamoDbFoods;
 use serde_json::Value;
 use test_support::{Api, Response, text};
 
-/// Inserts foods into the table, without images.
+/// Inserts `count` foods without images into the table. `None` keeps the description of the sample food.
 async fn seed(api: &Api, count: usize, description: Option<&str>) {
     let foods = DynamoDbFoods::new(api.local.aws().dynamodb(), "foods".to_owned());
     let creator = sample::public_user(sample::timestamp());
@@ -25,7 +25,7 @@ fn items(page: &Response) -> Vec<Value> {
     page.json().as_array().expect("an array").clone()
 }
 
-/// Fetches all pages of a list, and runs `between` with the number of pages after each.
+/// Fetches all pages of the list at `path`. After each page, runs `between` with the number of pages so far.
 async fn fetch_pages(api: &Api, path: &str, between: impl AsyncFn(usize)) -> Vec<Response> {
     let mut pages = Vec::new();
     let mut next = Some(path.to_owned());
@@ -45,7 +45,7 @@ fn ids(pages: &[Response]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_food_is_listed_once_during_inserts() {
+async fn pagination_lists_each_food_once_despite_inserts() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     seed(&api, 300, None).await;
@@ -77,7 +77,7 @@ async fn users_are_listed_oldest_first() {
 }
 
 #[tokio::test]
-async fn page_holds_at_most_100_foods() {
+async fn list_page_holds_at_most_100_foods() {
     let api = Api::start().await;
     for path in ["/users", "/food"] {
         let empty = api.get(path).send().await;
@@ -92,7 +92,7 @@ async fn page_holds_at_most_100_foods() {
 }
 
 #[tokio::test]
-async fn invalid_limit_or_cursor_is_a_400() {
+async fn invalid_page_limit_or_cursor_is_a_400() {
     let api = Api::start().await;
     seed(&api, 3, None).await;
     api.sign_up("ada").await;
@@ -121,7 +121,7 @@ async fn invalid_limit_or_cursor_is_a_400() {
 }
 
 #[tokio::test]
-async fn page_ends_before_five_megabytes() {
+async fn list_page_is_smaller_than_five_megabytes() {
     let api = Api::start().await;
     // 80 KB each: DynamoDB returns at most 1 MB per query, that is twelve of them.
     seed(&api, 100, Some(&"🍲".repeat(20_000))).await;

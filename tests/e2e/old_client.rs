@@ -1,10 +1,10 @@
-//! Compatibility with the web client of the old API.
+//! Compatibility with the web client of the old service.
 
 use serde_json::json;
 use test_support::{Api, Form, text};
 
 #[tokio::test]
-async fn put_with_undefined_file_keeps_the_image() {
+async fn food_update_with_file_undefined_keeps_the_image() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let form = Form::food("Soup").text("food_image", "undefined");
@@ -29,9 +29,9 @@ async fn put_with_undefined_file_keeps_the_image() {
     assert_eq!(shown.status, 200);
 }
 
-/// The flow of its `authorization.js`: request, 401, refresh, request.
+/// Repeats the requests of `authorization.js` in the old web client: request, 401, refresh, request.
 #[tokio::test]
-async fn expired_access_token_can_be_refreshed() {
+async fn expired_access_token_can_be_replaced_by_refresh() {
     // Short enough to expire during the test.
     let api = Api::with(&[("ACCESS_TOKEN_TTL_SECONDS", "3")]).await;
     let ada = api.member("ada").await;

@@ -1,4 +1,4 @@
-//! Concurrent requests. The contract suites in `domain::testing` cover the races of each store.
+//! Concurrent requests to the API. The contract tests in `domain::testing` cover the races of each store.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -7,7 +7,7 @@ use test_support::client::text;
 use test_support::{Api, Form, images};
 
 #[tokio::test]
-async fn one_of_50_concurrent_sign_ups_gets_the_email() {
+async fn only_one_of_50_concurrent_sign_ups_gets_the_email() {
     let api = Api::start().await;
     let responses = join_all((0..50).map(|nth| {
         let user = json!({
@@ -32,7 +32,7 @@ async fn one_of_50_concurrent_sign_ups_gets_the_email() {
 }
 
 #[tokio::test]
-async fn concurrent_edits_and_deletes_leave_no_claims_or_images() {
+async fn concurrent_edits_and_deletions_leave_no_title_or_image() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     for round in 0..5 {

@@ -1,4 +1,4 @@
-//! Rate limits of login and sign-up, on both session stores.
+//! Rate limits of login and sign-up, with counters in `DynamoDB` and in Redis.
 
 use engines::Valkey;
 use functions::api::Api as Functions;
@@ -10,7 +10,7 @@ use test_support::fixture::{Fixture, event};
 const CORRECT: &str = "analytical";
 const WRONG: &str = "difference";
 
-/// The handlers with rate limits, on one of the session stores.
+/// The handlers with rate limits, with counters in `DynamoDB` or in Redis.
 struct RateLimited {
     functions: Functions,
     _fixture: Fixture,
@@ -28,7 +28,7 @@ impl RateLimited {
         Self { functions, _fixture: fixture, valkey }
     }
 
-    /// Starts the handlers on `DynamoDB` and on a Redis-compatible server.
+    /// Starts the handlers twice: with counters in `DynamoDB` and in a Redis-compatible server.
     async fn on_both(extra: &[(&str, &str)]) -> Vec<Self> {
         let valkey = Valkey::start().expect("a Valkey or Redis server");
         vec![Self::on(None, extra).await, Self::on(Some(valkey), extra).await]
@@ -66,7 +66,7 @@ fn assert_limited(response: &Value) {
 }
 
 #[tokio::test]
-async fn login_limit_is_equal_for_known_and_unknown_email() {
+async fn login_rate_limit_is_equal_for_known_and_unknown_email() {
     for api in Box::pin(RateLimited::on_both(&[])).await {
         let mut outcomes = Vec::new();
         // Every second e-mail is in upper case.
@@ -92,7 +92,7 @@ async fn login_limit_is_equal_for_known_and_unknown_email() {
 }
 
 #[tokio::test]
-async fn sign_ups_are_limited_per_client_ip_and_email() {
+async fn sign_ups_are_rate_limited_per_client_ip_and_per_email() {
     let limits = [("SIGN_UP_ATTEMPTS_PER_ADDRESS", "5"), ("SIGN_UP_ATTEMPTS_PER_ACCOUNT", "4")];
     for api in Box::pin(RateLimited::on_both(&limits)).await {
         // Many accounts from one client IP: successful sign-ups count.
@@ -114,7 +114,7 @@ async fn sign_ups_are_limited_per_client_ip_and_email() {
 }
 
 #[tokio::test]
-async fn rate_limit_keys_hide_email_and_client_ip() {
+async fn redis_rate_limit_keys_hide_email_and_client_ip() {
     let both = Box::pin(RateLimited::on_both(&[])).await;
     for api in &both {
         api.log_in("203.0.113.7", "ada@example.com", WRONG).await;
@@ -135,7 +135,7 @@ async fn rate_limit_keys_hide_email_and_client_ip() {
 }
 
 #[tokio::test]
-async fn logins_are_limited_per_ipv6_network() {
+async fn logins_are_rate_limited_per_ipv6_network() {
     let limits = [("LOGIN_ATTEMPTS_PER_ADDRESS", "5")];
     for api in Box::pin(RateLimited::on_both(&limits)).await {
         for nth in 0..5 {

@@ -5,7 +5,8 @@ use functions::settings::Settings;
 use serde_json::{Value, json};
 use test_support::fixture::{Fixture, event};
 
-/// Creates the handlers of a deployment: tokens are signed with `current`, and `previous` is accepted as well.
+/// Creates the handlers of one deployment: tokens are signed with the secret `current`, and tokens signed with
+/// `previous` are accepted as well.
 fn deploy(fixture: &Fixture, current: char, previous: Option<char>) -> Functions {
     let secret = |name: &str, letter: char| format!("{name} {}", letter.to_string().repeat(32));
     let mut settings = fixture.settings.clone();
@@ -47,8 +48,8 @@ async fn refresh(functions: &Functions, refresh: &str) -> (String, String) {
     tokens(&response)
 }
 
-/// A rotation takes three deployments: accept the new secret, sign with it, drop the old one. Consecutive
-/// deployments serve a user at the same time.
+/// A rotation of the signing secrets takes three deployments: accept the new secret, sign with it, drop the old
+/// secret. Consecutive deployments serve a user at the same time.
 #[tokio::test]
 async fn secret_rotation_keeps_users_logged_in() {
     let fixture = Fixture::seeded().await;

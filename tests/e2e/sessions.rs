@@ -1,4 +1,4 @@
-//! Login, refresh and logout, on both session stores.
+//! Login, refresh and logout, with sessions in `DynamoDB` and in Redis.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const EXPIRED: (&str, &str) = ("error", "Token is expired");
 const MALFORMED: (&str, &str) = ("error", "token contains an invalid number of segments");
 const UNAUTHORIZED: (&str, &str) = ("error", "unauthorized");
 
-/// The API on one of the session stores.
+/// The API of a local server with sessions in `DynamoDB` or in Redis.
 pub(crate) struct WithSessionStore {
     pub(crate) api: Api,
     _valkey: Option<Valkey>,
@@ -40,7 +40,7 @@ pub(crate) async fn on_redis() -> WithSessionStore {
     WithSessionStore { api: Api::with(&settings).await, _valkey: Some(valkey) }
 }
 
-/// Declares two tests for each function: on `DynamoDB` and on a Redis-compatible server.
+/// Declares two tests for each function: with sessions in `DynamoDB` and in a Redis-compatible server.
 macro_rules! on_both_stores {
     ($($test:ident),* $(,)?) => {
         mod on_dynamodb_sessions {
@@ -62,7 +62,7 @@ pub(crate) use on_both_stores;
 
 on_both_stores!(
     session_is_created_refreshed_and_revoked,
-    logout_revokes_only_its_own_session,
+    logout_revokes_only_the_current_session,
     previous_refresh_token_is_valid_until_the_next_refresh,
 );
 
@@ -78,7 +78,7 @@ fn claims(signer: &JwtTokens, token: &str) -> Claims {
     signer.verify(token, SystemClock.now()).expect("our token")
 }
 
-/// Whether the access token is valid: an invalid request gets a 422 instead of a 401.
+/// Returns whether an access token is valid. An empty food form gets a 422 with a valid token, otherwise a 401.
 async fn is_signed_in(api: &Api, access: &str) -> bool {
     let response = api.post("/food").token(access).form(Form::new());
     let response = response.send().await;
@@ -144,7 +144,7 @@ async fn session_is_created_refreshed_and_revoked(on: WithSessionStore) {
     }
 }
 
-async fn logout_revokes_only_its_own_session(on: WithSessionStore) {
+async fn logout_revokes_only_the_current_session(on: WithSessionStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
     let laptop = api.log_in("ada").await;
@@ -173,7 +173,7 @@ async fn call_signed_in_routes(api: &Api, authorization: Option<&str>) -> Vec<Re
 }
 
 #[tokio::test]
-async fn invalid_tokens_are_rejected() {
+async fn invalid_access_or_refresh_token_is_rejected() {
     let api = &Api::with(&SECRETS).await;
     let ada = api.member("ada").await;
     let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
@@ -256,7 +256,7 @@ async fn wrong_password_and_unknown_email_get_equal_responses() {
 }
 
 #[tokio::test]
-async fn token_lifetimes_are_settings() {
+async fn token_lifetimes_follow_their_settings() {
     let settings = [
         SECRETS[0],
         SECRETS[1],
@@ -277,7 +277,7 @@ async fn token_lifetimes_are_settings() {
 }
 
 #[tokio::test]
-async fn unknown_fields_of_login_and_refresh_are_ignored() {
+async fn unknown_json_fields_of_login_and_refresh_are_ignored() {
     let api = Api::start().await;
     let (ada, eve) = (api.member("ada").await, api.member("eve").await);
     let login = json!({

@@ -13,7 +13,7 @@ use test_support::Function;
 use test_support::client::text;
 use test_support::fixture::event;
 
-/// Runs the binary once and returns its report.
+/// Runs the binary `sweep_images` once and returns its report. `min_age` is the minimum age of orphans in seconds.
 async fn sweep(api: &Api, min_age: &str) -> Value {
     let mut settings = api.local.environment().variables();
     settings.push(("ORPHAN_MIN_AGE_SECONDS".to_owned(), min_age.to_owned()));
@@ -27,7 +27,7 @@ fn orphan() -> String {
 }
 
 #[tokio::test]
-async fn sweep_deletes_only_old_orphaned_images() {
+async fn image_sweep_deletes_only_old_orphaned_images() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let food = api.share(&ada, "Jollof").await;
@@ -56,7 +56,7 @@ async fn sweep_deletes_only_old_orphaned_images() {
 }
 
 #[tokio::test]
-async fn sweep_reports_unavailable_s3_to_lambda() {
+async fn image_sweep_reports_unavailable_s3_to_lambda() {
     let api = Api::start().await;
     let mut settings = api.local.environment().variables();
     settings.retain(|(name, _)| name != "AWS_ENDPOINT_URL_S3");
@@ -69,7 +69,7 @@ async fn sweep_reports_unavailable_s3_to_lambda() {
 }
 
 #[tokio::test]
-async fn orphan_minimum_age_is_validated() {
+async fn orphan_min_age_setting_must_be_a_positive_integer() {
     for invalid in ["0", "-1", "soon"] {
         let settings = [
             ("ORPHAN_MIN_AGE_SECONDS", invalid),

@@ -1,4 +1,4 @@
-//! Response times must not reveal whether an account exists.
+//! Response times of login and sign-up must not reveal whether an account exists.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use test_support::NO_RATE_LIMITS;
 use test_support::fixture::{Fixture, event};
 
-/// The handlers without rate limits.
+/// The handlers of the functions, without rate limits.
 struct Unlimited {
     functions: Functions,
     _fixture: Fixture,
@@ -44,11 +44,12 @@ impl Unlimited {
     }
 }
 
-/// The number of measured requests of each kind.
+/// The number of measured requests of each of the two kinds.
 const REQUESTS: usize = 100;
 
-/// Sends requests of two kinds in turns and compares the quartiles of the CPU time of this thread, which
-/// may differ by the fraction `tolerance`. CPU time, unlike elapsed time, does not depend on the load.
+/// Sends requests of two kinds alternately and compares the quartiles of the CPU time of this thread, which may
+/// differ by the fraction `tolerance`. `request` gets the kind, 0 or 1, and the number of the request. CPU time,
+/// unlike elapsed time, does not depend on the load.
 async fn assert_equal_time(tolerance: f64, request: impl AsyncFn(usize, usize)) {
     let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
     let mut times = [Vec::new(), Vec::new()];
@@ -73,7 +74,7 @@ async fn assert_equal_time(tolerance: f64, request: impl AsyncFn(usize, usize)) 
 }
 
 #[tokio::test]
-async fn login_takes_equal_time_for_unknown_email() {
+async fn login_takes_equal_time_for_known_and_unknown_email() {
     let api = Unlimited::start().await;
     let first = api.log_in("ada@example.com").await;
     assert_eq!(first["statusCode"], 401);
@@ -86,7 +87,7 @@ async fn login_takes_equal_time_for_unknown_email() {
 }
 
 #[tokio::test]
-async fn sign_up_takes_equal_time_for_taken_email() {
+async fn sign_up_takes_equal_time_for_taken_and_free_email() {
     let api = Unlimited::start().await;
     assert_equal_time(0.2, async |kind, nth| {
         let free = format!("grace.{nth}@example.com");

@@ -10,7 +10,7 @@ use test_support::{Api, Form};
 const NO_SUCH_UPLOAD: (&str, &str) = ("invalid_file", "upload not found or already used");
 
 #[tokio::test]
-async fn image_of_8_mb_is_uploaded_directly_and_attached() {
+async fn uploaded_image_of_8_mb_can_be_attached_to_a_food() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     // The size limit, more than an event can hold: noise does not compress.
@@ -56,7 +56,7 @@ async fn image_of_8_mb_is_uploaded_directly_and_attached() {
 }
 
 #[tokio::test]
-async fn upload_request_is_validated() {
+async fn upload_request_with_invalid_type_or_size_is_rejected() {
     let api = Api::with(&[("MAX_IMAGE_BYTES", "5000")]).await;
     let ada = api.member("ada").await;
     let request = async |body: Value| api.request_upload(&ada, &body).await;
@@ -134,7 +134,7 @@ async fn upload_is_usable_once_and_only_by_its_owner() {
 }
 
 #[tokio::test]
-async fn upload_is_not_public() {
+async fn upload_is_not_publicly_readable() {
     let api = Api::start().await;
     let ada = api.member("ada").await;
     let id = api.upload(&ada, "image/jpeg", &jpeg()).await;

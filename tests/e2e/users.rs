@@ -31,7 +31,7 @@ async fn user_response_has_no_email_or_password() {
 }
 
 #[tokio::test]
-async fn reports_all_field_errors_of_a_user() {
+async fn invalid_sign_up_returns_all_field_errors() {
     let api = Api::start().await;
     let required = [
         ("firstname_required", "first name is required"),
@@ -65,7 +65,7 @@ async fn reports_all_field_errors_of_a_user() {
 }
 
 #[tokio::test]
-async fn password_minimum_setting_appears_in_the_message() {
+async fn short_password_error_states_the_configured_minimum() {
     let api = Api::with(&[("PASSWORD_MIN_LENGTH", "12")]).await;
     let mut short = ada();
     short["password"] = json!("eleven char");
@@ -85,7 +85,7 @@ async fn email_is_unique_ignoring_case() {
 }
 
 #[tokio::test]
-async fn name_is_returned_verbatim() {
+async fn user_name_with_markup_is_returned_verbatim() {
     let api = Api::start().await;
     let name = "<script>'\"&</script> مريم 🍲 Zoe\u{308} \\u0000";
     let mut body = ada();
@@ -97,7 +97,7 @@ async fn name_is_returned_verbatim() {
 }
 
 #[tokio::test]
-async fn unknown_fields_of_a_user_are_ignored() {
+async fn unknown_json_fields_of_a_sign_up_are_ignored() {
     let api = Api::start().await;
     let id = "01990000-0000-7000-8000-000000000001";
     let mut body = ada();

@@ -1,4 +1,4 @@
-//! The binaries as processes: responses to events, startup errors and timeouts.
+//! The binaries of the functions as processes: responses to events, startup errors and timeouts.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn each_function_has_one_binary() {
 }
 
 #[tokio::test]
-async fn each_binary_returns_expected_responses() {
+async fn each_binary_returns_the_expected_response_to_each_event() {
     for (name, binary) in BINARIES {
         let fixture = Fixture::seeded().await;
         let mut running = Function::start(binary, &fixture.settings).await;
@@ -86,7 +86,7 @@ async fn startup_error_names_the_missing_or_invalid_setting() {
 }
 
 #[tokio::test]
-async fn function_returns_503_before_timeout_and_keeps_running() {
+async fn function_returns_503_before_lambda_timeout_and_keeps_running() {
     let fixture = Fixture::seeded().await;
     // A server that accepts connections and never responds.
     let silent = Server::start(|_| std::future::pending()).await;

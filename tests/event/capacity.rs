@@ -1,5 +1,5 @@
-//! The backend cost of a request: round trips and the capacity units that `DynamoDB` reports, compared with
-//! the table in `docs/CAPACITY.md`. `cargo test -p functions --test api capacity -- --nocapture` prints it.
+//! The backend cost of a request: round trips and the capacity units that `DynamoDB` reports, compared with the
+//! table in `docs/CAPACITY.md`. `cargo test -p functions --test api capacity -- --nocapture` prints the table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,10 +12,10 @@ use test_support::recorder::{RecordedCall, longest_sequence};
 
 use crate::event::recorded_fixture::RecordedFixture;
 
-/// The delay of each response, so that concurrent calls overlap.
+/// The delay of each backend response, so that concurrent calls overlap.
 const DELAY: Duration = Duration::from_millis(150);
 
-/// Formats a table row: calls per operation, and read and write units.
+/// Formats the table row of a function: backend calls per operation, read and write capacity units.
 fn row(name: &str, calls: &[RecordedCall]) -> String {
     let mut operations: BTreeMap<&str, usize> = BTreeMap::new();
     for call in calls {
@@ -42,7 +42,7 @@ fn row(name: &str, calls: &[RecordedCall]) -> String {
     )
 }
 
-/// Runs a function with its event and returns its calls.
+/// Invokes a function with its example event and returns the backend calls.
 async fn calls(name: &str) -> Vec<RecordedCall> {
     let recorded = RecordedFixture::with(&[]).await;
     recorded.dynamodb.delay_responses(DELAY);
@@ -57,7 +57,7 @@ async fn calls(name: &str) -> Vec<RecordedCall> {
 }
 
 #[tokio::test]
-async fn capacity_document_has_the_measured_cost_per_route() {
+async fn capacity_document_has_the_measured_backend_cost_per_route() {
     let mut table = String::from(
         "| Function | Round trips | In sequence | Calls | Read units | Write units |\n\
          |---|---|---|---|---|---|\n",

@@ -1,4 +1,4 @@
-//! The expected response to every file in `events/`.
+//! The expected response to every example event in `events/`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 /// Functions with a constant response: they validate no input and call no backend.
 pub(crate) const STATIC_RESPONSES: [&str; 2] = ["get_openapi", "get_docs"];
 
-/// An entry of `responses.json`: the codes of a problem, or some fields of a body.
+/// The expected response to an event: an entry of `responses.json` with either the codes of a problem or some
+/// fields of the body.
 #[derive(Deserialize)]
 struct Expected {
     status: u16,
@@ -35,7 +36,7 @@ impl Expected {
     }
 }
 
-/// Returns each event with the status and the body of its response.
+/// Returns the name of each event with the expected status and body of the response.
 pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
     let entry = |(name, expected): (&'static String, &Expected)| {
         (name.as_str(), expected.status, expected.body())
@@ -43,7 +44,7 @@ pub(crate) fn expected() -> Vec<(&'static str, u16, Value)> {
     EXPECTED.iter().map(entry).collect()
 }
 
-/// Asserts the whole body of an error, and the expected fields of a success.
+/// Asserts that a response has the expected status and body: the whole body of an error, some fields of a success.
 pub(crate) fn check(name: &str, response: &Value, status: u16, expected: &Value) {
     let body = response["body"].as_str().expect("a body");
     assert_eq!(response["statusCode"], status, "{name}: {body}");
@@ -88,7 +89,7 @@ fn assert_contains(name: &str, actual: &Value, part: &Value) {
     }
 }
 
-/// Returns the function of an event: the part of its name before the dot.
+/// Returns the name of the function that handles an event: the part of the event's name before the dot.
 pub(crate) fn function(event: &str) -> &str {
     event.split_once('.').map_or(event, |(function, _)| function)
 }

@@ -1,4 +1,4 @@
-//! The handlers in this process: responses to events, and coverage of the event files.
+//! The handlers, called in the test process: responses to events, and coverage of the event files.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::event::expected::{STATIC_RESPONSES, check, expected, function};
 use test_support::fixture::{Fixture, event, folder};
 
 #[tokio::test]
-async fn each_handler_returns_expected_responses() {
+async fn each_handler_returns_the_expected_response_to_each_event() {
     for (name, status, body) in expected() {
         let fixture = Fixture::seeded().await;
         let api = Api::new(&Settings::new(fixture.settings.clone())).unwrap();
@@ -33,7 +33,7 @@ fn each_event_file_has_an_expected_response() {
 }
 
 #[test]
-fn each_route_has_a_success_and_a_failure_event() {
+fn each_route_has_event_files_for_success_and_failure() {
     let expected = expected();
     for route in ROUTES {
         let statuses: Vec<u16> = expected

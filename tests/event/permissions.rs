@@ -16,14 +16,14 @@ use test_support::template::{template, texts};
 use crate::event::expected::{expected, function};
 use crate::event::recorded_fixture::{RecordedFixture, eves_login};
 
-/// The file that fits the event `create_image_upload`.
+/// The image whose type and length the event `create_image_upload` states.
 const IMAGE: &[u8] = include_bytes!("../../events/jollof.jpg");
 
-/// Pairs of an IAM action and a resource, the latter by its logical id.
+/// IAM permissions: pairs of an action and a resource, which has its logical id in `template.yaml`.
 type Grants = BTreeSet<(String, String)>;
 
 impl RecordedFixture {
-    /// Returns the permissions that the calls need, by the logical ids of the template.
+    /// Returns the IAM permissions that these calls need, with the logical ids of the template as resources.
     fn grants(&self, calls: &[RecordedCall]) -> Grants {
         let names = [
             ("USERS_TABLE", "UsersTable"),
@@ -52,7 +52,7 @@ impl RecordedFixture {
     }
 }
 
-/// Returns the permissions of a function in the template.
+/// Returns the IAM permissions that the template grants to a function.
 fn granted(permissions: &Value, name: &str) -> Grants {
     let statements = permissions[name].as_array().expect("statements");
     let mut grants = Grants::new();
@@ -66,7 +66,7 @@ fn granted(permissions: &Value, name: &str) -> Grants {
     grants
 }
 
-/// Returns the permissions that a function needs for its events and for failures that no event causes.
+/// Returns the IAM permissions that a function needs for its events and for failures that no event causes.
 async fn needed(name: &str, settings: &[(&str, &str)]) -> Grants {
     let mut grants = Grants::new();
     for (event_name, status, _) in expected() {
@@ -110,14 +110,14 @@ async fn needed(name: &str, settings: &[(&str, &str)]) -> Grants {
     grants
 }
 
-/// Uploads the image with the presigned POST of a response.
+/// Uploads [`IMAGE`] with the presigned POST in a response of `create_image_upload`.
 async fn upload_image(response: &Value) {
     let body: Value = serde_json::from_str(response["body"].as_str().expect("a body")).unwrap();
     let status = Client::new("").post_file(&body["upload"], IMAGE).await;
     assert_eq!(status, 204);
 }
 
-/// Returns the permissions that `sweep_images` needs.
+/// Returns the IAM permissions that `sweep_images` needs.
 async fn needed_by_sweep(settings: &[(&str, &str)]) -> Grants {
     let settings = [settings, &[("ORPHAN_MIN_AGE_SECONDS", "1")]].concat();
     let recorded = RecordedFixture::with(&settings).await;
@@ -137,7 +137,8 @@ async fn needed_by_sweep(settings: &[(&str, &str)]) -> Grants {
     }
 }
 
-/// Asserts that the policies grant all permissions that are needed and no others.
+/// Asserts that the policy of each function grants all permissions that the function needs and no others.
+/// `permissions` is the name of the file in `tests/template/`.
 async fn assert_exact(permissions: &str, settings: &[(&str, &str)]) {
     let permissions = template(permissions);
     let mut all = vec![("sweep_images", needed_by_sweep(settings).await)];
@@ -154,12 +155,12 @@ async fn assert_exact(permissions: &str, settings: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn policy_grants_exactly_the_recorded_calls() {
+async fn iam_policy_grants_exactly_the_calls_that_are_made() {
     assert_exact("permissions", &[]).await;
 }
 
 #[tokio::test]
-async fn policy_with_redis_grants_exactly_the_recorded_calls() {
+async fn iam_policy_with_redis_grants_exactly_the_calls_that_are_made() {
     let valkey = Valkey::start().expect("a Valkey or Redis server");
     let url = valkey.url();
     assert_exact("permissions.token-store", &[("TOKEN_STORE_URL", &url)]).await;

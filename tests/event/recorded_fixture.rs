@@ -1,4 +1,4 @@
-//! A fixture whose functions call the engines through recorders, and the binaries to run on it.
+//! A fixture whose functions call `DynamoDB`, S3 and Redis through proxies, and the binaries to run on it.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ macro_rules! binaries {
         routes { $($name:ident $handler:ident $route:tt;)* }
         without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
     ) => {
-        /// The path of each function's binary, by the function's name.
+        /// Name and path of each function's binary.
         pub(crate) const BINARIES: [(&str, &str); FUNCTIONS.len()] = [
             $((stringify!($name), env!(concat!("CARGO_BIN_EXE_", stringify!($name)))),)*
             $((stringify!($other), env!(concat!("CARGO_BIN_EXE_", stringify!($other)))),)*
@@ -34,22 +34,22 @@ pub(crate) fn binary(name: &str) -> &'static str {
     found.expect("a binary").1
 }
 
-/// Eve's password with a bcrypt hash: from the test vectors of `crypt_blowfish`.
+/// Eve's password after [`RecordedFixture::set_bcrypt_hash`]. Password and hash are test vectors of `crypt_blowfish`.
 pub(crate) const EVES_PASSWORD: &str = "U*U";
 
-/// A fixture whose functions call the engines through recorders.
+/// A fixture whose functions call `DynamoDB`, S3 and Redis through recording proxies.
 pub(crate) struct RecordedFixture {
     fixture: Fixture,
     pub(crate) dynamodb: Recorder,
     pub(crate) s3_proxy: Recorder,
-    /// `None` if `DynamoDB` stores the sessions.
+    /// The proxy in front of Redis. `None` if `DynamoDB` stores the sessions.
     pub(crate) redis: Option<RedisProxy>,
-    /// Direct access to the engines.
+    /// Clients of `DynamoDB` and S3 that bypass the proxies.
     aws: Aws,
 }
 
 impl RecordedFixture {
-    /// Creates a fixture; functions get these settings in addition.
+    /// Creates a fixture with proxies; functions get the settings in `extra` in addition.
     pub(crate) async fn with(extra: &[(&str, &str)]) -> Self {
         let fixture = Fixture::with(extra).await;
         let dynamodb = Recorder::start(fixture.setting("AWS_ENDPOINT_URL_DYNAMODB")).await;
@@ -75,12 +75,12 @@ impl RecordedFixture {
         Function::start(binary(name), &self.settings()).await
     }
 
-    /// Starts a function; the deadline of each event is `timeout` after its delivery.
+    /// Starts a function; the Lambda deadline of each event is `timeout` after delivery.
     pub(crate) async fn start_with_timeout(&self, name: &str, timeout: Duration) -> Function {
         Function::start_with_timeout(binary(name), &self.settings(), timeout).await
     }
 
-    /// Returns settings with the URLs of the recorders.
+    /// Returns the settings of the fixture with the URLs of the proxies.
     fn settings(&self) -> Vec<(String, String)> {
         let mut proxies = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
@@ -91,7 +91,7 @@ impl RecordedFixture {
         self.fixture.settings_with(&proxies)
     }
 
-    /// Removes and returns the recorded calls to `DynamoDB` and S3.
+    /// Removes and returns the recorded calls, first those to `DynamoDB`, then those to S3.
     pub(crate) fn take(&self) -> Vec<RecordedCall> {
         let mut calls = self.dynamodb.take();
         calls.extend(self.s3_proxy.take());
@@ -102,7 +102,7 @@ impl RecordedFixture {
         self.fixture.setting(name).to_owned()
     }
 
-    /// A client of the engine that bypasses the recorder.
+    /// Returns a client of `DynamoDB` that bypasses the recording proxy.
     pub(crate) fn dynamodb_engine(&self) -> aws_sdk_dynamodb::Client {
         self.aws.dynamodb()
     }
@@ -111,7 +111,7 @@ impl RecordedFixture {
         self.aws.s3()
     }
 
-    /// Deletes the tables: an engine with thousands of them is slow.
+    /// Deletes the tables of the fixture, because a local `DynamoDB` with thousands of tables is slow.
     pub(crate) async fn delete_tables(self) {
         for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"] {
             let delete = self.dynamodb_engine().delete_table();
@@ -120,7 +120,7 @@ impl RecordedFixture {
         }
     }
 
-    /// Replaces Eve's password hash by the bcrypt hash of [`EVES_PASSWORD`].
+    /// Replaces Eve's password hash by a bcrypt hash of [`EVES_PASSWORD`].
     pub(crate) async fn set_bcrypt_hash(&self) {
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         self.dynamodb_engine()
@@ -134,8 +134,8 @@ impl RecordedFixture {
             .unwrap();
     }
 
-    /// Replaces Eve by an old tombstone but keeps her food, and adds two orphaned images: one of a food
-    /// that has another image, one of no food.
+    /// Replaces Eve's account by an old tombstone but keeps her food. Adds two orphaned images: one of a food
+    /// that has another image, one of a food that does not exist.
     pub(crate) async fn add_orphans(&self) {
         let dynamodb = self.dynamodb_engine();
         let users = self.fixture.setting("USERS_TABLE");
@@ -164,7 +164,7 @@ impl RecordedFixture {
     }
 }
 
-/// Returns a login event of Eve with [`EVES_PASSWORD`].
+/// Returns a login event with the e-mail of Eve and [`EVES_PASSWORD`].
 pub(crate) fn eves_login() -> String {
     let mut login: Value = serde_json::from_str(&event("login")).unwrap();
     let body = json!({"email": "eve@example.com", "password": EVES_PASSWORD});

@@ -1,4 +1,4 @@
-//! Observability of the binaries: one log line per invocation with its metrics, and trace propagation.
+//! Telemetry of the binaries: one log line per invocation with its metrics, and trace propagation.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use test_support::log::{check_metrics, invocation_lines, lines};
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 const X_RAY: &str = "Root=1-6a13f5b0-0123456789abcdef01234567";
 
-/// Runs a function with these events and returns its log.
+/// Invokes a function with these events and the `extra` settings, and returns the log.
 async fn log(name: &str, extra: &[(&str, &str)], events: &[String]) -> String {
     let fixture = Fixture::seeded().await;
     let mut settings = fixture.settings.clone();
@@ -25,7 +25,7 @@ async fn log(name: &str, extra: &[(&str, &str)], events: &[String]) -> String {
 }
 
 #[tokio::test]
-async fn request_writes_one_log_line() {
+async fn each_request_writes_one_log_line() {
     let log = log("get_food", &[], &[event("get_food"), event("get_food")]).await;
     let lines = lines(&log);
     assert_eq!(lines.len(), 2, "{log}");
@@ -52,7 +52,7 @@ async fn request_writes_one_log_line() {
 }
 
 #[tokio::test]
-async fn log_line_has_the_user_id() {
+async fn request_log_line_has_the_user_id() {
     for (name, case) in [("login", "login"), ("refresh", "refresh"), ("logout", "logout")] {
         let log = log(name, &[], &[event(case)]).await;
         assert_eq!(invocation_lines(&log)[0]["user.id"], ADA, "{name}: {log}");
@@ -60,7 +60,7 @@ async fn log_line_has_the_user_id() {
 }
 
 #[tokio::test]
-async fn log_level_error_suppresses_info_lines() {
+async fn log_level_error_suppresses_info_log_lines() {
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
     assert_eq!(log("get_food", &level, &[event("get_food")]).await, "");
     let unavailable =
@@ -70,7 +70,7 @@ async fn log_level_error_suppresses_info_lines() {
 }
 
 #[tokio::test]
-async fn scheduled_run_writes_one_log_line() {
+async fn scheduled_function_logs_a_line_with_its_report() {
     let log = log("sweep_images", &[], &[json!({"source": "aws.events"}).to_string()]).await;
     let line = &invocation_lines(&log)[0];
     for (field, value) in [
@@ -85,7 +85,7 @@ async fn scheduled_run_writes_one_log_line() {
     assert!(line["report"]["listed"].is_u64(), "{line}");
 }
 
-/// The SDK adds the header but must not sign it, because proxies may change it.
+/// The AWS SDK adds the `X-Amzn-Trace-Id` header but must not sign it, because proxies may change it.
 #[tokio::test]
 async fn dynamodb_and_s3_calls_carry_the_x_ray_trace_id() {
     let recorded = RecordedFixture::with(&[]).await;

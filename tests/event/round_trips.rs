@@ -10,10 +10,10 @@ use crate::event::recorded_fixture::RecordedFixture;
 use test_support::fixture::{Fixture, event};
 use test_support::recorder::RecordedCall;
 
-/// Functions that read the session and another item concurrently.
+/// Functions that read the session and another item from `DynamoDB` concurrently.
 const CONCURRENT_READERS: [&str; 3] = ["create_food", "update_food", "delete_food"];
 
-/// Returns an event of a function with the token of another event.
+/// Returns the event `name` with the access token of the event `other`.
 fn event_with_token_of(name: &str, other: &str) -> String {
     let parse = |name| serde_json::from_str::<Value>(&event(name)).unwrap();
     let (mut event, mut other) = (parse(name), parse(other));
@@ -30,7 +30,7 @@ fn is_session(call: &RecordedCall) -> bool {
 }
 
 #[tokio::test]
-async fn session_check_runs_with_the_read_and_before_any_write() {
+async fn session_check_overlaps_reads_and_precedes_writes() {
     for name in CONCURRENT_READERS {
         let recorded = RecordedFixture::with(&[]).await;
         recorded.dynamodb.require_concurrent_reads();
@@ -49,7 +49,7 @@ async fn session_check_runs_with_the_read_and_before_any_write() {
 }
 
 #[tokio::test]
-async fn invalid_token_causes_no_read() {
+async fn request_with_invalid_token_makes_no_backend_call() {
     for name in CONCURRENT_READERS {
         for other in [
             "logout.no_token",
@@ -82,7 +82,7 @@ async fn invalid_request_reads_only_the_session() {
 }
 
 #[tokio::test]
-async fn revoked_session_is_reported_before_other_errors() {
+async fn revoked_session_is_401_even_with_bad_input_or_failed_read() {
     for (name, other_error) in [
         ("create_food", 500),
         ("update_food", 500),
@@ -112,7 +112,7 @@ async fn revoked_session_is_reported_before_other_errors() {
 }
 
 #[tokio::test]
-async fn process_reuses_its_connections() {
+async fn function_reuses_its_connections_across_events() {
     for (name, to_dynamodb, to_s3) in [
         ("get_food", 1, 0),
         ("list_food", 1, 0),
@@ -135,7 +135,7 @@ async fn process_reuses_its_connections() {
     }
 }
 
-/// Waits until the condition holds, for at most two minutes.
+/// Waits until the condition is true. Panics after two minutes.
 async fn wait_until(condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {
@@ -147,7 +147,7 @@ async fn wait_until(condition: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn process_connects_before_its_first_event() {
+async fn function_connects_to_dynamodb_before_its_first_event() {
     let recorded = RecordedFixture::with(&[]).await;
     let _running = recorded.start("get_food").await;
     wait_until(|| recorded.dynamodb.connections() == 1).await;

@@ -1,4 +1,4 @@
-//! The environment of a fault case: fixture, binary, backend calls, and the faults of the proxies.
+//! The environment of a fault case: fixture, binary, backend calls, and the faults that proxies inject.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,10 +16,10 @@ use test_support::recorder::RecordedCall;
 use test_support::redis_proxy::RedisProxy;
 use test_support::template::template;
 
-/// The engine that stores the sessions.
+/// The engine that stores the sessions in a fault case.
 pub(crate) enum SessionEngine {
     DynamoDb,
-    /// A server, and the number of its databases in use: each fixture has its own.
+    /// A Valkey or Redis server, and the number of its databases in use. Each fixture uses a new database.
     Redis(Valkey, AtomicUsize),
 }
 
@@ -29,7 +29,7 @@ impl SessionEngine {
         Self::Redis(valkey, AtomicUsize::new(0))
     }
 
-    /// Creates the fixture of an event.
+    /// Creates the fixture for an event, with the settings and data that this event needs.
     pub(super) async fn fixture(&self, event_name: &str) -> RecordedFixture {
         let url = match self {
             Self::DynamoDb => None,
@@ -58,7 +58,7 @@ impl SessionEngine {
     }
 }
 
-/// A service that functions call.
+/// A service that the functions call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Backend {
     DynamoDb,
@@ -66,12 +66,12 @@ pub(super) enum Backend {
     Redis,
 }
 
-/// One call of a function: the `nth` (from 0) to this operation and resource.
+/// A backend call of a function: the `nth` (from 0) of this operation on this resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BackendCall {
     pub(super) backend: Backend,
     pub(crate) operation: String,
-    /// The table without its prefix. `None` for S3 and Redis.
+    /// The table name without the prefix of the fixture. `None` for S3 and Redis.
     pub(super) resource: Option<String>,
     pub(super) nth: usize,
 }
@@ -108,8 +108,8 @@ pub(super) fn table_prefix(recorded: &RecordedFixture) -> String {
     users.strip_suffix("users").expect("a prefix").to_owned()
 }
 
-/// Returns the HTTP status. A failed or incomplete run of a scheduled function counts as 503, a
-/// successful one as 200.
+/// Returns the HTTP status of a response. A failed or incomplete run of a scheduled function counts as 503, a
+/// successful run as 200.
 pub(super) fn status(result: &Result<Value, Value>) -> u64 {
     match result {
         Ok(report) if report["failed"].as_u64() > Some(0) => 503,
@@ -118,7 +118,7 @@ pub(super) fn status(result: &Result<Value, Value>) -> u64 {
     }
 }
 
-/// Returns the status of the response without faults.
+/// Returns the HTTP status of the response to an event if no call fails. 200 for scheduled functions.
 pub(super) fn expected_status(event_name: &str) -> u64 {
     let expected = expected();
     let expected = expected.iter().find(|(name, ..)| *name == event_name);
@@ -133,7 +133,8 @@ pub(super) fn payload(event_name: &str) -> String {
     }
 }
 
-/// Returns the fault that is active in every case of an event, besides the injected one.
+/// Returns a second fault, which fails calls in every case of this event, so that the function reaches its error
+/// handling. `None` for events that need no such fault.
 pub(super) fn background_fault(event_name: &str) -> Option<Fault> {
     (event_name == "login.password_recheck_fails").then(|| Fault {
         operation: "GetItem".to_owned(),
@@ -144,7 +145,7 @@ pub(super) fn background_fault(event_name: &str) -> Option<Fault> {
     })
 }
 
-/// Starts the function of an event with its timeout in the template.
+/// Starts the function that handles an event, with the timeout that `template.yaml` sets for the function.
 pub(super) async fn start(recorded: &RecordedFixture, event_name: &str) -> Function {
     let name = function(event_name);
     let seconds = template("functions")[name]["timeout"].as_u64();
@@ -152,7 +153,7 @@ pub(super) async fn start(recorded: &RecordedFixture, event_name: &str) -> Funct
     recorded.start_with_timeout(name, timeout).await
 }
 
-/// Returns the faults of the proxy in front of a backend.
+/// Returns the faults that the proxy in front of this backend injects.
 pub(super) fn faults(recorded: &RecordedFixture, backend: Backend) -> &Faults {
     match backend {
         Backend::DynamoDb => recorded.dynamodb.faults(),
@@ -167,7 +168,7 @@ pub(super) fn all_faults(recorded: &RecordedFixture) -> Vec<&Faults> {
     all
 }
 
-/// Runs the function of an event and returns its calls.
+/// Invokes the function of an event without an injected fault, and returns the backend calls.
 pub(crate) async fn calls_of(engine: &SessionEngine, event_name: &str) -> Vec<BackendCall> {
     let recorded = engine.fixture(event_name).await;
     let mut running = start(&recorded, event_name).await;

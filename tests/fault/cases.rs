@@ -1,5 +1,5 @@
 //! Fault injection: fails the backend calls of functions, one call at a time and in each way, and checks the
-//! outcome. `resilience.rs` runs it for some functions, `matrix.rs` for all.
+//! outcome. `resilience.rs` covers some functions, `matrix.rs` all.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use test_support::Function;
 use test_support::faults::{Failure, Fault};
 use test_support::fixture::assert_no_secrets;
 
-/// All kinds of failure.
+/// All ways in which a backend call can fail.
 pub(crate) const FAILURES: [Failure; 6] = [
     Failure::Throttled,
     Failure::Refused,
@@ -28,32 +28,33 @@ pub(crate) const FAILURES: [Failure; 6] = [
     Failure::Failed,
 ];
 
-/// Events with an idempotency key.
+/// Events with an `Idempotency-Key` header.
 pub(crate) const IDEMPOTENT_EVENTS: [&str; 3] =
     ["create_user.idempotent", "create_food.idempotent", "create_food.upload_idempotent"];
 
-/// Events whose calls to `DynamoDB` and S3 fail also when Redis stores the sessions. For the other events
-/// those cases equal the ones without Redis.
+/// Events whose calls to `DynamoDB` and S3 fail also in the cases with Redis as session store. For any other
+/// event these cases would equal those without Redis.
 const AWS_FAULTS_WITH_REDIS: [&str; 4] =
     ["login", "change_password", "delete_user", "create_food.idempotent"];
 
-/// The number of concurrent cases. Most of them wait for a timeout.
+/// The number of fault cases that run concurrently. Most cases wait for a timeout.
 const CONCURRENT_CASES: usize = 4;
 
-/// The outcome for the client.
+/// The outcome of a fault case, as the client sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum CaseResult {
     /// The first request succeeded.
     Success,
     /// The first request got a 503, and the retry succeeded.
     Retried,
-    /// The first request got a 503 but was executed, so the retry got [`repeat_status`].
+    /// The first request got a 503 but was executed, so the retry got the status of [`repeat_status`].
     AlreadyExecuted,
-    /// The first request got a 503, the retry a 409 until the lease expired, and then the response.
+    /// The first request got a 503. The retry got a 409 until the lease expired, then the saved response.
     Replayed,
 }
 
-/// Returns the status of a retry without an idempotency key if the first request was executed.
+/// Returns the status of a retry without an idempotency key if the first request was executed. `None` if the
+/// retry succeeds.
 fn repeat_status(event_name: &str) -> Option<u64> {
     match event_name {
         "create_user" | "create_food" | "create_food.upload" => Some(409),
@@ -63,7 +64,7 @@ fn repeat_status(event_name: &str) -> Option<u64> {
     }
 }
 
-/// A fault in one backend call of one event.
+/// A fault case: a fault in one backend call of one event.
 #[derive(Debug, Clone)]
 struct Case {
     event_name: &'static str,
@@ -73,7 +74,8 @@ struct Case {
 }
 
 impl Case {
-    /// Runs the case. Returns whether a single failure reached the client, which internal retries should prevent.
+    /// Runs the fault case. Returns whether a single failure reached the client, which internal retries should
+    /// prevent.
     async fn run(self, engine: Arc<SessionEngine>) -> bool {
         let (name, case) = (self.event_name, format!("{self:?}"));
         let recorded = engine.fixture(name).await;
@@ -141,7 +143,7 @@ impl Case {
         });
     }
 
-    /// Checks the response, and effects of it that need another request.
+    /// Checks the response, and those effects of the request that only a further request shows.
     async fn check_response(
         &self,
         recorded: &RecordedFixture,
@@ -180,7 +182,7 @@ impl Case {
         }
     }
 
-    /// Checks that the log has the cause of a 503 and no secrets.
+    /// Checks that the log of the function has the cause of a 503 and no secrets.
     fn check_log(&self, log: &str, result: CaseResult) {
         let case = format!("{self:?}");
         assert_no_secrets(log, &case);
@@ -197,8 +199,8 @@ fn body(response: &Value) -> Value {
     serde_json::from_str(body).unwrap_or_default()
 }
 
-/// Fails every backend call of the events in each of these ways, once and permanently, and checks
-/// responses, stored state and log.
+/// Fails every backend call of the events in each of these ways, once and permanently, and checks responses,
+/// stored state and log.
 pub(crate) async fn assert_survives(
     engine: SessionEngine,
     events: &[&'static str],

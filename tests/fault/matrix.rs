@@ -8,7 +8,8 @@ use functions::routes::{ROUTES, WITHOUT_ROUTE};
 use crate::fault::calls::{SessionEngine, calls_of};
 use crate::fault::cases::{FAILURES, IDEMPOTENT_EVENTS, assert_survives};
 
-/// Events that make other calls than the plain event of their route.
+/// Events whose backend calls differ from those of their function's plain event: `login` is the plain event of
+/// `login.bcrypt_hash`.
 const EXTRA_EVENTS: [&str; 9] = [
     // The password has a bcrypt hash, which is replaced.
     "login.bcrypt_hash",
@@ -24,7 +25,7 @@ const EXTRA_EVENTS: [&str; 9] = [
     "update_food.upload",
 ];
 
-/// Events without calls to Redis, or with the calls of another event.
+/// Events that are not repeated with Redis: they make no calls to Redis, or the same calls as another event.
 const REDUNDANT_WITH_REDIS: [&str; 7] = [
     "list_users",
     "get_user",
@@ -36,7 +37,7 @@ const REDUNDANT_WITH_REDIS: [&str; 7] = [
 ];
 
 #[tokio::test]
-async fn sweep_fixture_triggers_all_operations() {
+async fn fault_test_of_sweep_images_covers_all_its_aws_calls() {
     let calls = calls_of(&SessionEngine::DynamoDb, "sweep_images").await;
     let operations: BTreeSet<_> = calls.iter().map(|call| call.operation.as_str()).collect();
     let all = [
@@ -52,7 +53,7 @@ async fn sweep_fixture_triggers_all_operations() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_function_survives_failed_calls() {
+async fn every_function_survives_each_failed_backend_call() {
     let routes = ROUTES.iter().map(|route| route.name);
     let events = routes.chain(IDEMPOTENT_EVENTS).chain(EXTRA_EVENTS).chain(WITHOUT_ROUTE);
     let events: Vec<_> = events.collect();
@@ -60,7 +61,7 @@ async fn every_function_survives_failed_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_function_survives_failed_calls_with_redis() {
+async fn every_function_with_redis_survives_each_failed_backend_call() {
     let routes = ROUTES.iter().map(|route| route.name);
     let events = routes.chain(IDEMPOTENT_EVENTS).chain(EXTRA_EVENTS);
     let events: Vec<_> = events.filter(|name| !REDUNDANT_WITH_REDIS.contains(name)).collect();

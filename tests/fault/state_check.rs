@@ -1,4 +1,4 @@
-//! Checks of the stored state after a fault: invariants, and the effect that a response confirms.
+//! Checks the stored state after a fault: invariants, and the effect that a response confirms.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use serde_json::Value;
 use crate::event::recorded_fixture::{EVES_PASSWORD, RecordedFixture};
 use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
-/// The id of the image that Jollof has in the fixture.
+/// The id of the image of the food Jollof in the fixture.
 const JOLLOFS_IMAGE: &str = "01990000-0000-7000-8000-00000000c001";
 
-/// A snapshot of everything stored.
+/// The content of the tables, the bucket of images and the session store at one time.
 pub(crate) struct StateCheck {
     stored: Snapshot,
-    /// Session ids with the ids of their current refresh tokens.
+    /// The id of the current refresh token, by session id.
     sessions: BTreeMap<String, String>,
 }
 
 impl StateCheck {
-    /// Reads the tables, the bucket and the sessions.
+    /// Reads the tables, the bucket of images and the session store of a fixture.
     pub(crate) async fn read(recorded: &RecordedFixture) -> Self {
         let tables = TableNames {
             users: recorded.setting("USERS_TABLE"),
@@ -47,24 +47,24 @@ impl StateCheck {
         Self { stored, sessions }
     }
 
-    /// Checks that users, foods, claims and renditions are consistent.
+    /// Asserts that users, foods, claims and renditions are consistent with each other.
     pub(crate) fn check_invariants(&self, case: &str) {
         assert_eq!(self.stored.violations(), Vec::<String>::new(), "{case}");
     }
 
-    /// Counts the sessions that are not in the fixture.
+    /// Returns the number of sessions that are not part of the seeded fixture.
     pub(crate) fn new_sessions(&self) -> usize {
         let in_fixture = |id: &&String| id.starts_with("01990000-0000-7000-8000-00000000a");
         self.sessions.len() - self.sessions.keys().filter(in_fixture).count()
     }
 
-    /// Whether Eve's password has an Argon2id hash.
+    /// Returns whether Eve's password has an Argon2id hash instead of the old bcrypt hash.
     pub(crate) fn has_eves_new_hash(&self) -> bool {
         self.is_password(EVE, EVES_PASSWORD)
     }
 
-    /// Checks that the effect of an event is stored. `body` is that of the successful response, `None` if the
-    /// retry reported that nothing is left to do.
+    /// Asserts that the effect of an event is stored. `body` is the body of the successful response, or `None` if
+    /// the retry reported that nothing is left to do.
     pub(crate) fn check_effect(&self, event: &str, body: Option<&Value>, case: &str) {
         let is_valid = |session: &str| self.sessions.contains_key(session);
         let is_done = match event {
@@ -160,7 +160,7 @@ impl StateCheck {
         hash.starts_with("$argon2id$") && check == PasswordCheck::Valid
     }
 
-    /// Whether exactly one account was created for Grace, with the id in the body and her password.
+    /// Whether exactly one account was created for Grace, with the id in the response body and her password.
     fn has_grace(&self, body: Option<&Value>) -> bool {
         let accounts = self.stored.users.keys();
         let Some(claim) = self.stored.users.get("EMAIL#grace@example.com") else {
@@ -173,7 +173,7 @@ impl StateCheck {
             && self.is_password(id, "anchors aweigh")
     }
 
-    /// Whether exactly one food was created with the title Suya and the id in the body.
+    /// Whether exactly one food was created with the title Suya and the id in the response body.
     fn has_suya(&self, body: Option<&Value>) -> bool {
         let foods = self.stored.foods.keys();
         let Some(claim) = self.stored.foods.get("TITLE#suya") else {
@@ -189,7 +189,7 @@ impl StateCheck {
         self.is_adas(JOLLOF, title, description)
     }
 
-    /// Whether Ada owns the food and it has these texts.
+    /// Whether Ada owns the food with this id, title and description.
     fn is_adas(&self, id: &str, title: &str, description: &str) -> bool {
         let Some(food) = self.food(id) else {
             return false;
@@ -199,7 +199,7 @@ impl StateCheck {
             && text(food, "description") == description
     }
 
-    /// Whether a response has the stored values of a food.
+    /// Whether a response has the stored title, description and image of the food with this id.
     fn is_shown(&self, id: &str, response: &Value) -> bool {
         let Some(food) = self.food(id) else {
             return false;
@@ -210,7 +210,7 @@ impl StateCheck {
             && response["description"] == text(food, "description")
     }
 
-    /// Whether the session of these tokens exists and its current refresh token is this one.
+    /// Whether the session of this token pair exists and the refresh token is the current one of the session.
     fn is_current(&self, tokens: &Value) -> bool {
         let access = claims(&tokens["access_token"]);
         let refresh = claims(&tokens["refresh_token"]);
@@ -220,14 +220,14 @@ impl StateCheck {
     }
 }
 
-/// Decodes the claims of a token.
+/// Decodes the claims of a JWT without verifying the signature.
 fn claims(token: &Value) -> Value {
     let payload = token.as_str().and_then(|token| token.split('.').nth(1));
     let payload = BASE64_URL_SAFE_NO_PAD.decode(payload.expect("a token"));
     serde_json::from_slice(&payload.expect("Base64")).expect("JSON")
 }
 
-/// Expires the leases of all idempotency records, as after half a minute.
+/// Expires the leases of all idempotency records, so that a test need not wait for 30 seconds.
 pub(crate) async fn expire_leases(recorded: &RecordedFixture) {
     if recorded.redis.is_some() {
         let mut connection = connect(&recorded.setting("TOKEN_STORE_URL")).await;
@@ -270,7 +270,8 @@ async fn keys(connection: &mut redis::aio::MultiplexedConnection, pattern: &str)
     keys.arg(pattern).query_async(connection).await.expect("keys")
 }
 
-/// Reads the sessions. Asserts that each is in the set of its user, which revocation depends on.
+/// Reads the sessions from Redis, as token ids by session id. Asserts that each session is in the set of its
+/// user, which revocation depends on.
 async fn sessions_on_redis(url: &str) -> BTreeMap<String, String> {
     let mut connection = connect(url).await;
     let mut sessions = BTreeMap::new();

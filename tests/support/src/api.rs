@@ -1,4 +1,4 @@
-//! The local server, in the process of the test.
+//! Starts the local server in the test process.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -10,13 +10,13 @@ use local::{Local, Options};
 
 use crate::Client;
 
-/// A running local server with its own data, and a client of it.
+/// A running local server with its own tables and buckets, and an HTTP client of it.
 pub struct Api {
     pub local: Local,
     client: Client,
 }
 
-/// Settings that turn off rate limiting.
+/// Settings, as name and value, with rate limits so high that no test reaches them.
 pub const NO_RATE_LIMITS: [(&str, &str); 4] = [
     ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1000000"),
     ("LOGIN_ATTEMPTS_PER_ADDRESS", "1000000"),
@@ -37,7 +37,7 @@ impl Api {
         Self::with(&[]).await
     }
 
-    /// Starts a server with these settings. Rate limits are off unless set here.
+    /// Starts a server with `settings` as name and value. Rate limits are off unless `settings` contains them.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let settings = NO_RATE_LIMITS
             .iter()
@@ -50,14 +50,14 @@ impl Api {
         Self { local, client }
     }
 
-    /// Stores a GIF in the bucket of images.
+    /// Stores a GIF under this key in the bucket `images`.
     pub async fn put_object(&self, key: &str) {
         let put = self.local.aws().s3().put_object().bucket("images").key(key);
         let put = put.body(ByteStream::from_static(sample::GIF));
         put.send().await.expect("a stored object");
     }
 
-    /// Lists the keys in a bucket.
+    /// Returns the keys of the objects in a bucket.
     pub async fn keys(&self, bucket: &str) -> Vec<String> {
         let client = self.local.aws().s3();
         let list = client.list_objects_v2().bucket(bucket);
@@ -66,19 +66,19 @@ impl Api {
         keys.map(str::to_owned).collect()
     }
 
-    /// Lists the images that have renditions, as `foods/<food id>/<image id>`.
+    /// Returns `foods/<food id>/<image id>` of each image that has renditions in the bucket `images`.
     pub async fn stored_images(&self) -> BTreeSet<String> {
         let keys = self.keys("images").await;
         let image = |key: &String| key.rsplit_once('/').map(|(image, _)| image.to_owned());
         keys.iter().filter_map(image).collect()
     }
 
-    /// Counts the uploads that are not attached to a food.
+    /// Returns the number of uploads that are not yet attached to a food.
     pub async fn pending_uploads(&self) -> usize {
         self.keys("uploads").await.len()
     }
 
-    /// Whether a table has no item with this key.
+    /// Returns whether the table has no item with the partition key `pk`.
     pub async fn is_absent(&self, table: &str, pk: &str) -> bool {
         let client = self.local.aws().dynamodb();
         let item = client

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Form;
 
-/// A client with a connection pool.
+/// An HTTP client of the API at one base URL, with a connection pool.
 #[derive(Debug, Clone)]
 pub struct Client {
     base_url: String,
@@ -39,17 +39,17 @@ impl Client {
         }
     }
 
-    /// A client of a local server.
+    /// Creates a client of a local server.
     pub fn of(local: &Local) -> Self {
         Self::new(local.base_url())
     }
 
-    /// The absolute URL of a path.
+    /// Returns the absolute URL of a path of the API.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
 
-    /// Starts a request to a path of the API, or to an absolute URL.
+    /// Creates a request to a path of the API or to an absolute URL; [`Call::send`] sends it.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
         let uri = if path.starts_with("http") { path.to_owned() } else { self.url(path) };
         Call {
@@ -75,7 +75,7 @@ impl Client {
         self.request(Method::DELETE, path)
     }
 
-    /// Signs up `<name>@example.com`.
+    /// Signs up `<name>@example.com` with [`PASSWORD`] and returns the response.
     pub async fn sign_up(&self, name: &str) -> Response {
         let user = json!({
             "first_name": name,
@@ -86,7 +86,7 @@ impl Client {
         self.post("/users").json(&user).send().await
     }
 
-    /// Logs in `<name>@example.com`.
+    /// Logs in `<name>@example.com` and returns the user with the new tokens. Panics if the login is rejected.
     pub async fn log_in(&self, name: &str) -> Member {
         let email = format!("{name}@example.com");
         let login = json!({"email": email, "password": PASSWORD});
@@ -101,42 +101,42 @@ impl Client {
         }
     }
 
-    /// Signs up `<name>@example.com` and logs in.
+    /// Signs up `<name>@example.com`, logs in and returns the user with the tokens. Panics if a request is rejected.
     pub async fn member(&self, name: &str) -> Member {
         let response = self.sign_up(name).await;
         assert_eq!(response.status, 201, "{}", response.text());
         self.log_in(name).await
     }
 
-    /// Creates a food with this title and a new image, and returns it.
+    /// Creates a food with this title and a new image, and returns the JSON of the food.
     pub async fn share(&self, member: &Member, title: &str) -> Value {
         let response = self.post_food(member, Form::food_with_image(title)).await;
         assert_eq!(response.status, 201, "{}", response.text());
         response.json()
     }
 
-    /// `POST /food`
+    /// Sends `POST /food` as this user.
     pub async fn post_food(&self, member: &Member, form: Form) -> Response {
         self.post("/food").bearer(member).form(form).send().await
     }
 
-    /// `PUT /food/{food_id}`
+    /// Sends `PUT /food/{food_id}` as this user. `food` is the JSON of a food.
     pub async fn put_food(&self, member: &Member, food: &Value, form: Form) -> Response {
         let put = self.put(&food_path(food)).bearer(member).form(form);
         put.send().await
     }
 
-    /// `DELETE /food/{food_id}`
+    /// Sends `DELETE /food/{food_id}` as this user. `food` is the JSON of a food.
     pub async fn delete_food(&self, member: &Member, food: &Value) -> Response {
         self.delete(&food_path(food)).bearer(member).send().await
     }
 
-    /// `GET /food/{food_id}`
+    /// Sends `GET /food/{food_id}`. `food` is the JSON of a food.
     pub async fn get_food(&self, food: &Value) -> Response {
         self.get(&food_path(food)).send().await
     }
 
-    /// Fetches all pages of a list and returns their items.
+    /// Fetches all pages of the list at `path` and returns the items of all pages.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut next = Some(path.to_owned());
@@ -148,29 +148,29 @@ impl Client {
         all
     }
 
-    /// Returns the first page of `GET /food`.
+    /// Returns the first page of `GET /food` as a JSON array.
     pub async fn foods(&self) -> Value {
         self.get("/food").send().await.json()
     }
 
-    /// `POST /refresh`
+    /// Sends `POST /refresh` with this refresh token.
     pub async fn refresh(&self, token: &str) -> Response {
         let body = json!({"refresh_token": token});
         self.post("/refresh").json(&body).send().await
     }
 
-    /// `POST /logout`
+    /// Sends `POST /logout` with this access token.
     pub async fn log_out(&self, access: &str) -> Response {
         self.post("/logout").token(access).send().await
     }
 
-    /// Requests a presigned POST.
+    /// Sends `POST /food/images`, which requests a presigned POST, as this user.
     pub async fn request_upload(&self, member: &Member, body: &Value) -> Response {
         let call = self.post("/food/images").bearer(member).json(body);
         call.send().await
     }
 
-    /// Uploads a file with a presigned POST and returns the status.
+    /// Uploads a file with the presigned POST in `upload` and returns the HTTP status.
     pub async fn post_file(&self, upload: &Value, file: &[u8]) -> u16 {
         let mut form = Form::new();
         for (name, value) in upload["fields"].as_object().expect("fields") {
@@ -181,7 +181,7 @@ impl Client {
         posted.send().await.status
     }
 
-    /// Uploads an image with a presigned POST and returns its id.
+    /// Requests a presigned POST, uploads an image with it and returns the image id.
     pub async fn upload(&self, member: &Member, media_type: &str, bytes: &[u8]) -> String {
         let body = json!({"content_type": media_type, "size": bytes.len()});
         let response = self.request_upload(member, &body).await;
@@ -191,24 +191,24 @@ impl Client {
         text(&body["image_id"])
     }
 
-    /// Creates a food with an uploaded image.
+    /// Sends `POST /food` for a food whose image is the upload with this id.
     pub async fn share_upload(&self, member: &Member, title: &str, id: &str) -> Response {
         let food = json!({"title": title, "description": "Hot", "image_id": id});
         self.post("/food").bearer(member).json(&food).send().await
     }
 }
 
-/// Returns the path of a food from its JSON.
+/// Returns the path `/food/{food_id}` for the JSON of a food.
 pub fn food_path(food: &Value) -> String {
     format!("/food/{}", text(&food["id"]))
 }
 
-/// Returns the string of a JSON value.
+/// Returns the string in a JSON value. Panics if the value is not a string.
 pub fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
-/// A request under construction.
+/// An HTTP request that is built step by step and then sent.
 #[must_use]
 pub struct Call<'a> {
     client: &'a Client,
@@ -247,7 +247,7 @@ impl Call<'_> {
         self.try_send().await.expect("a response")
     }
 
-    /// Returns `None` if the connection breaks before the whole response.
+    /// Sends the request. Returns `None` if the connection breaks before the whole response is received.
     pub async fn try_send(self) -> Option<Response> {
         let request = self.request.body(Full::new(self.body)).expect("a request");
         let response = self.client.http.request(request).await.ok()?;
@@ -260,7 +260,7 @@ impl Call<'_> {
     }
 }
 
-/// A whole response.
+/// An HTTP response with its whole body.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
@@ -277,12 +277,12 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON: {}", self.text()))
     }
 
-    /// Returns a header. Empty if it is missing.
+    /// Returns the value of a header, or an empty string if the response has no such header.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("an ASCII header"))
     }
 
-    /// Asserts a problem response with this status and exactly these codes and messages.
+    /// Asserts that the response is a problem (RFC 9457) with this status and exactly these pairs of code and message.
     #[track_caller]
     pub fn is_problem(&self, status: u16, codes: &[(&str, &str)]) {
         self.assert_problem(status);
@@ -299,7 +299,7 @@ impl Response {
         assert_eq!(problem, expected);
     }
 
-    /// Asserts a problem response with this status and code, and any message.
+    /// Asserts that the response is a problem (RFC 9457) with this status and code; any message is accepted.
     #[track_caller]
     pub fn has_code(&self, status: u16, code: &str) {
         self.assert_problem(status);
@@ -312,7 +312,7 @@ impl Response {
         assert_eq!(self.header("content-type"), "application/problem+json");
     }
 
-    /// Returns the `Link` to the next page. `None` on the last page.
+    /// Returns the URL of the next page from the `Link` header. `None` on the last page.
     pub fn next(&self) -> Option<String> {
         let link = self.headers.get("link")?.to_str().expect("an ASCII header");
         let target = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;

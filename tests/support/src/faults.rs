@@ -1,4 +1,4 @@
-//! Fault injection for the calls to an engine.
+//! Fault injection for the calls to `DynamoDB`, S3 and Redis.
 
 use std::future::{Future, pending};
 use std::io;
@@ -7,43 +7,43 @@ use std::sync::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// An injected failure.
+/// The way in which an injected fault fails a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Not executed; the response is a throttling error.
+    /// The call is not executed; the response is a throttling error.
     Throttled,
-    /// Not executed; the connection is closed.
+    /// The call is not executed; the connection is closed.
     Refused,
-    /// Not executed; no response is sent.
+    /// The call is not executed; no response is sent.
     Silent,
-    /// Executed after the caller has given up; no response is sent.
+    /// The call is executed after the caller has given up; no response is sent.
     Late,
-    /// Executed; the connection is closed before the response.
+    /// The call is executed; the connection is closed before the response.
     Lost,
-    /// Executed; the response is a server error.
+    /// The call is executed; the response is a server error.
     Failed,
 }
 
-/// The calls that a fault affects, and their failure.
+/// A fault to inject: which calls fail, how many, and in which way.
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub operation: String,
-    /// The table. `None` matches any.
+    /// The name of the `DynamoDB` table. `None` matches every table, bucket and key.
     pub resource: Option<String>,
-    /// The number of matching calls that succeed first.
+    /// The number of matching calls that succeed before the first one fails.
     pub skip: usize,
-    /// The number of calls that fail after those.
+    /// The number of calls that fail after the first `skip` calls.
     pub times: usize,
     pub failure: Failure,
 }
 
-/// The error responses of an engine.
+/// The error responses with which a proxy replaces the response of its engine.
 pub struct ErrorResponses<T> {
     pub throttled: T,
     pub failed: T,
 }
 
-/// The active faults of one engine, and its delayed calls.
+/// The faults to inject into the calls to one engine, and the calls that [`Failure::Late`] delays.
 #[derive(Default)]
 pub struct Faults {
     active: Mutex<Vec<Fault>>,
@@ -56,12 +56,12 @@ impl Faults {
         self.active.lock().expect("no panic").push(fault);
     }
 
-    /// Removes all faults. Delayed calls wait for [`Self::release_late_calls`].
+    /// Removes all faults. Calls that [`Failure::Late`] delays wait for [`Self::release_late_calls`].
     pub fn clear(&self) {
         self.active.lock().expect("no panic").clear();
     }
 
-    /// Counts a call and returns its failure. `None` if the call succeeds.
+    /// Counts a call for the first matching fault, and returns the failure to inject. `None` if the call succeeds.
     pub fn next_failure(&self, operation: &str, resource: &str) -> Option<Failure> {
         let mut faults = self.active.lock().expect("no panic");
         let fault = faults.iter_mut().find(|fault| {
@@ -76,7 +76,7 @@ impl Faults {
         Some(fault.failure)
     }
 
-    /// Forwards a call to the engine or injects this failure. On `Err` the proxy closes the connection.
+    /// Forwards a call to the engine, or injects `failure`. On `Err` the proxy closes the connection to the caller.
     pub async fn apply<T>(
         &self,
         failure: Option<Failure>,
@@ -110,7 +110,7 @@ impl Faults {
         self.late.lock().expect("no panic").spawn(late);
     }
 
-    /// Forwards the delayed calls and waits for their completion.
+    /// Forwards the calls that [`Failure::Late`] delays, and waits until the engine has executed them.
     pub async fn release_late_calls(&self) {
         self.released.send_replace(true);
         let late = std::mem::take(&mut *self.late.lock().expect("no panic"));

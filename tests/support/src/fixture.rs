@@ -1,4 +1,4 @@
-//! The test data that the files in `events/` expect: see `events/README.md`.
+//! The test data that the example events in `events/` expect; see `events/README.md`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use functions::settings::Settings;
 use local::SeedError;
 pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
-/// Seeded tables and buckets that no other fixture uses: two users, their foods and sessions.
+/// The tables and buckets of one test, seeded with two users, their foods and their sessions.
 pub struct Fixture {
-    /// The settings of functions that use this data.
+    /// The settings, as name and value, with which a function uses these tables and buckets.
     pub settings: Vec<(String, String)>,
     dependencies: Box<Dependencies>,
     _engines: Arc<Engines>,
@@ -24,7 +24,7 @@ impl Fixture {
         Self::with(&[]).await
     }
 
-    /// Creates and seeds tables and buckets; functions get these settings in addition.
+    /// Creates and seeds tables and buckets, and adds `extra` to the settings of the functions.
     pub async fn with(extra: &[(&str, &str)]) -> Self {
         let engines = Engines::shared();
         let tables = engines.tables().await;
@@ -39,8 +39,8 @@ impl Fixture {
         fixture
     }
 
-    /// Restores the data that events have changed. Seeding is idempotent, so it is repeated after a
-    /// timeout on a busy machine.
+    /// Restores the data that events have changed, by seeding again. Seeding is idempotent, so it is repeated if
+    /// an engine on a busy machine does not respond in time.
     pub async fn restore(&self) {
         for _ in 0..10 {
             match local::fixtures::seed(&self.dependencies).await {
@@ -56,7 +56,7 @@ impl Fixture {
         &found.expect("a setting").1
     }
 
-    /// Returns a copy of the settings in which these replace the values of the same name.
+    /// Returns a copy of the settings in which `replacements` replace the values of the same name.
     pub fn settings_with(&self, replacements: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut settings = self.settings.clone();
         for (name, value) in replacements {
@@ -67,19 +67,19 @@ impl Fixture {
     }
 }
 
-/// The folder of the event files.
+/// Returns the path of the folder `events/`, which has the example events.
 pub fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"))
 }
 
-/// Reads an event file by its name without `.json`.
+/// Reads the example event `events/<name>.json`.
 pub fn event(name: &str) -> String {
     let path = folder().join(format!("{name}.json"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Parts of the e-mails, passwords, hashes, tokens, keys and client IPs in the fixture and in all
-/// events. No log may contain them.
+/// Parts of the e-mails, passwords, hashes, tokens, keys and client IPs in the fixture and in all example events.
+/// No log may contain these texts.
 const CONFIDENTIAL: [&str; 12] = [
     "@example.",
     "analytical",
@@ -95,7 +95,7 @@ const CONFIDENTIAL: [&str; 12] = [
     "redis://",
 ];
 
-/// Asserts that the log contains no secrets and no personal data.
+/// Asserts that the log has no secrets and no personal data of the fixture. `case` is for the panic message.
 pub fn assert_no_secrets(log: &str, case: &str) {
     for secret in CONFIDENTIAL {
         assert!(!log.contains(secret), "{case}: logged {secret}: {log}");

@@ -1,4 +1,4 @@
-//! `multipart/form-data` bodies as browsers send them.
+//! Builds `multipart/form-data` bodies in the format of browsers.
 
 /// A `multipart/form-data` body (RFC 7578).
 #[derive(Debug, Clone, Default)]
@@ -12,22 +12,22 @@ impl Form {
         Self::default()
     }
 
-    /// A food form with title and description, without an image.
+    /// Creates a food form with title and description, without an image.
     pub fn food(title: &str) -> Self {
         Self::new().text("title", title).text("description", "<p>With <b>plantain</b></p>")
     }
 
-    /// A food form with title, description and a new JPEG.
+    /// Creates a food form with title, description and a new JPEG.
     pub fn food_with_image(title: &str) -> Self {
         Self::food(title).file("food.jpg", &crate::images::jpeg())
     }
 
-    /// Adds a text field.
+    /// Adds a text field to the form.
     pub fn text(self, name: &str, value: &str) -> Self {
         self.part(&format!("name=\"{name}\""), value.as_bytes())
     }
 
-    /// Adds a file in the field `food_image`.
+    /// Adds a file to the form, in the field `food_image`.
     pub fn file(self, file_name: &str, bytes: &[u8]) -> Self {
         self.file_named("food_image", file_name, bytes)
     }

@@ -1,4 +1,4 @@
-//! A function under test: the binary, connected to a stand-in for the Lambda Runtime API.
+//! Runs the binary of a function, connected to a fake of the Lambda Runtime API.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::process::{Child, Command};
 use crate::log::{Secrets, check_metrics};
 use crate::runtime_api::{RuntimeApi, Step};
 
-/// The limit for a response or an exit, generous for a busy machine.
+/// The time limit for a response or for the exit of a function; long enough for a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A running function.
+/// A running binary of a function. Dropping the value checks the log of the function.
 pub struct Function {
     process: Child,
     api: RuntimeApi,
@@ -22,12 +22,12 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts the binary with these settings and no other environment.
+    /// Starts the binary at this path. The settings are the only environment variables besides those of Lambda.
     pub async fn start(binary: &str, settings: &[(String, String)]) -> Self {
         Self::start_with_timeout(binary, settings, Duration::from_hours(24)).await
     }
 
-    /// Starts the binary; the deadline of each event is `timeout` after its delivery.
+    /// Starts the binary at this path; the Lambda deadline of each event is `timeout` after delivery.
     pub async fn start_with_timeout(
         binary: &str,
         settings: &[(String, String)],
@@ -56,7 +56,7 @@ impl Function {
         result.unwrap_or_else(|error| panic!("failed: {error}"))
     }
 
-    /// Sends an event and returns the response, or the error reported to Lambda.
+    /// Sends an event and returns the response, or as `Err` the error that the function reports to Lambda.
     pub async fn try_invoke(&mut self, event: &str) -> Result<Value, Value> {
         self.secrets.collect(&serde_json::from_str(event).unwrap_or_default());
         self.api.send(event);
@@ -74,7 +74,7 @@ impl Function {
         if completed.path.ends_with("/response") { Ok(body) } else { Err(body) }
     }
 
-    /// The peak memory of the process in bytes: `VmHWM` of proc(5).
+    /// Returns the peak memory of the process in bytes: `VmHWM` of proc(5).
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
         let id = self.process.id().expect("a running process");
@@ -85,7 +85,7 @@ impl Function {
         kilobytes * 1024
     }
 
-    /// Waits until the function exits with a failure, and returns its log.
+    /// Waits until the function exits, asserts that the exit status is a failure, and returns the log.
     pub async fn wait_for_failure(mut self) -> String {
         let status = tokio::time::timeout(TIMEOUT, self.process.wait()).await;
         let status = status.expect("an exit in time").expect("an exit");
@@ -93,7 +93,7 @@ impl Function {
         self.read_log()
     }
 
-    /// Kills the function and returns its log.
+    /// Kills the function and returns the log.
     pub async fn into_log(mut self) -> String {
         self.process.start_kill().expect("a running process");
         self.process.wait().await.expect("an exit");
@@ -106,7 +106,7 @@ impl Function {
     }
 }
 
-/// Checks every log, whatever the test is about: no secrets, and only valid metrics.
+/// Checks the log of each function at the end of its test: no secrets, and only valid metrics.
 impl Drop for Function {
     fn drop(&mut self) {
         if std::thread::panicking() {

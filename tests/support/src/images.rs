@@ -1,10 +1,10 @@
-//! Generates images to upload.
+//! Generates images for uploads in tests.
 
 use std::io::Cursor;
 
 use image::{ImageFormat, RgbImage};
 
-/// Returns an image of 16 × 16 pixels whose colours differ from call to call.
+/// Returns an image file of 16 × 16 pixels whose colours differ from call to call.
 pub fn image(format: ImageFormat) -> Vec<u8> {
     use std::sync::atomic::{AtomicU8, Ordering};
     static SHADE: AtomicU8 = AtomicU8::new(0);
@@ -18,12 +18,12 @@ pub fn image(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// Returns a JPEG of 16 × 16 pixels.
+/// Returns a JPEG file of 16 × 16 pixels.
 pub fn jpeg() -> Vec<u8> {
     image(ImageFormat::Jpeg)
 }
 
-/// Returns a JPEG padded to this length: decoders ignore bytes after the end marker.
+/// Returns a JPEG file padded to a length of `bytes`; decoders ignore bytes after the end marker.
 pub fn jpeg_of(bytes: usize) -> Vec<u8> {
     let mut image = jpeg();
     assert!(image.len() <= bytes);

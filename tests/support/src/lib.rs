@@ -1,4 +1,4 @@
-//! The test harness: HTTP client, forms, fixture, the Lambda Runtime API, recording proxies and fault
+//! The test harness: HTTP client, forms, fixture, a fake of the Lambda Runtime API, recording proxies and fault
 //! injection.
 
 #![allow(missing_docs, reason = "used by tests and benchmarks only")]

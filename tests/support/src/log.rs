@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Parses the lines of a log, each a JSON object with `timestamp`, `level` and `message`.
+/// Parses the lines of a log. Panics unless each is a JSON object with `timestamp`, `level` and `message`.
 pub fn lines(log: &str) -> Vec<Value> {
     let line = |line: &str| {
         let parsed: Value =
@@ -17,15 +17,16 @@ pub fn lines(log: &str) -> Vec<Value> {
     log.lines().map(line).collect()
 }
 
-/// Parses the lines that report an invocation: those with `duration_ms`.
+/// Parses a log and returns the lines that report an invocation, which have `duration_ms`.
 pub fn invocation_lines(log: &str) -> Vec<Value> {
     let mut lines = lines(log);
     lines.retain(|line| line.get("duration_ms").is_some());
     lines
 }
 
-/// Checks a line against the `CloudWatch` embedded metric format
+/// Checks that a log line is valid in the `CloudWatch` embedded metric format
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+/// `Err` describes the first violation.
 pub fn check_metrics(line: &Value) -> Result<(), String> {
     let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -73,7 +74,7 @@ pub fn check_metrics(line: &Value) -> Result<(), String> {
 pub struct Secrets(BTreeSet<String>);
 
 impl Secrets {
-    /// Collects the signing secrets and the URL of the token store.
+    /// Creates the set with the signing secrets and the URL of the token store in the settings.
     pub fn of_settings(settings: &[(String, String)]) -> Self {
         let mut secrets = Self::default();
         for (name, value) in settings {
@@ -92,7 +93,7 @@ impl Secrets {
         }
     }
 
-    /// Adds those in an event or a response.
+    /// Adds the secrets and personal data of an event or a response.
     pub fn collect(&mut self, message: &Value) {
         let header = |name: &str| message["headers"][name].as_str().unwrap_or_default();
         self.add(header("authorization").trim_start_matches("Bearer "));
@@ -121,7 +122,7 @@ impl Secrets {
         }
     }
 
-    /// Returns one that the log contains.
+    /// Returns a secret that the log contains. `None` if the log contains no secret.
     pub fn find_in(&self, log: &str) -> Option<&str> {
         let is_logged = |secret: &&String| log.contains(secret.as_str());
         self.0.iter().find(is_logged).map(String::as_str)
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scan_finds_secrets_of_settings_and_events() {
+    fn log_scan_finds_secrets_of_settings_events_and_responses() {
         let mut secrets = Secrets::of_settings(&[("ACCESS_SECRET".to_owned(), "s".repeat(32))]);
         secrets.collect(&serde_json::json!({
             "headers": {"authorization": "Bearer a.b.cdefg", "idempotency-key": "key-of-ada"},

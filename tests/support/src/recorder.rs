@@ -21,23 +21,23 @@ use tokio::sync::watch;
 use crate::faults::{ErrorResponses, Failure, Fault, Faults};
 use crate::server::{Server, response};
 
-/// One recorded call.
+/// A call of a function to `DynamoDB` or S3, as recorded.
 #[derive(Debug, Clone)]
 pub struct RecordedCall {
-    /// The API operation: `TransactWriteItems`, `PutObject`.
+    /// The API operation, such as `TransactWriteItems` or `PutObject`.
     pub operation: String,
-    /// The required IAM permissions: pairs of an action and a resource, such as
-    /// `dynamodb:Query` and `<table>/index/feed`, `s3:PutObject` and `<bucket>/foods/…`.
+    /// The IAM permissions that the call needs: pairs of an action and a resource, such as `dynamodb:Query` and
+    /// `<table>/index/feed`, `s3:PutObject` and `<bucket>/foods/…`.
     pub grants: Vec<(String, String)>,
-    /// The `X-Amzn-Trace-Id` header.
+    /// The `X-Amzn-Trace-Id` header of the request. `None` if it is missing.
     pub trace: Option<String>,
-    /// The names of the signed headers, separated by `;`.
+    /// The names of the headers that the AWS signature covers, separated by `;`.
     pub signed_headers: String,
-    /// The capacity units that `DynamoDB` reports.
+    /// The capacity units that `DynamoDB` reports for the call. 0 for S3.
     pub capacity: f64,
-    /// The logical time of the request: a counter shared by all engines.
+    /// The logical time of the request: the value of a counter that all recorders share.
     pub started_at: usize,
-    /// The logical time of the response.
+    /// The logical time of the response, of the same counter as `started_at`.
     pub finished_at: usize,
 }
 
@@ -94,9 +94,9 @@ fn error_responses(is_dynamodb: bool) -> ErrorResponses<Response<Full<Bytes>>> {
     }
 }
 
-/// A running proxy in front of one engine.
+/// A running proxy in front of `DynamoDB` or S3, which records calls and injects faults.
 pub struct Recorder {
-    /// The endpoint URL to give to functions.
+    /// The URL of the proxy, which functions use as their AWS endpoint.
     pub url: String,
     server: Server,
     record: Arc<Record>,
@@ -108,7 +108,7 @@ struct Record {
     faults: Faults,
     holds_reads: AtomicBool,
     delay: Mutex<Duration>,
-    /// The tables of all `GetItem` calls so far.
+    /// The names of the tables of all `GetItem` calls so far.
     tables_read: watch::Sender<BTreeSet<String>>,
 }
 
@@ -135,12 +135,13 @@ impl Recorder {
         &self.record.faults
     }
 
-    /// Makes calls of this operation return an error although they are executed.
+    /// Makes all calls of this operation return a server error although they are executed.
     pub fn lose_responses_to(&self, operation: &'static str) {
         self.lose_responses_after(operation, 0);
     }
 
-    /// Makes calls of this operation return an error although they are executed, after `successes` calls.
+    /// Makes calls of this operation return a server error although they are executed, except the first
+    /// `successes` calls.
     pub fn lose_responses_after(&self, operation: &'static str, successes: usize) {
         self.faults().add(Fault {
             operation: operation.to_owned(),
@@ -151,23 +152,23 @@ impl Recorder {
         });
     }
 
-    /// Delays every `GetItem` response until items of two tables are requested. Sequential reads then
-    /// wait forever.
+    /// Delays every `GetItem` response until items of two tables are requested. A function that reads them one
+    /// after the other therefore waits forever.
     pub fn require_concurrent_reads(&self) {
         self.record.holds_reads.store(true, Ordering::SeqCst);
     }
 
-    /// Delays all responses.
+    /// Delays each response of the engine by this time.
     pub fn delay_responses(&self, by: Duration) {
         *self.record.delay.lock().expect("no panic") = by;
     }
 
-    /// The number of connections accepted so far.
+    /// Returns the number of connections that the proxy has accepted so far.
     pub fn connections(&self) -> usize {
         self.server.connections()
     }
 
-    /// Removes and returns the recorded calls.
+    /// Removes and returns the recorded calls, in the order of their responses.
     pub fn take(&self) -> Vec<RecordedCall> {
         std::mem::take(&mut *self.record.calls.lock().expect("no panic"))
     }
@@ -265,7 +266,7 @@ fn objects(bucket: &str, body: &[u8]) -> Vec<String> {
     keys.map(|(key, _)| format!("{bucket}/{key}")).collect()
 }
 
-/// Returns a text field of a multipart form.
+/// Returns the value of a text field in a multipart form.
 fn field(form: &[u8], name: &str) -> String {
     let form = String::from_utf8_lossy(form);
     let (_, value) = form.split_once(&format!("name=\"{name}\"\r\n\r\n")).expect("a field");

@@ -1,4 +1,4 @@
-//! A proxy in front of a Redis-compatible server that injects faults. It parses RESP 2
+//! A proxy that injects faults, in front of a Redis-compatible server. The proxy parses RESP 2
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>) to find the end of commands and replies.
 
 use std::io;
@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 
 use crate::faults::{ErrorResponses, Faults};
 
-/// An error reply before the command is executed.
+/// The error reply to a command that is not executed: the server is still starting.
 const LOADING: &[u8] = b"-LOADING the server reads its data\r\n";
-/// An error reply in place of the reply of an executed command.
+/// The error reply that replaces the reply to an executed command.
 const TRY_AGAIN: &[u8] = b"-TRYAGAIN the slot is on its way\r\n";
 
-/// A running proxy in front of one server. Stops when dropped, and closes all connections.
+/// A running proxy in front of one Redis-compatible server. Dropping the value closes all connections.
 pub struct RedisProxy {
-    /// The value of `TOKEN_STORE_URL` for functions.
+    /// The URL of the proxy, which functions use as `TOKEN_STORE_URL`.
     pub url: String,
     record: Arc<Record>,
     _tasks: JoinSet<()>,
@@ -29,21 +29,21 @@ struct Record {
     faults: Faults,
 }
 
-/// A sent command, or a transaction from MULTI to EXEC, whose reply is due.
+/// A command, or a transaction from MULTI to EXEC, that waits for its reply.
 struct PendingReply {
     operation: String,
     commands: usize,
     bytes: Vec<u8>,
 }
 
-/// A connection with its unparsed input.
+/// A TCP connection and the bytes that were received but not parsed yet.
 struct Reader {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl RedisProxy {
-    /// Starts a proxy in front of the server with this URL, which contains a password, a host and a port.
+    /// Starts a proxy in front of the server with this URL, which must contain a password, a host and a port.
     pub async fn start(url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -59,7 +59,7 @@ impl RedisProxy {
         &self.record.faults
     }
 
-    /// Removes and returns the operations since the last call.
+    /// Removes and returns the command names received since the last `take`, such as `HGET`.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.record.calls.lock().expect("no panic"))
     }
@@ -159,7 +159,7 @@ fn frame_end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Returns the name of a command, with the digest of the script if it is EVALSHA.
+/// Returns the name of a command, such as `HGET`. For EVALSHA the digest of the script follows the name.
 fn operation(command: &[u8]) -> String {
     let lines = command.split(|byte| *byte == b'\n');
     // `*n`, then the length and the text of each word.

@@ -1,5 +1,4 @@
-//! A stand-in for the Lambda Runtime API
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+//! A fake of the Lambda Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
 use std::io;
 use std::sync::Arc;
@@ -15,25 +14,25 @@ use crate::server::{Server, response};
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 
-/// A call of the function to the Runtime API.
+/// A request of the function to the Runtime API.
 pub enum Step {
-    /// The function requested the next event at this time.
+    /// The function requested the next event at this instant.
     Polled(Instant),
-    /// The function returned a response or an error.
+    /// The function reported the response or the error of an invocation.
     Completed(Invocation),
 }
 
-/// A completed invocation.
+/// The response or error that a function reported for an event.
 pub struct Invocation {
-    /// Ends with `/response` or `/error`.
+    /// The path of the function's request, which ends with `/response` or `/error`.
     pub path: String,
     pub body: Bytes,
-    /// The time at which the function received the event.
+    /// The instant at which the function received the event.
     pub delivered: Instant,
     pub completed: Instant,
 }
 
-/// The Runtime API of one function.
+/// A running fake of the Runtime API, for one function.
 pub struct RuntimeApi {
     server: Server,
     events: mpsc::UnboundedSender<String>,
@@ -49,8 +48,8 @@ struct State<F> {
 }
 
 impl RuntimeApi {
-    /// Starts a server. The deadline of an event is `timeout` after its delivery; `on_completed` runs before
-    /// a response is acknowledged.
+    /// Starts a server. The Lambda deadline of an event is `timeout` after its delivery; `on_completed` runs
+    /// before a response of the function is acknowledged.
     pub async fn start(timeout: Duration, on_completed: impl Fn() + Send + Sync + 'static) -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
         let (sender, steps) = mpsc::unbounded_channel();
@@ -68,17 +67,17 @@ impl RuntimeApi {
         Self { server: server.await, events, steps }
     }
 
-    /// The value of `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns `host:port`, the value of the environment variable `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> &str {
         &self.server.address
     }
 
-    /// Queues an event.
+    /// Queues an event for the next poll of the function.
     pub fn send(&self, event: &str) {
         self.events.send(event.to_owned()).expect("a running server");
     }
 
-    /// Waits for the next call of the function.
+    /// Waits for the function's next request to the Runtime API.
     pub async fn step(&mut self) -> Step {
         self.steps.recv().await.expect("a running server")
     }

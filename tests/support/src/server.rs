@@ -1,4 +1,4 @@
-//! An HTTP server on a free port, for stand-ins and proxies.
+//! An HTTP server on a free port, for fakes and proxies.
 
 use std::future::Future;
 use std::io;
@@ -15,16 +15,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// A running server. Stops when dropped, and closes all connections.
+/// A running HTTP server. Dropping the value closes all connections.
 pub struct Server {
-    /// `host:port`
+    /// The address of the server as `host:port`.
     pub address: String,
     connections: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
 }
 
 impl Server {
-    /// Serves every request with `respond`; an `Err` closes the connection.
+    /// Starts a server that handles every request with `respond`; an `Err` closes the connection.
     pub async fn start<F>(respond: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = io::Result<Response<Full<Bytes>>>> + Send + 'static,
@@ -59,13 +59,13 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The number of connections accepted so far.
+    /// Returns the number of connections that the server has accepted so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-/// A response with this status and body.
+/// Creates a response with this status and body.
 pub fn response(status: u16, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let response = Response::builder().status(status);
     response.body(Full::new(body.into())).expect("a status")

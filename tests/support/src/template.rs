@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// Reads a file of `tests/template/` by its name without `.json`.
+/// Reads the file `tests/template/<name>.json`.
 pub fn template(name: &str) -> Value {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../template"));
     let path = folder.join(format!("{name}.json"));
@@ -13,7 +13,7 @@ pub fn template(name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Returns the strings of a JSON array.
+/// Returns the strings in a JSON array of strings.
 pub fn texts(value: &Value) -> Vec<String> {
     let items = value.as_array().expect("an array");
     let text = |item: &Value| item.as_str().expect("a string").to_owned();
