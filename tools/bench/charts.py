@@ -56,7 +56,7 @@ def svg(width, height, title, parts):
 
 
 def measurements(path):
-    """Rows of the first Markdown table that begins with the column "Program": by program, numbers by column."""
+    """Returns the first Markdown table whose first column is "Program": for each program, a dictionary of cells by column."""
     rows, columns = {}, None
     for row in path.read_text().splitlines():
         cells = [cell.strip() for cell in row.strip().strip("|").split("|")]

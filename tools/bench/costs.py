@@ -55,13 +55,13 @@ FOOD_MB = 1.2  # eight renditions
 
 
 def memory_sizes():
-    """MB of each function, from the table in routes.rs."""
+    """Returns the memory size of each function in MB, by name, from the table in routes.rs."""
     table = (ROOT / "functions/src/routes.rs").read_text()
     return {name: int(memory) for name, memory in re.findall(r"^ +(\w+) \w+ \(.*?(\d+)\);$", table, re.MULTILINE)}
 
 
 def compute(request, memory):
-    """Dollars of a million requests for Lambda's GB-seconds."""
+    """Returns the price of the GB-seconds on Lambda of a million requests, in dollars."""
     return 1000 * request.duration_ms * memory[request.function] / 1024 * GB_SECOND
 
 
@@ -74,12 +74,12 @@ def per_million(request, memory):
 
 
 def mix(value):
-    """The mean of a value over the typical mix."""
+    """Returns the mean of `value`, a function of a request, over the typical mix of requests."""
     return sum(request.share * value(request) for request in REQUESTS)
 
 
 def monthly(requests):
-    """Dollars of a month by service; images of that month are stored for a month."""
+    """Returns the cost of a month with this number of requests in dollars, by service; the month's new images are stored for a month."""
     memory, millions = memory_sizes(), requests / 1e6
     new_foods_gb = next(r.share for r in REQUESTS if r.function == "create_food") * requests * FOOD_MB / 1000
     cdn_gb = mix(lambda r: r.images * r.image_kb) * millions  # a million KB is a GB

@@ -46,7 +46,7 @@ FUNCTIONS = {
 
 
 def figures(name, memory, factors):
-    """Returns ms of a warm and of a cold call, dollars of a million calls, and the product of cost and mean latency."""
+    """Returns the latency of a warm and of a cold call in ms, the cost of a million calls in dollars, and cost × mean latency."""
     warm_cpu, cold_cpu, waits = FUNCTIONS[name]
     share = min(1, memory / CORE)
     connections = 2 if PUT in waits or DELETE in waits else 1
@@ -63,7 +63,7 @@ def best(name, factors):
 
 
 def template_sizes():
-    """Returns MB of each function in template.yaml."""
+    """Returns the memory size of each function in MB, by name, from template.yaml."""
     text = (pathlib.Path(__file__).parents[2] / "template.yaml").read_text()
     return {name: int(memory) for name, memory in re.findall(r"Binary: (\w+)\n.*?MemorySize: (\d+)", text, re.DOTALL)}
 

@@ -1,8 +1,8 @@
 //! An embedded `DynamoDB` (dynoxide), in one `SQLite` file or in memory.
 //!
-//! A write is acknowledged once it is in `SQLite`'s write-ahead log, so a killed process loses
-//! nothing. The log is not synced after each write: a power failure may lose the last writes, but
-//! never damages the file.
+//! A write is acknowledged once it is in `SQLite`'s write-ahead log, so a killed process loses no
+//! acknowledged write. The log is not synced after each write: a power failure may lose the last
+//! writes, but never damages the file.
 
 use std::fmt::{self, Display};
 use std::fs;
@@ -16,37 +16,37 @@ use thiserror::Error;
 
 use crate::server::Server;
 
-/// The time between two removals of expired items.
+/// The interval at which expired items are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Errors of starting the engine.
+/// Errors of starting the embedded `DynamoDB`.
 #[derive(Debug, Error)]
 pub enum DynamoDbError {
-    /// The file is not a `SQLite` database, or is damaged.
+    /// The database file is damaged, or is not a `SQLite` database.
     #[error(
         "{} is damaged: {reason}; restore a copy, or delete it to start with an empty database",
         path.display()
     )]
     Damaged {
-        /// The file.
+        /// The path of the database file.
         path: PathBuf,
-        /// The first problem found.
+        /// The first problem found in the file.
         reason: String,
     },
-    /// The file cannot be read or written, or comes from a newer version.
+    /// The database file cannot be read or written, or was written by a newer version.
     #[error("{} cannot be opened: {reason}", path.display())]
     Unusable {
-        /// The file.
+        /// The path of the database file.
         path: PathBuf,
-        /// The error of the system or of `SQLite`.
+        /// The message of the operating system or of `SQLite`.
         reason: String,
     },
-    /// The system has no free port or cannot start a thread.
+    /// The operating system has no free port or cannot start a thread.
     #[error("the DynamoDB engine cannot start: {0}")]
     System(#[from] io::Error),
 }
 
-/// A running `DynamoDB` server. Dropping it waits for requests in flight and closes the file.
+/// A running `DynamoDB` server. Drop waits up to 5 seconds for requests in flight and closes the database.
 pub struct DynamoDb {
     server: Server,
     database: Database,
@@ -59,13 +59,13 @@ impl fmt::Debug for DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts a server that stores everything in memory.
+    /// Starts a server that stores its data in memory.
     pub fn memory() -> Result<Self, DynamoDbError> {
         let path = Path::new(":memory:");
         Self::start(Database::memory().map_err(|error| unusable(path, &error))?)
     }
 
-    /// Starts a server that stores everything in this file, which is created if it does not exist.
+    /// Starts a server that stores its data in the `SQLite` file at `path`, and creates a missing file.
     pub fn open(path: &Path) -> Result<Self, DynamoDbError> {
         if path.try_exists().map_err(|error| unusable(path, &error))? {
             check(path)?;
@@ -91,18 +91,18 @@ impl DynamoDb {
         Ok(Self { server, database })
     }
 
-    /// The endpoint URL: `http://127.0.0.1:<port>`.
+    /// Returns the endpoint URL: `http://127.0.0.1:<port>`.
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// The database behind the URL, for tests that write thousands of items directly.
+    /// Returns the dynoxide database, for tests that write thousands of items without HTTP requests.
     pub fn database(&self) -> &Database {
         &self.database
     }
 }
 
-/// Removes expired items every minute. AWS does so by itself; dynoxide does not.
+/// Removes items with an expired TTL every minute, as AWS does; dynoxide removes none by itself.
 async fn sweep_expired(database: Database) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;
@@ -128,8 +128,8 @@ fn database(path: &Path) -> Result<Database, DynamoDbError> {
     Database::new(name).map_err(|error| unusable(path, &error))
 }
 
-/// Creates the database under a temporary name and renames it. A killed process therefore leaves no
-/// partial database, and an empty file is always a damaged one.
+/// Creates an empty database under a temporary name and renames it to `path`. A killed process therefore
+/// leaves no partial database, and an empty file at `path` always means damage.
 fn create(path: &Path) -> Result<(), DynamoDbError> {
     let with_suffix = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -148,7 +148,7 @@ fn create(path: &Path) -> Result<(), DynamoDbError> {
     fs::rename(&new, path).map_err(|error| unusable(path, &error))
 }
 
-/// Checks the whole file at start. dynoxide reports a damaged page only when a request reads it.
+/// Checks all pages of the database file, because dynoxide reports a damaged page only when a request reads it.
 fn check(path: &Path) -> Result<(), DynamoDbError> {
     let metadata = fs::metadata(path).map_err(|error| unusable(path, &error))?;
     if !metadata.is_file() {

@@ -23,7 +23,7 @@ use infrastructure::aws::AwsSettings;
 /// The AWS region that clients of the engines use.
 pub const REGION: &str = "us-east-1";
 
-/// The settings of an AWS client for these engines.
+/// Returns the settings (endpoints, region, keys) of AWS clients that connect to these engines.
 pub fn settings(dynamodb: &DynamoDb, s3: &S3) -> AwsSettings {
     AwsSettings {
         region: REGION.to_owned(),

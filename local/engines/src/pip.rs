@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Installs `boto3`, an S3 client independent of ours. Returns the folder for `PYTHONPATH`.
+/// Installs `boto3` (the AWS SDK for Python), to compare our S3 requests with. Returns the folder for `PYTHONPATH`.
 pub fn boto3() -> io::Result<PathBuf> {
     install("boto3==1.44.5")
 }
 
-/// Installs the package unless it is installed, and returns its folder. Safe to call concurrently.
+/// Installs a `PyPI` package unless it is installed, and returns its folder. Safe to call concurrently.
 pub(crate) fn install(package: &str) -> io::Result<PathBuf> {
     let target = target_folder()?;
     let folder = target.join(package);
@@ -35,7 +35,8 @@ pub(crate) fn install(package: &str) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Cargo's target folder, which contains this executable and the marker `CACHEDIR.TAG`.
+/// Returns Cargo's target folder: the folder above this executable with the marker `CACHEDIR.TAG`. If there is none,
+/// returns the temporary folder.
 fn target_folder() -> io::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     let is_marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();

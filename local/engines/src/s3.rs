@@ -24,23 +24,23 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::server::Server;
 
-/// Errors of starting the engine.
+/// Errors of starting the embedded S3.
 #[derive(Debug, Error)]
 pub enum S3Error {
-    /// The folder cannot be created, read or written.
+    /// The folder of the buckets cannot be created, read or written.
     #[error("{} cannot be used: {reason}", root.display())]
     Unusable {
-        /// The folder.
+        /// The folder of the buckets.
         root: PathBuf,
-        /// The error of the system.
+        /// The message of the operating system.
         reason: String,
     },
-    /// The system has no free port or cannot start a thread.
+    /// The operating system has no free port or cannot start a thread.
     #[error("the S3 engine cannot start: {0}")]
     System(#[from] io::Error),
 }
 
-/// A running S3 server, for requests signed with its keys. Dropping it waits for requests in flight.
+/// A running S3 server; requests must be signed with its keys. Drop waits up to 5 seconds for requests in flight.
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
@@ -51,12 +51,12 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Starts a server that stores everything in this folder, which is created if it is missing.
+    /// Starts a server that stores its buckets in the folder `root`, and creates a missing folder.
     pub fn open(root: &Path, access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
         Self::start(root, None, access_key, secret_key)
     }
 
-    /// Starts a server with a temporary folder, which is removed with it.
+    /// Starts a server with a temporary folder, which is removed when the server is dropped.
     pub fn temporary(access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
         let folder = tempfile::tempdir()?;
         let root = folder.path().to_owned();
@@ -83,17 +83,17 @@ impl S3 {
         })
     }
 
-    /// The endpoint URL: `http://127.0.0.1:<port>`. Buckets are paths, not subdomains.
+    /// Returns the endpoint URL, `http://127.0.0.1:<port>`. A bucket is a segment of the path, not a subdomain.
     pub fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// The access key id that requests are signed with.
+    /// Returns the access key id that clients sign requests with.
     pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
-    /// The secret access key that requests are signed with.
+    /// Returns the secret access key that clients sign requests with.
     pub fn secret_key(&self) -> &str {
         &self.secret_key
     }

@@ -1,5 +1,5 @@
-//! An HTTP server with its own thread and runtime, so that it also serves callers that block their
-//! runtime.
+//! Runs an HTTP server on its own thread with its own tokio runtime, so that requests are served while
+//! the caller blocks the caller's runtime.
 
 use std::future::Future;
 use std::io;
@@ -11,10 +11,10 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-/// The time that requests in flight have to complete after a stop.
+/// The time limit for requests in flight to complete after the stop signal.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running server. Dropping it stops it.
+/// A running server. Drop stops the server and waits for its thread.
 #[derive(Debug)]
 pub(crate) struct Server {
     url: String,

@@ -12,19 +12,19 @@ use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use infrastructure::dynamodb::table::{foods, sessions, users};
 use thiserror::Error;
 
-/// The names of the tables.
+/// The names of the three `DynamoDB` tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableNames {
-    /// The setting `USERS_TABLE`.
+    /// The value of the setting `USERS_TABLE`.
     pub users: String,
-    /// The setting `FOODS_TABLE`.
+    /// The value of the setting `FOODS_TABLE`.
     pub foods: String,
-    /// The setting `SESSIONS_TABLE`.
+    /// The value of the setting `SESSIONS_TABLE`.
     pub sessions: String,
 }
 
 impl TableNames {
-    /// `<prefix>users`, `<prefix>foods` and `<prefix>sessions`.
+    /// Returns the names `<prefix>users`, `<prefix>foods` and `<prefix>sessions`.
     pub fn with_prefix(prefix: &str) -> Self {
         Self {
             users: format!("{prefix}users"),
@@ -34,7 +34,7 @@ impl TableNames {
     }
 }
 
-/// A table or bucket cannot be created.
+/// The error of creating a table or bucket: its name and the cause.
 #[derive(Debug, Error)]
 #[error("cannot create {resource}")]
 pub struct SetupError {
@@ -47,7 +47,7 @@ fn context<E: Error + Send + Sync + 'static>(resource: &str) -> impl FnOnce(E) -
     |error| SetupError { resource, source: error.into() }
 }
 
-/// Creates the missing tables, with their indexes and TTL.
+/// Creates the missing tables with their indexes, and enables the removal of expired items (TTL).
 pub async fn create_tables(
     client: &aws_sdk_dynamodb::Client,
     names: &TableNames,
@@ -148,7 +148,7 @@ fn strings(names: &[&str]) -> Vec<AttributeDefinition> {
     names.iter().map(attribute).collect()
 }
 
-/// A partition key, and a sort key if there are two names.
+/// Returns a key schema: the first name is the partition key, an optional second one the sort key.
 fn key_schema(names: &[&str]) -> Vec<KeySchemaElement> {
     let types = [KeyType::Hash, KeyType::Range];
     let element = |(name, key_type): (&&str, KeyType)| {

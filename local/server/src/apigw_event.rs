@@ -26,10 +26,10 @@ use serde::Deserialize;
 
 use crate::error::GatewayError;
 
-/// Lambda's quota for the event of a synchronous invocation.
+/// Lambda's quota for the JSON of an event, in a synchronous invocation.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
-/// A request id as API Gateway generates it: 16 letters and digits.
+/// A request id in the format of API Gateway: 16 letters and digits.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
@@ -39,10 +39,10 @@ impl RequestId {
     }
 }
 
-/// A request with its matched route.
+/// An HTTP request with its matched route and the values that API Gateway adds to an event.
 pub(crate) struct Incoming<'a> {
     pub(crate) parts: &'a Parts,
-    /// The decoded path.
+    /// The percent-decoded path of the request.
     pub(crate) path: &'a str,
     pub(crate) route: &'a Route,
     pub(crate) parameters: &'a matchit::Params<'a, 'a>,
@@ -52,7 +52,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) id: &'a RequestId,
 }
 
-/// Encodes a request as an event in JSON. An event above Lambda's quota is `TooLarge`.
+/// Encodes a request as a JSON event. Returns `TooLarge` for an event above Lambda's quota.
 pub(crate) fn encode(request: &Incoming<'_>) -> Result<String, GatewayError> {
     let now = SystemClock.now();
     let headers = headers(request, now);
@@ -102,8 +102,8 @@ pub(crate) fn encode(request: &Incoming<'_>) -> Result<String, GatewayError> {
     Ok(json)
 }
 
-/// Joins repeated headers with commas and adds those of the gateway. Cookies are a separate field of the event, and
-/// hop-by-hop headers are dropped.
+/// Returns the headers of the event: repeated headers are joined with commas, and the gateway's own are added. Cookies
+/// are dropped because the event has them in a separate field, and so are hop-by-hop headers.
 fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
     const DROPPED: [&HeaderName; 7] =
         [&COOKIE, &CONNECTION, &EXPECT, &TE, &TRAILER, &TRANSFER_ENCODING, &UPGRADE];
@@ -140,7 +140,7 @@ fn headers(request: &Incoming<'_>, now: Timestamp) -> HeaderMap {
     headers
 }
 
-/// A header value as text. Invalid UTF-8 is replaced, because JSON cannot hold it.
+/// Returns a header value as text. Invalid UTF-8 is replaced by U+FFFD, because JSON cannot hold it.
 fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
@@ -153,8 +153,8 @@ fn cookies(headers: &HeaderMap) -> Option<Vec<String>> {
     (!cookies.is_empty()).then_some(cookies)
 }
 
-/// Whether the event holds the body as text instead of base64. AWS does not document the media types. These were
-/// observed on a live HTTP API, which encodes `+json` types and forms as base64.
+/// Returns whether the event holds a body of this `Content-Type` as text instead of base64. AWS does not document these
+/// media types; they were observed on a live HTTP API, which encodes `+json` types and forms as base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.typed_get::<ContentType>() else {
         return false;
@@ -167,7 +167,7 @@ fn is_text(headers: &HeaderMap) -> bool {
         )
 }
 
-/// The response of a function. `ApiGatewayV2httpResponse` cannot decode it, because it requires `cookies`.
+/// The response of a function, without `cookies`, which `ApiGatewayV2httpResponse` requires.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FunctionResponse {
@@ -179,7 +179,7 @@ struct FunctionResponse {
     is_base64_encoded: bool,
 }
 
-/// Decodes the response of a function from JSON.
+/// Decodes the JSON of a function's response. Returns `Internal` if it is not in payload format 2.0.
 pub(crate) fn decode(json: &str) -> Result<Response, GatewayError> {
     let response: FunctionResponse = serde_json::from_str(json).map_err(invalid_response)?;
     let body = if response.is_base64_encoded {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn minimal_request_is_encoded_with_defaults() {
+    fn request_without_headers_is_encoded_with_defaults() {
         let event = event(Request::put("/food/1"), "").unwrap();
         for absent in ["cookies", "queryStringParameters", "body"] {
             assert_eq!(event.get(absent), None, "{absent}");
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn body_encoding_depends_on_media_type() {
+    fn event_body_is_base64_unless_media_type_is_text() {
         for (content_type, is_base64) in [
             ("text/plain", false),
             ("Application/JSON;charset=utf-8", false),
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn event_over_6_mb_is_too_large() {
+    fn event_over_6_mb_is_rejected() {
         let request = || Request::put("/food/1");
         // Base64 encodes three bytes as four.
         let limit = MAX_EVENT_BYTES / 4 * 3;
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn function_response_is_decoded() {
+    fn function_response_is_decoded_to_http_response() {
         let mut response = json!({
             "statusCode": 201,
             "headers": {"content-type": "application/json", "link": "<x>; rel=\"next\""},

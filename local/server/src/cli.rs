@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of the program `local`.
 
 use std::path::PathBuf;
 
@@ -86,7 +86,7 @@ Examples:
                              for `cargo lambda watch` and `cargo lambda invoke`";
 
 impl Args {
-    /// Converts the arguments; `settings` are the environment variables.
+    /// Converts the arguments to options of the server; `settings` are the environment variables.
     pub(crate) fn into_options(self, settings: Vec<(String, String)>) -> Options {
         Options {
             port: self.port,

@@ -1,4 +1,4 @@
-//! The data dir: database, images and secrets. One process uses it at a time.
+//! The data dir: the folder with database, images and secrets, which one process uses at a time.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
@@ -21,7 +21,7 @@ pub(crate) struct DataDir {
     _lock: File,
 }
 
-/// The secrets that tokens are signed with.
+/// The generated secrets that sign access tokens and refresh tokens.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secrets {
@@ -29,42 +29,42 @@ pub(crate) struct Secrets {
     pub(crate) refresh_secret: String,
 }
 
-/// Errors of opening a data dir. Each message is one line and names the remedy.
+/// Errors of opening, reading or writing a data dir. Each message is one line and names the remedy.
 #[derive(Debug, Error)]
 pub enum DataDirError {
-    /// The folder cannot be created or written to.
+    /// The data dir cannot be created, or a file in the data dir cannot be read or written.
     #[error(
         "cannot write to the data dir {}: {source}; choose another with --data-dir, or \
          store nothing on disk with --memory",
         path.display()
     )]
     Unwritable {
-        /// The folder or file.
+        /// The path of the data dir or file.
         path: PathBuf,
-        /// The error of the system.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another process uses the folder.
+    /// Another process uses the data dir at this path.
     #[error(
         "the data dir {} is in use by another process; stop that process, or choose another \
          folder with --data-dir",
         .0.display()
     )]
     InUse(PathBuf),
-    /// The secrets file cannot be parsed.
+    /// The secrets file at this path cannot be parsed.
     #[error(
         "{} is damaged; restore a copy, or delete it to generate new secrets (all users must log \
          in again)",
         .0.display()
     )]
     DamagedSecrets(PathBuf),
-    /// The random number generator of the system failed.
+    /// The random number generator of the operating system failed.
     #[error("the system cannot generate random bytes for the secrets; try again")]
     NoRandomness,
 }
 
 impl DataDir {
-    /// Creates the folder if it is missing, and locks it.
+    /// Opens the data dir at `path`: creates a missing folder, and locks the folder for this process.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
         let unwritable = |source| DataDirError::Unwritable { path: path.to_owned(), source };
         let mut folder = fs::DirBuilder::new();
@@ -81,7 +81,7 @@ impl DataDir {
         }
     }
 
-    /// The absolute path.
+    /// Returns the absolute path of the data dir.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -94,7 +94,7 @@ impl DataDir {
         self.path.join("images")
     }
 
-    /// Reads the secrets, or generates and stores them on the first run.
+    /// Returns the stored secrets; on the first run, generates and stores them.
     pub(crate) fn secrets(&self) -> Result<Secrets, DataDirError> {
         let file = self.path.join(SECRETS);
         let json = match fs::read(&file) {
@@ -115,7 +115,7 @@ impl DataDir {
         Ok(secrets)
     }
 
-    /// Replaces a file atomically and durably, readable by its owner only.
+    /// Replaces the file `name` in the data dir atomically and durably; only its owner can read the new file.
     pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<(), DataDirError> {
         let path = self.path.join(name);
         let write = || {

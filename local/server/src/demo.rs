@@ -1,4 +1,4 @@
-//! Demo data: a few users and foods, created through the API itself.
+//! Demo data: a few users and foods, created by requests to the API.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use crate::gateway::Gateway;
 
-/// The e-mail of the first demo user, which the banner shows.
+/// The e-mail of the first demo user, printed at start.
 pub const EMAIL: &str = "ada@example.com";
 /// The password of all demo users. It is not secret.
 pub const PASSWORD: &str = "a spoonful of sugar";
@@ -28,18 +28,18 @@ const HEIGHT: u32 = 300;
 /// Errors of seeding the demo data. Each message ends with a remedy.
 #[derive(Debug, Error)]
 pub enum DemoError {
-    /// An account with the e-mail of a demo user has another password.
+    /// An account with this e-mail of a demo user already exists, with another password.
     #[error(
         "the account {0} already exists with another password; start without --demo and log in with that \
          password"
     )]
     AccountExists(String),
-    /// The API rejected a request: path of the request, status and body of the response.
+    /// The API rejected a request. Fields: path of the request, status of the response, body of the response.
     #[error("{0} returned {1}: {2}; start without --demo")]
     Rejected(&'static str, StatusCode, String),
 }
 
-/// The demo users with their foods.
+/// The demo users with their foods, in JSON.
 const USERS: &str = include_str!("demo.json");
 
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ struct DemoFood {
     colour: [u8; 3],
 }
 
-/// Creates the missing demo users and foods, without request log.
+/// Creates the missing demo users and foods. These requests are not logged.
 pub(crate) async fn seed(mut gateway: Gateway) -> Result<(), DemoError> {
     let client = ConnectInfo(gateway.address);
     gateway.log = false;
@@ -120,7 +120,7 @@ impl DemoFood {
         form
     }
 
-    /// Draws a plate on a table, from above.
+    /// Draws the image of the food as a JPEG: a plate on a table, from above.
     fn image(&self) -> Vec<u8> {
         const PLATE: [u8; 3] = [244, 241, 235];
         const TABLE: [u8; 3] = [120, 100, 90];

@@ -6,19 +6,19 @@ use http::StatusCode;
 use serde_json::json;
 use thiserror::Error;
 
-/// An error that the gateway returns instead of a function's response. The messages are API Gateway's.
+/// An error that the gateway returns instead of a function's response, with the message of the real API Gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum GatewayError {
-    /// The path is not UTF-8, or the body is incomplete.
+    /// The percent-decoded path is not UTF-8, or the body is incomplete.
     #[error("Bad Request")]
     BadRequest,
-    /// No route matches the method and path, or no image has the key.
+    /// No route matches the method and path, or no image has the requested key.
     #[error("Not Found")]
     NotFound,
-    /// With `--engines-only`, other programs serve the routes.
+    /// A route was requested although `--engines-only` disables all routes of the API.
     #[error("Not Found: --engines-only serves images only; start without it to serve the routes")]
     EnginesOnly,
-    /// The body or its event exceeds a quota of AWS.
+    /// The body exceeds the quota of API Gateway, or its event the quota of Lambda.
     #[error("Request Entity Too Large")]
     TooLarge,
     /// A function panicked, or its response is not in payload format 2.0.
@@ -26,12 +26,12 @@ pub(crate) enum GatewayError {
     Internal,
 }
 
-/// Advice for images that are too large for a form, under the API's code `upload_err`. API Gateway sends none.
+/// The advice in the field `upload_err` of a 413 response, which the real API Gateway does not send.
 const UPLOAD_HINT: &str =
     "a form can carry an image of about 4.4 MB; use POST /food/images for a larger one";
 
 impl GatewayError {
-    /// The remedy, for the response and the request log.
+    /// Returns advice for the response and the request log; `None` unless the request was too large.
     pub(crate) fn hint(self) -> Option<&'static str> {
         (self == Self::TooLarge).then_some(UPLOAD_HINT)
     }

@@ -20,18 +20,18 @@ use infrastructure::argon2::Argon2Hasher;
 use infrastructure::aws::AwsSettings;
 use thiserror::Error;
 
-/// The secret of the access tokens in the events.
+/// The secret that signs the access tokens in `events/`.
 pub const ACCESS_SECRET: &str = "the access secret of the events, not for production";
-/// The secret of the refresh tokens in the events.
+/// The secret that signs the refresh tokens in `events/`.
 pub const REFRESH_SECRET: &str = "the refresh secret of the events, not for production";
 
-/// The id of the user Ada.
+/// The id of the first user of the fixtures, Ada.
 pub const ADA: &str = "01990000-0000-7000-8000-000000000001";
-/// The id of the user Eve.
+/// The id of the second user of the fixtures, Eve.
 pub const EVE: &str = "01990000-0000-7000-8000-000000000002";
-/// The id of Ada's session.
+/// The id of Ada's first session, whose tokens are in `events/`.
 pub const ADAS_SESSION: &str = "01990000-0000-7000-8000-00000000a001";
-/// The id of Ada's second session.
+/// The id of Ada's second session, for the events that list and revoke sessions.
 pub const ADAS_LAPTOP: &str = "01990000-0000-7000-8000-00000000a005";
 /// The id of Ada's food.
 pub const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
@@ -40,9 +40,9 @@ pub const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
 /// The id of Ada's upload, which no food uses.
 pub const ADAS_UPLOAD: &str = "01990000-0000-7000-8000-00000000d001";
 
-/// Ada's e-mail.
+/// The e-mail of the user Ada.
 pub const EMAIL: &str = "ada@example.com";
-/// The password of both users. It is not secret.
+/// The password of the users Ada and Eve. It is not secret.
 pub const PASSWORD: &str = "analytical";
 
 const REFRESH_TOKEN: &str = "01990000-0000-7000-8000-00000000b001";
@@ -50,7 +50,7 @@ const UNTIL_2100: i64 = 4_102_444_800;
 const IMAGE: &[u8] = include_bytes!("../../../events/jollof.jpg");
 const SIZE: Size = Size { width: 320, height: 240 };
 
-/// The hash of [`PASSWORD`], computed once because it is slow.
+/// The hash of [`PASSWORD`], computed once because hashing is slow.
 static PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
     let hash = Argon2Hasher::default().hash(&Password::unvalidated(PASSWORD));
     hash.expect("the parameters are valid")
@@ -93,21 +93,21 @@ pub enum SeedError {
     /// A setting is missing or invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// Another account has the e-mail.
+    /// Another account already has this e-mail of a fixture user.
     #[error("{0} belongs to another account")]
     EmailTaken(&'static str),
-    /// Another food has the title.
+    /// Another food already has this title of a fixture food.
     #[error("another food has the title {0:?}")]
     TitleTaken(&'static str),
-    /// The food was modified concurrently.
+    /// The food with this title was modified concurrently.
     #[error("the food {0:?} was modified concurrently")]
     VersionConflict(&'static str),
-    /// A store failed.
+    /// The database or the image storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// The settings of functions that use the fixtures, by name.
+/// Returns the settings, as pairs of name and value, of functions that use the fixtures in these tables and buckets.
 pub fn settings(
     aws: &AwsSettings,
     tables: TableNames,
@@ -260,7 +260,7 @@ impl FixtureUser {
     }
 }
 
-/// One file for both formats, because the content of the image does not matter.
+/// Returns one rendition for each format, all with the same bytes, because the content of the images does not matter.
 fn renditions() -> Vec<Rendition> {
     let rendition = |format| Rendition { size: SIZE, format, bytes: Bytes::from_static(IMAGE) };
     Format::ALL.map(rendition).into()

@@ -1,5 +1,5 @@
-//! API Gateway's HTTP API on one machine: invokes a function with the event of each HTTP request, and
-//! returns its response.
+//! Emulates API Gateway's HTTP API: encodes each HTTP request as an event, invokes the function of its
+//! route, and returns the function's response.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -26,12 +26,12 @@ use crate::error::GatewayError;
 use crate::images::Images;
 use crate::request_log;
 
-/// API Gateway's quota for the body of a request.
+/// API Gateway's quota for the body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The routes by method and path in one key, such as `GET/food/{food_id}`. API Gateway matches the method first:
+/// The routes, by a key of method and path such as `GET/food/{food_id}`. API Gateway matches the method first:
 /// `GET /users/me` matches `GET /users/{user_id}`, although `DELETE /users/me` is a route. Axum's router would
-/// return 405.
+/// return 405 instead, because it matches the path first.
 static ROUTER: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
     let mut router = matchit::Router::new();
     for route in &ROUTES {
@@ -41,20 +41,20 @@ static ROUTER: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
     router
 });
 
-/// The state shared by all requests.
+/// The configuration and the clients that all requests share.
 #[derive(Clone)]
 pub(crate) struct Gateway {
     pub(crate) api: Arc<Api>,
     pub(crate) images: Images,
     pub(crate) address: SocketAddr,
-    /// The setting `ALLOWED_ORIGIN`.
+    /// The value of the setting `ALLOWED_ORIGIN`: `*`, or a comma-separated list of origins for CORS.
     pub(crate) allowed_origin: String,
-    /// Whether the request log is written.
+    /// Whether requests are logged to standard output.
     pub(crate) log: bool,
 }
 
 impl Gateway {
-    /// Builds the router for images, and for the routes of the API if `serves_routes`.
+    /// Builds the router for images and, if `serves_routes`, for the routes of the API.
     pub(crate) fn router(self: &Arc<Self>, serves_routes: bool) -> Router {
         let router = Router::new().route("/images/{*key}", get(image).fallback(not_found));
         let router = if serves_routes {
@@ -70,7 +70,7 @@ impl Gateway {
     }
 }
 
-/// The CORS configuration of `template.yaml`. `allowed_origin` is `*` or a comma-separated list of origins.
+/// Returns the CORS configuration of `template.yaml`. `allowed_origin` is `*` or a comma-separated list of origins.
 fn cors(allowed_origin: &str) -> CorsLayer {
     let origins = || allowed_origin.split(',').map(str::trim);
     let allow_origin = if origins().any(|origin| origin == "*") {
@@ -96,7 +96,7 @@ fn cors(allowed_origin: &str) -> CorsLayer {
         .max_age(Duration::from_hours(2))
 }
 
-/// Assigns the request id, and logs the request with its response.
+/// Middleware that assigns a request id, and logs the request with the status of its response.
 async fn log_request(
     State(gateway): State<Arc<Gateway>>,
     mut request: Request,
@@ -170,8 +170,8 @@ async fn invoke(
     Ok(response)
 }
 
-/// Reads the body up to API Gateway's quota. The rest of a larger body is read and discarded, because a client
-/// that is still sending would not read the response.
+/// Reads the body; one above API Gateway's quota is `TooLarge`. The rest of a larger body is read and discarded,
+/// because a client that is still sending would not read the response.
 async fn read(mut body: Body) -> Result<Bytes, GatewayError> {
     match Limited::new(&mut body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
@@ -183,11 +183,11 @@ async fn read(mut body: Body) -> Result<Bytes, GatewayError> {
     }
 }
 
-/// The limit of concurrent functions, which bounds memory: each may hash a password or decode an image.
+/// Limits the number of functions that run concurrently, because each may need memory for a password hash or an image.
 static CONCURRENCY: Semaphore = Semaphore::const_new(8);
 
-/// Runs a function to completion even if the client disconnects, and catches its panic, as Lambda does. It runs on
-/// its own thread, so that hashing and decoding do not delay the I/O of other requests.
+/// Runs a function to completion even if the client disconnects, as Lambda does; returns `Internal` if the function
+/// panics. Each function has its own thread, so that hashing and decoding do not delay the I/O of other requests.
 async fn run_to_completion<T: Send + 'static>(
     function: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, GatewayError> {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_over_10_mb_is_too_large() {
+    async fn request_body_over_10_mb_is_rejected() {
         let body = Bytes::from(vec![0; MAX_BODY_BYTES + 1]);
         let fits = body.slice(1..);
         assert_eq!(read(Body::from(fits.clone())).await, Ok(fits));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn panicking_function_is_an_internal_error() {
+    async fn panicking_function_returns_internal_error() {
         let response: Result<(), _> = run_to_completion(async { panic!("for this test") }).await;
         assert_eq!(response, Err(GatewayError::Internal));
     }

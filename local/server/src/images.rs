@@ -1,4 +1,4 @@
-//! The CDN on one machine: serves the images of the bucket.
+//! Emulates the CDN: serves the images in the S3 bucket.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::error::GatewayError;
 
-/// The images of a bucket.
+/// An S3 bucket whose images are served over HTTP.
 #[derive(Debug, Clone)]
 pub(crate) struct Images {
     s3: Client,
@@ -18,14 +18,14 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// The path of `IMAGE_BASE_URL`.
+    /// The path in the default of the setting `IMAGE_BASE_URL`, the URL prefix of images.
     pub(crate) const PATH: &str = "/images";
 
     pub(crate) fn new(s3: Client, bucket: String) -> Self {
         Self { s3, bucket }
     }
 
-    /// Returns the image with its stored headers, or 304 if `If-None-Match` has its `ETag`.
+    /// Returns the image with its stored headers; without a body (304) if `If-None-Match` contains its `ETag`.
     pub(crate) async fn get(
         &self,
         key: &str,

@@ -1,4 +1,4 @@
-//! The whole API in one process: API Gateway, the functions, the database, the image storage and the CDN.
+//! Runs the whole API in one process: API Gateway, the functions, the database, the image storage and the CDN.
 
 mod apigw_event;
 mod data_dir;
@@ -40,29 +40,29 @@ use crate::settings::{
     ACCESS_KEY_ID, EffectiveSettings, JSON_FILE, LocalDefaults, SECRET_ACCESS_KEY, SHELL_FILE,
 };
 
-/// The time that requests in flight have to complete after a stop.
+/// The time limit for requests in flight to complete after [`Local::stop`].
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Options of [`Local::start`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 picks a free one.
+    /// The port to listen on (127.0.0.1); 0 picks a free one.
     pub port: u16,
-    /// The place where data is stored.
+    /// Where data is stored: in memory or in a folder.
     pub storage: Storage,
-    /// Settings by name, as in the environment. They override the defaults; names that begin with `AWS_` are ignored.
+    /// Environment variables that override the default settings; names that begin with `AWS_` are ignored.
     pub settings: Vec<(String, String)>,
-    /// The initial data.
+    /// The data to create at start; `None` creates no data.
     pub seed: Option<Seed>,
-    /// Whether to serve images but no routes, and to write the settings for functions in other processes into
-    /// the data dir.
+    /// Whether to serve images but no routes of the API, and to write the settings of functions that run in other
+    /// processes to the data dir.
     pub engines_only: bool,
-    /// Whether the request log is written to standard output.
+    /// Whether requests are logged to standard output.
     pub log: bool,
 }
 
 impl Default for Options {
-    /// A free port, storage in memory and default settings, for tests.
+    /// Returns options for tests: a free port, storage in memory and default settings.
     fn default() -> Self {
         Self {
             port: 0,
@@ -75,38 +75,38 @@ impl Default for Options {
     }
 }
 
-/// The initial data. Other data is not changed.
+/// The data to create at start. Other existing data is not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seed {
     /// Demo data: a few users and foods.
     Demo,
-    /// The fixtures that the files in `events/` expect, with their secrets.
+    /// The fixtures that the files in `events/` expect, and the secrets that sign their tokens.
     Fixtures,
 }
 
-/// The place where data is stored.
+/// Where data is stored.
 #[derive(Debug, Clone)]
 pub enum Storage {
-    /// Memory and a temporary folder.
+    /// In memory and in a temporary folder, which is removed at the end.
     Memory,
-    /// This folder, which is created if it is missing. One process uses it at a time.
+    /// In this folder. A missing folder is created; only one process can use the folder at a time.
     Dir(PathBuf),
 }
 
 /// Errors of starting the API. Each message is one line and names the remedy.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The port is in use or not permitted.
+    /// The port is in use, or the user has no permission to listen on this port.
     #[error(
         "cannot listen on port {port}: {source}; choose another with --port (0 picks a free one)"
     )]
     Port {
-        /// The port.
+        /// The requested port.
         port: u16,
-        /// The error of the system.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The data dir cannot be used.
+    /// The data dir cannot be read, written or locked.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// The `DynamoDB` engine cannot start.
@@ -115,17 +115,17 @@ pub enum StartError {
     /// The S3 engine cannot start.
     #[error("{0}{advice}", advice = if matches!(.0, S3Error::Unusable { .. }) { ELSEWHERE } else { "" })]
     S3(#[from] S3Error),
-    /// An engine rejected a table or bucket.
+    /// A table or bucket cannot be created in the engines.
     #[error(
         "{0}: {reason}; correct the names of tables and buckets in the environment, or choose an \
          empty folder with --data-dir",
         reason = root_cause(.0)
     )]
     Setup(#[from] SetupError),
-    /// A setting is invalid.
+    /// The value of a setting is invalid.
     #[error("{0}; correct it in the environment, or unset it")]
     Settings(#[from] SettingsError),
-    /// The CA bundle is invalid.
+    /// The file of CA certificates is invalid.
     #[error(transparent)]
     Certificates(#[from] InvalidCaBundle),
     /// The demo data cannot be seeded.
@@ -144,7 +144,7 @@ pub enum StartError {
 const ELSEWHERE: &str =
     "; choose another folder with --data-dir, or store nothing on disk with --memory";
 
-/// Returns the last error of a chain on one line.
+/// Returns the message of the last error in the chain of sources, on one line.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -153,7 +153,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     error.to_string().replace('\n', " ")
 }
 
-/// The running API. Dropping it stops it.
+/// The running API. Drop stops the API without waiting for requests in flight; [`Local::stop`] waits.
 #[derive(Debug)]
 pub struct Local {
     base_url: String,
@@ -165,7 +165,7 @@ pub struct Local {
     engines: Engines,
 }
 
-/// The engines in drop order: the data dir is unlocked after its writers stop.
+/// The engines. The order of the fields is the drop order: the data dir is unlocked after both engines have stopped.
 #[derive(Debug)]
 struct Engines {
     dynamodb: DynamoDb,
@@ -198,7 +198,7 @@ impl Engines {
         }
     }
 
-    /// Creates the tables and the buckets that the settings name.
+    /// Creates the missing tables and buckets with the names in the settings. Returns AWS clients of the engines.
     async fn create(&self, settings: &EffectiveSettings) -> Result<Aws, StartError> {
         let aws = Aws::new(engines::settings(&self.dynamodb, &self.s3))?;
         let tables = TableNames {
@@ -215,7 +215,7 @@ impl Engines {
 }
 
 impl Local {
-    /// Starts the engines and the server. When it returns, requests are served and the
+    /// Starts the engines and the server. Once this function returns, requests are served and the
     /// [initial data](Options::seed) exists.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let port = options.port;
@@ -278,7 +278,7 @@ impl Local {
         })
     }
 
-    /// Returns `http://127.0.0.1:<port>`.
+    /// Returns the URL of the API: `http://127.0.0.1:<port>`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
@@ -288,17 +288,17 @@ impl Local {
         self.data_dir.as_deref()
     }
 
-    /// Returns the settings for functions in other processes.
+    /// Returns the settings of functions that run in other processes and use these engines.
     pub fn environment(&self) -> &EffectiveSettings {
         &self.settings
     }
 
-    /// Returns clients of the engines, to inspect the data behind the API.
+    /// Returns AWS clients of the engines, to inspect the stored data without the API.
     pub fn aws(&self) -> &Aws {
         &self.aws
     }
 
-    /// Stops accepting requests, waits up to 5 seconds for those in flight, and stops the engines.
+    /// Stops accepting requests, waits up to 5 seconds for requests in flight, and stops the engines.
     pub async fn stop(self) {
         let Self { stop, mut server, engines, .. } = self;
         let _ = stop.send(());
@@ -310,7 +310,7 @@ impl Local {
     }
 }
 
-/// Serves until `stop` is sent or dropped and the requests in flight are complete.
+/// Serves HTTP requests until `stop` is sent or dropped and the requests in flight are complete.
 async fn serve(listener: TcpListener, router: axum::Router, stop: oneshot::Receiver<()>) {
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);

@@ -1,4 +1,4 @@
-//! The program `local`: `cargo run -p local -- --help`.
+//! The program `local`, which runs the whole API on one machine: `cargo run -p local -- --help`.
 
 mod cli;
 
@@ -95,7 +95,7 @@ fn banner(local: &Local, seed: Option<Seed>, started: Instant) -> String {
     lines.join("\n")
 }
 
-/// A shell script: the settings as `export` lines, everything else as comments.
+/// Returns the output of `--engines-only`: a shell script of `export` lines with the settings, and comments.
 fn engines_banner(local: &Local, seed: Option<Seed>, started: Instant) -> String {
     let millis = started.elapsed().as_millis();
     let url = local.base_url();
@@ -127,7 +127,7 @@ fn storage(local: &Local) -> String {
     )
 }
 
-/// The account that the seeded data provides.
+/// Returns a line with e-mail and password of a seeded account; `None` if no data is seeded.
 fn login(seed: Option<Seed>) -> Option<String> {
     let (email, password) = match seed? {
         Seed::Demo => (demo::EMAIL, demo::PASSWORD),

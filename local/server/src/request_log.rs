@@ -1,4 +1,4 @@
-//! The request log: a line on standard output per request, followed by its errors.
+//! The request log of the local server: a line on standard output for each request, followed by its errors.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use http::Method;
 
 use crate::error::GatewayError;
 
-/// Writes a request and its response to standard output, without the query string.
+/// Logs method, path (without the query string), status and duration to standard output, and the errors below.
 pub(crate) fn write(method: &Method, path: &str, response: &Response, took: Duration) {
     let text = format(method, path, response, took);
     // Requests are served even if standard output is closed.

@@ -1,4 +1,4 @@
-//! The settings of the functions: the environment variables, with defaults for this machine.
+//! The settings of the functions: environment variables, and defaults for the local engines.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::data_dir::Secrets;
 
-/// The credentials of the S3 engine. They are not secret, because it listens on 127.0.0.1 only.
+/// The access key id that clients of the S3 engine sign requests with.
 pub(crate) const ACCESS_KEY_ID: &str = "local";
+/// The secret access key of the S3 engine. It need not be secret, because the engine listens on 127.0.0.1 only.
 pub(crate) const SECRET_ACCESS_KEY: &str = "local-secret";
 const REGION: &str = "us-east-1";
 
@@ -17,10 +18,10 @@ pub const SHELL_FILE: &str = "env";
 /// The file in the data dir with the output of [`EffectiveSettings::json`].
 pub const JSON_FILE: &str = "env.json";
 
-/// Every setting that a function reads. Empty settings are exported as well, to override the developer's own
-/// environment.
+/// The names of all settings that a function reads. Empty settings are exported as well, to override the variables of
+/// the developer's own environment.
 ///
-/// `AWS_CA_BUNDLE` is missing: nothing here uses TLS, and an empty one disables certificate checks in other AWS tools.
+/// `AWS_CA_BUNDLE` is omitted: the engines use no TLS, and an empty value disables the certificate checks of AWS tools.
 const NAMES: [&str; 29] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
@@ -53,7 +54,7 @@ const NAMES: [&str; 29] = [
     "AWS_LAMBDA_LOG_LEVEL",
 ];
 
-/// The values of a run that the defaults depend on.
+/// The default settings that differ between runs: URLs with free ports, and the secrets of the data dir.
 pub(crate) struct LocalDefaults<'a> {
     pub(crate) image_base_url: &'a str,
     pub(crate) dynamodb_url: &'a str,
@@ -61,13 +62,13 @@ pub(crate) struct LocalDefaults<'a> {
     pub(crate) secrets: &'a Secrets,
 }
 
-/// The settings by name, defaults included.
+/// The settings by name: environment variables merged with the defaults.
 #[derive(Clone)]
 pub struct EffectiveSettings(HashMap<String, String>);
 
 impl EffectiveSettings {
-    /// Merges `overrides` into the defaults. Empty values are ignored, and so are names that begin with `AWS_`: a
-    /// developer's own account, profile or certificates must have no effect.
+    /// Merges `overrides` into the defaults. Empty values are ignored, and so are names that begin with `AWS_`, because
+    /// the developer's own AWS account, profile or certificates must have no effect.
     pub(crate) fn new(
         overrides: impl IntoIterator<Item = (String, String)>,
         defaults: &LocalDefaults<'_>,
@@ -96,7 +97,7 @@ impl EffectiveSettings {
         Self(settings)
     }
 
-    /// Returns a setting; empty if it is not set.
+    /// Returns the value of the setting `name`; empty if the setting has no value.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
@@ -105,7 +106,7 @@ impl EffectiveSettings {
         self.0.clone()
     }
 
-    /// Formats each setting of a function as a line `export NAME='value'`, for a shell or `cargo lambda watch
+    /// Formats all settings of the functions as lines `export NAME='value'`, for a shell or `cargo lambda watch
     /// --env-file`.
     pub fn shell(&self) -> String {
         let mut lines = String::new();
@@ -116,14 +117,14 @@ impl EffectiveSettings {
         lines
     }
 
-    /// Formats the settings of a function as JSON for `sam local invoke --env-vars`.
+    /// Formats all settings of the functions as JSON for `sam local invoke --env-vars`.
     pub fn json(&self) -> String {
         let variables = NAMES.map(|name| (name.to_owned(), Value::from(self.get(name))));
         let parameters = Map::from_iter(variables);
         format!("{:#}\n", json!({ "Parameters": parameters }))
     }
 
-    /// Returns the non-empty settings of a function.
+    /// Returns the non-empty settings of the functions, as pairs of name and value.
     pub fn variables(&self) -> Vec<(String, String)> {
         let variables = NAMES.map(|name| (name.to_owned(), self.get(name).to_owned()));
         let set = variables.into_iter().filter(|(_, value)| !value.is_empty());
@@ -132,7 +133,7 @@ impl EffectiveSettings {
 }
 
 impl fmt::Debug for EffectiveSettings {
-    /// Shows names only, because some values are secrets.
+    /// Prints only the names of the settings, because some values are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn shell_reads_exported_values_unchanged() {
+    fn shell_reads_exported_settings_unchanged() {
         let value = "a 'b' \"c\" $HOME `id` \\ = # é\nd";
         let settings = settings(&[("METRICS_NAMESPACE", value)]);
         let script = format!("{}printf %s \"$METRICS_NAMESPACE\"", settings.shell());

@@ -1,4 +1,4 @@
-//! `--engines-only`, for functions in other processes, and `--seed-fixtures`, for the files in `events/`.
+//! Tests of the flags `--engines-only` (for functions in other processes) and `--seed-fixtures` (for `events/`).
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -21,7 +21,7 @@ use test_support::text;
 
 type Variables = BTreeMap<String, String>;
 
-/// The functions with the exported settings only, as in another process.
+/// The functions, configured only with the settings that `--engines-only` prints, like functions in another process.
 struct Functions(Api);
 
 impl Functions {
@@ -30,7 +30,7 @@ impl Functions {
         Self(Api::new(&Settings::new(variables)).unwrap())
     }
 
-    /// Invokes a function with its event. Returns the status and the JSON body.
+    /// Invokes `function` with its event in `events/`. Returns the status and the JSON body.
     async fn invoke(&self, function: &str) -> (u64, Value) {
         let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
         let event = fs::read_to_string(events.join(format!("{function}.json"))).unwrap();
@@ -42,7 +42,7 @@ impl Functions {
     }
 }
 
-/// Returns the variables that a shell exports after running a script. Its environment has other values.
+/// Returns the environment variables of a shell after `script`, which must override the different values before.
 fn exported(script: &str) -> Variables {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("set -eu\n{script}\nenv -0")]);
@@ -72,7 +72,7 @@ fn in_folder(folder: &Path) -> Program {
 }
 
 #[tokio::test]
-async fn every_function_setting_is_exported() {
+async fn engines_only_exports_every_function_setting() {
     let program = in_memory(&[]);
     let variables = exported(&program.banner);
     let document = include_str!("../../../docs/SETTINGS.md");
@@ -165,7 +165,7 @@ async fn restart_restores_fixtures_changed_by_events() {
 }
 
 #[tokio::test]
-async fn fixture_tokens_are_valid_in_the_api() {
+async fn fixture_tokens_are_accepted_by_the_api() {
     let program = Program::start(command(&["--memory", "--seed-fixtures"]));
     assert!(!program.banner.contains("export"));
     let line = "log in as ada@example.com with the password \"analytical\"\n";
@@ -177,7 +177,7 @@ async fn fixture_tokens_are_valid_in_the_api() {
 }
 
 #[tokio::test]
-async fn fixture_secrets_are_not_stored() {
+async fn fixture_secrets_are_not_stored_in_data_dir() {
     let folder = tempdir().unwrap();
     let secret = |arguments: &[&str]| {
         let mut command = command(&["--engines-only", "--data-dir"]);
@@ -193,7 +193,7 @@ async fn fixture_secrets_are_not_stored() {
 }
 
 #[tokio::test]
-async fn fixture_conflict_is_a_one_line_error() {
+async fn fixture_email_of_another_account_is_a_one_line_error() {
     let folder = tempdir().unwrap();
     let mut program = Program::in_folder(folder.path(), &[]);
     program.client.member("Ada").await;

@@ -1,4 +1,4 @@
-//! The gateway in this process: routing, limits, images and shutdown.
+//! Tests of the local server, started in this process: routing, limits, images and shutdown.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -66,7 +66,7 @@ async fn unknown_route_returns_api_gateway_404() {
 }
 
 #[tokio::test]
-async fn body_over_10_mb_returns_api_gateway_413() {
+async fn request_body_over_10_mb_returns_api_gateway_413() {
     let (_local, client) = start().await;
     let body = vec![b' '; 10 * 1024 * 1024 + 1];
     let login = client.post("/login").body("application/json", body);

@@ -1,4 +1,4 @@
-//! The program `local`: flags, output, errors, settings and stored data.
+//! Tests of the program `local`: flags, output, errors, settings and stored data.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -159,7 +159,7 @@ fn damaged_data_file_is_a_one_line_error() {
 }
 
 #[tokio::test]
-async fn data_survives_restart() {
+async fn stored_data_survives_program_restart() {
     let folder = tempdir().unwrap();
     let mut first = Program::in_folder(folder.path(), &[]);
     let ada = first.client.member("ada").await;
@@ -194,7 +194,7 @@ async fn memory_flag_leaves_no_files() {
 }
 
 #[tokio::test]
-async fn environment_overrides_defaults_except_aws() {
+async fn environment_overrides_defaults_except_aws_variables() {
     let mut command = command(&["--memory"]);
     command
         .env("PASSWORD_MIN_LENGTH", "30")
@@ -237,7 +237,7 @@ async fn demo_data_is_seeded_once() {
 }
 
 #[tokio::test]
-async fn demo_account_conflict_is_a_one_line_error() {
+async fn demo_email_of_another_account_is_a_one_line_error() {
     let folder = tempdir().unwrap();
     let mut program = Program::in_folder(folder.path(), &[]);
     program.client.member("ada").await;

@@ -1,4 +1,4 @@
-//! Local `DynamoDB` and S3 behind TLS, and the events of a function.
+//! The environment of a measured function: local `DynamoDB` and S3 behind TLS proxies, settings, and events.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,23 +16,24 @@ use test_support::{Fixture, event};
 
 use crate::Error;
 
-/// Files of the system's root certificates: Debian, Amazon Linux.
+/// Possible paths of the root certificates of the operating system: on Debian, on Amazon Linux.
 const SYSTEM_ROOTS: [&str; 2] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// Local `DynamoDB` and S3 behind TLS.
+/// Local `DynamoDB` and S3 behind TLS proxies.
 pub struct Backend {
     dynamodb: String,
     s3: String,
-    /// The test root, for our functions. Reading it costs as much as their five built-in roots.
+    /// A file with the root certificate of the proxies, which the functions trust instead of their five built-in roots.
+    /// Reading the file costs as much as parsing these roots, so the measurements are realistic.
     test_root: NamedTempFile,
-    /// The system's roots and the test root, for the SDK with its defaults.
+    /// A file with the roots of the operating system and of the proxies, which the AWS SDK trusts by default.
     system_roots: NamedTempFile,
     _engines: Arc<Engines>,
 }
 
 impl Backend {
-    /// Starts the engines.
+    /// Starts `DynamoDB`, S3 and their TLS proxies.
     pub fn start() -> Result<Self, Error> {
         let engines = Engines::shared();
         let system = SYSTEM_ROOTS.into_iter().find(|path| Path::new(path).exists());
@@ -45,7 +46,7 @@ impl Backend {
         })
     }
 
-    /// Creates the workload of a function with its own tables.
+    /// Creates settings and events for `function`, with tables and buckets of their own.
     pub async fn workload(&self, function: &str) -> Result<Workload, Error> {
         let fixture = Fixture::seeded().await;
         let template = &template("functions")[function];
@@ -80,14 +81,14 @@ fn bundle(roots: &[u8]) -> Result<NamedTempFile, Error> {
     Ok(file)
 }
 
-/// Preparation for a repeated event to succeed.
+/// The preparation before each event, so that repeated events succeed.
 #[derive(Debug, Clone, Copy)]
 enum Repeat {
-    /// None.
+    /// The event can be repeated without preparation.
     Unchanged,
-    /// Seed the fixture again.
+    /// The fixture is restored, because the event changes or deletes a part of it.
     RestoreFixture,
-    /// Append a number to this text in the body, because its field is unique.
+    /// A number is appended to this text in the body, because the e-mail or title with this text must be unique.
     Number(&'static str),
 }
 
@@ -103,7 +104,7 @@ impl Repeat {
     }
 }
 
-/// Fixture, settings and events of one function.
+/// The fixture, the settings and the events that a measured function needs.
 pub struct Workload {
     settings: Vec<(String, String)>,
     fixture: Fixture,
@@ -113,13 +114,13 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// The environment variables of the function.
+    /// Returns the environment variables of the function, as pairs of name and value.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.settings.iter();
         pairs.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Prepares the next event so that the function succeeds.
+    /// Returns the next event in JSON, prepared so that the function succeeds.
     pub async fn event(&mut self) -> Result<String, Error> {
         self.sent += 1;
         match self.repeat {
@@ -134,7 +135,7 @@ impl Workload {
     }
 }
 
-/// Appends a number to each `text` in the event's body.
+/// Appends `number` to each occurrence of `text` in the body of the event. Returns the changed event in JSON.
 fn numbered(event: &Value, text: &str, number: u32) -> Result<String, Error> {
     let mut event = event.clone();
     let is_base64 = event["isBase64Encoded"] == true;
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn number_is_appended_to_each_occurrence() {
+    fn event_body_gets_number_after_each_occurrence_of_text() {
         let plain = json!({"body": "ada and ada", "isBase64Encoded": false});
         let changed: Value = serde_json::from_str(&numbered(&plain, "ada", 7).unwrap()).unwrap();
         assert_eq!(changed["body"], "ada7 and ada7");

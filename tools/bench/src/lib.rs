@@ -1,14 +1,14 @@
-//! Measures the release binaries of the functions: starts them with a local Runtime API and with
-//! `DynamoDB` and S3 behind TLS.
+//! Measures the release binaries of the functions: starts them with a local Lambda Runtime API and with
+//! local `DynamoDB` and S3 behind TLS proxies.
 
-/// Local `DynamoDB` and S3 behind TLS, and the events of a function.
+/// The environment of a measured function: local `DynamoDB` and S3, settings, and events.
 pub mod backend;
-/// Medians, quantiles and units.
+/// Statistics (median, quantile) and conversions of units.
 pub mod numbers;
-/// Cold starts, warm calls and instruction counts of a program.
+/// Runs a program and measures cold starts, warm calls and instruction counts.
 pub mod program;
-/// Progress on stderr.
+/// The progress display on standard error.
 pub mod progress;
 
-/// An error that ends a measurement.
+/// Any error that aborts a measurement.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -1,8 +1,8 @@
-//! Medians, quantiles and units.
+//! Statistics (median, quantile) and conversions of units.
 
 use std::time::Duration;
 
-/// Returns the quantile, such as 0.99, by the nearest rank; the default value if there are no values.
+/// Returns the quantile `part` (such as 0.99) by the nearest rank: one of the values, or the default if there are none.
 pub fn quantile<T: Copy + Ord + Default>(values: &[T], part: f64) -> T {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
@@ -16,17 +16,17 @@ pub fn quantile<T: Copy + Ord + Default>(values: &[T], part: f64) -> T {
     sorted.get(index).copied().unwrap_or_default()
 }
 
-/// Returns the median.
+/// Returns the median of the values, or the default if there are none.
 pub fn median<T: Copy + Ord + Default>(values: &[T]) -> T {
     quantile(values, 0.5)
 }
 
-/// Converts to milliseconds.
+/// Converts a duration to milliseconds.
 pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Converts to millions.
+/// Converts a number to millions.
 #[expect(clippy::cast_precision_loss, reason = "printed with two decimals")]
 pub fn millions(number: u64) -> f64 {
     number as f64 / 1e6
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_measured_values() {
+    fn quantile_is_one_of_the_values() {
         let values = [5, 1, 4, 2, 3];
         assert_eq!(median(&values), 3);
         assert_eq!(quantile(&values, 0.0), 1);

@@ -1,4 +1,4 @@
-//! Cold starts, warm calls and instruction counts of a program.
+//! Runs a program and measures cold starts, warm calls and instruction counts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,27 +15,27 @@ use tokio::process::{Child, Command};
 use crate::Error;
 use crate::backend::{Backend, Workload};
 
-/// Deadline of an event.
+/// The time that an event gives the function to respond (the deadline of the invocation).
 const TIMEOUT: Duration = Duration::from_mins(10);
-/// Time limit of a step. The slowest is the SDK with its defaults under valgrind.
+/// The time limit for the next poll or response. The slowest is the AWS SDK with default settings under valgrind.
 const STEP_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Number of instruction counts of one program.
+/// The number of times that the instructions of a program are counted.
 const COUNTS: usize = 3;
 
 /// A program to measure.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Name in the printed table.
+    /// The name of the program in the printed table.
     pub name: String,
-    /// Function whose events it handles.
+    /// The function whose events the program receives.
     pub function: String,
-    /// Path of the binary.
+    /// The path of the binary.
     pub path: PathBuf,
 }
 
 impl Program {
-    /// A function with its binary in this folder.
+    /// Returns the function `name`, whose binary has the same name in `folder`.
     pub fn function(folder: &Path, name: &str) -> Self {
         Self { name: name.to_owned(), function: name.to_owned(), path: folder.join(name) }
     }
@@ -48,7 +48,7 @@ impl Program {
     }
 }
 
-/// A cold start up to the first response.
+/// The measurements of a cold start, from process start to the first response.
 #[derive(Debug, Clone, Copy)]
 pub struct ColdStart {
     /// Time from process start to the first poll for an event.
@@ -59,33 +59,33 @@ pub struct ColdStart {
     pub usage: Usage,
 }
 
-/// Warm calls of one process.
+/// The measurements of the warm calls of one process.
 #[derive(Debug, Clone)]
 pub struct Warm {
-    /// Latency of each call.
+    /// The latency of each call, from the delivery of the event to the response.
     pub latencies: Vec<Duration>,
-    /// Mean CPU time of a call.
+    /// The mean CPU time of a call.
     pub cpu: Duration,
 }
 
-/// A running process.
+/// A running program with its Runtime API.
 struct Run {
     child: Child,
     api: RuntimeApi,
     started: Instant,
     log: NamedTempFile,
-    /// Usage at the last response.
+    /// The CPU time and memory of the process at its last response; `None` if they cannot be read.
     usage: Arc<Mutex<Option<Usage>>>,
 }
 
-/// Starts the program and sends one event.
+/// Measures a cold start: starts the program and sends one event.
 pub async fn cold(program: &Program, workload: &mut Workload) -> Result<ColdStart, Error> {
     let event = workload.event().await?;
     let mut run = Run::start(Command::new(&program.path), workload).await?;
     run.first_response(&event).await
 }
 
-/// Starts the program, sends one event, and then measures `calls` more events.
+/// Measures warm calls: starts the program, sends one event, and then measures `calls` more events.
 pub async fn warm(program: &Program, workload: &mut Workload, calls: u32) -> Result<Warm, Error> {
     let event = workload.event().await?;
     let mut run = Run::start(Command::new(&program.path), workload).await?;
@@ -105,7 +105,7 @@ pub async fn warm(program: &Program, workload: &mut Workload, calls: u32) -> Res
 
 /// Counts the user-space instructions from process start until the program polls for its second event.
 /// Returns the minimum of three counts, because retries add instructions; `None` if valgrind is missing.
-/// Writes the last profile to `profile`, for `callgrind_annotate`.
+/// Writes the profile of the last count to the file `profile`, for `callgrind_annotate`.
 pub async fn instructions(
     program: &Program,
     backend: &Backend,
@@ -194,7 +194,7 @@ impl Run {
         }
     }
 
-    /// Waits for a successful response.
+    /// Waits for the response to the event. Returns an error unless the function succeeded.
     async fn response(&mut self) -> Result<Invocation, Error> {
         let Step::Completed(invocation) = self.step().await? else {
             return Err("the program polled before it responded".into());
@@ -228,7 +228,7 @@ impl Run {
         })
     }
 
-    /// Sends SIGTERM, which makes valgrind write its counts and exit.
+    /// Sends SIGTERM, so that valgrind writes its counts and exits, and waits for the exit.
     async fn terminate(&mut self) -> Result<(), Error> {
         let id = self.child.id().ok_or("the program exited")?;
         Command::new("kill").arg(id.to_string()).status().await?;

@@ -1,14 +1,14 @@
-//! Progress on stderr: a bar on a terminal, otherwise a line for each tenth.
+//! The progress display on standard error: a bar on a terminal, otherwise a line after each tenth of the steps.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 const TEMPLATE: &str = "{bar:30} {pos}/{len} {msg} ({elapsed}, {eta} left)";
 
-/// The progress of a measurement.
+/// The progress display of a measurement. Drop removes the bar.
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// Starts a progress display with this number of steps.
+    /// Starts a progress display for a measurement of `steps` steps.
     pub fn new(steps: u64) -> Self {
         let bar = ProgressBar::new(steps);
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
@@ -17,7 +17,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// Shows the next step.
+    /// Counts a step and displays `message`, which describes the step.
     pub fn step(&self, message: &str) {
         let (before, steps) = (self.0.position(), self.0.length().unwrap_or(1).max(1));
         if self.0.is_hidden() && before * 10 / steps != (before + 1) * 10 / steps {

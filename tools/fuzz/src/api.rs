@@ -1,4 +1,4 @@
-//! Targets for events and HTTP requests: the functions run in this process with local engines.
+//! Fuzz targets for events and HTTP requests: the functions run in this process with local engines.
 
 use std::cell::LazyCell;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use functions::settings::Settings;
 use serde_json::{Map, Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-/// The functions and the fixture for `events/`.
+/// The functions, and stores with the fixtures that `events/` expect.
 struct Harness {
     runtime: Runtime,
     api: Api,
@@ -51,7 +51,7 @@ impl Harness {
         seeded.expect("a seeded fixture");
     }
 
-    /// Checks that the status is below 500 and that the body matches its content type.
+    /// Invokes the function of `route`. Panics on a status of 500 or above, or a body that does not fit its type.
     fn check(&self, route: &Route, event: &str) {
         let response = self.runtime.block_on(self.api.invoke(route.name, event));
         let response = response.expect("an existing function");
@@ -76,7 +76,7 @@ fn check_body(body: &str, media_type: &str, response: &Value) {
     serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {response}"));
 }
 
-/// Sends any text as an event; the first byte selects the function.
+/// Invokes a function with any text as its event. The first byte of the input selects the function.
 pub fn event(input: &[u8]) {
     let Some((route, event)) = input.split_first() else {
         return;
@@ -89,8 +89,8 @@ pub fn event(input: &[u8]) {
     HARNESS.with(|harness| harness.check(route, event));
 }
 
-/// Parses the input like an HTTP/1.1 request, converts it to an API Gateway event and sends it to the
-/// function of its route.
+/// Parses the input like an HTTP/1.1 request, converts the request to an API Gateway event, and invokes
+/// the function of its route with this event.
 pub fn request(input: &[u8]) {
     let Some((route, event)) = parse(input) else {
         return;

@@ -1,4 +1,4 @@
-//! Target for the multipart form of POST and PUT /food.
+//! Fuzz target for the multipart form of `POST /food` and `PUT /food/{food_id}`.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use lambda_http::{Body, Request};
 use multer::Multipart;
 use tokio::runtime::Builder;
 
-/// Checks that `FoodForm` parses a form like `multer`, or rejects it. The input is a Content-Type, a line
-/// break and the body.
+/// Checks that a form accepted by `FoodForm` has the same fields when the crate `multer` parses it. The input is a
+/// `Content-Type`, a line break and the body.
 pub fn form(input: &[u8]) {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
@@ -45,7 +45,7 @@ pub fn form(input: &[u8]) {
 
 type Fields = BTreeMap<String, (Option<String>, Vec<u8>)>;
 
-/// Returns file name and content of the first field of each name.
+/// Parses a form with `multer`. Returns file name and content of the first field of each name.
 async fn fields(body: &[u8], boundary: String) -> Result<Fields, multer::Error> {
     let body = stream::once(future::ready(Ok::<_, multer::Error>(body.to_vec())));
     let mut parts = Multipart::new(body, boundary);

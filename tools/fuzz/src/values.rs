@@ -1,4 +1,4 @@
-//! Targets for e-mails, HTML, images, cursors and tokens.
+//! Fuzz targets for e-mails, HTML, images, pagination cursors and tokens.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -59,7 +59,7 @@ pub fn html(input: &[u8]) {
     }
 }
 
-/// Checks that renditions are decodable images and not larger than the original.
+/// Checks that the renditions of an accepted image are decodable and not larger than the original.
 pub fn image(input: &[u8]) {
     // Large images are slow and add no coverage.
     const MAX_PIXELS: u32 = 250_000;
@@ -77,7 +77,7 @@ pub fn image(input: &[u8]) {
     }
 }
 
-/// Checks that an accepted cursor is one that a list returns.
+/// Checks that an accepted pagination cursor is the one that a list would return for the same id.
 pub fn cursor(input: &[u8]) {
     let Ok(query) = str::from_utf8(input) else {
         return;
@@ -111,7 +111,7 @@ fn now() -> Timestamp {
     Timestamp::from_unix_seconds(1_792_002_005).expect("a timestamp")
 }
 
-/// The only valid token.
+/// A correctly signed access token, the only one that [`jwt`] accepts without signing it first.
 static GENUINE: LazyLock<String> = LazyLock::new(|| {
     let claims = Claims {
         user: UserId::from_bytes([1; 16]),
@@ -123,8 +123,8 @@ static GENUINE: LazyLock<String> = LazyLock::new(|| {
     TOKENS.sign(&claims).expect("a signed token")
 });
 
-/// Checks that only tokens that we signed are accepted, also among correctly signed ones. An input that
-/// starts with `{` is a header, a line break and claims, and is signed first.
+/// Checks that no token without a valid signature is accepted, and that accepted claims can be signed and verified
+/// again. An input that starts with `{` is a header, a line break and claims, and is signed by the target first.
 pub fn jwt(input: &[u8]) {
     if input.starts_with(b"{") {
         let mut parts = input.splitn(2, |byte| *byte == b'\n');

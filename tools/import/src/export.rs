@@ -1,4 +1,4 @@
-//! Reads CSV as `psql` writes it: a header line with column names, and empty fields for null.
+//! Reads CSV files exported by `psql`: a header line with column names, and empty fields for null.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -8,7 +8,7 @@ use csv::{ErrorKind, Reader, StringRecord};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-/// A file that cannot be read, or that lacks a column.
+/// The error of a CSV file that cannot be read, or that lacks a column.
 #[derive(Debug, Error)]
 #[error("cannot read {path}: {source}")]
 pub struct ExportError {
@@ -16,25 +16,26 @@ pub struct ExportError {
     source: csv::Error,
 }
 
-/// A row of an old table, with all columns as text.
+/// A row of a table of the old service, with all columns as text.
 pub(crate) trait Row: DeserializeOwned {
     type Value;
-    /// The column with a unique value.
+    /// The name of the column whose values must be unique.
     const UNIQUE: &str;
 
     fn id(&self) -> &str;
     fn deleted_at(&self) -> &str;
-    /// Parses the columns. The error lists all invalid columns, without their content.
+    /// Parses the columns. The error lists all invalid columns with reasons, without their content.
     fn parse(self, old_id: u64) -> Result<Self::Value, String>;
     fn unique(value: &Self::Value) -> String;
 }
 
-/// A parsed row.
+/// A row of a CSV file with its line and its id.
 #[derive(Debug)]
 pub(crate) struct Entry<T> {
-    /// The first line of the row.
+    /// The number of the row's first line in the file.
     pub(crate) line: u64,
-    /// `None` if it is not a number. It is then never shown, because it may hold personal data.
+    /// The id of the row in the old service; `None` if the column is not a number. Such a value is never
+    /// printed, because it may be personal data.
     pub(crate) old_id: Option<u64>,
     pub(crate) content: Content<T>,
 }
@@ -43,11 +44,11 @@ pub(crate) struct Entry<T> {
 pub(crate) enum Content<T> {
     Valid(T),
     Invalid(String),
-    /// Marked as deleted by the old service.
+    /// The old service has marked the row as deleted.
     Deleted,
 }
 
-/// Reads all rows. Of rows with an equal unique value, only the first is valid.
+/// Reads all rows. Of rows with the same value in the unique column, only the first is valid.
 pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportError> {
     let unreadable = |source| ExportError { path: path.to_owned(), source };
     let mut reader = Reader::from_path(path).map_err(unreadable)?;
@@ -82,7 +83,7 @@ pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportEr
     }
 }
 
-/// Parses a row. `lines` maps the unique values of earlier rows to their lines.
+/// Parses a row. `lines` maps the values in the unique column of earlier rows to the lines of these rows.
 fn content<R: Row>(
     row: R,
     id: u64,

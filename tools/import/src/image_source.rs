@@ -1,4 +1,4 @@
-//! Loads images of the old service from a folder or the web.
+//! Loads images of the old service from a folder or from their URLs.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,10 +15,10 @@ use domain::image::InvalidImage;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use thiserror::Error;
 
-/// The time limit of one download, connection included.
+/// The time limit of one download, including the connection.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The location of the old service's images.
+/// The location of the old service's images (a folder or the web), and their maximum size.
 #[derive(Debug)]
 pub struct ImageSource {
     location: Location,
@@ -31,7 +31,7 @@ enum Location {
     Web { http: Connector, base: Option<String> },
 }
 
-/// Errors of loading an image. The messages contain neither path nor URL.
+/// Errors of loading an image. The messages contain neither path nor URL of the image.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
     #[error("not a file name")]
@@ -55,12 +55,12 @@ pub(crate) enum ImageError {
 }
 
 impl ImageSource {
-    /// Images in this folder, named by the last path segment of the old service's value.
+    /// Loads images from the folder `dir`. The file name is the last path segment of the old service's `food_image`.
     pub fn in_dir(dir: PathBuf, max_bytes: usize) -> Self {
         Self { location: Location::Dir(dir), max_bytes }
     }
 
-    /// Images at the URLs of the old service. `base` is the URL prefix of values that are only names.
+    /// Downloads images from the URLs in `food_image`. `base` is the URL prefix of images that have only a file name.
     pub fn on_the_web(base: Option<String>, max_bytes: usize) -> Self {
         let mut tls = TlsContext::builder();
         tls = tls.with_trust_store(TrustStore::default());

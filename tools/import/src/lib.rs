@@ -1,6 +1,6 @@
 //! Imports users and foods from CSV exports of the old service's database (docs/MIGRATION.md).
 //!
-//! The new ids are derived from the old ones, so a repeated run skips imported rows and continues after
+//! The new ids are derived from the old ids, so a repeated import skips imported rows and continues after
 //! an interruption.
 
 mod export;
@@ -29,42 +29,42 @@ use crate::old::{FoodRow, OldFood, OldUser, UserRow};
 pub use crate::report::{Counts, Summary};
 use crate::report::{Outcome, Report};
 
-/// The number of rows imported concurrently.
+/// The maximum number of rows that are imported concurrently.
 const CONCURRENCY: usize = 4;
-/// The number of consecutive storage errors that aborts the import.
+/// The number of consecutive rows with storage errors after which the import is aborted.
 const MAX_UNAVAILABLE: usize = 8;
 
 /// The CSV files to import.
 #[derive(Debug, Clone)]
 pub struct Exports {
-    /// Rows of the table `users`.
+    /// The path of the CSV file with the rows of the table `users`.
     pub users: PathBuf,
-    /// Rows of the table `foods`.
+    /// The path of the CSV file with the rows of the table `foods`.
     pub foods: PathBuf,
 }
 
 /// The stores to import into, and the source of images.
 #[derive(Debug)]
 pub struct Stores<U, F, I, R> {
-    /// The accounts.
+    /// The repository of the new accounts.
     pub users: U,
-    /// The foods.
+    /// The repository of the new foods.
     pub foods: F,
-    /// The renditions.
+    /// The store of the new renditions.
     pub images: I,
-    /// Decodes and encodes images.
+    /// Decodes images of the old service and encodes renditions.
     pub renderer: R,
-    /// The images of the old service.
+    /// Loads the images of the old service.
     pub image_source: ImageSource,
 }
 
-/// Errors that abort the import. Rows imported before stay imported.
+/// Errors that abort the import. Rows that are already imported are not removed.
 #[derive(Debug, Error)]
 pub enum ImportError {
-    /// An export cannot be read.
+    /// A CSV file cannot be read.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The output is closed.
+    /// The report cannot be written, for example because standard output is closed.
     #[error("the report cannot be written: {0}")]
     Report(#[from] io::Error),
     /// Too many consecutive rows failed with storage errors.
@@ -74,7 +74,7 @@ pub enum ImportError {
     Unavailable,
 }
 
-/// Validates both files and reports the rows that would fail. Downloads and writes nothing.
+/// Validates both CSV files and reports the rows that would fail. Downloads no images and stores nothing.
 pub async fn check(exports: &Exports, out: &mut impl Write) -> Result<Summary, ImportError> {
     let imported = async |_: &_| Outcome::Imported;
     let summary = run(exports, imported, async |_, _| Outcome::Imported, out).await?;
@@ -82,7 +82,7 @@ pub async fn check(exports: &Exports, out: &mut impl Write) -> Result<Summary, I
     Ok(summary)
 }
 
-/// Imports all rows and reports those that failed.
+/// Imports all rows and reports the failed ones to `out`, followed by the summary.
 pub async fn import(
     exports: &Exports,
     stores: &Stores<impl UserRepository, impl FoodRepository, impl ImageStore, impl ImageRenderer>,
@@ -117,7 +117,8 @@ async fn run(
     Ok(Summary { users, foods })
 }
 
-/// Imports the rows of a file concurrently and reports them in order. Returns the stored rows by old id.
+/// Imports the rows of a file concurrently and reports the failed ones in the order of the file. Returns the rows that
+/// are now stored, by old id.
 async fn import_rows<'a, T>(
     file: &Path,
     entries: &'a [Entry<T>],

@@ -1,4 +1,4 @@
-//! The program `import`: `cargo run -p import -- --help`.
+//! The program `import`, which imports the data of the old service: `cargo run -p import -- --help`.
 
 use std::error::Error;
 use std::io::{Write, stderr, stdout};

@@ -1,4 +1,4 @@
-//! Rows of the old service, parsed into values of the domain.
+//! Rows of the old service's tables, parsed into values of the domain.
 
 use std::fmt::Display;
 
@@ -24,24 +24,25 @@ pub(crate) struct OldUser {
 #[derive(Debug)]
 pub(crate) struct OldFood {
     pub(crate) id: FoodId,
-    /// The old id of the user.
+    /// The id that the owner of the food had in the old service.
     pub(crate) owner: u64,
     pub(crate) title: Title,
     pub(crate) description: Description,
-    /// A URL or the name of a file.
+    /// The location of the food's image: a URL or a file name.
     pub(crate) image: String,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
 
 impl OldFood {
-    /// The id of the image with these bytes. It is stable, so that a repeated import overwrites its own objects.
+    /// Returns the id for an image with these bytes. The id is always the same, so that a repeated import overwrites
+    /// the objects of an earlier one.
     pub(crate) fn image_id(&self, bytes: &[u8]) -> ImageId {
         ImageId::from_bytes(stable_id(self.created_at, &[b"image:", bytes]))
     }
 }
 
-/// A row of the table `users`.
+/// A row of the old service's table `users`, as text.
 #[derive(Deserialize)]
 pub(crate) struct UserRow {
     id: String,
@@ -90,7 +91,7 @@ impl Row for UserRow {
     }
 }
 
-/// A row of the table `foods`.
+/// A row of the old service's table `foods`, as text.
 #[derive(Deserialize)]
 pub(crate) struct FoodRow {
     id: String,
@@ -154,7 +155,7 @@ impl Row for FoodRow {
     }
 }
 
-/// The errors of a row, one per invalid column.
+/// The errors of a row, one for each invalid column.
 #[derive(Debug, Default)]
 struct Errors(Vec<String>);
 
@@ -168,12 +169,12 @@ impl Errors {
     }
 }
 
-/// The escapes of Go's `html.EscapeString`.
+/// The escape sequences of Go's `html.EscapeString` with the characters that they replace.
 const ESCAPES: [(&str, char); 5] =
     [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&#34;", '"'), ("&#39;", '\'')];
 
-/// Reverses Go's HTML escaping. Text that Go's escaping cannot have produced is returned unchanged:
-/// some versions of the old service stored descriptions unescaped.
+/// Reverses the HTML escaping of the old service, which was written in Go. Text that Go's escaping cannot have
+/// produced is returned unchanged, because some versions of the old service stored descriptions unescaped.
 fn unescaped(stored: &str) -> String {
     let mut rest = stored.to_owned();
     for (escape, _) in ESCAPES {
@@ -190,10 +191,11 @@ fn unescaped(stored: &str) -> String {
     text
 }
 
-/// The accepted bcrypt costs. The old service used 10; each step doubles the time of a login, one second at 14.
+/// The accepted bcrypt costs. The old service used 10. Each increment doubles the time of a login; 14 takes a second.
 const COSTS: std::ops::RangeInclusive<u8> = 4..=14;
 
-/// Accepts `$2a$10$` and 53 characters, with a cost in [`COSTS`]. The next login replaces the hash by Argon2id.
+/// Accepts a bcrypt hash with a cost in [`COSTS`], such as `$2a$10$` and 53 characters. The next login replaces the
+/// hash by Argon2id.
 fn bcrypt(hash: String) -> Result<PasswordHash, &'static str> {
     let is_bcrypt = || {
         let (version, rest) = hash.split_at_checked(4)?;
@@ -217,7 +219,7 @@ const DATE_TIME: &[BorrowedFormatItem<'_>] = format_description!(
 const OFFSET: &[BorrowedFormatItem<'_>] =
     format_description!(version = 2, "[offset_hour sign:mandatory][optional [:[offset_minute]]]");
 
-/// Parses a `PostgreSQL` timestamp such as `2020-05-01 12:34:56.789+00`; UTC if it has no offset.
+/// Parses a `PostgreSQL` timestamp such as `2020-05-01 12:34:56.789+00`. A timestamp without an offset is in UTC.
 fn timestamp(raw: &str) -> Result<Timestamp, &'static str> {
     let parse = || {
         let offset = raw.rfind(['+', '-']).filter(|at| *at > "2020-05-01".len());
@@ -233,7 +235,7 @@ fn timestamp(raw: &str) -> Result<Timestamp, &'static str> {
     parse().ok_or("not a PostgreSQL timestamp since 1970")
 }
 
-/// A reproducible `UUIDv7` (RFC 9562) from the timestamp, with bits of a hash instead of random bits.
+/// Returns a reproducible `UUIDv7` (RFC 9562): the timestamp `at`, and a hash of `of` instead of random bits.
 fn stable_id(at: Timestamp, of: &[&[u8]]) -> [u8; 16] {
     let mut hash = Context::new(&SHA256);
     for part in of {
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn postgresql_timestamps_are_parsed() {
+    fn only_postgresql_timestamps_since_1970_are_parsed() {
         for (raw, millis) in [
             ("1970-01-01 00:00:00", Some(0)),
             ("2020-05-01 12:34:56.789123+00", Some(1_588_336_496_789)),
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn only_bcrypt_of_cost_4_to_14_is_accepted() {
+    fn only_bcrypt_hash_of_cost_4_to_14_is_accepted() {
         let rest = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         for (hash, is_accepted) in [
             (format!("$2a$10${rest}"), true),

@@ -1,4 +1,4 @@
-//! The report: a line per failed row, the number of rows by outcome, and a progress bar.
+//! The report of an import: a line for each failed row, the number of rows by outcome, and a progress bar.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -10,17 +10,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Imported,
-    /// Imported by an earlier run.
+    /// The row was imported by an earlier run.
     AlreadyPresent,
-    /// Skipped, because the old service had marked it as deleted.
+    /// The row was skipped, because the old service had marked it as deleted.
     Deleted,
-    /// Not imported, because of the row.
+    /// The row was not imported because of its content or image; the text is the reason.
     Failed(String),
-    /// Not imported, because of a storage error.
+    /// The row was not imported because of a storage error; the text is the reason.
     Unavailable(String),
 }
 
-/// The number of rows of a file by outcome.
+/// The number of rows of a CSV file by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     imported: usize,
@@ -39,7 +39,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The number of users and foods by outcome.
+/// The number of imported, present, deleted and failed rows, for users and for foods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     pub(crate) users: Counts,
@@ -47,7 +47,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether no row failed.
+    /// Returns whether no row of either file has failed.
     pub fn is_complete(&self) -> bool {
         self.users.failed == 0 && self.foods.failed == 0
     }
@@ -59,18 +59,18 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The report of one file, written row by row.
+/// The report of one CSV file, written row by row.
 pub(crate) struct Report<'a, W> {
     out: &'a mut W,
     file: &'a Path,
     progress: ProgressBar,
     pub(crate) counts: Counts,
-    /// The number of consecutive rows with storage errors.
+    /// The number of consecutive rows with storage errors, up to the last reported row.
     pub(crate) unavailable: usize,
 }
 
 impl<'a, W: Write> Report<'a, W> {
-    /// Starts a progress bar on standard error; it is hidden if that is not a terminal.
+    /// Starts the report of `file` with a progress bar on standard error, hidden unless that is a terminal.
     pub(crate) fn new(out: &'a mut W, file: &'a Path, rows: usize) -> Self {
         let style = "{bar:30} {human_pos} of {human_len} rows, {per_sec:1}, {eta} left";
         let style = ProgressStyle::with_template(style).expect("the template is valid");

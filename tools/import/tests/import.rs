@@ -1,4 +1,4 @@
-//! The program `import` with CSV files, images and the embedded engines.
+//! Tests of the program `import` with CSV files, images and the embedded engines.
 
 mod support;
 
@@ -13,7 +13,7 @@ use support::{CommandOutput, Fixture, HASH, MAX_IMAGE_BYTES, PASSWORD, image_ser
 const USERS: &str = "id,first_name,last_name,email,password,created_at,updated_at,deleted_at\n";
 const FOODS: &str = "id,user_id,title,description,food_image,created_at,updated_at,deleted_at\n";
 
-/// An export with two users.
+/// Returns a CSV file with two users.
 fn users() -> String {
     format!(
         "{USERS}\
@@ -22,7 +22,7 @@ fn users() -> String {
     )
 }
 
-/// An export with a food of each user.
+/// Returns a CSV file with one food of each user in [`users`].
 fn foods() -> String {
     format!(
         "{FOODS}\
@@ -31,7 +31,7 @@ fn foods() -> String {
     )
 }
 
-/// An export with a food of the first user per image.
+/// Returns a CSV file with one food of the first user for each image.
 fn foods_with(images: &[String]) -> String {
     let mut foods = FOODS.to_owned();
     for (id, image) in images.iter().enumerate() {
@@ -48,7 +48,8 @@ async fn fixture_with_images() -> Fixture {
     fixture
 }
 
-/// Asserts the report: lines of failed rows, and the rows imported, already present, skipped and failed.
+/// Asserts the report: `rows` are its lines for failed rows; `users` and `foods` are the numbers of rows that were
+/// imported, already present, skipped as deleted, and failed.
 #[track_caller]
 fn assert_report(output: &CommandOutput, rows: &[&str], users: [usize; 4], foods: [usize; 4]) {
     let [users, foods] = [users, foods].map(|[imported, present, deleted, failed]| {
@@ -95,7 +96,7 @@ async fn users_are_imported_with_passwords_and_foods() {
 }
 
 #[tokio::test]
-async fn second_run_changes_nothing() {
+async fn second_import_of_same_rows_changes_nothing() {
     let fixture = fixture_with_images().await;
     fixture.import(users(), foods()).await;
     let (before, keys) = (fixture.foods().await, fixture.keys().await);
@@ -106,7 +107,7 @@ async fn second_run_changes_nothing() {
 }
 
 #[tokio::test]
-async fn second_run_imports_rows_that_failed_before() {
+async fn second_import_retries_rows_that_failed() {
     let fixture = fixture_with_images().await;
     fixture.remove("images/a.gif");
     let output = fixture.import(users(), foods()).await;
@@ -118,7 +119,7 @@ async fn second_run_imports_rows_that_failed_before() {
 }
 
 #[tokio::test]
-async fn dry_run_needs_no_settings_and_writes_nothing() {
+async fn import_dry_run_needs_no_settings_and_writes_nothing() {
     let fixture = Fixture::new().await;
     let foods = foods() + "9,3,Soup,Thin,c.gif,2020-06-02 10:00:00+02,,\n";
     let output = fixture.import_with(users(), foods, &["--dry-run"], None).await;
@@ -134,7 +135,7 @@ async fn dry_run_needs_no_settings_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn rows_marked_as_deleted_are_skipped() {
+async fn import_skips_rows_marked_as_deleted() {
     let fixture = fixture_with_images().await;
     let gone = "2021-01-01 00:00:00+00";
     let users = users() + &format!("3,,,,,2020-05-03 12:00:00+00,,{gone}\n");
@@ -146,7 +147,7 @@ async fn rows_marked_as_deleted_are_skipped() {
 }
 
 #[tokio::test]
-async fn duplicate_email_or_title_in_export_is_reported() {
+async fn import_reports_duplicate_email_or_title_in_csv() {
     let fixture = fixture_with_images().await;
     let users = users() + &format!("3,Eve,Other,ADA@EXAMPLE.COM,{HASH},2020-05-03 12:00:00+00,,\n");
     let foods = foods()
@@ -162,7 +163,7 @@ async fn duplicate_email_or_title_in_export_is_reported() {
 }
 
 #[tokio::test]
-async fn email_or_title_taken_in_store_is_reported() {
+async fn import_reports_email_or_title_of_other_stored_data() {
     let fixture = fixture_with_images().await;
     fixture.import(users(), foods()).await;
     let before = fixture.foods().await;
@@ -182,7 +183,7 @@ async fn email_or_title_taken_in_store_is_reported() {
 }
 
 #[tokio::test]
-async fn invalid_rows_are_reported_without_their_content() {
+async fn import_reports_invalid_rows_without_their_content() {
     let fixture = fixture_with_images().await;
     let users = users()
         + &format!("3,,{},sesame,sesame,yesterday,,\n", "sesame".repeat(20))
@@ -214,7 +215,7 @@ async fn invalid_rows_are_reported_without_their_content() {
 }
 
 #[tokio::test]
-async fn columns_are_matched_by_name() {
+async fn csv_columns_are_matched_by_name() {
     let fixture = Fixture::new().await;
     let users = format!(
         "role,deleted_at,password,email,created_at,last_name,first_name,id\n\
@@ -230,7 +231,7 @@ async fn columns_are_matched_by_name() {
 }
 
 #[tokio::test]
-async fn images_are_downloaded_from_their_urls() {
+async fn import_downloads_images_from_their_urls() {
     let fixture = Fixture::new().await;
     let (url, requested) = image_server().await;
     let images = [
@@ -267,7 +268,7 @@ async fn images_are_downloaded_from_their_urls() {
 }
 
 #[tokio::test]
-async fn image_name_cannot_escape_the_folder() {
+async fn image_name_cannot_escape_the_image_folder() {
     let fixture = Fixture::new().await;
     fixture.write("outside.gif", GIF);
     fixture.write("images/large.gif", vec![0; MAX_IMAGE_BYTES + 1]);
@@ -302,7 +303,7 @@ async fn repeated_storage_errors_abort_the_import() {
 }
 
 #[tokio::test]
-async fn missing_setting_is_reported_by_name() {
+async fn import_reports_missing_setting_by_name() {
     let fixture = Fixture::new().await;
     let unset = [("FOODS_TABLE", "")];
     let output = fixture.import_with("", "", &[], Some(&unset)).await;

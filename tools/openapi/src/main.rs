@@ -1,4 +1,4 @@
-//! Writes `openapi.json`: `cargo run -p openapi`.
+//! Generates `openapi.json` in the root of the repository: `cargo run -p openapi`.
 
 fn main() -> std::io::Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json");

@@ -1,4 +1,4 @@
-//! Compares `openapi.json` and the generated document with the routes and the domain.
+//! Compares `openapi.json` with the generated document, and this document with the routes and the domain.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ fn document() -> Value {
 }
 
 #[test]
-fn openapi_json_matches_the_code() {
+fn openapi_json_matches_generated_document() {
     let is_current = include_str!("../../../openapi.json") == openapi::openapi_json();
     assert!(is_current, "run `cargo run -p openapi` to update openapi.json");
 }
 
 #[test]
-fn every_route_has_its_error_responses() {
+fn openapi_document_has_error_responses_of_every_route() {
     let document = document();
     let mut documented = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -43,7 +43,7 @@ fn every_route_has_its_error_responses() {
     assert_eq!(documented, routes.into());
 }
 
-/// Collects the values of all members with this name, at any depth.
+/// Adds the values of all JSON members with the name `name`, at any depth, to `found`.
 fn values<'a>(json: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
     match json {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! The crash test: kills the server while clients write and while it starts. `make test-crash CRASH_KILLS=200`
+//! The crash test: kills the server while clients write, and during starts. `make test-crash CRASH_KILLS=200`
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::server::{Server, kill, spawn};
 
 const CLIENTS: usize = 6;
 const MAX_FOODS: usize = 8;
-/// The maximum number of acknowledged writes before a kill.
+/// The maximum number of acknowledged writes of all clients before the server is killed.
 const MAX_WRITES: u32 = 40;
 
 #[derive(Debug, Clone)]
@@ -32,26 +32,26 @@ enum Write {
     DeleteFood(String),
 }
 
-/// A client that sends one write after the other and models the acknowledged state.
+/// A client that sends one write after the other, and the data that its acknowledged writes must have stored.
 #[derive(Default)]
 struct Client {
     number: usize,
     names: u32,
-    /// Empty without an account.
+    /// The id of the client's account; empty if the client has no account.
     user_id: String,
     email: String,
-    /// The access token of the session; `None` after a logout.
+    /// The access token of the current session; `None` if the client is logged out.
     token: Option<String>,
-    /// The access token of the last revoked session.
+    /// The access token of the last revoked session; `None` before the first logout.
     revoked: Option<String>,
-    /// The foods by id. URLs are paths, because the port changes with each start.
+    /// The JSON of the client's foods by id. URLs are paths, because the port changes with each start.
     foods: BTreeMap<String, Value>,
-    /// The write without a response.
+    /// The write that was interrupted by the kill; `None` if all writes have a response.
     interrupted: Option<Write>,
 }
 
 impl Client {
-    /// Writes until the server is killed.
+    /// Sends random writes until the server is killed; adds a permit to `acknowledged` for each successful write.
     async fn run(&mut self, api: &Api, acknowledged: &Semaphore) {
         loop {
             let write = self.choose();
@@ -106,7 +106,7 @@ impl Client {
         }
     }
 
-    /// Applies a completed write to the model.
+    /// Applies a completed write to the expected data.
     fn apply(&mut self, write: Write, response: &Value) {
         match write {
             Write::SignUp(email) => {
@@ -129,7 +129,7 @@ impl Client {
         }
     }
 
-    /// Determines whether an interrupted write of the account or session was done, and applies it.
+    /// Finds out by requests whether an interrupted write of the account or session was done, and applies a done write.
     async fn reconcile(&mut self, api: &Api) {
         match self.interrupted.take() {
             Some(Write::SignUp(email)) => {
@@ -150,7 +150,7 @@ impl Client {
         }
     }
 
-    /// Compares the stored foods with the acknowledged writes. An interrupted write is done completely or not at all.
+    /// Asserts that the stored foods are those of the acknowledged writes; an interrupted write is complete or absent.
     fn check_foods(&mut self, stored: &BTreeMap<String, Value>) {
         let interrupted = self.interrupted.take();
         match &interrupted {
@@ -182,14 +182,14 @@ fn login<'a>(api: &'a Api, email: &str) -> Call<'a> {
     api.post("/login").json(&body)
 }
 
-/// The JSON of the response with paths instead of URLs; null if the body is empty.
+/// Returns the JSON of the response with paths instead of URLs; null if the body is empty.
 fn body(api: &Api, response: &Response) -> Value {
     let text = response.text().replace(&api.url(""), "");
     serde_json::from_str(&text).unwrap_or_default()
 }
 
 #[tokio::test]
-async fn kill_loses_no_acknowledged_write() {
+async fn server_kill_loses_no_acknowledged_write() {
     let kills = number("CRASH_KILLS", 20);
     let folder = tempdir().unwrap();
     let folder = folder.path();
@@ -226,7 +226,7 @@ async fn kill_loses_no_acknowledged_write() {
     println!("{killed} kills, {writes} acknowledged writes, none lost");
 }
 
-/// Checks that the tables and the bucket are consistent.
+/// Asserts that the tables and the bucket of images in the data dir `folder` are consistent.
 async fn check_stored(folder: &Path) {
     let options = Options {
         storage: Storage::Dir(folder.to_owned()),
@@ -241,7 +241,7 @@ async fn check_stored(folder: &Path) {
     assert_eq!(snapshot.violations(), Vec::<String>::new());
 }
 
-/// Checks that the users, foods and sessions are exactly those of the clients.
+/// Asserts that the stored users, foods and sessions are exactly those that the clients expect.
 async fn check(clients: &mut [Client], api: &Api) {
     for client in &mut *clients {
         client.reconcile(api).await;

@@ -1,4 +1,4 @@
-//! The load run: clients use all routes at full speed. `make test-soak LOAD_SECONDS=600 LOAD_CLIENTS=16`
+//! The load test: concurrent clients call all routes without pauses. `make test-soak LOAD_SECONDS=600 LOAD_CLIENTS=16`
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use test_support::{Client as Api, Form, PASSWORD, Response, text};
 use crate::number;
 use crate::server::Server;
 
-/// The maximum number of rounds, whatever `LOAD_SECONDS` is.
+/// The maximum number of rounds, even if `LOAD_SECONDS` have not elapsed.
 const MAX_ROUNDS: usize = 10_000;
 
-/// All routes in the order of use, from the sign-up to the deletion of the account. The second session revokes the first.
+/// All routes, in the order in which a client calls them in a round. The second login's session revokes the first one.
 const ROUND: [&str; 21] = [
     "create_user",
     "login",
@@ -41,7 +41,7 @@ const ROUND: [&str; 21] = [
     "delete_user",
 ];
 
-/// A client, which signs up for a new account in each round.
+/// A client, which creates a new account in each round.
 #[derive(Clone, Default)]
 struct Client {
     email: String,
@@ -101,11 +101,11 @@ impl Client {
     }
 }
 
-/// The measurements of one route.
+/// The measurements of one route over all rounds.
 #[derive(Default)]
 struct RouteStats {
     latencies: Vec<Duration>,
-    /// The CPU time of the server.
+    /// The CPU time of the server during the calls of this route.
     cpu: Duration,
 }
 
@@ -118,7 +118,7 @@ struct Load {
 }
 
 impl Load {
-    /// Calls one route after the other, all clients concurrently, so that the CPU time belongs to one route.
+    /// Runs one round: all clients call the same route concurrently, so that the CPU time belongs to this route.
     async fn round(&mut self, round: usize) {
         for (number, client) in self.clients.iter_mut().enumerate() {
             *client = Client {
@@ -149,7 +149,7 @@ impl Load {
         }
     }
 
-    /// Prints a table of the routes. Returns the number of responses.
+    /// Prints latencies and throughput of each route as a Markdown table. Returns the number of responses.
     fn print(&mut self) -> usize {
         println!("| Route | Responses | p50, ms | p99, ms | Responses per CPU-second |");
         println!("|---|---|---|---|---|");

@@ -6,14 +6,14 @@ use std::process::{Child, Command, Stdio};
 
 use test_support::NO_RATE_LIMITS;
 
-/// The running program on a free port. Dropping it kills the process.
+/// The program `local`, running on a free port. Drop kills the process.
 pub(crate) struct Server {
     process: Child,
     pub(crate) base_url: String,
 }
 
 impl Server {
-    /// Starts the program and waits until the API is ready.
+    /// Starts the program with the data dir `folder`, and waits until the API is ready.
     pub(crate) fn start(folder: &Path) -> Self {
         let mut process = spawn(folder);
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
@@ -39,7 +39,7 @@ impl Drop for Server {
     }
 }
 
-/// Starts the program without rate limits.
+/// Starts the program with the data dir `folder` and without rate limits.
 pub(crate) fn spawn(folder: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
     command.args(["--port", "0", "--data-dir"]).arg(folder);

@@ -14,12 +14,12 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a program on a free port until it exits.
+/// Runs the program `local` on a free port until it exits.
 pub(crate) fn output(command: &mut Command) -> Output {
     command.args(["--port", "0"]).output().unwrap()
 }
 
-/// Asserts exit status 1 and one line on standard error that contains all parts.
+/// Asserts exit status 1, empty standard output, and one line on standard error that contains all `parts`.
 #[track_caller]
 pub(crate) fn assert_fails(output: &Output, parts: &[&str]) {
     let error = String::from_utf8(output.stderr.clone()).unwrap();
@@ -31,7 +31,7 @@ pub(crate) fn assert_fails(output: &Output, parts: &[&str]) {
     assert!(output.stdout.is_empty());
 }
 
-/// The running program on a free port. Dropping it kills the process.
+/// The program `local`, running on a free port. Drop kills the process.
 pub(crate) struct Program {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -46,7 +46,7 @@ impl Program {
         Self::start(command)
     }
 
-    /// Starts the program and waits for its banner, which it prints once the API is ready.
+    /// Starts the program and waits for its banner, which is printed once the API is ready.
     pub(crate) fn start(mut command: Command) -> Self {
         command.args(["--port", "0"]).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -61,14 +61,14 @@ impl Program {
         Self { client: Client::new(url.unwrap()), child, stdout, banner }
     }
 
-    /// Reads a line of standard output; empty once the program has ended.
+    /// Reads the next line of standard output; empty if the program has ended.
     pub(crate) fn next_line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line
     }
 
-    /// Sends SIGINT, as Ctrl-C does, and waits for the exit.
+    /// Sends SIGINT, as Ctrl-C does, and waits until the program exits.
     pub(crate) fn interrupt(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-INT", &id]).status().unwrap();

@@ -11,13 +11,13 @@ use bench::progress::Progress;
 use clap::Parser;
 use functions::routes::ROUTES;
 
-/// Comparison programs in `tools/bench/yardsticks`.
+/// The comparison programs in `tools/bench/yardsticks`.
 const YARDSTICKS: [&str; 3] = [FLOOR, "by_hand", "sdk_defaults"];
 const FLOOR: &str = "floor";
-/// The function that the comparison programs implement.
+/// The function whose events the comparison programs receive.
 const YARDSTICK_FUNCTION: &str = "get_food";
 
-/// Processes for the warm calls of a program.
+/// The number of processes that the warm calls of a program are divided among.
 const WARM_PROCESSES: u32 = 4;
 
 /// Measures cold starts and warm calls, and prints a Markdown table.
@@ -71,7 +71,7 @@ impl Arguments {
     }
 }
 
-/// A program and its measurements.
+/// A measured program with its events and measurements.
 struct Subject {
     program: Program,
     workload: Workload,
@@ -81,7 +81,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// Returns the median of a value over all cold starts in ms.
+    /// Returns the median of a duration over all cold starts, in milliseconds.
     fn median_start(&self, value: fn(&ColdStart) -> Duration) -> f64 {
         let values: Vec<_> = self.starts.iter().map(value).collect();
         ms(median(&values))
@@ -139,7 +139,7 @@ async fn main() -> Result<(), Error> {
     print(&subjects, &programs)
 }
 
-/// Prints the Markdown table in the given order.
+/// Prints the measurements as a Markdown table, with the programs in the given order.
 fn print(subjects: &[Subject], order: &[Program]) -> Result<(), Error> {
     let find = |name: &str| subjects.iter().find(|subject| subject.program.name == name);
     let floor = find(FLOOR).map(|floor| floor.median_start(|start| start.first_response));

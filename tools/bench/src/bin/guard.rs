@@ -15,12 +15,13 @@ use clap::Parser;
 use functions::routes::FUNCTIONS;
 use serde::{Deserialize, Serialize};
 
-/// Allowed growth. Sizes are reproducible with one compiler. Instruction counts vary: valgrind slows a
-/// function down fiftyfold, so on a busy machine connecting may time out and be retried. The margins are
-/// absolute, because a login is nearly all Argon2.
+/// The growth of a binary that is allowed, in bytes. Sizes are reproducible with the same compiler.
 const BYTES: u64 = 65_536;
+/// The growth of the instruction count that is allowed. Counts vary: valgrind makes a function 50 times slower, so a
+/// connection may time out on a busy machine and be retried. A percentage would hide regressions of `login`, which
+/// executes most of its instructions in Argon2.
 const INSTRUCTIONS: u64 = 500_000;
-/// Margin of functions with concurrent calls, which open one connection or two.
+/// The allowed growth of functions with concurrent calls, which open one or two connections depending on timing.
 const INSTRUCTIONS_WITH_HANDSHAKE: u64 = 2_000_000;
 const WITH_CONCURRENT_CALLS: [&str; 6] =
     ["change_password", "create_food", "create_user", "delete_food", "login", "update_food"];
@@ -39,14 +40,14 @@ struct Arguments {
     only: Vec<String>,
 }
 
-/// The measurements of a function.
+/// The binary size of a function and its instruction count until the first response.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Measured {
     bytes: u64,
     instructions: u64,
 }
 
-/// Measurements by the name of the function.
+/// Measurements of functions by function name.
 type Functions = BTreeMap<String, Measured>;
 
 #[tokio::main(flavor = "current_thread")]
@@ -114,7 +115,7 @@ fn print(recorded: &Functions, measured: &Functions) {
     }
 }
 
-/// Returns a message for each function that has grown, is new, or no longer exists.
+/// Returns a message for each function that has grown beyond a margin, is not recorded, or no longer exists.
 fn regressions(recorded: &Functions, measured: &Functions) -> Vec<String> {
     let mut messages = Vec::new();
     for (name, now) in measured {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_growth_beyond_margins() {
+    fn guard_reports_size_or_instruction_growth_beyond_margin() {
         let recorded = functions(&[("get_food", 10, 10), ("login", 10, 10)]);
         let within = functions(&[("get_food", 65_546, 500_010), ("login", 0, 2_000_010)]);
         assert_eq!(regressions(&recorded, &within), Vec::<String>::new());
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_new_and_removed_functions() {
+    fn guard_reports_new_and_removed_functions() {
         let (old, new) = (functions(&[("old", 1, 1)]), functions(&[("new", 1, 1)]));
         assert_eq!(
             regressions(&old, &new),

@@ -1,4 +1,4 @@
-//! Empty stores on the embedded engines, files for the importer, and an image server.
+//! The fixture of the importer's tests: empty stores on the embedded engines, CSV files, and an image server.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ use tokio::process::Command;
 pub(crate) const PASSWORD: &str = "U*U";
 pub(crate) const HASH: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
-/// Smaller than the default, so that small files exceed it.
+/// The setting `MAX_IMAGE_BYTES`, smaller than the default so that small files exceed the limit.
 pub(crate) const MAX_IMAGE_BYTES: usize = 100_000;
 
 pub(crate) struct Fixture {
@@ -29,7 +29,7 @@ pub(crate) struct Fixture {
     dir: TempDir,
 }
 
-/// The exit status of the importer, and its standard output followed by standard error.
+/// The exit status of the importer, and its standard output followed by its standard error.
 pub(crate) struct CommandOutput {
     pub(crate) status: i32,
     pub(crate) text: String,
@@ -57,7 +57,8 @@ impl Fixture {
         std::fs::remove_file(self.dir.path().join(name)).expect("the file is removed");
     }
 
-    /// Runs the importer with these arguments. `settings` are added to those of the stores; `None` sets none at all.
+    /// Runs the importer with two CSV files and these arguments. `settings` are added to the settings of the stores;
+    /// `None` runs the importer without any settings.
     pub(crate) async fn import_with(
         &self,
         users: impl AsRef<[u8]>,
@@ -95,7 +96,7 @@ impl Fixture {
         }
     }
 
-    /// Runs the importer with the images in the folder `images`.
+    /// Runs the importer with two CSV files and the images in the folder `images`.
     pub(crate) async fn import(
         &self,
         users: impl AsRef<[u8]>,
@@ -109,19 +110,19 @@ impl Fixture {
         DynamoDbUsers::new(self.engines.aws().dynamodb(), self.tables.users.clone())
     }
 
-    /// The number of accounts.
+    /// Returns the number of stored accounts.
     pub(crate) async fn count_users(&self) -> usize {
         let listed = self.users().list(first_page()).await;
         listed.expect("listed").items.len()
     }
 
-    /// The foods, newest first.
+    /// Returns the stored foods, newest first.
     pub(crate) async fn foods(&self) -> Vec<Food> {
         let foods = DynamoDbFoods::new(self.engines.aws().dynamodb(), self.tables.foods.clone());
         foods.list(first_page()).await.expect("listed").items
     }
 
-    /// The keys of all objects in the bucket of images.
+    /// Returns the keys of all objects in the bucket of images.
     pub(crate) async fn keys(&self) -> BTreeSet<String> {
         let client = self.engines.aws().s3();
         let listed = client.list_objects_v2().bucket(&self.bucket).send().await;
@@ -134,7 +135,8 @@ fn first_page<Id>() -> PageRequest<Id> {
     PageRequest { after: None, size: PageSize::default() }
 }
 
-/// Serves valid and invalid images on a free port. Returns its URL and the requested paths.
+/// Starts a server of valid and invalid images on a free port. Returns its URL and a list that collects the requested
+/// paths.
 pub(crate) async fn image_server() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));

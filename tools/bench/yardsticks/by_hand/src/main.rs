@@ -1,5 +1,5 @@
-//! `GET /food/{food_id}` written by hand: a blocking socket to the Runtime API, another with TLS to `DynamoDB`,
-//! and a request signature. It neither retries nor validates, so it is a lower bound, not for production.
+//! `GET /food/{food_id}` without the AWS SDK: a blocking socket to the Runtime API, another with TLS to `DynamoDB`,
+//! and a request signature. Without retries and validation: a lower bound for comparison, not for production.
 
 use std::env;
 use std::error::Error;
@@ -79,7 +79,7 @@ fn tls() -> Result<StreamOwned<ClientConnection, TcpStream>> {
     Ok(StreamOwned::new(connection, connect(&authority)?))
 }
 
-/// Sends a request; returns the Lambda request id and the body of the response.
+/// Sends an HTTP request. Returns the Lambda request id (empty if there is none) and the body of the response.
 fn exchange<S: Read + Write>(
     stream: &mut BufReader<S>,
     request: &[u8],
@@ -104,7 +104,7 @@ fn exchange<S: Read + Write>(
     Ok((id, body))
 }
 
-/// Returns a `GetItem` request, signed with AWS Signature Version 4.
+/// Returns the HTTP request `GetItem` for a food, signed with AWS Signature Version 4.
 fn get_item(food: &str) -> Result<String> {
     let (region, key_id) = (env::var("AWS_REGION")?, env::var("AWS_ACCESS_KEY_ID")?);
     let secret = env::var("AWS_SECRET_ACCESS_KEY")?;
@@ -140,7 +140,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the time as in `20260131T235959Z`.
+/// Returns the current time in UTC, formatted as in `20260131T235959Z`.
 fn now() -> Result<String> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let (mut days, time) = (seconds / 86_400, seconds % 86_400);

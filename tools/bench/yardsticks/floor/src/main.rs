@@ -27,7 +27,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Reads a response and returns its Lambda request id, empty if it has none.
+/// Reads an HTTP response and returns the Lambda request id in its headers; empty if there is none.
 fn read(stream: &mut impl BufRead) -> io::Result<String> {
     let (mut id, mut length) = (String::new(), 0);
     let mut line = String::new();

@@ -41,7 +41,7 @@ async fn get_food(client: &Client, table: &str, request: Request) -> Result<Resp
     Ok(response.body(Body::Text(body))?)
 }
 
-/// Returns the string attributes with selected names.
+/// Returns the string attributes of a `DynamoDB` item whose names are selected, as JSON.
 fn texts(
     item: &HashMap<String, AttributeValue>,
     is_selected: impl Fn(&str) -> bool,
