@@ -1,5 +1,5 @@
-//! Builds the page from Swagger UI's script and style sheet and our own, and computes the hashes of both for a
-//! `Content-Security-Policy` (CSP level 3, section 2.3.1).
+//! Builds the API documentation page from the files of Swagger UI and of this crate, and computes the hashes of its
+//! script and style sheet for a `Content-Security-Policy` (CSP level 3, section 2.3.1).
 
 use std::error::Error;
 use std::io::{Cursor, Read as _, Write as _};

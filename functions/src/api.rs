@@ -1,4 +1,4 @@
-//! All functions in one process, for the local server and tests, with the handlers, settings and events of the
+//! Runs all functions in one process, for the local server and tests, with the handlers, settings and events of the
 //! cloud.
 
 use crate::apigw::handle_event;
@@ -13,14 +13,14 @@ macro_rules! api {
         routes { $($name:ident $handler:ident $route:tt;)* }
         without_route { $($other:ident $other_handler:ident $trigger:tt;)* }
     ) => {
-        /// All functions of the API.
+        /// The handlers of all functions of the API.
         pub struct Api {
             $($name: handlers::$handler,)*
             $($other: handlers::$other_handler,)*
         }
 
         impl Api {
-            /// Creates every function. Opens no connection.
+            /// Creates the handler of every function. Opens no connection.
             pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
                 let dependencies = &Dependencies::new(settings.clone())?;
                 Ok(Self {
@@ -30,7 +30,7 @@ macro_rules! api {
             }
 
             /// Invokes a function by its name in [`crate::routes::ROUTES`]. Returns the response as JSON and the
-            /// outcome for the log, or `None` if no route has this name.
+            /// outcome for the request log, or `None` if no route has this name.
             pub async fn invoke_with_outcome(&self, function: &str, event: &str) -> Option<(String, Outcome)> {
                 let response = match function {
                     $(stringify!($name) => handle_event(&self.$name, event).await,)*

@@ -22,16 +22,16 @@ use crate::settings::{Settings, SettingsError};
 
 const A_DAY: u64 = 24 * 60 * 60;
 
-/// The image pipeline over S3 and the codecs.
+/// The image pipeline with images and uploads in S3 and renditions from the crate `media`.
 pub type Images = ImagePipeline<S3Images, S3Uploads, MediaRenderer>;
 
 /// The base URL of images for browsers (`IMAGE_BASE_URL`).
 #[derive(Debug, Clone)]
 pub struct ImageUrls(String);
 
-/// Default of `MAX_IMAGE_BYTES`.
+/// Default of the setting `MAX_IMAGE_BYTES`.
 pub(crate) const MAX_IMAGE_BYTES: u64 = 8_192_000;
-/// Default of `PASSWORD_MIN_LENGTH`, in characters.
+/// Default of the setting `PASSWORD_MIN_LENGTH`, in characters.
 pub(crate) const PASSWORD_MIN_LENGTH: u64 = 8;
 
 impl ImageUrls {
@@ -50,13 +50,13 @@ impl ImageUrls {
     }
 }
 
-/// A function that is created from its adapters.
+/// A Lambda function that is created from its adapters, such as repositories.
 pub trait FromDependencies: Sized {
-    /// Creates the function. Opens no connection.
+    /// Creates the function. Opens no connection. An error names a missing or invalid setting.
     fn new(dependencies: &Dependencies) -> Result<Self, SettingsError>;
 }
 
-/// Defines the struct of a function: its adapters, each with the method of [`Dependencies`] that creates it.
+/// Defines the struct of a function: one field per adapter, with the method of [`Dependencies`] that creates it.
 macro_rules! function {
     ($name:ident { $($adapter:ident: $type:ty = $method:ident),* $(,)? }) => {
         #[doc = concat!("The handler `", stringify!($name), "` with its adapters.")]
@@ -72,7 +72,7 @@ macro_rules! function {
 
 pub(crate) use function;
 
-/// Creates adapters on request. Each method reads only the settings of its adapter.
+/// Creates adapters, such as repositories, on request. Each method reads only the settings of its adapter.
 #[derive(Clone)]
 pub struct Dependencies {
     settings: Settings,
@@ -113,19 +113,20 @@ impl Dependencies {
         }
     }
 
-    /// Reads `USERS_TABLE`.
+    /// Creates the user repository on the table `USERS_TABLE`.
     pub fn users(&self) -> Result<DynamoDbUsers, SettingsError> {
         let table = self.settings.required("USERS_TABLE")?.to_owned();
         Ok(DynamoDbUsers::new(self.aws.dynamodb(), table))
     }
 
-    /// Reads `FOODS_TABLE`.
+    /// Creates the food repository on the table `FOODS_TABLE`.
     pub fn foods(&self) -> Result<DynamoDbFoods, SettingsError> {
         let table = self.settings.required("FOODS_TABLE")?.to_owned();
         Ok(DynamoDbFoods::new(self.aws.dynamodb(), table))
     }
 
-    /// Reads `TOKEN_STORE_URL`, or `SESSIONS_TABLE` if that is empty.
+    /// Creates the session store on the Redis server `TOKEN_STORE_URL` or, if that is empty, the table
+    /// `SESSIONS_TABLE`.
     pub fn sessions(&self) -> Result<Sessions, SettingsError> {
         if let Some(url) = self.settings.optional("TOKEN_STORE_URL") {
             let sessions = RedisSessions::new(url).map_err(|_| {
@@ -138,24 +139,24 @@ impl Dependencies {
         Ok(Sessions::DynamoDb(sessions))
     }
 
-    /// Creates the guard for `Idempotency-Key`. Its records are in the session store.
+    /// Creates the guard for `Idempotency-Key`, whose records are in the session store.
     pub(crate) fn idempotency(&self) -> Result<IdempotencyGuard, SettingsError> {
         Ok(IdempotencyGuard { store: self.sessions()? })
     }
 
-    /// Reads `IMAGES_BUCKET`.
+    /// Creates the image store on the bucket `IMAGES_BUCKET`.
     pub fn images(&self) -> Result<S3Images, SettingsError> {
         let bucket = self.settings.required("IMAGES_BUCKET")?.to_owned();
         Ok(S3Images::new(&self.aws, bucket))
     }
 
-    /// Reads `UPLOADS_BUCKET`.
+    /// Creates the upload store on the bucket `UPLOADS_BUCKET`.
     pub fn uploads(&self) -> Result<S3Uploads, SettingsError> {
         let bucket = self.settings.required("UPLOADS_BUCKET")?.to_owned();
         Ok(S3Uploads::new(&self.aws, bucket))
     }
 
-    /// Reads `IMAGES_BUCKET`, `UPLOADS_BUCKET` and `MAX_IMAGE_BYTES`.
+    /// Creates the image pipeline from `IMAGES_BUCKET`, `UPLOADS_BUCKET` and `MAX_IMAGE_BYTES`.
     pub fn image_pipeline(&self) -> Result<Images, SettingsError> {
         Ok(ImagePipeline {
             store: self.images()?,
@@ -165,7 +166,7 @@ impl Dependencies {
         })
     }
 
-    /// Reads `IMAGE_BASE_URL`.
+    /// Reads `IMAGE_BASE_URL`, the absolute base URL of images.
     pub fn image_urls(&self) -> Result<ImageUrls, SettingsError> {
         let name = "IMAGE_BASE_URL";
         let base = self.settings.required(name)?;
@@ -178,37 +179,37 @@ impl Dependencies {
         Ok(ImageUrls(base.trim_end_matches('/').to_owned()))
     }
 
-    /// Reads `MAX_IMAGE_BYTES`.
+    /// Reads `MAX_IMAGE_BYTES`, the size limit of an image file.
     pub fn max_image_bytes(&self) -> Result<usize, SettingsError> {
         let bytes = self.settings.number("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES, 1..=100_000_000)?;
         Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
-    /// Reads `ORPHAN_MIN_AGE_SECONDS`.
+    /// Reads `ORPHAN_MIN_AGE_SECONDS`, the minimum age of an unused image that is deleted.
     pub fn orphan_min_age(&self) -> Result<Duration, SettingsError> {
         let seconds = self.settings.number("ORPHAN_MIN_AGE_SECONDS", A_DAY, 1..=365 * A_DAY)?;
         Ok(Duration::from_secs(seconds))
     }
 
-    /// Reads `PASSWORD_MIN_LENGTH`.
+    /// Reads `PASSWORD_MIN_LENGTH`, the minimum length of new passwords in characters.
     pub fn password_policy(&self) -> Result<PasswordPolicy, SettingsError> {
         let min_chars =
             self.settings.number("PASSWORD_MIN_LENGTH", PASSWORD_MIN_LENGTH, 1..=128)?;
         Ok(PasswordPolicy { min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX) })
     }
 
-    /// Reads `LOGIN_ATTEMPTS_PER_ACCOUNT` and `LOGIN_ATTEMPTS_PER_ADDRESS`.
+    /// Reads the rate limits of logins: `LOGIN_ATTEMPTS_PER_ACCOUNT` and `LOGIN_ATTEMPTS_PER_ADDRESS`.
     pub fn login_limits(&self) -> Result<Limits, SettingsError> {
         self.limits(("LOGIN_ATTEMPTS_PER_ACCOUNT", 10), ("LOGIN_ATTEMPTS_PER_ADDRESS", 100))
     }
 
-    /// Reads `SIGN_UP_ATTEMPTS_PER_ACCOUNT` and `SIGN_UP_ATTEMPTS_PER_ADDRESS`.
+    /// Reads the rate limits of sign-ups: `SIGN_UP_ATTEMPTS_PER_ACCOUNT` and `SIGN_UP_ATTEMPTS_PER_ADDRESS`.
     pub fn sign_up_limits(&self) -> Result<Limits, SettingsError> {
         self.limits(("SIGN_UP_ATTEMPTS_PER_ACCOUNT", 10), ("SIGN_UP_ATTEMPTS_PER_ADDRESS", 50))
     }
 
-    /// Reads two limits, given by name and default, and `ATTEMPT_WINDOW_SECONDS`. Reasons for the defaults:
-    /// docs/decisions/0014-rate-limit-before-verifying-credentials.md.
+    /// Reads two rate limits, each given by setting name and default, and `ATTEMPT_WINDOW_SECONDS`. Reasons for the
+    /// defaults: docs/decisions/0014-rate-limit-before-verifying-credentials.md.
     fn limits(
         &self,
         (per_account, account_default): (&str, u64),
@@ -223,19 +224,19 @@ impl Dependencies {
         })
     }
 
-    /// Creates the hasher. In Lambda it reuses its memory, because a process handles one request at a time.
+    /// Creates the password hasher. In Lambda it reuses its memory, because a process handles one request at a time.
     pub fn hasher(&self) -> Result<Argon2Hasher, SettingsError> {
         let is_in_lambda = self.settings.optional("AWS_LAMBDA_FUNCTION_NAME").is_some();
         let hasher = is_in_lambda.then(Argon2Hasher::with_reused_memory);
         Ok(hasher.unwrap_or_default())
     }
 
-    /// Creates the authentication of signed-in routes.
+    /// Creates the authentication of routes that require an access token.
     pub fn auth(&self) -> Result<Auth, SettingsError> {
         Ok(Auth { sessions: self.sessions()?, access: self.tokens(TokenUse::Access)? })
     }
 
-    /// Reads the secrets and lifetimes of access and refresh tokens.
+    /// Creates the token issuer from the secrets and lifetimes of access and refresh tokens.
     pub fn token_issuer(&self) -> Result<TokenIssuer<JwtTokens>, SettingsError> {
         let seconds = |name: &str, default| {
             self.settings.number(name, default, 1..=365 * A_DAY).map(Duration::from_secs)
@@ -250,7 +251,7 @@ impl Dependencies {
         })
     }
 
-    /// Reads `ACCESS_SECRET` or `REFRESH_SECRET`, and the previous secret (`…_PREVIOUS`).
+    /// Creates the signer of access or refresh tokens from their secret and previous secret (`…_PREVIOUS`).
     fn tokens(&self, token_use: TokenUse) -> Result<JwtTokens, SettingsError> {
         let (current, previous) = match token_use {
             TokenUse::Access => ("ACCESS_SECRET", "ACCESS_SECRET_PREVIOUS"),

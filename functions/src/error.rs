@@ -1,7 +1,7 @@
 //! The error responses of the API: `application/problem+json` (RFC 9457) whose extension members are stable
 //! codes, each with a message. Old clients depend on the codes and on some messages.
 //!
-//! `mapping` gives each error of the domain its status and codes.
+//! The module `mapping` gives each error of the domain its status and codes.
 
 mod mapping;
 
@@ -21,10 +21,10 @@ pub(crate) type Message = Cow<'static, str>;
 type Code = (&'static str, Message);
 type Source = Box<dyn Error + Send + Sync>;
 
-/// How a retry with the same `Idempotency-Key` is handled.
+/// How a retry with the same `Idempotency-Key` is handled after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnRetry {
-    /// Returns this error again: another attempt would fail the same way.
+    /// Returns the first error again: another attempt would fail the same way.
     Replay,
     /// Executes the request again.
     Execute,
@@ -36,7 +36,7 @@ pub struct ApiError {
     status: StatusCode,
     codes: Vec<Code>,
     on_retry: OnRetry,
-    /// The metric label, if it differs from the first code.
+    /// The label of the error in metrics; `None` if that is the first code.
     kind: Option<&'static str>,
     challenge: Option<&'static str>,
     /// Seconds until the client should retry.
@@ -47,11 +47,11 @@ pub struct ApiError {
 /// An error as recorded in the request log.
 #[derive(Debug, Clone)]
 pub struct ErrorReport {
-    /// The metric label: the first code, or the kind of token error.
+    /// The label of the error in metrics: the first code, or the kind of token error.
     pub kind: &'static str,
     /// The codes of the response, each with its message.
     pub codes: Vec<(&'static str, Cow<'static, str>)>,
-    /// The internal cause of a 5xx response, followed by its sources.
+    /// The messages of the internal error behind a 5xx response and of its sources; `None` without one.
     pub cause: Option<String>,
 }
 
@@ -68,12 +68,12 @@ impl ApiError {
         }
     }
 
-    /// An error with one code. A retry executes the request again.
+    /// Creates an error with one code. A retry with the same `Idempotency-Key` executes the request again.
     fn single(status: StatusCode, code: &'static str, message: impl Into<Message>) -> Self {
         Self::new(status, vec![(code, message.into())], OnRetry::Execute)
     }
 
-    /// Another resource already has this unique value.
+    /// Creates the 409 for a unique value, such as an e-mail, that another resource already has.
     fn conflict(code: &'static str, message: &'static str) -> Self {
         let codes = vec![(code, message.into())];
         Self::new(StatusCode::CONFLICT, codes, OnRetry::Replay)
@@ -88,27 +88,27 @@ impl ApiError {
         Self::new(status, codes.collect(), OnRetry::Execute)
     }
 
-    /// The request is malformed.
+    /// Creates the 400 for a malformed request.
     pub(crate) fn invalid_request(message: impl Into<Message>) -> Self {
         Self::single(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
-    /// The cursor is malformed or belongs to another list.
+    /// Creates the 400 for a page cursor that is malformed or belongs to another list.
     pub(crate) fn invalid_cursor() -> Self {
         Self::invalid_request("the cursor should be one from a Link of this list")
     }
 
-    /// The body is not a JSON object with members of the expected types.
+    /// Creates the 422 for a body that is not a JSON object with members of the expected types.
     pub(crate) fn invalid_json() -> Self {
         Self::unprocessable("invalid_json", "invalid json")
     }
 
-    /// The body has no refresh token.
+    /// Creates the 422 for a body without a refresh token.
     pub(crate) fn refresh_token_required() -> Self {
         Self::unprocessable("refresh_token_required", "refresh token is required")
     }
 
-    /// Another request with the same `Idempotency-Key` is in progress.
+    /// Creates the 409 for a request while another one with the same `Idempotency-Key` is in progress.
     pub(crate) fn request_in_progress() -> Self {
         let message = "a request with this idempotency key is in progress; retry later";
         Self {
@@ -117,7 +117,7 @@ impl ApiError {
         }
     }
 
-    /// The `Idempotency-Key` belongs to another request.
+    /// Creates the 422 for an `Idempotency-Key` that another request used.
     pub(crate) fn idempotency_key_reused() -> Self {
         let message = "this idempotency key was used for another request; use a new key";
         Self::unprocessable("idempotency_key_reused", message)
@@ -143,13 +143,13 @@ impl ApiError {
         Self::single(StatusCode::CONFLICT, "edit_conflict", message)
     }
 
-    /// Does not reveal whether the e-mail or the password is wrong.
+    /// Creates the 401 of a failed login, which does not reveal whether the e-mail or the password is wrong.
     fn incorrect_login() -> Self {
         let message = "incorrect email or password";
         Self::unauthorized("incorrect_password", message, CHALLENGE)
     }
 
-    /// 403, not 401: the access token is valid.
+    /// Creates the 403 for a wrong old password. Not a 401, because the access token is valid.
     fn incorrect_old_password() -> Self {
         let message = "incorrect old password";
         Self::single(StatusCode::FORBIDDEN, "incorrect_password", message)
@@ -159,7 +159,7 @@ impl ApiError {
         Self { challenge: Some(challenge), ..Self::single(StatusCode::UNAUTHORIZED, code, message) }
     }
 
-    /// A backend is unavailable or busy.
+    /// Creates the 503 for a backend, such as `DynamoDB`, that is unavailable or busy.
     pub(crate) fn unavailable(source: Option<Source>) -> Self {
         let message = "temporarily unavailable; retry later";
         Self {
@@ -177,7 +177,7 @@ impl ApiError {
         }
     }
 
-    /// Returns the error for the request log.
+    /// Returns this error as recorded in the request log.
     pub(crate) fn report(&self) -> ErrorReport {
         let first = self.codes.first().map_or("", |(code, _)| code);
         let source = self.source.as_deref();
@@ -193,12 +193,12 @@ impl ApiError {
         self.status
     }
 
-    /// Returns how a retry with the same `Idempotency-Key` is handled.
+    /// Returns how a retry with the same `Idempotency-Key` is handled after this error.
     pub(crate) fn on_retry(&self) -> OnRetry {
         self.on_retry
     }
 
-    /// Converts the error to its HTTP response.
+    /// Converts the error to an HTTP response.
     pub(crate) fn into_response(self) -> Response {
         let body = serde_json::to_string(&self).expect("texts and a number");
         let mut response = Response::with_body(self.status, "application/problem+json", body);
@@ -225,7 +225,7 @@ pub(crate) fn error_chain(error: &dyn Error) -> String {
     chain
 }
 
-/// Writes the members of RFC 9457 first, then the codes in their order.
+/// Serializes the members of RFC 9457 first, then the codes in their order.
 impl Serialize for ApiError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idempotency_replays_only_unique_value_conflicts() {
+    fn only_taken_email_or_title_error_is_replayed_on_retry() {
         let busy = || StorageError::Unavailable("busy".into());
         for (error, on_retry) in [
             (CreateUserError::EmailTaken.into(), OnRetry::Replay),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn logged_cause_includes_error_sources() {
+    fn logged_error_cause_includes_all_error_sources() {
         let error = StorageError::Unavailable("connection refused".into());
         let cause = "the store is unavailable: connection refused";
         assert_eq!(error_chain(&error), cause);

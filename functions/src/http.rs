@@ -1,4 +1,4 @@
-//! HTTP features that several routes share.
+//! HTTP features that several routes share: authentication, paging, entity tags, idempotency keys, forms.
 
 pub(crate) mod auth;
 pub(crate) mod etag;

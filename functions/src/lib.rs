@@ -1,8 +1,8 @@
 //! The Lambda functions of the API, one binary each, and their shared code.
 //!
-//! API Gateway converts a request to an event. [`serve`] passes it to [`apigw::handle_event`], which parses it, calls
-//! the [`HttpHandler`] of the route and encodes the response. Every error becomes an [`ApiError`]; only `error` knows
-//! its status and codes.
+//! API Gateway converts a request to an event. [`serve`] passes the event to [`apigw::handle_event`], which parses it,
+//! calls the [`HttpHandler`] of the route and encodes the response. Every error becomes an [`ApiError`]; only the
+//! module `error` contains its status and codes.
 
 /// All functions in one process, for the local server and tests.
 pub mod api;
@@ -13,18 +13,18 @@ pub mod dependencies;
 mod error;
 /// The handlers, one per function.
 pub mod handlers;
-/// HTTP features that several routes share.
+/// HTTP features that several routes share: authentication, paging, entity tags, idempotency keys, forms.
 pub mod http;
-/// The `OpenAPI` document.
+/// Generates the `OpenAPI` document.
 #[cfg(feature = "openapi")]
 pub mod openapi;
-/// The table of functions.
+/// The table of functions with their routes and memory sizes.
 pub mod routes;
 mod serve;
 /// Settings from the environment.
 pub mod settings;
 mod telemetry;
-/// Functions that are not invoked by a request.
+/// Functions that a schedule invokes, not a request.
 pub mod triggers;
 
 pub use apigw::HttpHandler;
@@ -39,7 +39,7 @@ pub use triggers::ScheduledHandler;
 
 pub use crate::http::response::Response;
 
-/// Defines the `main` of a function with a route.
+/// Defines `main` for the binary of a function with a route.
 #[macro_export]
 macro_rules! main {
     ($handler:ident) => {

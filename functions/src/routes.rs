@@ -64,7 +64,7 @@ macro_rules! tables {
         routes { $($name:ident $handler:ident ($method:ident $path:literal, $access:ident, $memory:literal);)* }
         without_route { $($other:ident $other_handler:ident ($trigger:literal, $other_memory:literal);)* }
     ) => {
-        /// Every route.
+        /// All routes of the API.
         pub const ROUTES: [Route; [$(stringify!($name)),*].len()] = [$(Route {
             name: stringify!($name),
             method: stringify!($method),
@@ -72,7 +72,7 @@ macro_rules! tables {
             signed_in: is_signed_in(stringify!($access)),
         }),*];
 
-        /// The functions that are not invoked by a request.
+        /// The names of the functions that a schedule invokes, not a request.
         pub const WITHOUT_ROUTE: [&str; [$(stringify!($other)),*].len()] = [$(stringify!($other)),*];
 
         /// Every function; those without a route come last.

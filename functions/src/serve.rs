@@ -43,7 +43,7 @@ pub async fn serve_scheduled<S: ScheduledHandler>() -> Result<(), Error> {
     lambda_runtime::run(service_fn(run)).await
 }
 
-/// Starts the log, reads the settings, and connects in the background while it creates the function.
+/// Starts the log, reads the settings, and connects to `DynamoDB` in the background while it creates the function.
 async fn start<T>(
     new: impl FnOnce(&Dependencies) -> Result<T, SettingsError>,
 ) -> Result<(T, Telemetry), Error> {
@@ -64,8 +64,8 @@ fn as_dyn_result<T>(report: &Result<T, Error>) -> Result<&T, &(dyn std::error::E
 /// The time reserved for returning a response before Lambda ends the process.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
 
-/// Returns the time that a response may take. `None` if the deadline is missing or in the past, as emulators of
-/// Lambda send it.
+/// Returns the time left for a response. `None` if the deadline of the invocation is missing or in the past, as
+/// emulators of Lambda send it.
 fn remaining_time(context: &Context, now: Timestamp) -> Option<Duration> {
     let deadline = i64::try_from(context.deadline).ok();
     let deadline = deadline.and_then(Timestamp::from_unix_millis)?;
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn response_time_ends_500_ms_before_deadline() {
+    fn response_deadline_is_500_ms_before_lambda_deadline() {
         let remaining = |deadline: u64| {
             let mut context = Context::default();
             context.deadline = deadline;

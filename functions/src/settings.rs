@@ -16,17 +16,17 @@ pub struct SettingsError {
     pub reason: String,
 }
 
-/// Settings by name.
+/// Setting values by name.
 #[derive(Clone, Default)]
 pub struct Settings(HashMap<String, String>);
 
 impl Settings {
-    /// Creates settings from names and values.
+    /// Creates settings from pairs of name and value.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(variables.into_iter().collect())
     }
 
-    /// Reads the environment of the process.
+    /// Reads settings from the environment of the process.
     pub fn from_env() -> Self {
         // No setting of ours has a name or value that is not Unicode.
         Self::new(std::env::vars_os().filter_map(|(name, value)| {
@@ -34,17 +34,17 @@ impl Settings {
         }))
     }
 
-    /// Returns the value, or `None` if it is missing or empty.
+    /// Returns the value of a setting, or `None` if it is missing or empty.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Returns the value. An error if it is missing or empty.
+    /// Returns the value of a setting; an error if it is missing or empty.
     pub fn required(&self, name: &str) -> Result<&str, SettingsError> {
         self.optional(name).ok_or_else(|| Self::error(name, "is missing"))
     }
 
-    /// Returns the value as an integer in `range`, or `default` if it is missing or empty.
+    /// Returns the value of a setting as an integer in `range`, or `default` if it is missing or empty.
     pub fn number(
         &self,
         name: &str,
@@ -62,14 +62,14 @@ impl Settings {
         }
     }
 
-    /// Creates the error of an invalid value.
+    /// Creates the error for an invalid value of a setting.
     pub fn error(name: &str, reason: &str) -> SettingsError {
         SettingsError { name: name.to_owned(), reason: reason.to_owned() }
     }
 }
 
 impl std::fmt::Debug for Settings {
-    /// Writes the names only: some values are secrets.
+    /// Writes only the names of the settings, because some values are secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_number_is_reported_without_its_value() {
+    fn invalid_numeric_setting_is_reported_without_its_value() {
         let invalid = "setting N: should be a whole number from 1 to 128";
         for value in ["0", "129", "-1", "eight", "8.0"] {
             let error = settings("N", value).number("N", 8, 1..=128).unwrap_err();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_hides_setting_values() {
+    fn debug_output_of_settings_has_no_values() {
         let shown = format!("{:?}", settings("ACCESS_SECRET", "sesame"));
         assert!(shown.contains("ACCESS_SECRET") && !shown.contains("sesame"));
     }

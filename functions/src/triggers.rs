@@ -1,4 +1,4 @@
-//! Functions that are not invoked by a request.
+//! Functions that a schedule invokes, not a request.
 
 mod scheduled;
 

@@ -9,23 +9,24 @@ use ::argon2::password_hash::{self, PasswordVerifier as _};
 use ::argon2::{ARGON2ID_IDENT, Argon2, Block, Params, PasswordHash as Phc, Version};
 use domain::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 
-/// A hash with random output: no password matches it, and verifying takes as long as for a user's hash.
+/// The hash for a login with an unknown e-mail. Its output is random, so no password matches; verifying takes as long
+/// as for a user's hash.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$Zm9vZC1hcHAtZGVjb3ktMQ$\
                      n7Yc2kHqM0wQe3x8Zr1VfUoTjGd5LbSiPaCvNy6E4hI";
 
-/// Argon2id with the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane
+/// Hashes passwords with Argon2id and the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane
 /// (<https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>).
 #[derive(Clone, Default)]
 pub struct Argon2Hasher {
     memory: Option<Arc<Memory>>,
 }
 
-/// Working memory. It is not wiped after a hash: an attacker who can read it can read passwords of requests
+/// Working memory of Argon2. It is not wiped after a hash: an attacker who can read it can read passwords of requests
 /// as well.
 type Memory = OnceLock<Mutex<Vec<Block>>>;
 
 impl Argon2Hasher {
-    /// Reuses 19 MiB of memory for all hashes (docs/decisions/0012-memory-sizes.md).
+    /// Creates a hasher that reuses 19 MiB of memory for all hashes (docs/decisions/0012-memory-sizes.md).
     pub fn with_reused_memory() -> Self {
         Self { memory: Some(Arc::default()) }
     }
@@ -108,13 +109,13 @@ impl PasswordHasher for Argon2Hasher {
 }
 
 impl fmt::Debug for Argon2Hasher {
-    /// Omits the memory, which may hold password material.
+    /// Omits the working memory, which may hold password material.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Argon2Hasher").finish_non_exhaustive()
     }
 }
 
-/// Salt and output of a hash; `None` if it has other parameters than new hashes.
+/// Returns salt and output of a hash; `None` if its parameters differ from those of new hashes.
 fn with_current_params(phc: &Phc) -> Option<(&Salt, &Output)> {
     let params = ParamsString::try_from(&Params::DEFAULT).ok()?;
     let is_current = phc.algorithm == ARGON2ID_IDENT
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn new_hash_has_owasp_argon2id_parameters() {
+    fn new_password_hash_has_owasp_argon2id_parameters() {
         for hasher in [Argon2Hasher::default(), Argon2Hasher::with_reused_memory()] {
             let password = Password::unvalidated("correct horse battery");
             let hash = hasher.hash(&password).unwrap();
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn prepared_memory_is_reused() {
+    fn hasher_reuses_preallocated_memory_for_each_hash() {
         let memory_address = |hasher: &Argon2Hasher| {
             let memory = hasher.memory.as_ref().unwrap().get()?;
             Some(memory.lock().unwrap().as_ptr() as usize)
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_hashes_are_independent() {
+    fn concurrently_created_password_hashes_are_valid() {
         let hasher = Argon2Hasher::with_reused_memory();
         thread::scope(|scope| {
             for index in 0..4 {
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn valid_bcrypt_hash_needs_rehash() {
+    fn password_with_bcrypt_hash_needs_rehash() {
         // From the test vectors of crypt_blowfish.
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         for hash in [hash, &hash.replace("$2a$", "$2b$")] {
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn other_argon2_parameters_need_rehash() {
+    fn hash_with_outdated_argon2_parameters_needs_rehash() {
         let weak = Params::new(8 * 1024, 1, 1, None).unwrap();
         for (algorithm, version, params) in [
             (Algorithm::Argon2id, Version::V0x13, weak),
@@ -215,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn dummy_hash_has_current_parameters() {
+    fn dummy_password_hash_has_current_argon2_parameters() {
         let dummy_hash = Argon2Hasher::default().dummy_hash();
         assert!(with_current_params(&Phc::new(dummy_hash.as_str()).unwrap()).is_some());
         assert_eq!(verify("", dummy_hash.as_str()), PasswordCheck::Invalid);
     }
 
     #[test]
-    fn malformed_hash_matches_no_password() {
+    fn malformed_password_hash_matches_no_password() {
         for hash in ["", "$2a$99$short", "$argon2id$", "plain", "$argon2id$v=19$m=1,t=1,p=1$AA$AA"]
         {
             assert_eq!(verify("plain", hash), PasswordCheck::Invalid, "{hash}");

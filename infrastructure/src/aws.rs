@@ -38,35 +38,35 @@ const AMAZON_ROOTS: [&[u8]; 5] = [
 /// (docs/ARCHITECTURE.md, "Failure handling").
 type Timeouts = [Duration; 2];
 
-/// A `DynamoDB` call usually takes milliseconds.
+/// Timeouts of a `DynamoDB` call, which usually takes milliseconds.
 const DYNAMODB_TIMEOUTS: Timeouts = [Duration::from_secs(2), Duration::from_secs(5)];
-/// An S3 call may transfer an image of several megabytes.
+/// Timeouts of an S3 call, which may transfer an image of several megabytes.
 const S3_TIMEOUTS: Timeouts = [Duration::from_secs(3), Duration::from_secs(7)];
 const MAX_ATTEMPTS: u32 = 4;
-/// Backoff that AWS recommends for `DynamoDB`; the SDK's default starts at a second.
+/// Backoff before the first retry, as AWS recommends for `DynamoDB`; the SDK's default is a second.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Settings of the AWS clients. Each field holds the environment variable that its comment names.
 #[derive(Clone)]
 pub struct AwsSettings {
-    /// `AWS_REGION`
+    /// The value of `AWS_REGION`.
     pub region: String,
-    /// `AWS_ACCESS_KEY_ID`
+    /// The value of `AWS_ACCESS_KEY_ID`.
     pub access_key_id: String,
-    /// `AWS_SECRET_ACCESS_KEY`
+    /// The value of `AWS_SECRET_ACCESS_KEY`.
     pub secret_access_key: String,
-    /// `AWS_SESSION_TOKEN`
+    /// The value of `AWS_SESSION_TOKEN`.
     pub session_token: Option<String>,
-    /// `AWS_ENDPOINT_URL_DYNAMODB`: replaces the endpoint of the region.
+    /// The value of `AWS_ENDPOINT_URL_DYNAMODB`: replaces the endpoint of the region.
     pub dynamodb_endpoint: Option<String>,
-    /// `AWS_ENDPOINT_URL_S3`: replaces the endpoint of the region, with path-style bucket URLs.
+    /// The value of `AWS_ENDPOINT_URL_S3`: replaces the endpoint of the region, with path-style bucket URLs.
     pub s3_endpoint: Option<String>,
-    /// Content of the file that `AWS_CA_BUNDLE` names, in PEM: trusted instead of Amazon's roots.
+    /// The content of the PEM file that `AWS_CA_BUNDLE` names, whose certificates replace Amazon's roots.
     pub ca_bundle: Option<Vec<u8>>,
 }
 
-/// The CA bundle is not PEM, holds no certificate or holds an invalid one.
+/// The error for a CA bundle that is not PEM, has no certificate or has an invalid one.
 #[derive(Debug, Error)]
 #[error("the CA bundle has no usable certificates in PEM")]
 pub struct InvalidCaBundle(#[source] Box<dyn std::error::Error + Send + Sync>);
@@ -81,14 +81,14 @@ pub struct Aws {
 }
 
 impl std::fmt::Debug for Aws {
-    /// Shows the region only, since the settings contain secrets.
+    /// Writes the region only, because the settings contain secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Aws({})", self.settings.region)
     }
 }
 
 impl Aws {
-    /// Parses the CA bundle. Opens no connection.
+    /// Creates the clients' configuration. An invalid CA bundle is an error. Opens no connection.
     pub fn new(settings: AwsSettings) -> Result<Self, InvalidCaBundle> {
         let roots = match settings.ca_bundle.as_deref() {
             Some(bundle) => root_store(CertificateDer::pem_slice_iter(bundle)),
@@ -99,25 +99,25 @@ impl Aws {
         Ok(Self { settings, connector, dynamodb: OnceLock::new(), s3: OnceLock::new() })
     }
 
-    /// The `DynamoDB` client.
+    /// Returns the `DynamoDB` client.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let client = self.dynamodb.get_or_init(|| self.new_dynamodb());
         client.clone()
     }
 
-    /// The S3 client.
+    /// Returns the S3 client.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         self.s3.get_or_init(|| self.new_s3()).clone()
     }
 
-    /// Opens a connection to `DynamoDB` in the background, so that the first request does not wait for it.
-    /// A failure shows at that request. Requires a Tokio runtime.
+    /// Opens a connection to `DynamoDB` in the background, so that the first request does not wait for it. If
+    /// connecting fails, that request connects again. Requires a Tokio runtime.
     pub fn preconnect_dynamodb(&self) {
         self.connector.preconnect(&self.dynamodb_url());
     }
 
-    /// Opens a connection to an S3 bucket in the background. Requires a Tokio runtime. Does nothing for a
-    /// name with a dot: the wildcard certificate of S3 does not cover it, so the SDK uses another host.
+    /// Opens a connection to an S3 bucket in the background. Requires a Tokio runtime. Does nothing for a bucket name
+    /// with a dot: the wildcard certificate of S3 does not cover it, so the SDK uses another host.
     pub fn preconnect_s3(&self, bucket: &str) {
         if !bucket.contains('.') {
             self.connector.preconnect(&self.s3_url(bucket));
@@ -128,7 +128,7 @@ impl Aws {
         &self.settings
     }
 
-    /// The URL to which a client posts an upload form.
+    /// Returns the URL to which a client posts an upload form.
     pub(crate) fn bucket_url(&self, bucket: &str) -> String {
         let region = &self.settings.region;
         match &self.settings.s3_endpoint {
@@ -195,7 +195,7 @@ impl Aws {
     }
 }
 
-/// Domain of the AWS partition of a region. The SDK resolves its endpoints itself, per request; for a
+/// Returns the domain of the AWS partition of a region. The SDK resolves its endpoints itself, per request; for a
 /// partition that is missing here only [`Aws::preconnect_dynamodb`] and [`Aws::preconnect_s3`] fail.
 fn partition_domain(region: &str) -> &'static str {
     if region.starts_with("cn-") {
@@ -207,7 +207,7 @@ fn partition_domain(region: &str) -> &'static str {
     }
 }
 
-/// Rejects an empty list, with which every TLS handshake would fail.
+/// Collects trusted root certificates. An empty list is an error, because every TLS handshake would fail.
 fn root_store<'a>(
     certificates: impl Iterator<Item = Result<CertificateDer<'a>, pem::Error>>,
 ) -> Result<RootCertStore, InvalidCaBundle> {
@@ -241,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    /// SHA-256 fingerprints of the certificates, from <https://www.amazontrust.com/repository/>.
+    /// SHA-256 fingerprints of Amazon's root certificates, from <https://www.amazontrust.com/repository/>.
     const FINGERPRINTS: [&str; 5] = [
         "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
         "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
@@ -251,7 +251,7 @@ mod tests {
     ];
 
     #[test]
-    fn trusted_roots_match_amazon_fingerprints() {
+    fn root_certificates_match_amazon_fingerprints() {
         let fingerprint = |root| hex::encode(digest(&SHA256, root));
         assert_eq!(AMAZON_ROOTS.map(fingerprint), FINGERPRINTS);
     }
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_has_no_credentials() {
+    fn debug_output_of_aws_has_no_credentials() {
         let debug = format!("{:?}", Aws::new(settings(None)).unwrap());
         assert_eq!(debug, "Aws(eu-west-1)");
     }

@@ -1,13 +1,13 @@
-//! Digests that identify a request with an idempotency key.
+//! Computes the digests that identify a request with an idempotency key.
 
 use domain::idempotency::{IdempotencyKey, IdempotencyRecord};
 use ring::digest::{Context, SHA256};
 use ring::hmac;
 
-/// Returns the record of a request. `scope` names the operation and its caller; `request` is the content of
-/// the request in parts. The id hashes scope and key (SHA-256), the fingerprint the content (HMAC-SHA-256).
-/// The HMAC key is the idempotency key, which is not stored, so that stored fingerprints do not allow
-/// guessing a password in a request.
+/// Returns the idempotency record of a request. `scope` names the operation and its caller; `request` is the content
+/// of the request in parts. The id is a SHA-256 of scope and key, the fingerprint an HMAC-SHA-256 of the content. The
+/// HMAC key is the idempotency key, which is not stored, so that stored fingerprints do not allow guessing a password
+/// in a request.
 pub fn record(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> IdempotencyRecord {
     let mut id = Context::new(&SHA256);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.as_str().as_bytes());
@@ -23,7 +23,7 @@ pub fn record(scope: &str, key: &IdempotencyKey, request: &[&[u8]]) -> Idempoten
     IdempotencyRecord { id: hex::encode(id.finish()), fingerprint: hex::encode(fingerprint.sign()) }
 }
 
-/// A length prefix for each part, so that no two lists of parts hash alike.
+/// Returns the length of a part, which is hashed before it, so that different lists of parts have different digests.
 fn length(part: &[u8]) -> [u8; 8] {
     u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes()
 }

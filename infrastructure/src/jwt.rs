@@ -14,7 +14,7 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The claims `iss` and `aud` of every token.
+/// The claim `iss` of every token.
 const ISSUER: &str = "food-app";
 const AUDIENCE: &str = "food-app";
 
@@ -22,9 +22,9 @@ const AUDIENCE: &str = "food-app";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenUse {
-    /// Authenticates requests.
+    /// The use of an access token, which authenticates requests.
     Access,
-    /// Is exchanged for a new pair of tokens.
+    /// The use of a refresh token, which is exchanged for new tokens.
     Refresh,
 }
 
@@ -36,13 +36,13 @@ pub struct Secret {
     decoding: DecodingKey,
 }
 
-/// The secret is too short.
+/// The error for a secret with fewer than [`Secret::MIN_BYTES`] bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a secret must have at least {min} bytes", min = Secret::MIN_BYTES)]
 pub struct InvalidSecret;
 
 impl Secret {
-    /// Minimum length of a secret.
+    /// Minimum length of a secret in bytes.
     pub const MIN_BYTES: usize = 32;
 
     /// Checks the length of a secret and derives its key id.
@@ -91,7 +91,7 @@ struct JwtClaims {
 }
 
 impl JwtTokens {
-    /// Signs with `current`; verifies with both.
+    /// Creates a signer that signs with `current` and verifies with both secrets.
     pub fn new(token_use: TokenUse, current: Secret, previous: Option<Secret>) -> Self {
         install_ring();
         let mut validation = Validation::new(Algorithm::HS256);
@@ -165,7 +165,7 @@ fn token_error(error: &Error) -> TokenError {
     }
 }
 
-/// HS256 by ring, for the provider interface of `jsonwebtoken`.
+/// Signs and verifies HS256 with ring, for the provider interface of `jsonwebtoken`.
 struct Hs256(hmac::Key);
 
 impl Signer<Vec<u8>> for Hs256 {

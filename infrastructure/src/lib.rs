@@ -12,7 +12,7 @@ pub mod dynamodb;
 pub mod idempotency;
 /// JWT access and refresh tokens, signed with HS256.
 pub mod jwt;
-/// Image renditions by the crate `media`.
+/// Creates image renditions with the crate `media`.
 pub mod media;
 /// Sessions, idempotency records and rate limits on a Redis-compatible server.
 pub mod redis;

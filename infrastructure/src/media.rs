@@ -1,11 +1,11 @@
-//! Image renditions by the crate `media`.
+//! Creates image renditions with the crate `media`.
 
 use bytes::Bytes;
 use domain::image::{Format, ImageRenderer, InvalidImage, Rendition, Size};
 use media::ImageError;
 use tokio::task::spawn_blocking;
 
-/// Decodes and encodes on a blocking thread, so that it does not block the async runtime.
+/// Renders images on a blocking thread, so that decoding and encoding do not block the async runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct MediaRenderer;
 

@@ -10,12 +10,12 @@ use domain::storage::StorageError;
 use crate::dynamodb::DynamoDbSessions;
 use crate::redis::RedisSessions;
 
-/// Sessions, idempotency records and rate limits in the store that `TOKEN_STORE_URL` selects.
+/// The store of sessions, idempotency records and rate limits that `TOKEN_STORE_URL` selects.
 #[derive(Debug, Clone)]
 pub enum Sessions {
-    /// If the setting is empty.
+    /// The `DynamoDB` table, if `TOKEN_STORE_URL` is empty.
     DynamoDb(DynamoDbSessions),
-    /// If the setting is a `redis://` or `rediss://` URL.
+    /// The Redis server, if `TOKEN_STORE_URL` is a `redis://` or `rediss://` URL.
     Redis(Box<RedisSessions>),
 }
 

@@ -1,4 +1,4 @@
-//! Transaction conflicts on a claim. The embedded engine never reports a conflict, so a scripted connector
+//! Tests conflicts of transactions on a claim. The embedded engine never reports a conflict, so a scripted connector
 //! responds here.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
@@ -34,7 +34,7 @@ struct Script(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     error: &'static str,
-    /// Number of transactions still to cancel.
+    /// Number of transactions that are still to be cancelled.
     conflicts: usize,
     /// Key and item of the stored claim.
     claim: Option<(String, Value)>,
@@ -102,7 +102,7 @@ impl HttpConnector for Script {
     }
 }
 
-/// Key and item of a claim.
+/// Returns key and item of a claim that `owner` holds.
 fn claim(key: String, attribute: &str, owner: &impl ToString) -> (String, Value) {
     (key, json!({ attribute: {"S": owner.to_string()} }))
 }
@@ -125,7 +125,7 @@ fn foods(script: &Script) -> DynamoDbFoods {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflict_on_taken_email_is_not_retried() {
+async fn transaction_conflict_on_taken_email_is_not_retried() {
     for error in [CONFLICT, IN_PROGRESS] {
         let other = UserId::new(sample::timestamp());
         let taken = claim("EMAIL#ada@example.com".to_owned(), "user_id", &other);
@@ -137,7 +137,7 @@ async fn conflict_on_taken_email_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflict_on_free_email_is_retried() {
+async fn transaction_conflict_on_free_email_is_retried() {
     for error in [CONFLICT, IN_PROGRESS] {
         let script = Script::new(error, 30, None);
         sign_up(&script).await.unwrap();
@@ -146,7 +146,7 @@ async fn conflict_on_free_email_is_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn persistent_transaction_conflict_is_unavailable() {
+async fn persistent_transaction_conflict_returns_unavailable() {
     let script = Script::new(CONFLICT, usize::MAX, None);
     let Err(InsertUserError::Storage(error)) = sign_up(&script).await else {
         panic!("expected a storage error");
@@ -155,7 +155,7 @@ async fn persistent_transaction_conflict_is_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflict_on_taken_title_or_upload_is_not_retried() {
+async fn transaction_conflict_on_taken_title_or_upload_is_not_retried() {
     let (food, other) = (rice(), FoodId::new(sample::timestamp()));
     let upload = ImageId::new(sample::timestamp());
     let new = Food { upload: Some(upload), ..food.clone() };
@@ -175,9 +175,9 @@ async fn conflict_on_taken_title_or_upload_is_not_retried() {
     assert!(matches!(updated, Err(ReplaceFoodError::UploadTaken)));
 }
 
-/// The first response was lost, or a concurrent update gave the food this title.
+/// A food already holds its own claim if an earlier response was lost, or if a concurrent update gave it this title.
 #[tokio::test(start_paused = true)]
-async fn conflict_on_own_claim_is_retried() {
+async fn transaction_conflict_on_own_title_claim_is_retried() {
     let food = rice();
     let own = claim("TITLE#rice".to_owned(), "food_id", &food.id);
     let script = Script::new(CONFLICT, 1, Some(own));

@@ -1,4 +1,4 @@
-//! The food repository contract on `DynamoDB`, and the read capacity of a list.
+//! Tests the food repository contract on `DynamoDB`, and the read capacity of a list.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -33,7 +33,7 @@ async fn on_dynamodb() -> (DynamoDbFoods, Arc<Engines>) {
 domain::food_repository_contract!(on_dynamodb().await);
 
 #[tokio::test]
-async fn list_cost_does_not_grow_with_the_table() {
+async fn read_cost_of_food_list_is_independent_of_table_size() {
     // The import blocks the engine for longer than other tests wait, so the shared one is not used.
     let dynamodb = DynamoDb::memory().unwrap();
     let s3 = S3::temporary("test", "test-secret").unwrap();
@@ -54,7 +54,7 @@ async fn list_cost_does_not_grow_with_the_table() {
     assert_eq!(cost_of_listing(&foods, &meter).await, few);
 }
 
-/// Read units of a page with one food, a page with 99 foods and a page after a cursor.
+/// Returns the read units of a page with one food, a page with 99 foods and a page after a cursor.
 async fn cost_of_listing(foods: &DynamoDbFoods, meter: &Meter) -> Vec<f64> {
     let mut costs = Vec::new();
     for (size, after) in [("1", None), ("99", None), ("20", Some(copy_id(50)))] {
@@ -67,14 +67,14 @@ async fn cost_of_listing(foods: &DynamoDbFoods, meter: &Meter) -> Vec<f64> {
     costs
 }
 
-/// An id that sorts before current ids; higher numbers sort first.
+/// Returns an id that sorts before current ids; higher numbers sort first.
 fn copy_id(number: u32) -> FoodId {
     let mut bytes = [0; 16];
     bytes[12..].copy_from_slice(&(u32::MAX - number).to_be_bytes());
     FoodId::from_bytes(bytes)
 }
 
-/// Imports copies of the stored food. The repository would write them one by one.
+/// Imports copies of the stored food at once, because the repository would write them one by one.
 fn add_copies(dynamodb: &DynamoDb, table: &str, numbers: Range<u32>) {
     let database = dynamodb.database();
     let request = ScanRequest { table_name: table.to_owned(), ..ScanRequest::default() };

@@ -1,4 +1,4 @@
-//! The image store contract on S3, and the headers of an image.
+//! Tests the image store contract on S3, and the headers of an image.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ async fn on_s3() -> (S3Images, Arc<Engines>) {
 domain::image_store_contract!(on_s3().await);
 
 #[tokio::test]
-async fn rendition_has_content_type_and_cache_control() {
+async fn stored_rendition_has_content_type_and_cache_control() {
     let engines = Engines::shared();
     let (aws, bucket) = (engines.aws(), engines.bucket().await);
     let food = sample::food(&sample::public_user(sample::timestamp()));

@@ -1,5 +1,5 @@
-//! Attacks on JSON Web Tokens: those of RFC 8725 and of penetration testing tools. The tests build every
-//! token by hand, independently of the code under test.
+//! Tests attacks on JSON Web Tokens: those of RFC 8725 and of penetration testing tools. The tests build every token
+//! by hand, independently of the code under test.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -43,7 +43,7 @@ fn signed_by(algorithm: hmac::Algorithm, key: &[u8], header: &str, claims: &str)
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A token with a valid signature.
+/// Returns a token with a valid signature by [`SECRET`].
 fn signed(header: &str, claims: &str) -> String {
     signed_by(hmac::HMAC_SHA256, SECRET.as_bytes(), header, claims)
 }
@@ -94,14 +94,14 @@ fn assert_rejected(attacks: impl IntoIterator<Item = (impl AsRef<str>, String)>)
 }
 
 #[test]
-fn secret_has_32_bytes_and_is_redacted_in_debug() {
+fn jwt_secret_needs_32_bytes_and_is_hidden_in_debug_output() {
     assert!(Secret::parse(&"x".repeat(31)).is_err());
     assert!(Secret::parse(&"x".repeat(32)).is_ok());
     assert!(!format!("{:?}", tokens()).contains("secret of"));
 }
 
 #[test]
-fn token_is_valid_until_its_expiry_second() {
+fn jwt_is_valid_until_its_expiry_second() {
     let token = signed(&header(), &claims());
     let verified = verify(&token).expect("a token");
     let ours = tokens().sign(&verified).expect("a token");
@@ -114,14 +114,14 @@ fn token_is_valid_until_its_expiry_second() {
 }
 
 #[test]
-fn token_without_three_base64_parts_is_malformed() {
+fn jwt_without_three_base64_parts_is_malformed() {
     for token in ["", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d", "é.é.é", "null"] {
         assert_eq!(verify(token), Err(TokenError::Malformed), "{token}");
     }
 }
 
 #[test]
-fn forged_or_altered_signature_is_rejected() {
+fn jwt_with_forged_or_altered_signature_is_rejected() {
     let genuine = signed(&header(), &claims());
     let (message, signature) = genuine.rsplit_once('.').expect("a signature");
     let raw = URL_SAFE_NO_PAD.decode(signature).expect("base64");
@@ -161,7 +161,7 @@ fn forged_or_altered_signature_is_rejected() {
 }
 
 #[test]
-fn kid_selects_the_secret() {
+fn kid_in_jwt_header_selects_the_secret() {
     let rotating = tokens_of(SECRET, Some(OTHER_SECRET));
     for named in [SECRET, OTHER_SECRET] {
         for signing in [SECRET, OTHER_SECRET] {
@@ -174,7 +174,7 @@ fn kid_selects_the_secret() {
 }
 
 #[test]
-fn algorithm_in_header_is_not_trusted() {
+fn jwt_with_algorithm_other_than_hs256_is_rejected() {
     for algorithm in [
         "none", "None", "nOnE", "", "null", "hs256", "HS256 ", "HS384", "HS512", "RS256", "ES256",
         "PS256", "EdDSA", "dir",
@@ -200,7 +200,7 @@ fn algorithm_in_header_is_not_trusted() {
 }
 
 #[test]
-fn key_in_token_header_is_ignored() {
+fn signing_key_in_jwt_header_is_not_trusted() {
     // A token signed with the attacker's key, which its header contains or links to.
     let key = b"the attacker's own key of some 32 bytes";
     let encoded = URL_SAFE_NO_PAD.encode(key);
@@ -231,7 +231,7 @@ fn key_in_token_header_is_ignored() {
 }
 
 #[test]
-fn token_with_invalid_claim_is_rejected() {
+fn jwt_with_invalid_claim_is_rejected() {
     let changed = claims_with("exp", "1792002006");
     assert!(verify(&signed(&header(), &changed)).is_ok());
     for (member, value) in [
@@ -275,7 +275,7 @@ fn token_with_invalid_claim_is_rejected() {
 }
 
 #[test]
-fn other_token_formats_are_rejected() {
+fn token_in_another_format_than_compact_jws_is_rejected() {
     let genuine = signed(&header(), &claims());
     let parts: Vec<_> = genuine.split('.').collect();
     let (head, body, signature) = (parts[0], parts[1], parts[2]);

@@ -1,5 +1,5 @@
-//! The contracts of sessions, rate limits and idempotency records on Valkey and on `DynamoDB`, and the rules
-//! of one store only.
+//! Tests the contracts of sessions, rate limits and idempotency records on Valkey and on `DynamoDB`, and rules of
+//! only one of these stores.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -102,7 +102,7 @@ fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, StorageError>) {
 }
 
 #[tokio::test]
-async fn redis_key_expires_with_the_session() {
+async fn redis_session_key_expires_with_the_session() {
     let valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
     let mut redis = connect(&valkey).await;
@@ -125,7 +125,7 @@ async fn redis_key_expires_with_the_session() {
 }
 
 #[tokio::test]
-async fn removed_session_leaves_no_redis_key() {
+async fn expired_or_revoked_session_leaves_no_redis_key() {
     let valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
     let now = sample::timestamp();
@@ -174,7 +174,7 @@ async fn broken_redis_connection_is_replaced() {
 }
 
 #[tokio::test]
-async fn rotation_with_lost_reply_is_replayed() {
+async fn redis_token_rotation_is_replayed_after_a_lost_reply() {
     let valkey = Valkey::start().unwrap();
     let proxy = Proxy::start(&valkey).await;
     let url = format!("redis://:{}@127.0.0.1:{}", valkey.password(), proxy.port);
@@ -233,7 +233,7 @@ async fn corrupt_redis_session_is_reported_and_kept() {
 }
 
 #[tokio::test]
-async fn concurrent_calls_share_the_timeout_of_a_dead_redis() {
+async fn concurrent_redis_calls_share_one_connection_timeout() {
     let now = sample::timestamp();
     let session = begin(now);
     // One server refuses connections, the other accepts them and never replies.
@@ -256,7 +256,7 @@ async fn concurrent_calls_share_the_timeout_of_a_dead_redis() {
 }
 
 #[tokio::test]
-async fn ttl_sweep_removes_only_expired_sessions() {
+async fn dynamodb_ttl_removes_only_expired_sessions() {
     let dynamodb = DynamoDb::memory().unwrap();
     let s3 = S3::temporary("test", "test-secret").unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();

@@ -1,4 +1,4 @@
-//! Presigned POST uploads: the embedded S3 server enforces their policy, and boto3 signs the same form.
+//! Tests presigned POST uploads: the embedded S3 server enforces their policy, and boto3 signs the same form.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -54,7 +54,7 @@ impl Bucket {
     }
 }
 
-/// Posts the form and returns the status.
+/// Posts a presigned form with a file and returns the HTTP status.
 async fn post(url: &str, fields: &[(String, String)], file: &[u8]) -> u16 {
     let fields = fields.iter().map(|(name, value)| (name.clone(), value.clone().into()));
     let fields = Value::Object(fields.collect());
@@ -79,7 +79,7 @@ async fn presigned_upload_is_stored_found_and_deleted() {
 }
 
 #[tokio::test]
-async fn presigned_form_matches_that_of_boto3() {
+async fn presigned_post_form_matches_that_of_boto3() {
     let bucket = Bucket::new().await;
     let settings = bucket.engines.settings();
     let signed = bucket.sign(FILE.len());

@@ -1,4 +1,4 @@
-//! The user repository contract on `DynamoDB`.
+//! Tests the user repository contract on `DynamoDB`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ async fn on_dynamodb() -> (DynamoDbUsers, Arc<Engines>) {
 domain::user_repository_contract!(on_dynamodb().await);
 
 #[tokio::test]
-async fn missing_table_is_a_permanent_error() {
+async fn missing_dynamodb_table_is_a_permanent_error() {
     let engines = Engines::shared();
     let users = DynamoDbUsers::new(engines.aws().dynamodb(), "no-such-table".to_owned());
     let found = users.find(sample::user().public.id).await;

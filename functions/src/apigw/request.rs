@@ -34,13 +34,13 @@ impl From<&str> for Event {
 }
 
 impl<'de> Deserialize<'de> for Event {
-    /// Accepts any JSON: an invalid request gets a 400 from [`super::handle_event`].
+    /// Accepts any JSON: [`super::handle_event`] returns a 400 for an event that is no valid request.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         <&RawValue>::deserialize(deserializer).map(|json| Self::from(json.get()))
     }
 }
 
-/// The members of an event that functions use.
+/// The members of an API Gateway event that functions use; others are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
@@ -68,7 +68,7 @@ struct HttpContext {
     source_ip: Option<String>,
 }
 
-/// A JSON string that is copied only if it contains escapes, which base64 never does.
+/// A JSON string that is copied only if it contains escapes. Base64 contains none.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// Parses an event. API Gateway forwards some requests that are invalid HTTP
+/// Parses an event and sets `info`, even on an error. API Gateway forwards some requests that are invalid HTTP
 /// (docs/decisions/0006-parse-api-gateway-events-ourselves.md).
 fn parse(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
     let invalid = |message: &'static str| ApiError::invalid_request(message);
@@ -138,7 +138,7 @@ fn parse(event: &str, info: &mut RequestInfo) -> Result<Request, ApiError> {
     Ok(request.with_path_parameters(event.path_parameters.unwrap_or_default()))
 }
 
-/// All characters except the unreserved ones and `/` (RFC 3986, section 3.3).
+/// The characters to encode in a path: all except the unreserved ones and `/` (RFC 3986, section 3.3).
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn null_or_missing_event_member_is_empty() {
+    fn null_or_missing_event_member_is_parsed_as_empty() {
         let context = json!({"http": {"method": "GET"}});
         let null = json!({
             "rawPath": null, "rawQueryString": null, "headers": null, "pathParameters": null,
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn json_escapes_in_body_are_decoded() {
+    fn json_escapes_in_event_body_are_decoded() {
         let escaped = r#"{"body":"\u0065y8\/","isBase64Encoded":true,
             "requestContext":{"http":{"method":"GET"}}}"#;
         let request = parse(escaped).unwrap();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_event_is_400() {
+    fn invalid_gateway_event_returns_400() {
         let mut events: Vec<String> = ["", "null", "[]", "{}", "{"].map(str::to_owned).into();
         for (member, value) in [
             ("headers", json!({"x": "line\nbreak"})),

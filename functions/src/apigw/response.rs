@@ -13,13 +13,13 @@ use crate::error::ApiError;
 use crate::http::response::Response;
 use crate::telemetry::{Outcome, RequestInfo};
 
-/// A function that serves a route.
+/// A Lambda function that serves a route.
 pub trait HttpHandler: FromDependencies + Send + Sync {
-    /// Handles a request.
+    /// Handles a request. An error is converted to an error response.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Response, ApiError>> + Send;
 }
 
-/// A response as API Gateway expects it.
+/// A response in the format that API Gateway expects.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiGatewayResponse {
@@ -28,7 +28,7 @@ pub struct ApiGatewayResponse {
     headers: HeaderMap,
     body: String,
     is_base64_encoded: bool,
-    /// For the request log.
+    /// The outcome of the request for the request log; not sent to API Gateway.
     #[serde(skip)]
     pub(crate) outcome: Outcome,
 }
@@ -68,7 +68,7 @@ pub async fn handle_event(
     ApiGatewayResponse::new(info, result)
 }
 
-/// Like [`handle_event`], but returns a 503 after `time`, before Lambda ends the process.
+/// Calls [`handle_event`], but returns a 503 if it takes longer than `time`, before Lambda ends the process.
 pub(crate) async fn handle_event_with_deadline(
     time: Duration,
     handler: &impl HttpHandler,
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn response_has_the_members_api_gateway_expects() {
+    fn response_json_has_the_members_api_gateway_expects() {
         let response = crate::http::response::ok(&"fine").no_store();
         let encoded = ApiGatewayResponse::new(RequestInfo::default(), Ok(response));
         assert_eq!(

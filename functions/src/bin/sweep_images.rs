@@ -1,4 +1,4 @@
-//! Daily: deletes renditions without a food and unused uploads.
+//! Deletes renditions without a food and unused uploads; invoked daily.
 
 use functions::handlers::SweepImages;
 use functions::{Error, serve_scheduled};

@@ -1,4 +1,4 @@
-//! The status and codes of each error of the domain: the only place that knows them.
+//! Maps each error of the domain to its status and codes. No other module contains them.
 //!
 //! No `match` has a `_` arm, so a new variant does not compile until it has a status.
 
@@ -22,11 +22,11 @@ use http::StatusCode;
 
 use super::{ApiError, CHALLENGE, Code, OnRetry};
 
-/// Old clients refresh the session when they read one of these two messages.
+/// The message for an expired token. Old clients refresh the session if they read this or [`TOKEN_MALFORMED`].
 const TOKEN_EXPIRED: &str = "Token is expired";
 const TOKEN_MALFORMED: &str = "token contains an invalid number of segments";
 
-/// Challenges in `WWW-Authenticate` for an invalid token (RFC 6750, section 3.1).
+/// The challenge in `WWW-Authenticate` for an invalid token (RFC 6750, section 3.1).
 const INVALID_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\"";
 const EXPIRED_TOKEN: &str = "Bearer realm=\"food-app\", error=\"invalid_token\", \
                              error_description=\"The token expired\"";
@@ -96,7 +96,7 @@ impl From<RateLimitError> for ApiError {
     }
 }
 
-/// Maps each variant of a use case's error to a response. `..Variant` converts the error that it wraps.
+/// Maps each variant of a use case's error to a response. `..Variant` converts the error that the variant wraps.
 macro_rules! map_errors {
     ($($error:ident { $($own:ident => $response:expr,)* $(..$wrapped:ident)* })*) => { $(
         impl From<$error> for ApiError {
@@ -159,7 +159,7 @@ map_errors! {
     }
 }
 
-/// Does not reveal whether the upload never existed, was used already or belongs to another user.
+/// Creates the 422 for an unusable upload. Does not reveal if it never existed, was used or is another user's.
 fn upload_not_found() -> ApiError {
     ApiError::unprocessable("invalid_file", UPLOAD_NOT_FOUND)
 }

@@ -81,7 +81,7 @@ struct FormBody<'a> {
     fields: &'a [(String, String)],
 }
 
-/// Serializes the fields as an object, in their order.
+/// Serializes form fields as a JSON object, in their order.
 fn as_object<S: Serializer>(fields: &&[(String, String)], to: S) -> Result<S::Ok, S::Error> {
     let mut members = to.serialize_map(Some(fields.len()))?;
     for (name, value) in *fields {
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn upload_size_accepts_any_integer_notation() {
+    fn upload_size_accepts_integer_in_any_json_notation() {
         let size = |json: &str| serde_json::from_str::<Body>(json).ok().map(|body| body.size);
         assert_eq!(size(r#"{"size":5}"#), Some(Some(5)));
         assert_eq!(size(r#"{"size":5.0}"#), Some(Some(5)));

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::http::multipart::FoodForm;
 use crate::http::request;
 
-/// The validation errors of a food, except those of missing fields.
+/// Returns the validation errors of a food, except those of missing fields, for the `OpenAPI` document.
 #[cfg(feature = "openapi")]
 pub(crate) fn invalid_food() -> [ApiError; 8] {
     use domain::image::InvalidImage;
@@ -70,7 +70,7 @@ pub(crate) struct Body {
     image_id: Option<String>,
 }
 
-/// Parses the body: JSON if the content type is `application/json`, else a form.
+/// Parses the body of a food request: JSON if the content type is `application/json`, else a multipart form.
 pub(crate) async fn parse(request: &mut Request) -> Result<FoodInput, ApiError> {
     if is_json(request) {
         let body: Body = request::json(request)?;
@@ -89,7 +89,7 @@ pub(crate) async fn parse(request: &mut Request) -> Result<FoodInput, ApiError> 
     })
 }
 
-/// Returns the parts of the input that distinguish two requests with one idempotency key.
+/// Returns the field values that a retry with the same idempotency key must repeat.
 pub(crate) fn content(input: &FoodInput) -> Vec<&[u8]> {
     let (title, description) = (input.title.as_bytes(), input.description.as_bytes());
     match &input.image {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn json_has_an_upload_id_or_no_image() {
+    async fn json_food_is_parsed_with_or_without_upload_id() {
         let body = r#"{"title":"Suya","description":"Hot","image_id":"an id","user_id":"x"}"#;
         for content_type in
             ["application/json", "Application/JSON; charset=utf-8", " application/json ;x"]
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrongly_typed_json_is_422_and_other_body_is_400() {
+    async fn invalid_food_json_is_422_and_unknown_content_type_is_400() {
         for body in ["", "[]", r#"{"title":1}"#, r#"{"image_id":{}}"#] {
             assert_eq!(parsed("application/json", body).await, Err(422), "{body}");
         }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn idempotency_content_differs_for_file_and_upload_id() {
+    fn idempotency_distinguishes_image_file_from_upload_id() {
         let with = |image| FoodInput { image, ..FoodInput::default() };
         let file = with(ImageSource::Inline(Bytes::from_static(b"x")));
         let upload = with(ImageSource::Upload("x".to_owned()));

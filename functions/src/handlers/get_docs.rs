@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn csp_allows_own_scripts_and_food_images() {
+    fn docs_page_csp_allows_own_script_and_food_images() {
         let policy = policy("https://images.example");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"));
         assert!(policy.contains("img-src 'self' data: https://images.example;"));

@@ -1,4 +1,4 @@
-//! Daily: deletes renditions without a food and uploads that were never used.
+//! Deletes renditions without a food and uploads that were never used; invoked daily.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl ScheduledHandler for SweepImages {
     }
 }
 
-/// The summary written to the log.
+/// The result of a run in numbers of objects, as written to the log.
 #[derive(Debug, Serialize)]
 pub struct ReportBody {
     listed: u64,

@@ -1,4 +1,4 @@
-//! Authenticates the user of a signed-in route.
+//! Authenticates the user of a route that requires an access token.
 
 use std::future::Future;
 
@@ -44,8 +44,8 @@ impl Auth {
         Ok(authenticate(&self.sessions, caller).await?)
     }
 
-    /// Runs `read` concurrently with the session check. If the session is invalid, that error wins over any
-    /// error of `read`.
+    /// Runs `read` concurrently with the session check. If the session is invalid, that error is returned, whatever
+    /// `read` returns.
     pub(crate) async fn require_session_while<T>(
         &self,
         caller: TokenIdentity,
@@ -57,7 +57,7 @@ impl Auth {
     }
 }
 
-/// Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1), or an empty string.
+/// Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1), or an empty string without one.
 fn bearer(request: &Request) -> &str {
     request
         .headers()

@@ -1,5 +1,5 @@
-//! Versions of a food: `ETag`, `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1). The crate
-//! `headers` does not expose the tags of a list, which the domain needs as versions.
+//! The version of a food in HTTP: `ETag`, `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1). The
+//! crate `headers` does not expose the tags of a list, which the domain needs as versions.
 
 use domain::food::{Food, VersionPrecondition};
 use http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -20,8 +20,8 @@ fn opaque(food: &Food) -> String {
     food.version.to_string()
 }
 
-/// Returns the versions that the request may change. A malformed header is an error: ignoring it could overwrite a
-/// version that the client has not seen.
+/// Returns the food versions that `If-Match` allows to change. A malformed header is an error: ignoring it could
+/// overwrite a version that the client has not seen.
 pub(crate) fn if_match(request: &Request) -> Result<VersionPrecondition, ApiError> {
     let Some(list) = list(request.headers(), IF_MATCH) else {
         return Ok(VersionPrecondition::None);
@@ -49,7 +49,7 @@ pub(crate) fn is_not_modified(request: &Request, current: &Food) -> bool {
     }
 }
 
-/// Joins all values of a repeated header with commas.
+/// Joins all values of a repeated header with commas. `None` if the header is missing.
 fn list(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let lines = headers.get_all(name).iter();
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
@@ -63,7 +63,7 @@ enum Tags<'a> {
 }
 
 impl<'a> Tags<'a> {
-    /// Parses `*` or a list of entity tags. A tag may contain commas, but no quotes.
+    /// Parses `*` or a list of entity tags; `None` if it is malformed. A tag may contain commas, but no quotes.
     fn parse(list: &'a str) -> Option<Self> {
         const SPACE: [char; 2] = [' ', '\t'];
         if list.trim_matches(SPACE) == "*" {
@@ -91,7 +91,7 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Parses a version. Only the format of [`etag`] is valid: `03` and `+3` are not.
+/// Parses an entity tag as a food version. Only the format of [`etag`] is valid: `03` and `+3` are not.
 fn version(opaque: &str) -> Option<u64> {
     let version: u64 = opaque.parse().ok()?;
     (version.to_string() == opaque).then_some(version)
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn if_match_is_compared_strongly() {
+    fn if_match_header_never_matches_a_weak_etag() {
         for (value, versions) in [
             ("\"3\"", vec![3]),
             (" \"3\" , \"4\",", vec![3, 4]),
@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn malformed_if_match_is_a_400() {
+    fn malformed_if_match_header_returns_400() {
         for value in ["3", "\"3", "\"3\" \"4\"", "*, \"3\"", "w/\"3\"", "\"3\"4"] {
             assert_eq!(matched(value), Err(400), "{value}");
         }
     }
 
     #[test]
-    fn if_none_match_is_compared_weakly() {
+    fn if_none_match_header_also_matches_a_weak_etag() {
         for (value, matches) in [
             ("\"3\"", true),
             ("W/\"3\"", true),

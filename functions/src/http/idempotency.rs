@@ -24,7 +24,7 @@ pub(crate) struct IdempotencyGuard {
     pub(crate) store: Sessions,
 }
 
-/// A response as stored with its idempotency key.
+/// A response as stored under its idempotency key, for retries.
 #[derive(Serialize, Deserialize)]
 struct SavedResponse {
     status: u16,
@@ -34,7 +34,7 @@ struct SavedResponse {
 
 impl IdempotencyGuard {
     /// Runs `act` once per idempotency key and returns its response; a retry returns the saved response.
-    /// `id` is the id to create; `act` receives the id chosen by the first attempt.
+    /// `id` is the id to create; `act` receives the id of the first attempt. Without `operation`, `act` always runs.
     pub(crate) async fn execute<Id, Acting>(
         &self,
         operation: Option<IdempotencyRecord>,
@@ -74,8 +74,8 @@ impl IdempotencyGuard {
     }
 }
 
-/// Returns the record of a request with an `Idempotency-Key`. `scope` names the action and the user; `content`
-/// distinguishes a retry from another request with the key.
+/// Returns the idempotency record of a request, or `None` without an `Idempotency-Key`. `scope` names the action and
+/// the user; `content` distinguishes a retry from another request with the key.
 pub(crate) fn idempotent_operation(
     request: &Request,
     scope: impl FnOnce() -> String,
@@ -85,7 +85,7 @@ pub(crate) fn idempotent_operation(
     Ok(key.map(|key| record(&scope(), &key, content)))
 }
 
-/// Parses the key. The IETF draft requires quotes (RFC 8941), but most clients send none.
+/// Parses the header `Idempotency-Key`. The IETF draft requires quotes (RFC 8941), but most clients send none.
 fn key(request: &Request) -> Result<Option<IdempotencyKey>, ApiError> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn saved_response_is_loaded_unchanged() {
+    fn saved_idempotent_response_is_loaded_unchanged() {
         let tag = HeaderValue::from_static("\"1\"");
         let response = crate::http::response::created(&"Größe 🍲").with_etag(tag);
         let loaded = load(&save(&response)).unwrap();

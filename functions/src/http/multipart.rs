@@ -15,14 +15,12 @@ pub struct FoodForm {
     pub title: String,
     /// The food's description.
     pub description: String,
-    /// The image file.
-    ///
-    /// Also `None` if the field is plain text: the old client sends the word `undefined`.
+    /// The image file. `None` if the field is missing or plain text: the old client sends the word `undefined`.
     pub image: Option<Bytes>,
 }
 
 impl FoodForm {
-    /// Takes the body out of the request and parses it.
+    /// Takes the body out of the request and parses it as a form.
     pub async fn parse(request: &mut Request) -> Result<Self, ApiError> {
         let boundary = request
             .headers()
@@ -57,7 +55,7 @@ impl FoodForm {
     }
 }
 
-/// The content type is not `multipart/form-data` with a boundary.
+/// Creates the 400 for a content type that is not `multipart/form-data` with a boundary.
 pub(crate) fn not_a_form() -> ApiError {
     ApiError::invalid_request(
         "the body should be multipart/form-data with a boundary in its Content-Type",
@@ -104,7 +102,7 @@ mod tests {
         form.map_err(|error| error.status().as_u16())
     }
 
-    /// Encodes a form. Each field has the parameters after `form-data; ` and the content.
+    /// Encodes a multipart form. Each field is given as its parameters, after `form-data; `, and its content.
     fn form(fields: &[(&str, &str)]) -> String {
         let field = |(parameters, content): &(&str, &str)| {
             format!("--x\r\nContent-Disposition: form-data; {parameters}\r\n\r\n{content}\r\n")
@@ -113,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn form_texts_and_file_are_parsed() {
+    async fn food_form_texts_and_image_file_are_parsed() {
         let boundary_like = "--x\r\n\r\n-x--\r\n\n--x--\r\n-- x\r\n\r\n";
         let body = form(&[
             ("name=\"title\"", "Söup 🍲"),
@@ -132,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn null_counts_as_empty_and_undefined_as_no_file() {
+    async fn form_text_null_is_empty_and_image_undefined_is_no_file() {
         for (image, content, file) in [
             ("; filename=\"a.jpg\"", "undefined", Some("undefined")),
             ("; filename=\"a.jpg\"", "", Some("")),
@@ -150,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn malformed_form_is_400() {
+    async fn malformed_food_form_returns_400() {
         let form = form(&[("name=\"title\"", "Soup")]);
         for (content_type, body) in [
             ("application/json", "{}"),

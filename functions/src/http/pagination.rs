@@ -13,14 +13,14 @@ use crate::error::ApiError;
 use crate::http::request;
 use crate::http::response::Response;
 
-/// The limit of a body inside the JSON of a Lambda response, which must not exceed 6 MB with its headers (AWS
-/// Lambda quotas, "synchronous invocation payload").
+/// The maximum size of a body. Lambda limits the JSON that contains it, with the headers, to 6 MB (AWS Lambda quotas,
+/// "synchronous invocation payload").
 const MAX_BODY_BYTES: usize = 5_000_000;
 
-/// An id after which a page can start. A cursor is the list's tag and the id, so that a list rejects the cursors
-/// of another.
+/// An id after which a page can start. A cursor consists of the list's tag and the id, so that a list rejects the
+/// cursors of another list.
 pub trait Cursor: Copy {
-    /// The tag of the list.
+    /// The first byte of every cursor of the list.
     const TAG: u8;
 
     /// Returns the bytes of the id.
@@ -62,7 +62,7 @@ macro_rules! impl_cursor {
 impl_cursor!(UserId, b'u');
 impl_cursor!(FoodId, b'f');
 
-/// Parses `limit` and `cursor`.
+/// Parses the query parameters `limit` and `cursor`.
 pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError> {
     let size = match request::query(request, "limit") {
         None => PageSize::default(),
@@ -108,7 +108,7 @@ pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
     response
 }
 
-/// Returns the size of a text as a JSON string, without quotes. The text must have no control characters.
+/// Returns the size in bytes of a text as a JSON string without its quotes. The text must have no control characters.
 fn json_string_size(text: &[u8]) -> usize {
     let escaped = text.iter().filter(|byte| matches!(byte, b'"' | b'\\'));
     text.len() + escaped.count()
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn list_page_ends_before_response_exceeds_limit() {
+    fn list_page_ends_before_response_exceeds_size_limit() {
         let page_request = PageRequest { after: None, size: PageSize::default() };
         let page = Page { items: vec!["\"".repeat(500_000); 5], more: false };
         let request = Request::new(lambda_http::Body::Empty);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_cursor_is_rejected() {
+    fn malformed_page_cursor_is_rejected() {
         let padded = format!("{}=", FoodId::from_bytes([7; 16]).encode());
         for cursor in ["", "f", "AAAA", "!!!!", &"A".repeat(1_000), &padded] {
             assert_eq!(FoodId::decode(cursor), None, "{cursor}");
@@ -188,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cursor_is_accepted_by_its_own_list_only(bytes: [u8; 16]) {
+        fn page_cursor_is_accepted_only_by_its_own_list(bytes: [u8; 16]) {
             let food = FoodId::from_bytes(bytes);
             prop_assert_eq!(FoodId::decode(&food.encode()), Some(food));
             prop_assert_eq!(UserId::decode(&food.encode()), None);

@@ -20,7 +20,7 @@ pub(crate) fn path(request: &Request, name: &str) -> String {
         .to_owned()
 }
 
-/// Returns the first value of a query parameter, decoded.
+/// Returns the first value of a query parameter, decoded; `None` if it is missing.
 pub(crate) fn query<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
     let query = request.uri().query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())
@@ -34,20 +34,20 @@ pub(crate) fn client_ip(request: &Request) -> ClientIp {
     ip.cloned().unwrap_or_else(|| ClientIp::parse(""))
 }
 
-/// Sets the user in the request log.
+/// Records the user of a request for the request log.
 pub(crate) fn record_user(request: &Request, user: UserId) {
     if let Some(slot) = request.extensions().get::<UserSlot>() {
         slot.set(user);
     }
 }
 
-/// Returns the header `User-Agent`.
+/// Returns the header `User-Agent`; `None` if it is missing or not ASCII.
 pub(crate) fn user_agent(request: &Request) -> Option<&str> {
     request.headers().get(USER_AGENT)?.to_str().ok()
 }
 
-/// Parses the body as a JSON object. Ignores unknown members; rejects duplicate members and wrong types. Ignores
-/// the content type, because old clients do not set it.
+/// Parses the body as a JSON object. Ignores unknown members; rejects duplicate members and wrong types. Ignores the
+/// content type, because old clients do not set it.
 pub(crate) fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
     // Checks the whole body: the parser does not check the UTF-8 of members that it ignores.
     let body = match request.body() {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn first_query_parameter_value_is_decoded() {
+    fn repeated_query_parameter_returns_first_value_decoded() {
         let mut request = Request::new(Body::Empty);
         *request.uri_mut() = "/food?x=1&limit=+2%2B&limit=3&cursor".parse().unwrap();
         assert_eq!(query(&request, "limit").as_deref(), Some(" 2+"));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_json_members_are_ignored() {
+    fn unknown_members_of_json_body_are_ignored() {
         for (body, name) in [
             ("\r\n {\"name\":\"Ada\", \"id\":1, \"x\":[[{}]]} ", Some("Ada")),
             ("{\"name\":null}", None),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_or_wrongly_typed_json_is_rejected() {
+    fn json_body_with_wrong_syntax_or_type_is_rejected() {
         let deep = "{\"name\":".to_owned() + &"[".repeat(100_000);
         for body in [
             "",

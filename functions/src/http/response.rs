@@ -10,7 +10,7 @@ pub struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
-    /// Whether the body is base64 of a binary body.
+    /// Whether `body` is the base64 encoding of a binary body.
     pub(crate) is_base64: bool,
 }
 
@@ -29,13 +29,13 @@ impl Response {
         response
     }
 
-    /// Adds an `ETag`.
+    /// Adds the header `ETag`.
     pub(crate) fn with_etag(mut self, tag: HeaderValue) -> Self {
         self.headers.insert(ETAG, tag);
         self
     }
 
-    /// Forbids caching (RFC 6749, section 5.1).
+    /// Adds `Cache-Control: no-store`, which responses with tokens require (RFC 6749, section 5.1).
     pub(crate) fn no_store(mut self) -> Self {
         let no_store = HeaderValue::from_static("no-store");
         self.headers.insert(CACHE_CONTROL, no_store);
@@ -71,7 +71,7 @@ pub(crate) fn no_content() -> Response {
     Response::empty(StatusCode::NO_CONTENT)
 }
 
-/// Returns 304 without a body.
+/// Returns 304 with an `ETag` and without a body.
 pub(crate) fn not_modified(tag: HeaderValue) -> Response {
     Response::empty(StatusCode::NOT_MODIFIED).with_etag(tag)
 }

@@ -9,7 +9,7 @@ use crate::routes::ROUTES;
 
 const ABOUT: &str = include_str!("about.md");
 
-/// Tags: name, description and the path prefixes of their routes.
+/// The tags of the document: name, description and the path prefixes of the routes with the tag.
 const TAGS: [(&str, &str, &[&str]); 4] = [
     ("Foods", "Create, list, update and delete foods.", &["/food"]),
     (
@@ -21,7 +21,7 @@ const TAGS: [(&str, &str, &[&str]); 4] = [
     ("Documentation", "This API.", &["/openapi.json", "/docs"]),
 ];
 
-/// Assembles the document. `operations` are in the order of [`ROUTES`].
+/// Assembles the `OpenAPI` document. `operations` are in the order of [`ROUTES`].
 pub(crate) fn document(operations: Vec<Operation>) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut schemas = BTreeMap::new();

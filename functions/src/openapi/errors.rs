@@ -1,4 +1,4 @@
-//! Generates the error responses of the document from the [`ApiError`]s that handlers return.
+//! Generates the error responses of the `OpenAPI` document from the [`ApiError`]s that handlers return.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{ApiError, Response};
 
 const STANDARD: [&str; 3] = ["type", "title", "status"];
 
-/// Groups errors by status and returns a response for each status.
+/// Groups errors by status and returns an `OpenAPI` response for each status.
 pub(super) fn responses(errors: Vec<ApiError>) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<Response>> = BTreeMap::new();
     for response in errors.into_iter().map(ApiError::into_response) {

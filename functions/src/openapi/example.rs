@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-/// The user of `local --demo`, so that an example login succeeds there.
+/// The e-mail of a user that `local --demo` creates, so that the example login succeeds there.
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "a spoonful of sugar";
 
-/// A food that the demo data does not have: titles are unique.
+/// A food title that the demo data does not have, because titles are unique.
 pub(crate) const TITLE: &str = "Moi moi";
 pub(crate) const DESCRIPTION: &str = "<p>Steamed bean pudding with peppers.</p>";
 

@@ -1,5 +1,5 @@
-//! Builds the `OpenAPI` operation of a route. `utoipa` generates the schemas; the rest is JSON, because `utoipa` has
-//! no `const`, no required response headers and no `OpenAPI` 3.1.1.
+//! Builds the `OpenAPI` operation of a route. `utoipa` generates the schemas; the rest is written as JSON, because
+//! `utoipa` has no `const`, no required response headers and no `OpenAPI` 3.1.1.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::errors;
 use crate::ApiError;
 
-/// A handler with an `OpenAPI` operation.
+/// A handler that describes its route as an `OpenAPI` operation.
 pub(crate) trait OpenApiOperation {
     /// Returns the operation without its path, method and authentication, which [`crate::routes::ROUTES`] has.
     fn operation() -> Operation;
@@ -73,7 +73,7 @@ impl Operation {
         operation
     }
 
-    /// Adds a parameter. It has no example, because Swagger UI would send that with every request.
+    /// Adds a parameter without an example, because Swagger UI would send the example with every request.
     fn parameter(mut self, location: &str, name: &str, about: &str, schema: &Value) -> Self {
         self.parameters.push(json!({
             "name": name, "in": location, "required": location == "path", "description": about, "schema": schema,
@@ -81,19 +81,19 @@ impl Operation {
         self
     }
 
-    /// Adds an id in the path and the 400 for an invalid one.
+    /// Adds an id as path parameter, and the 400 for an invalid id.
     pub(crate) fn path_id(self, name: &str, resource: &str) -> Self {
         let schema = json!({"type": "string", "format": "uuid"});
         let about = format!("The id of the {resource}.");
         self.parameter("path", name, &about, &schema).errors([domain::id::InvalidId.into()])
     }
 
-    /// Adds the id of a food in the path.
+    /// Adds the path parameter `food_id`.
     pub(crate) fn food_id(self) -> Self {
         self.path_id("food_id", "food")
     }
 
-    /// Adds the 429 of a rate limit.
+    /// Adds the 429 that a rate limit returns.
     pub(crate) fn rate_limited(self) -> Self {
         let retry_after = Duration::from_secs(599);
         self.errors([RateLimitError::TooMany { retry_after }.into()])
@@ -109,7 +109,7 @@ impl Operation {
         self.parameter("header", name, about, schema)
     }
 
-    /// Adds `limit` and `cursor`.
+    /// Adds the query parameters `limit` and `cursor`, and their errors.
     pub(crate) fn paginated<Id: crate::http::pagination::Cursor>(self) -> Self {
         let limit = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 100});
         // 17 bytes in base64url; the first is the tag of the list.
@@ -124,7 +124,7 @@ impl Operation {
             .errors([domain::page::InvalidPageSize.into(), ApiError::invalid_cursor()])
     }
 
-    /// Adds `Idempotency-Key` and its errors.
+    /// Adds the header `Idempotency-Key` and its errors.
     pub(crate) fn idempotent(self) -> Self {
         let schema =
             json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!#-~]+$"});
@@ -138,7 +138,7 @@ impl Operation {
         ])
     }
 
-    /// Adds `If-Match` and its errors.
+    /// Adds the header `If-Match` and its errors.
     pub(crate) fn if_match(self) -> Self {
         let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#});
         let about = "The `ETag` of the version to modify. If the food has another version, the response is 412 and nothing changes.";
@@ -170,8 +170,8 @@ impl Operation {
         self
     }
 
-    /// Makes a field of the request body required that is optional in the shared schema. `allOf` would be shorter, but
-    /// Swagger UI shows no form for it.
+    /// Makes a field of this request body required that is optional in the schema it shares with another route.
+    /// `allOf` would be shorter, but Swagger UI shows no form for it.
     pub(crate) fn required(mut self, media_type: &str, member: &str) -> Self {
         let content = &mut self.request[media_type];
         let shared = content["schema"]["$ref"].as_str().unwrap_or_default();
@@ -183,7 +183,7 @@ impl Operation {
         self
     }
 
-    /// Adds the schema of `T` to the components and returns a reference.
+    /// Adds the schema of `T` to the components of the document and returns a `$ref` to it.
     fn schema<T: ToSchema>(&mut self) -> Value {
         let mut all = Vec::new();
         T::schemas(&mut all);
@@ -206,7 +206,7 @@ impl Operation {
         self.response_json(status, about, &schema, example)
     }
 
-    /// Adds a response with a JSON array.
+    /// Adds a response with a JSON array of `T`.
     pub(crate) fn response_array<T: ToSchema>(
         mut self,
         status: u16,
@@ -239,7 +239,7 @@ impl Operation {
         self.insert_response(status, json!({ "description": about }))
     }
 
-    /// Adds a response with this media type.
+    /// Adds a response whose body has this media type.
     pub(crate) fn response_file(
         self,
         status: u16,
@@ -256,7 +256,7 @@ impl Operation {
         self
     }
 
-    /// Adds a header to a response.
+    /// Adds a header to the response with this status.
     pub(crate) fn response_header(
         mut self,
         status: u16,
@@ -271,32 +271,33 @@ impl Operation {
         self
     }
 
-    /// Adds `ETag` to a response.
+    /// Adds the header `ETag` to the response with this status.
     pub(crate) fn with_etag(self, status: u16) -> Self {
         let about = "The version of the food.";
         self.response_header(status, "ETag", about, "\"1\"", true)
     }
 
-    /// Adds `Cache-Control: no-store` to a response.
+    /// Adds the header `Cache-Control: no-store` to the response with this status.
     pub(crate) fn no_store(self, status: u16) -> Self {
         let about = "The response must not be cached.";
         self.response_header(status, "Cache-Control", about, "no-store", true)
     }
 
-    /// Adds `Link` to a page of a list.
+    /// Adds the header `Link` to the response with this status, a page of a list.
     pub(crate) fn with_next_link(self, status: u16) -> Self {
         let about = "The URL of the next page, if there is one. A page may have fewer than `limit` entries, because its body is limited to 5 MB.";
         let example = "<https://api.example.com/food?limit=20&cursor=ZgGZ...>; rel=\"next\"";
         self.response_header(status, "Link", about, example, false)
     }
 
-    /// Adds `Cache-Control` to a document that only a deployment changes.
+    /// Adds the header `Cache-Control` to the response with this status, a document that only a deployment changes.
     pub(crate) fn cacheable(self, status: u16) -> Self {
         let about = "The document may be cached for five minutes.";
         self.response_header(status, "Cache-Control", about, "public, max-age=300", true)
     }
 
-    /// Adds a link to an operation whose parameters and body come from the response.
+    /// Adds a link to the response with this status. A client can follow it by calling `operation` with `parameters`
+    /// and `body`, which are expressions for values of the response (`OpenAPI`, "Link Object").
     pub(crate) fn link(
         mut self,
         status: u16,
@@ -312,7 +313,7 @@ impl Operation {
         self
     }
 
-    /// Adds errors to those that every route has.
+    /// Adds errors of this operation to those that every route has.
     pub(crate) fn errors<const N: usize>(mut self, errors: [ApiError; N]) -> Self {
         self.errors.extend(errors);
         self

@@ -16,7 +16,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use crate::error::error_chain;
 use crate::settings::Settings;
 
-/// The id of the current invocation. A function runs one at a time.
+/// The request id of the current invocation. A function handles one invocation at a time.
 static REQUEST_ID: Mutex<String> = Mutex::new(String::new());
 
 fn request_id() -> MutexGuard<'static, String> {
@@ -35,7 +35,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Reads `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets from the function's `LoggingConfig`.
+    /// Creates a log with the level `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets from the function's `LoggingConfig`.
     pub(crate) fn new(settings: &Settings) -> Self {
         let level = match settings.optional("AWS_LAMBDA_LOG_LEVEL") {
             Some("FATAL" | "ERROR") => LevelFilter::ERROR,
@@ -47,7 +47,7 @@ impl Log {
         Self { level }
     }
 
-    /// Installs this as the global subscriber, unless the process has one.
+    /// Installs this log as the global `tracing` subscriber, unless the process has one.
     pub(crate) fn start(self) {
         let _ = tracing::subscriber::set_global_default(self);
     }
@@ -83,7 +83,7 @@ impl Subscriber for Log {
 pub(crate) struct JsonRecord(Vec<u8>);
 
 impl JsonRecord {
-    /// Starts a line with the fields that every line has.
+    /// Starts a line with the fields that every line has: timestamp, level and request id.
     pub(crate) fn new(level: Level, at: Timestamp, request_id: &str) -> Self {
         let mut record = Self(Vec::with_capacity(1024));
         record.0.extend_from_slice(b"{\"timestamp\":");
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn log_level_comes_from_lambda_setting() {
+    fn log_level_is_read_from_aws_lambda_log_level() {
         for (setting, level) in [
             ("TRACE", LevelFilter::TRACE),
             ("DEBUG", LevelFilter::DEBUG),

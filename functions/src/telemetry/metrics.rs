@@ -1,4 +1,4 @@
-//! Metrics in the `CloudWatch` embedded metric format.
+//! Writes metrics in the `CloudWatch` embedded metric format.
 
 use domain::clock::Timestamp;
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub(super) fn add_metrics(
     record.field("_aws", &metadata);
 }
 
-/// The field `_aws` (`CloudWatch`, "Specification: Embedded metric format").
+/// The value of the log field `_aws` (`CloudWatch`, "Specification: Embedded metric format").
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {

@@ -9,7 +9,7 @@ use tracing::Level;
 use super::trace::Trace;
 use crate::error::ErrorReport;
 
-/// A request as recorded in the request log.
+/// The data of a request that the request log records.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestInfo {
     pub(crate) method: Option<Method>,
@@ -21,7 +21,7 @@ pub(crate) struct RequestInfo {
 }
 
 impl RequestInfo {
-    /// Reads the traces from the headers of the client and of API Gateway.
+    /// Reads the trace ids from the headers `traceparent` and `X-Amzn-Trace-Id`.
     pub(crate) fn read_traces(&mut self, headers: &HeaderMap) {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         self.traceparent = text("traceparent").and_then(Trace::from_traceparent);
@@ -29,7 +29,7 @@ impl RequestInfo {
     }
 }
 
-/// The user of a request: an extension of the request, set when the token or the password is verified.
+/// The user of a request, for the request log: set by the handler when the token or the password is verified.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UserSlot(Arc<OnceLock<UserId>>);
 
@@ -49,12 +49,12 @@ pub struct Outcome {
     pub(crate) request: RequestInfo,
     /// The status of the response.
     pub status: u16,
-    /// The error that the response reports.
+    /// The error that the response reports; `None` if the request succeeded.
     pub problem: Option<ErrorReport>,
 }
 
 impl Outcome {
-    /// The outcome of a request that could not be parsed.
+    /// Creates the outcome of a request that could not be parsed.
     pub fn failed(status: u16, problem: ErrorReport) -> Self {
         Self { request: RequestInfo::default(), status, problem: Some(problem) }
     }

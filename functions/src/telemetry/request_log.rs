@@ -27,7 +27,7 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Reads `METRICS_NAMESPACE` and the variables that Lambda sets.
+    /// Reads `METRICS_NAMESPACE`, which must be valid for `CloudWatch`, and the variables that Lambda sets.
     pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let name = "METRICS_NAMESPACE";
         let namespace = settings.optional(name).unwrap_or("food-app");
@@ -61,7 +61,7 @@ impl Telemetry {
     }
 }
 
-/// An invocation in progress.
+/// An invocation in progress, until its result is logged.
 pub(crate) struct Invocation<'a> {
     telemetry: &'a Telemetry,
     start: Instant,
@@ -79,7 +79,7 @@ impl Invocation<'_> {
         }
     }
 
-    /// Logs the result of a scheduled or event-driven invocation. `key` is the S3 object of the event.
+    /// Logs the result of a scheduled or event-driven invocation. `key` is the key of the S3 object, if any.
     pub(crate) fn log_result<T: Serialize>(
         self,
         trigger: &str,
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn log_line_has_fields_and_metrics_of_request() {
+    fn request_log_line_has_request_fields_and_metrics() {
         let telemetry = telemetry(&[
             ("METRICS_NAMESPACE", "food-app-prod"),
             ("AWS_LAMBDA_FUNCTION_NAME", "food-app-prod-GetFoodFunction"),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_counted_by_code_and_5xx_logs_cause() {
+    fn log_line_counts_error_by_code_and_has_cause_of_5xx() {
         let telemetry = telemetry(&[]).unwrap();
         let error = ApiError::unavailable(Some("connection refused".into()));
         let line = line(&telemetry, &context(), &failed(error));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn rejected_and_rate_limited_logins_are_counted() {
+    fn log_line_counts_rejected_and_rate_limited_logins() {
         let telemetry = telemetry(&[]).unwrap();
         let line = |outcome| line(&telemetry, &context(), &outcome);
         let rejected = line(failed(LoginError::IncorrectPassword));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn client_trace_wins_and_malformed_one_is_ignored() {
+    fn log_line_prefers_client_trace_id_unless_malformed() {
         let telemetry = telemetry(&[]).unwrap();
         let (lambda, none) = (context(), Context::default());
         let of_lambda = ("6a13f5b00123456789abcdef01234567", "53995c3f42cd8ad8");
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn provisioned_concurrency_has_no_cold_start() {
+    fn provisioned_concurrency_logs_no_cold_start() {
         for (kind, is_cold) in [("on-demand", true), ("provisioned-concurrency", false)] {
             let telemetry = telemetry(&[("AWS_LAMBDA_INITIALIZATION_TYPE", kind)]).unwrap();
             assert_eq!(telemetry.start_invocation(&context()).is_cold, is_cold);

@@ -5,14 +5,14 @@ use std::ops::Range;
 /// A trace id, and the span id of the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trace {
-    /// 32 hexadecimal digits (OpenTelemetry's format).
+    /// The trace id: 32 hexadecimal digits (OpenTelemetry's format).
     pub(crate) id: String,
-    /// 16 hexadecimal digits.
+    /// The span id of the caller: 16 hexadecimal digits.
     pub(crate) span: Option<String>,
 }
 
 impl Trace {
-    /// Parses `traceparent` (W3C Trace Context, section 3.2). Versions after 00 may have more parts.
+    /// Parses the header `traceparent` (W3C Trace Context, section 3.2). Versions after 00 may have more parts.
     pub(crate) fn from_traceparent(header: &str) -> Option<Self> {
         let part = |range: Range<usize>| header.get(range).filter(|part| is_lower_hex(part));
         let dash = |at: usize| header.as_bytes().get(at) == Some(&b'-');
@@ -25,7 +25,7 @@ impl Trace {
             .then(|| Self { id: id.to_owned(), span: Some(span.to_owned()) })
     }
 
-    /// Parses `X-Amzn-Trace-Id` or `_X_AMZN_TRACE_ID`: `Root=1-…;Parent=…;Sampled=1`.
+    /// Parses the header `X-Amzn-Trace-Id` or variable `_X_AMZN_TRACE_ID`: `Root=1-…;Parent=…;Sampled=1`.
     pub(crate) fn from_x_ray(header: &str) -> Option<Self> {
         let field = |name: &str| {
             let mut fields = header.split(';').filter_map(|field| field.split_once('='));
@@ -62,7 +62,7 @@ mod tests {
     const SPAN: &str = "00f067aa0ba902b7";
 
     #[test]
-    fn traceparent_header_has_trace_and_span() {
+    fn traceparent_header_is_parsed_to_trace_id_and_span_id() {
         for (header, is_valid) in [
             (format!("00-{ID}-{SPAN}-01"), true),
             (format!("cc-{ID}-{SPAN}-01-more"), true),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn x_ray_header_has_trace_and_optional_span() {
+    fn x_ray_header_is_parsed_to_trace_id_and_optional_span_id() {
         let (id, root) =
             ("5759e988bd862e3fe1be46a994272793", "1-5759e988-bd862e3fe1be46a994272793");
         for (header, span) in [

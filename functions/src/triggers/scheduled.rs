@@ -10,9 +10,9 @@ use crate::dependencies::FromDependencies;
 
 /// A function that a schedule invokes.
 pub trait ScheduledHandler: FromDependencies + Send + Sync {
-    /// The summary written to the log.
+    /// The summary of a run, which is written to the log.
     type Report: Debug + Serialize + Send;
 
-    /// Runs the task. It may be interrupted at any point and invoked again after a failure.
+    /// Runs the task. A run may be interrupted at any point and repeated after a failure.
     fn run(&self) -> impl Future<Output = Result<Self::Report, Error>> + Send;
 }

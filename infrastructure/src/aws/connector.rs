@@ -28,7 +28,7 @@ use tokio_rustls::TlsConnector;
 
 use super::pool::{Connection, HttpConnectionPool, Origin};
 
-/// Covers DNS lookup, TCP connect and TLS handshake.
+/// Maximum time to open a connection: DNS lookup, TCP connect and TLS handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -41,7 +41,7 @@ pub(super) struct PooledConnector {
 }
 
 impl PooledConnector {
-    /// Trusts these roots. Opens no connection.
+    /// Creates a connector that trusts these root certificates. Opens no connection.
     pub(super) fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
         let config = ClientConfig::builder_with_provider(Arc::new(provider()))
             .with_safe_default_protocol_versions()?
@@ -50,7 +50,7 @@ impl PooledConnector {
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), pool: HttpConnectionPool::default() })
     }
 
-    /// The `http_client` of an SDK configuration.
+    /// Returns the connector as `http_client` of an SDK configuration.
     pub(super) fn client(&self) -> SharedHttpClient {
         let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
@@ -95,7 +95,7 @@ impl PooledConnector {
         }
     }
 
-    /// A pooled connection or a new one, and whether it is new.
+    /// Returns a pooled connection or a new one, and whether it is new.
     async fn connection(
         &self,
         origin: &Origin,
@@ -180,7 +180,7 @@ fn set_target(request: &mut Request<SdkBody>, origin: &Origin) -> Result<(), htt
     Ok(())
 }
 
-/// Maps an error to the kind by which the SDK decides whether to retry.
+/// Maps an HTTP error to the kind of error by which the SDK decides whether to retry.
 fn classify(error: hyper::Error) -> ConnectorError {
     let is_io = error.source().is_some_and(<dyn Error>::is::<io::Error>);
     if error.is_timeout() {
@@ -196,8 +196,8 @@ fn classify(error: hyper::Error) -> ConnectorError {
     }
 }
 
-/// The default cipher suites of ring, AES-128 first: its keys are derived with SHA-256, for which
-/// processors have instructions, and those of AES-256 with SHA-384.
+/// Returns ring's crypto provider with AES-128 cipher suites first. They derive keys with SHA-256, for which
+/// processors have instructions, unlike for SHA-384 of the AES-256 suites.
 fn provider() -> CryptoProvider {
     use ring::cipher_suite::{
         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn request_has_relative_target_and_host_header() {
+    async fn http_request_has_relative_target_and_host_header() {
         let server = TestServer::start(|_| OK).await;
         let authority = server.url.trim_start_matches("http://");
         for (path, target) in [("/a/b?c=d", "/a/b?c=d"), ("", "/")] {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn broken_connection_is_a_retryable_error() {
+    async fn request_on_broken_connection_fails_with_retryable_error() {
         for responses in [0, 1] {
             let respond = move |index| if index < responses { OK } else { b"" };
             let server = TestServer::start(respond).await;
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unreachable_server_is_an_io_error() {
+    async fn request_to_unreachable_server_fails_with_io_error() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
@@ -282,14 +282,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silent_server_times_out() {
+    async fn request_to_silent_server_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         assert!(request(&connector(), &url).await.unwrap_err().is_timeout());
     }
 
     #[tokio::test]
-    async fn only_trusted_certificates_are_accepted() {
+    async fn only_trusted_server_certificates_are_accepted() {
         let server = TestServer::start(|_| OK).await;
         let url = engines::tls::terminate(&server.url).unwrap();
         assert_eq!(request(&connector(), &url).await.unwrap(), "ok");

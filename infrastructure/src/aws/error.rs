@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use domain::storage::StorageError;
 
-/// Maps errors for which a retry does not help to `Rejected`, others to `Unavailable`.
+/// Maps an SDK error to `Rejected` if a retry cannot help, else to `Unavailable`.
 pub(crate) fn map_sdk_error<E, R>(error: SdkError<E, R>) -> StorageError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

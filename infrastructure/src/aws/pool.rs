@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 /// Maximum age of an idle connection. Lambda freezes a function between events, and a server or NAT gateway
 /// drops an older connection without notice.
 const MAX_IDLE: Duration = Duration::from_mins(1);
-/// Maximum number of idle connections; one more closes the oldest. A function uses one or two for each
-/// service, `local` as many as it has concurrent requests.
+/// Maximum number of idle connections: a full pool closes the oldest. A function uses one or two for each AWS
+/// service, the local server as many as it has concurrent requests.
 const MAX_IDLE_CONNECTIONS: usize = 64;
 
 /// Scheme, host and port of a URL.
@@ -25,7 +25,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// `None` if the URI has no host.
+    /// Returns the origin of a URI; `None` if the URI has no host.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         Some(Self {
             is_tls: uri.scheme() != Some(&Scheme::HTTP),
@@ -38,9 +38,9 @@ impl Origin {
     }
 }
 
-/// A connection, or one that is being opened.
+/// An HTTP connection that is open or being opened.
 pub(super) enum Connection {
-    /// Ready for a request as soon as its last response body is read.
+    /// An open connection, ready for a request once its last response body is read.
     Open(SendRequest<SdkBody>),
     Opening(JoinHandle<Result<SendRequest<SdkBody>, ConnectorError>>),
 }
@@ -57,7 +57,7 @@ impl PooledConnection {
     }
 }
 
-/// Idle connections, the oldest first. Clones share them.
+/// The pool: idle connections, the oldest first. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct HttpConnectionPool(Arc<Mutex<Vec<PooledConnection>>>);
 
@@ -70,7 +70,7 @@ impl HttpConnectionPool {
         }
     }
 
-    /// Removes and returns the newest connection to this origin that can take a request.
+    /// Removes and returns the newest connection to this origin that can take a request; `None` without one.
     pub(super) fn acquire(&self, origin: &Origin) -> Option<Connection> {
         let mut idle = self.idle(Instant::now());
         let is_usable = |pooled: &PooledConnection| match &pooled.connection {
@@ -81,7 +81,7 @@ impl HttpConnectionPool {
         Some(idle.remove(newest).connection)
     }
 
-    /// Returns a connection to the pool. Its response body may still be unread.
+    /// Puts a connection back into the pool. The body of its last response may still be unread.
     pub(super) fn release(&self, origin: Origin, connection: SendRequest<SdkBody>) {
         let mut idle = self.idle(Instant::now());
         if idle.len() == MAX_IDLE_CONNECTIONS {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connection_is_replaced_when_closed_or_after_a_5xx() {
+    async fn http_connection_is_replaced_when_closed_or_after_a_5xx() {
         for response in [
             &b"HTTP/1.1 200 Bye\r\ncontent-length: 2\r\n\r\nok"[..],
             b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nok",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn full_pool_closes_its_oldest_connection() {
+    async fn full_connection_pool_closes_its_oldest_connection() {
         let server = TestServer::start(|_| HALF).await;
         let connector = connector();
         let mut unread = Vec::new();

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server with canned responses, for tests of the connector and its pool.
+//! An HTTP/1.1 server with fixed responses, for tests of the connector and its pool.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// A response whose body never completes.
 pub(super) const HALF: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
 
-/// Counts connections and records the head of each request.
+/// A server that counts connections and records the head of each request.
 pub(super) struct TestServer {
     pub(super) url: String,
     connections: Arc<AtomicUsize>,
@@ -28,8 +28,8 @@ pub(super) struct TestServer {
 }
 
 impl TestServer {
-    /// `respond` receives the index of the request on its connection. The server closes the connection after
-    /// an empty response or a `200 Bye`.
+    /// Starts a server that sends `respond(index)` to the request with this index on its connection. It closes the
+    /// connection after an empty response or a `200 Bye`.
     pub(super) async fn start(
         respond: impl Fn(usize) -> &'static [u8] + Send + Copy + 'static,
     ) -> Self {
@@ -72,7 +72,7 @@ impl TestServer {
     }
 }
 
-/// Trusts the certificate authority of `engines`.
+/// Returns a connector that trusts the certificate authority of the crate `engines`.
 pub(super) fn connector() -> PooledConnector {
     let root = CertificateDer::from_pem_slice(engines::tls::ROOT.as_bytes()).unwrap();
     let mut roots = RootCertStore::empty();
@@ -84,7 +84,7 @@ pub(super) fn get(url: &str) -> Request<SdkBody> {
     Request::get(url).body(SdkBody::empty()).unwrap()
 }
 
-/// Reads the body of a response.
+/// Reads the body of a response as text.
 pub(super) async fn read(response: HttpResponse) -> String {
     let body = response.into_body().collect().await.unwrap();
     String::from_utf8(body.to_bytes().to_vec()).unwrap()

@@ -1,5 +1,5 @@
-//! Foods. One transaction writes a food together with the claims on its title and its upload, which make
-//! both unique:
+//! Stores foods. One transaction writes a food together with the claims on its title and its upload, which make
+//! title and upload unique:
 //!
 //! | `pk` | attributes |
 //! |---|---|
@@ -32,14 +32,14 @@ use crate::aws::map_sdk_error;
 
 /// Maximum number of keys of a `BatchGetItem` request.
 const MAX_BATCH_KEYS: usize = 100;
-/// Attribute of a claim: the food that holds it.
+/// Attribute of a claim: the id of the food that holds the claim.
 const FOOD_ID: &str = "food_id";
 /// Value of [`table::FEED`] in every food: the feed index has one partition.
 const FEED: &str = "FOOD";
-/// Condition of an update or deletion: the food has the version that was read, and its owner.
+/// Condition of an update or deletion: the food still has the version and the owner that were read.
 const UNCHANGED: &str = "version = :current AND user_id = :owner";
 
-/// Foods in a `DynamoDB` table.
+/// A food repository on a `DynamoDB` table.
 #[derive(Debug, Clone)]
 pub struct DynamoDbFoods {
     client: Client,
@@ -47,7 +47,7 @@ pub struct DynamoDbFoods {
 }
 
 impl DynamoDbFoods {
-    /// Uses this table. Sends no request.
+    /// Creates a repository on this table. Sends no request.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
@@ -74,7 +74,8 @@ impl DynamoDbFoods {
         transaction::put(claim)
     }
 
-    /// `None` if the image was not uploaded. [`UPLOAD_CLAIM_TTL`] outlasts the upload itself.
+    /// Returns the claim on the upload of a food, or `None` if its image was not uploaded separately. The claim is
+    /// stored for [`UPLOAD_CLAIM_TTL`], longer than an upload can exist.
     fn claim_upload(&self, food: &Food) -> Option<TransactWriteItem> {
         let upload = food.upload?;
         let expires_at = food.updated_at.plus(UPLOAD_CLAIM_TTL);
@@ -97,7 +98,7 @@ impl DynamoDbFoods {
         transaction::delete(claim)
     }
 
-    /// Updates the item of a food alone.
+    /// Updates a food without writing claims. Retries while a transaction on the food is in progress.
     async fn update_item(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
         let update = self
             .client
@@ -125,8 +126,8 @@ impl DynamoDbFoods {
         }
     }
 
-    /// Updates a food and writes its claims in one transaction. Each claim comes with the error that an
-    /// unmet condition of it means.
+    /// Updates a food and writes its claims in one transaction. Each claim is given with the error to return if the
+    /// condition of the claim is unmet.
     async fn update_with_claims(
         &self,
         current: &Food,

@@ -1,5 +1,5 @@
-//! Conversions between attributes and values. A missing or invalid attribute is `Corrupt`, never a
-//! default value.
+//! Converts `DynamoDB` attributes to values and back. A missing or invalid attribute is `Corrupt`, never a default
+//! value.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Pages of an index. `DynamoDB` ends a query at 1 MB; a page is filled with several queries then.
+//! Reads pages of an index. `DynamoDB` ends a query at 1 MB, so one page may need several queries.
 
 use aws_sdk_dynamodb::Client;
 use domain::page::{Page, PageRequest};

@@ -31,7 +31,7 @@ const ROTATE: &str = "SET #token = :next, issued_at = :issued_at, \
                       refresh_expires_at = :refresh_expires_at, expires_at = :expires_at, \
                       previous = :presented, rotated_at = :now";
 
-/// Sessions, idempotency records and rate limits in a `DynamoDB` table.
+/// A store of sessions, idempotency records and rate limits on a `DynamoDB` table.
 #[derive(Debug, Clone)]
 pub struct DynamoDbSessions {
     pub(super) client: Client,
@@ -39,12 +39,12 @@ pub struct DynamoDbSessions {
 }
 
 impl DynamoDbSessions {
-    /// Uses this table. Sends no request.
+    /// Creates a store on this table. Sends no request.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Reads all items of a user; with a projection only the attributes in it.
+    /// Reads all sessions of a user: all attributes, or only those in `projection`.
     async fn query_user(
         &self,
         user: UserId,
@@ -73,7 +73,7 @@ impl DynamoDbSessions {
     }
 }
 
-/// The TTL attribute, in seconds. Rounds up, because `DynamoDB` may delete an item from that second on.
+/// Returns the TTL attribute in seconds. Rounds up, because `DynamoDB` may delete an item from that second on.
 pub(super) fn ttl(expires_at: Timestamp) -> AttributeValue {
     let seconds = expires_at.unix_seconds();
     let rounds_down = expires_at.whole_seconds() < expires_at;
@@ -151,8 +151,8 @@ impl SessionStore for DynamoDbSessions {
         Ok((!session.has_expired(now)).then_some(session))
     }
 
-    /// One conditional update. When a response is lost, the SDK repeats the update, whose result is then
-    /// `Replayed` with `next` as the current token, which callers treat like `Rotated`.
+    /// Rotates a refresh token with one conditional update. When a response is lost, the SDK repeats the update,
+    /// whose result is then `Replayed` with `next` as the current token, which callers treat like `Rotated`.
     async fn rotate(
         &self,
         user: UserId,
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ttl_rounds_up_to_the_second() {
+    fn session_ttl_is_rounded_up_to_whole_seconds() {
         let ttl_of = |millis| ttl(Timestamp::from_unix_millis(millis).unwrap());
         assert_eq!(ttl_of(1000), number(1));
         assert_eq!(ttl_of(1001), number(2));

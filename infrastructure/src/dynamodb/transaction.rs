@@ -14,12 +14,12 @@ use super::item::corrupt;
 use super::table::users::PK;
 use crate::aws::map_sdk_error;
 
-/// Conflicts are retried for this long: the timeout of any other `DynamoDB` call.
+/// Time for which a conflict is retried; equal to the timeout of a `DynamoDB` call with all retries of the SDK.
 const RETRY_TIME: Duration = Duration::from_secs(5);
 const INITIAL_BACKOFF: Duration = Duration::from_millis(5);
 const MAX_BACKOFF: Duration = Duration::from_millis(200);
 
-/// Error codes of a conflict: another transaction on an item, or this one under its own token, is in progress.
+/// Error codes of a conflict: another transaction, or an earlier attempt of this one, is writing the same item.
 const CONFLICTS: [&str; 3] =
     ["TransactionConflict", "TransactionConflictException", "TransactionInProgressException"];
 
@@ -33,7 +33,7 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the condition of the item with this index was unmet.
+    /// Returns whether the condition of the item with this index was unmet.
     pub(super) fn is_unmet(&self, item: usize) -> bool {
         match self {
             Self::Written => false,
@@ -42,25 +42,25 @@ impl Outcome {
     }
 }
 
-/// Wraps a put that has a table and an item.
+/// Makes a transaction item of a put; table and item must be set.
 pub(super) fn put(put: PutBuilder) -> TransactWriteItem {
     let put = put.build().expect("a put with a table and an item");
     TransactWriteItem::builder().put(put).build()
 }
 
-/// Wraps an update that has a table, a key and an expression.
+/// Makes a transaction item of an update; table, key and expression must be set.
 pub(super) fn update(update: UpdateBuilder) -> TransactWriteItem {
     let update = update.build().expect("an update with a table, a key and an expression");
     TransactWriteItem::builder().update(update).build()
 }
 
-/// Wraps a deletion that has a table and a key.
+/// Makes a transaction item of a deletion; table and key must be set.
 pub(super) fn delete(delete: DeleteBuilder) -> TransactWriteItem {
     let delete = delete.build().expect("a deletion with a table and a key");
     TransactWriteItem::builder().delete(delete).build()
 }
 
-/// Pauses between retries: exponential backoff with full jitter, for [`RETRY_TIME`].
+/// Returns the pauses between retries: exponential backoff with full jitter, for [`RETRY_TIME`].
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     let started = Instant::now();
     (1..).map_while(move |attempt: u32| {
@@ -69,7 +69,7 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     })
 }
 
-/// Whether the item is a claim (a put with the attribute `owner`) and another owner holds it.
+/// Returns whether `item` is a claim (a put with the attribute `owner`) that another owner holds.
 async fn is_taken(
     client: &Client,
     item: &TransactWriteItem,
@@ -90,7 +90,7 @@ async fn is_taken(
     Ok(stored.is_some_and(|stored| stored != claimant))
 }
 
-/// Writes all items or none. `owner` is the attribute of a claim that names its owner.
+/// Writes all items or none. `owner` is the name of the attribute that contains the owner of a claim.
 ///
 /// `DynamoDB` cancels a transaction if another one is in progress on one of its items. This function then
 /// reads the claims: a claim with another owner is reported like an unmet condition; if there is none, the
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn transaction_retries_end_after_retry_time() {
+    async fn transaction_conflict_is_retried_for_five_seconds() {
         let started = Instant::now();
         for pause in pauses() {
             tokio::time::sleep(pause).await;

@@ -1,5 +1,5 @@
-//! Accounts. One transaction writes an account together with the claim on its e-mail, which makes it
-//! unique; another one deletes both and writes a tombstone:
+//! Stores accounts. One transaction writes an account together with the claim on its e-mail, which makes the e-mail
+//! unique; another transaction deletes account and claim and writes a tombstone:
 //!
 //! | `pk` | item | attributes |
 //! |---|---|---|
@@ -26,16 +26,16 @@ use super::update::try_update;
 use crate::aws::map_sdk_error;
 
 const PASSWORD_HASH: &str = "password_hash";
-/// Attribute of a claim: the account that holds it.
+/// Attribute of a claim: the id of the account that holds the claim.
 const USER_ID: &str = "user_id";
 /// Value of [`table::DIRECTORY`] in every account.
 const ACCOUNTS: &str = "USER";
 /// Value of [`table::DIRECTORY`] in every tombstone.
 const TOMBSTONES: &str = "LEFT";
-/// Projection: the attributes of a [`PublicUser`].
+/// Projection expression for the attributes of a [`PublicUser`].
 const PUBLIC: &str = "id, first_name, last_name";
 
-/// Accounts in a `DynamoDB` table.
+/// A user repository on a `DynamoDB` table.
 #[derive(Debug, Clone)]
 pub struct DynamoDbUsers {
     client: Client,
@@ -43,7 +43,7 @@ pub struct DynamoDbUsers {
 }
 
 impl DynamoDbUsers {
-    /// Uses this table. Sends no request.
+    /// Creates a repository on this table. Sends no request.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }

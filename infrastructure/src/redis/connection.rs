@@ -1,4 +1,4 @@
-//! One multiplexed connection, opened at first use and replaced when it breaks.
+//! A multiplexed connection to a Redis server, opened at first use and replaced when it breaks.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -14,19 +14,19 @@ use redis::{
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-/// Two attempts with both timeouts still end before the function's own deadline.
+/// Maximum time to connect. Two attempts with both timeouts end before the function's own deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Random delay before a retry.
+/// Random delay before a retry, in milliseconds.
 const PAUSE_MILLIS: RangeInclusive<u64> = 10..=60;
 
-/// `TOKEN_STORE_URL` is not a `redis://` or `rediss://` URL. The message omits the value, which may be a
-/// secret.
+/// The error for a `TOKEN_STORE_URL` that is not a `redis://` or `rediss://` URL. The message omits the value, which
+/// may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("not a redis:// or rediss:// URL")]
 pub struct InvalidTokenStoreUrl;
 
-/// A client for one server. Clones share its connection.
+/// A client for one Redis server. Clones share its connection.
 #[derive(Clone)]
 pub(super) struct Connection {
     client: Client,
@@ -36,10 +36,9 @@ pub(super) struct Connection {
 #[derive(Default)]
 struct Current {
     connection: Option<MultiplexedConnection>,
-    /// Number of connections opened so far: a command drops the connection only if it is still the one that
-    /// broke.
+    /// Number of connections opened so far. A failed command compares it, so as not to drop a newer connection.
     generation: u64,
-    /// Last failure to connect.
+    /// Time and error of the last failure to connect.
     failure: Option<(Instant, RedisError)>,
 }
 
@@ -72,12 +71,12 @@ impl Connection {
         })
     }
 
-    /// Executes a command; see [`execute_idempotent`](Self::execute_idempotent).
+    /// Executes an idempotent command; see [`execute_idempotent`](Self::execute_idempotent).
     pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, StorageError> {
         self.execute_idempotent(|mut conn| async move { cmd.query_async(&mut conn).await }).await
     }
 
-    /// Executes several commands; see [`execute_idempotent`](Self::execute_idempotent).
+    /// Executes several idempotent commands; see [`execute_idempotent`](Self::execute_idempotent).
     pub(super) async fn query_all<T: FromRedisValue>(
         &self,
         cmds: &Pipeline,
@@ -85,7 +84,7 @@ impl Connection {
         self.execute_idempotent(|mut conn| async move { cmds.query_async(&mut conn).await }).await
     }
 
-    /// Executes a script; see [`execute_idempotent`](Self::execute_idempotent).
+    /// Executes an idempotent script; see [`execute_idempotent`](Self::execute_idempotent).
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
@@ -123,7 +122,7 @@ impl Connection {
         from_redis_value(value).map_err(|error| StorageError::Corrupt(error.into()))
     }
 
-    /// Executes a command once. Drops the connection if it broke.
+    /// Executes a command without a retry. Drops the connection if it broke.
     async fn try_execute<Reply>(
         &self,
         send: impl Fn(MultiplexedConnection) -> Reply,
@@ -181,7 +180,7 @@ impl Connection {
     }
 }
 
-/// A stored field that is missing or was not written by this service.
+/// Creates the error for a stored field that is missing or was not written by this service.
 pub(super) fn corrupt(field: &str) -> StorageError {
     StorageError::Corrupt(format!("missing or invalid field {field}").into())
 }
@@ -193,21 +192,21 @@ fn map_redis_error(error: RedisError) -> StorageError {
     }
 }
 
-/// Whether a new connection may succeed. A read-only server has lost the primary role, and after a
-/// failover the host name resolves to the new primary.
+/// Returns whether a command may succeed on a new connection. A read-only server has lost the primary role, and after
+/// a failover the host name resolves to the new primary.
 fn is_broken(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()
         || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
-/// Whether the server may succeed after a delay: it is loading its data or failing over.
+/// Returns whether a command may succeed after a delay: the server is loading its data or failing over.
 fn is_transient(error: &RedisError) -> bool {
     matches!(error.retry_method(), RetryMethod::WaitAndRetry)
 }
 
 impl fmt::Debug for Connection {
-    /// Shows host and port, not the password.
+    /// Writes host and port, not the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Connection")
             .field(&self.client.get_connection_info().addr().to_string())

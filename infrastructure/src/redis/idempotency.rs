@@ -48,7 +48,7 @@ return {'acquired', stored[2]}
     )
 });
 
-/// Sets a field of a record that exists and is not completed.
+/// Sets a field of an idempotency record that exists and is not completed.
 static SET_FIELD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"

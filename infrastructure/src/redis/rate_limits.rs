@@ -10,8 +10,8 @@ use redis::Script;
 use super::sessions::RedisSessions;
 use crate::digest::sha256_hex;
 
-/// Increments the counter and returns it. A new counter expires after a whole window, so never before its
-/// window ends.
+/// Increments a rate-limit counter and returns it. A new counter expires after the length of a window, so never
+/// before its window ends.
 static COUNT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -22,7 +22,7 @@ return count
     )
 });
 
-/// Decrements the counter if it is positive.
+/// Decrements a rate-limit counter if it is positive.
 static DECREMENT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"

@@ -45,10 +45,9 @@ return 1
     Script::new(&format!("{SET_EXPIRY}{create}"))
 });
 
-/// Compares the presented refresh token with the current one and replaces it, atomically: of concurrent
-/// refreshes with one token, one rotates. The previous token is a replay for [`REFRESH_GRACE`]; after that,
-/// and for any other token, the session is deleted. Returns `{outcome, record}`. Leaves a record with invalid
-/// fields unchanged.
+/// Compares the presented refresh token with the current one and replaces it, atomically: of concurrent refreshes
+/// with one token, only one rotates. The previous token is a replay for [`REFRESH_GRACE`]; after that, and for any
+/// other token, the session is deleted. Returns `{outcome, record}`. Leaves a record with invalid fields unchanged.
 static ROTATE: LazyLock<Script> = LazyLock::new(|| {
     let rotate = r"
 local key = KEYS[1]
@@ -89,7 +88,7 @@ return {'reused', {}}
     Script::new(&format!("{SET_EXPIRY}{rotate}"))
 });
 
-/// Sessions, idempotency records and rate limits on a Redis-compatible server.
+/// A store of sessions, idempotency records and rate limits on a Redis-compatible server.
 #[derive(Debug, Clone)]
 pub struct RedisSessions {
     pub(super) connection: Connection,
@@ -110,7 +109,7 @@ fn key(user: UserId, session: SessionId) -> String {
     format!("session:{{{user}}}:{session}")
 }
 
-/// Key of the set of the user's sessions.
+/// Returns the key of the set that lists the user's sessions.
 fn set_key(user: UserId) -> String {
     format!("sessions:{{{user}}}")
 }
@@ -209,8 +208,8 @@ impl SessionStore for RedisSessions {
         Ok((!session.has_expired(now)).then_some(session))
     }
 
-    /// A retry after a lost reply returns `Replayed` with `next` as the current token, which callers treat
-    /// like `Rotated`.
+    /// Rotates a refresh token. A retry after a lost reply returns `Replayed` with `next` as the current token, which
+    /// callers treat like `Rotated`.
     async fn rotate(
         &self,
         user: UserId,
@@ -280,7 +279,7 @@ impl SessionStore for RedisSessions {
 }
 
 impl RedisSessions {
-    /// Reads the ids in the user's set. Some may be of expired sessions.
+    /// Returns the session ids in the user's set. Some may be those of expired sessions.
     async fn ids(&self, user: UserId) -> Result<Vec<SessionId>, StorageError> {
         let range = redis::Cmd::zrange(set_key(user), 0, -1);
         let ids: Vec<String> = self.connection.query(&range).await?;
@@ -302,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_redis_urls_are_accepted() {
+    fn token_store_url_must_be_a_redis_url() {
         for (url, is_redis) in [
             ("redis://localhost", true),
             ("rediss://:secret@cache.example.com:6380/1", true),

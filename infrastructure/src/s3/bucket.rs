@@ -1,4 +1,4 @@
-//! Operations on a bucket of images or uploads.
+//! Operations on an S3 bucket of images or uploads.
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
@@ -10,7 +10,7 @@ use domain::storage::StorageError;
 
 use crate::aws::{Aws, map_sdk_error};
 
-/// A bucket. Creates the S3 client at first use, so that it does not delay the start of a function.
+/// An S3 bucket. The S3 client is created at first use, so that it does not delay the start of a function.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     pub(super) aws: Aws,

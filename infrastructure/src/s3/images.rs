@@ -8,15 +8,15 @@ use domain::storage::StorageError;
 use super::bucket::Bucket;
 use crate::aws::{Aws, map_sdk_error};
 
-/// Lets browsers and the CDN cache a rendition for a year: its object never changes (RFC 8246).
+/// The `Cache-Control` of a rendition, cached for a year because its object never changes (RFC 8246).
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
-/// Image renditions in an S3 bucket.
+/// A store of image renditions in an S3 bucket.
 #[derive(Debug, Clone)]
 pub struct S3Images(Bucket);
 
 impl S3Images {
-    /// Uses this bucket. Sends no request.
+    /// Creates a store on this bucket. Sends no request.
     pub fn new(aws: &Aws, bucket: String) -> Self {
         Self(Bucket::new(aws, bucket))
     }

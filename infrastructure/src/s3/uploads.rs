@@ -19,7 +19,7 @@ use crate::aws::{Aws, map_sdk_error};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// Credentials and bucket of a presigned POST.
+/// The credentials and the bucket with which a presigned POST is signed.
 struct PostSigner<'a> {
     access_key_id: &'a str,
     secret_access_key: &'a str,
@@ -28,17 +28,17 @@ struct PostSigner<'a> {
     bucket: &'a str,
 }
 
-/// Uploads in an S3 bucket.
+/// A store of uploads in an S3 bucket.
 #[derive(Debug, Clone)]
 pub struct S3Uploads(Bucket);
 
 impl S3Uploads {
-    /// Uses this bucket. Sends no request.
+    /// Creates a store on this bucket. Sends no request.
     pub fn new(aws: &Aws, bucket: String) -> Self {
         Self(Bucket::new(aws, bucket))
     }
 
-    /// Stores an upload without a presigned POST, for fixtures.
+    /// Stores an upload directly, without a presigned POST, for fixtures.
     pub async fn put(
         &self,
         key: UploadKey,
@@ -127,7 +127,7 @@ impl PostSigner<'_> {
         fields.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Signs an encoded policy.
+    /// Returns the signature of an encoded policy in hexadecimal.
     fn signature(&self, policy: &str, now: Timestamp) -> String {
         let secret = self.secret_access_key;
         let since_epoch = Duration::from_millis(now.unix_millis().unsigned_abs());
@@ -137,7 +137,7 @@ impl PostSigner<'_> {
     }
 }
 
-/// A POST policy: JSON in base64.
+/// Returns a POST policy: JSON in base64.
 fn policy(expires_at: Timestamp, conditions: &[Value]) -> String {
     let policy = json!({"expiration": expires_at.to_string(), "conditions": conditions});
     STANDARD.encode(policy.to_string())
@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// Credentials in the examples of the AWS documentation.
+    /// Credentials from the examples of the AWS documentation.
     const EXAMPLE: PostSigner = PostSigner {
         access_key_id: "AKIAIOSFODNN7EXAMPLE",
         secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -170,10 +170,10 @@ mod tests {
         Timestamp::from_unix_seconds(1_451_347_200).unwrap() // 2015-12-29
     }
 
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html>: its policy has CRLF line
-    /// ends.
+    /// The example has a policy with CRLF line ends:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html>.
     #[test]
-    fn post_signature_matches_aws_example() {
+    fn presigned_post_signature_matches_aws_example() {
         let policy = r#"{ "expiration": "2015-12-30T12:00:00.000Z",
   "conditions": [
     {"bucket": "sigv4examplebucket"},
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn session_token_is_in_form_and_policy() {
+    fn presigned_post_has_session_token_in_form_and_policy() {
         let token = "IQoJb3JpZ2luX2Vj\"//+=";
         let signer = PostSigner { session_token: Some(token), ..EXAMPLE };
         let key =
