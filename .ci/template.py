@@ -6,7 +6,7 @@ permissions.json              permissions of each function on data, by the name 
                               {"get_food": [{"actions": ["dynamodb:GetItem"], "resources": ["FoodsTable"]}], …}
                               A resource is a logical id and the rest of the ARN: "FoodsTable/index/feed", "ImagesBucket/foods/*".
 permissions.token-store.json  permissions if TokenStoreUrl is set
-functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule, or a key prefix), "memory": 512, "timeout": 10,
+functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule), "memory": 512, "timeout": 10,
                               "variables": {"FOODS_TABLE": "FoodsTable", …}}, …}
                               Values of variables are logical ids of resources, or defaults of parameters.
 functions.token-store.json    functions if TokenStoreUrl and AcceptedSecret are set
@@ -170,7 +170,7 @@ def routes(template):
 
 
 def rules(template):
-    """Yields the functions without a route and their trigger: a schedule or a key prefix."""
+    """Yields the functions without a route and their schedule."""
     for rule in template.resources("AWS::Events::Rule").values():
         (target,) = rule["Targets"]
         trigger = rule.get("ScheduleExpression")

@@ -37,7 +37,7 @@ pub async fn serve_scheduled<S: ScheduledHandler>() -> Result<(), Error> {
     let run = |event: LambdaEvent<IgnoredAny>| async move {
         let invocation = telemetry.start_invocation(&event.context);
         let report = Box::pin(scheduled.run()).await;
-        invocation.log_result("timer", None, as_dyn_result(&report));
+        invocation.log_result("timer", as_dyn_result(&report));
         report
     };
     lambda_runtime::run(service_fn(run)).await

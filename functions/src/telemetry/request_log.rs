@@ -79,11 +79,11 @@ impl Invocation<'_> {
         }
     }
 
-    /// Logs the result of a scheduled or event-driven invocation. `key` is the key of the S3 object, if any.
+    /// Logs the result of an invocation that no request caused. `trigger` is the `faas.trigger` of
+    /// OpenTelemetry.
     pub(crate) fn log_result<T: Serialize>(
         self,
         trigger: &str,
-        key: Option<&str>,
         result: Result<&T, &(dyn Error + 'static)>,
     ) {
         let level = result.map_or(Level::ERROR, |_| Level::INFO);
@@ -94,9 +94,6 @@ impl Invocation<'_> {
         record.field("message", result.map_or("failed", |_| "done"));
         self.add_common(&mut record, None);
         record.field("faas.trigger", trigger);
-        if let Some(key) = key {
-            record.field("image.key", key);
-        }
         match result {
             Ok(report) => record.field("report", report),
             Err(error) => {
