@@ -173,11 +173,7 @@ def rules(template):
     """Yields the functions without a route and their schedule."""
     for rule in template.resources("AWS::Events::Rule").values():
         (target,) = rule["Targets"]
-        trigger = rule.get("ScheduleExpression")
-        if trigger is None:
-            (key,) = rule["EventPattern"]["detail"]["object"]["key"]
-            trigger = key["prefix"]
-        yield target["Arn"].removesuffix("Function"), trigger
+        yield target["Arn"].removesuffix("Function"), rule["ScheduleExpression"]
 
 
 def function_settings(template):
