@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-/// RFC 3339 in UTC with milliseconds. Its fixed width makes texts sort by time.
+/// The text format of a timestamp: RFC 3339 in UTC with milliseconds. Texts of this fixed width sort by time.
 const RFC_3339: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
@@ -16,30 +16,30 @@ const RFC_3339: &[BorrowedFormatItem<'_>] =
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last millisecond of the year 9999, the maximum of RFC 3339.
+    /// The last millisecond of the year 9999, the latest that RFC 3339 can express.
     const MAX_UNIX_MILLIS: i64 = 253_402_300_799_999;
 
-    /// Converts from milliseconds since 1970; `None` outside 1970 to 9999.
+    /// Creates a timestamp from milliseconds since 1970; `None` outside the years 1970 to 9999.
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         (0..=Self::MAX_UNIX_MILLIS).contains(&millis).then_some(Self(millis))
     }
 
-    /// Converts from seconds since 1970; `None` outside 1970 to 9999.
+    /// Creates a timestamp from seconds since 1970; `None` outside the years 1970 to 9999.
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         Self::from_unix_millis(seconds.checked_mul(1000)?)
     }
 
-    /// Returns milliseconds since 1970.
+    /// Returns the number of milliseconds since 1970.
     pub fn unix_millis(self) -> i64 {
         self.0
     }
 
-    /// Returns whole seconds since 1970, rounded down (RFC 7519, `NumericDate`).
+    /// Returns whole seconds since 1970, rounded down: the `NumericDate` of a JWT (RFC 7519).
     pub fn unix_seconds(self) -> i64 {
         self.0 / 1000
     }
 
-    /// Rounds down to whole seconds.
+    /// Returns the timestamp rounded down to whole seconds.
     #[must_use]
     pub fn whole_seconds(self) -> Self {
         Self(self.0 - self.0 % 1000)
@@ -59,7 +59,7 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// Writes RFC 3339 in UTC with milliseconds: `2026-11-22T18:53:26.123Z`.
+    /// Writes the timestamp as RFC 3339 in UTC with milliseconds: `2026-11-22T18:53:26.123Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .map_err(|_| fmt::Error)?
@@ -96,7 +96,7 @@ mod tests {
     const LAST: i64 = Timestamp::MAX_UNIX_MILLIS;
 
     #[test]
-    fn timestamp_is_within_1970_to_9999() {
+    fn timestamp_is_limited_to_years_1970_to_9999() {
         for (millis, text) in [
             (-1, None),
             (0, Some("1970-01-01T00:00:00.000Z")),
@@ -122,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn timestamps_and_their_texts_sort_alike(one in 0..=LAST, other in 0..=LAST) {
+        fn timestamps_and_their_rfc_3339_texts_sort_alike(one in 0..=LAST, other in 0..=LAST) {
             let (one, other) = (Timestamp(one), Timestamp(other));
             prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
         }

@@ -18,23 +18,23 @@ pub use title::Title;
 /// A food that a user recommends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Food {
-    /// Its id.
+    /// The id of the food.
     pub id: FoodId,
-    /// The public name of the owner. Only the owner may change or delete the food.
+    /// The id and name of the owner. Only the owner may change or delete the food.
     pub creator: PublicUser,
-    /// Its title, unique by [`Title::folded`].
+    /// The title of the food, unique by [`Title::folded`].
     pub title: Title,
-    /// Its description, as sanitized HTML.
+    /// The description of the food, as sanitized HTML.
     pub description: Description,
-    /// Its image.
+    /// The image of the food: an id and the sizes of its renditions.
     pub image: Image,
-    /// The upload that the image was rendered from; `None` if the form contained the image. Unique.
+    /// The unique upload that the image was rendered from; `None` if the form contained the image.
     pub upload: Option<ImageId>,
-    /// The time of its creation.
+    /// The time when the food was created.
     pub created_at: Timestamp,
-    /// The time of its last update.
+    /// The time when the food was last updated, at first the time of creation.
     pub updated_at: Timestamp,
-    /// Its version, from 1: an update requires the current version and increments it.
+    /// The version of the food, from 1: an update requires the current version and increments it.
     pub version: u64,
 }
 
@@ -44,7 +44,7 @@ impl Food {
         RenditionKey { food: self.id, image: self.image.id, width: size.width, format }
     }
 
-    /// Returns the object keys of all renditions: narrowest first, JPEG before WebP.
+    /// Returns the object keys of all renditions of the image: narrowest first, JPEG before WebP.
     pub fn rendition_keys(&self) -> Vec<RenditionKey> {
         self.image.rendition_keys(self.id)
     }
@@ -53,9 +53,9 @@ impl Food {
 /// The versions of a food that a request may change or delete (`If-Match`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionPrecondition {
-    /// Any version.
+    /// Any version: the request has no `If-Match`, or `*`.
     None,
-    /// One of these versions.
+    /// Only one of these versions, as listed in `If-Match`.
     AnyOf(Vec<u64>),
 }
 

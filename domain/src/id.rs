@@ -39,7 +39,7 @@ macro_rules! id {
                 Self(new(now))
             }
 
-            /// Parses 36 characters with hyphens, in upper or lower case.
+            /// Parses an id of 36 characters with hyphens, in upper or lower case.
             pub fn parse(raw: &str) -> Result<Self, InvalidId> {
                 parse(raw).map(Self)
             }
@@ -56,7 +56,7 @@ macro_rules! id {
         }
 
         impl fmt::Display for $name {
-            /// Writes 36 characters in lower case.
+            /// Writes the id as 36 characters with hyphens, in lower case.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.hyphenated().fmt(f)
             }

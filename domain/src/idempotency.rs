@@ -12,9 +12,9 @@ use thiserror::Error;
 use crate::clock::Timestamp;
 use crate::storage::StorageError;
 
-/// How long an attempt holds its lease; longer than the timeout of any function.
+/// How long an attempt may block retries with its idempotency key; longer than a request can run.
 pub const LEASE_DURATION: Duration = Duration::from_secs(30);
-/// How long a saved response is stored.
+/// How long the response to a completed request is stored for retries.
 pub const RETENTION: Duration = Duration::from_hours(24);
 
 /// The header `Idempotency-Key`, chosen by the client. It gives access to a saved response, so `Debug`
@@ -32,12 +32,12 @@ pub struct IdempotencyKey(String);
 pub struct InvalidIdempotencyKey;
 
 impl IdempotencyKey {
-    /// The minimum length. Long keys protect the stored fingerprint: guessing the request also requires the key.
+    /// The minimum length in characters. To guess a request by its fingerprint, one must also guess the key.
     pub const MIN_CHARS: usize = 16;
-    /// The maximum length.
+    /// The maximum length in characters.
     pub const MAX_CHARS: usize = 255;
 
-    /// Accepts 16 to 255 visible ASCII characters.
+    /// Parses a key of 16 to 255 visible ASCII characters.
     pub fn parse(raw: &str) -> Result<Self, InvalidIdempotencyKey> {
         let is_long_enough = (Self::MIN_CHARS..=Self::MAX_CHARS).contains(&raw.len());
         if is_long_enough && raw.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -58,7 +58,7 @@ redacted_debug!(IdempotencyKey);
 /// An idempotent request as it is stored: digests only, which reveal neither the key nor the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// A digest of the user or client, the operation and the key.
+    /// A digest of the user or client, the API operation and the idempotency key.
     pub id: String,
     /// A digest of the request, keyed with the idempotency key.
     pub fingerprint: String,
@@ -70,9 +70,9 @@ pub enum IdempotencyOutcome {
     /// The lease was acquired for [`LEASE_DURATION`]. Create the resource under this id. If a previous attempt
     /// was interrupted, this is its id, and the resource may already exist.
     Acquired(String),
-    /// Another attempt holds the lease.
+    /// Another attempt holds the lease: it is running, or was interrupted within [`LEASE_DURATION`].
     InProgress,
-    /// The key was used for another request.
+    /// The idempotency key was used for another request.
     KeyReused,
     /// The operation has completed with this response.
     Completed(String),
@@ -90,10 +90,10 @@ pub trait IdempotencyStore {
         now: Timestamp,
     ) -> Result<IdempotencyOutcome, StorageError>;
 
-    /// Saves the response. If one is saved already, it stays.
+    /// Saves the response for retries. A response that is already saved is kept.
     async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError>;
 
-    /// Releases the lease, so that a retry can acquire it immediately. For attempts with an unknown outcome.
+    /// Releases the lease after an unknown outcome, so that a retry can acquire the lease immediately.
     async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError>;
 }
 

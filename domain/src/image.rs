@@ -20,9 +20,9 @@ use crate::id::{FoodId, ImageId};
 /// The image of a food. Its renditions are objects in a bucket: see [`RenditionKey`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Its id, which is part of the keys of its renditions.
+    /// The id of the image, which is part of the keys of its renditions.
     pub id: ImageId,
-    /// The sizes of its renditions.
+    /// The sizes of the image's renditions.
     pub sizes: Sizes,
 }
 
@@ -35,15 +35,15 @@ impl Image {
     }
 }
 
-/// The image in a request.
+/// The image in a request to create or update a food.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ImageSource {
-    /// No image.
+    /// The request has no image.
     #[default]
     None,
-    /// The bytes of a file in the form.
+    /// The request contains the image: the bytes of a file in the form.
     Inline(Bytes),
-    /// The id of an upload, as the client sent it.
+    /// The request refers to an upload: its id as the client sent it, not validated.
     Upload(String),
 }
 
@@ -60,7 +60,7 @@ impl Format {
     /// Both formats, in the order in which responses list them.
     pub const ALL: [Self; 2] = [Self::Jpeg, Self::WebP];
 
-    /// The media type (IANA).
+    /// Returns the media type of the format: `image/jpeg` or `image/webp`.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -68,7 +68,7 @@ impl Format {
         }
     }
 
-    /// The file name extension, without the dot.
+    /// Returns the file name extension of the format, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Jpeg => "jpg",
@@ -80,11 +80,11 @@ impl Format {
 /// An image encoded in one size and one format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendition {
-    /// The size in pixels.
+    /// The size of the rendition in pixels.
     pub size: Size,
-    /// The file format.
+    /// The file format of the rendition.
     pub format: Format,
-    /// The content of the file.
+    /// The encoded file.
     pub bytes: Bytes,
 }
 
@@ -100,7 +100,7 @@ pub enum InvalidImage {
     /// The image has more bytes than the setting `MAX_IMAGE_BYTES`.
     #[error("the image is larger than {max_bytes} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit in bytes.
         max_bytes: usize,
     },
     /// The image has more than 52 megapixels or more than 16,383 pixels a side.

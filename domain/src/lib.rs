@@ -1,9 +1,9 @@
-//! The domain of food-app: users, foods, images, sessions. It knows nothing of HTTP, JSON or AWS.
+//! The domain of food-app: users, foods, images, sessions. It does not depend on HTTP, JSON or AWS.
 //!
 //! * **Values** ([`food::Title`], [`user::Email`]) are created by `parse`, so they are always valid.
 //! * **Entities** ([`food::Food`], [`user::User`], [`session::Session`]) consist of values.
 //! * **Ports** ([`food::FoodRepository`], [`session::SessionStore`]) are the traits that the
-//!   `infrastructure` crate implements. Each stands beside its entity.
+//!   `infrastructure` crate implements. The module of an entity declares its ports.
 //! * **Use cases** ([`use_cases`]) are the operations of the API, one per file.
 //! * **`testing`** (feature `testing`) has memory adapters, fault injection and contract tests for all ports.
 

@@ -1,4 +1,4 @@
-//! Pages of lists.
+//! Pagination of lists.
 
 use thiserror::Error;
 
@@ -15,7 +15,7 @@ impl PageSize {
     /// The largest page size.
     pub const MAX: usize = 100;
 
-    /// Parses a decimal number without a sign.
+    /// Parses a decimal number from 1 to 100 without a sign.
     pub fn parse(raw: &str) -> Result<Self, InvalidPageSize> {
         // The standard library also accepts `+5`.
         if !raw.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -27,14 +27,14 @@ impl PageSize {
         }
     }
 
-    /// Returns the number of entries.
+    /// Returns the maximum number of entries.
     pub fn get(self) -> usize {
         self.0
     }
 }
 
 impl Default for PageSize {
-    /// Returns the largest page size.
+    /// Returns the largest page size, which a request has by default.
     fn default() -> Self {
         Self(Self::MAX)
     }
@@ -45,7 +45,7 @@ impl Default for PageSize {
 pub struct PageRequest<Id> {
     /// The last entry of the previous page; `None` for the first page.
     pub after: Option<Id>,
-    /// The maximum number of entries.
+    /// The maximum number of entries to return.
     pub size: PageSize,
 }
 
@@ -62,7 +62,7 @@ impl<Id> PageRequest<Id> {
 pub struct Page<T> {
     /// The entries, in the order of the list.
     pub items: Vec<T>,
-    /// Whether more entries follow.
+    /// Whether the list has entries after this page.
     pub more: bool,
 }
 

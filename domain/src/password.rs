@@ -19,13 +19,13 @@ pub enum InvalidPassword {
     /// The password has fewer characters than the policy requires.
     #[error("the password is shorter than {min_chars} characters")]
     TooShort {
-        /// The minimum length of the policy.
+        /// The minimum length of the policy in characters.
         min_chars: usize,
     },
     /// The password has more than [`Password::MAX_CHARS`] characters.
     #[error("the password is longer than {max} characters", max = Password::MAX_CHARS)]
     TooLong,
-    /// The password is a common one, or consists of a word of this service.
+    /// The password is a common one, or consists of a word about this service, such as its name.
     #[error("the password is a common one")]
     TooCommon,
 }
@@ -35,7 +35,7 @@ pub enum InvalidPassword {
 /// zxcvbn 4.4.2; its licence is beside the file.
 const COMMON: &str = include_str!("common_passwords/list.txt");
 
-/// Context-specific words (OWASP ASVS 5, 6.1.2), in lower case.
+/// Words of this service that no password may consist of (OWASP ASVS 5, 6.1.2), in lower case.
 const CONTEXT_WORDS: [&str; 12] = [
     "eatfood",
     "food",
@@ -51,24 +51,24 @@ const CONTEXT_WORDS: [&str; 12] = [
     "passwordfood",
 ];
 
-/// Compares the letters of the password, in lower case, with [`CONTEXT_WORDS`].
+/// Returns whether the letters of the password, without digits and symbols, form one of [`CONTEXT_WORDS`].
 fn is_context_specific(password: &str) -> bool {
     let letters = password.chars().filter(|c| c.is_alphabetic());
     let letters: String = letters.flat_map(char::to_lowercase).collect();
     CONTEXT_WORDS.contains(&letters.as_str())
 }
 
-/// A linear search: 30 KB take far less time than the hash.
+/// Returns whether the password is in [`COMMON`]. Searching 30 KB linearly takes far less time than hashing.
 fn is_common(password: &str) -> bool {
     let password = password.to_lowercase();
     COMMON.lines().any(|common| common == password)
 }
 
 impl Password {
-    /// The maximum length of a new password (NIST SP 800-63B requires at least 64).
+    /// The maximum length of a new password in characters (NIST SP 800-63B requires at least 64).
     pub const MAX_CHARS: usize = 128;
 
-    /// Validates a new password.
+    /// Validates a new password: its length, and that it is not easily guessed.
     pub fn parse(raw: &str, policy: PasswordPolicy) -> Result<Self, InvalidPassword> {
         let chars = raw.chars().count();
         if chars < policy.min_chars {
@@ -100,12 +100,12 @@ impl Password {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Wraps the text of a hash.
+    /// Wraps the text of a hash without checking its format.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// Returns the text of the hash.
+    /// Returns the text of the hash, for storing and verifying.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn common_password_is_rejected_in_any_case() {
+    fn common_password_is_rejected_in_upper_and_lower_case() {
         let lax = PasswordPolicy { min_chars: 1 };
         for common in COMMON.lines() {
             for raw in [common, &common.to_uppercase()] {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn context_words_are_rejected_despite_digits_and_symbols() {
+    fn app_name_with_digits_or_symbols_is_rejected_as_password() {
         for (raw, is_common) in [
             ("foodapp1", true),
             ("Food-App-2026!", true),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_hides_secrets() {
+    fn debug_output_hides_password_and_password_hash() {
         let password = Password::unvalidated("correct horse");
         let hash = PasswordHash::new("$argon2id$secret".to_owned());
         let output = format!("{password:?} {hash:?}");

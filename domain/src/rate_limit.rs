@@ -2,8 +2,8 @@
 //!
 //! Attempts are counted per account and per client IP in fixed time windows. Above the limit per IP, every
 //! attempt of that IP is rejected until the next window. Above the limit per account, only IPs with more
-//! than [`ATTEMPTS_BEFORE_SUSPICION`] attempts are rejected. Distributed guessing is therefore slow, and
-//! an attacker cannot lock the owner out.
+//! than [`ATTEMPTS_BEFORE_SUSPICION`] attempts are rejected. Guessing from many IPs is therefore slow, and
+//! an attacker cannot prevent the owner of an account from logging in.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::storage::StorageError;
 
-/// The number of attempts that a client IP may make on an account above its limit: one, and two typos.
+/// Attempts of a client IP that are allowed even on an account above its limit: two typing errors, one success.
 pub const ATTEMPTS_BEFORE_SUSPICION: u64 = 3;
 
 /// The client IP of a request. It is personal data, so `Debug` hides it.
@@ -21,7 +21,7 @@ pub struct ClientIp(Option<IpAddr>);
 
 impl ClientIp {
     /// Parses an IP address. IPv6 addresses are reduced to their first 64 bits, the network of one customer
-    /// (RFC 6177). All unparsable addresses are equal.
+    /// (RFC 6177). All texts that are not an IP address give the same value.
     pub fn parse(raw: &str) -> Self {
         let ip = raw.parse::<IpAddr>().ok();
         Self(ip.map(|ip| match ip.to_canonical() {
@@ -39,11 +39,11 @@ redacted_debug!(ClientIp);
 /// An action with a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitedAction {
-    /// Login.
+    /// Login with e-mail and password.
     Login,
-    /// Sign-up.
+    /// Sign-up of a new user.
     SignUp,
-    /// Password change.
+    /// Change of the password of a user who is logged in.
     ChangePassword,
 }
 
@@ -57,19 +57,19 @@ impl LimitedAction {
     }
 }
 
-/// A counter of one action of one subject in one time window. `Debug` hides the subject.
+/// Counts attempts at one action, by one account or client IP, in one time window. `Debug` hides the name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Counter {
-    /// The unique name. It is personal data, so stores must only store a digest of it.
+    /// The unique name of the counter. It is personal data, so stores must only store a digest of the name.
     pub name: String,
     /// The end of the window, when the counter expires.
     pub ends_at: Timestamp,
-    /// The length of the window.
+    /// The length of the time window.
     pub window: Duration,
 }
 
 impl Counter {
-    /// Counts attempts on an account, which need not exist.
+    /// Returns the current counter of attempts on an account, which need not exist.
     pub fn per_account(
         action: LimitedAction,
         account: &str,
@@ -79,7 +79,7 @@ impl Counter {
         Self::new(action, "account", account, limits.window, now)
     }
 
-    /// Counts attempts from a client IP.
+    /// Returns the current counter of attempts from a client IP.
     pub fn per_ip(
         action: LimitedAction,
         client_ip: &ClientIp,
@@ -116,19 +116,19 @@ impl fmt::Debug for Counter {
     }
 }
 
-/// The maximum number of attempts in a window.
+/// The maximum numbers of attempts in a time window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Attempts on one account.
+    /// The maximum number of attempts on one account.
     pub per_account: u64,
-    /// Attempts from one client IP.
+    /// The maximum number of attempts from one client IP.
     pub per_ip: u64,
-    /// The length of the window, in whole seconds.
+    /// The length of the time window, in whole seconds.
     pub window: Duration,
 }
 
 impl Limits {
-    /// Returns whether to reject an attempt, given the counts for its account and its IP that include it.
+    /// Returns whether to reject an attempt. The counts for its account and its client IP include it already.
     pub fn are_exceeded(&self, on_account: u64, from_ip: u64) -> bool {
         from_ip > self.per_ip
             || (on_account > self.per_account && from_ip > ATTEMPTS_BEFORE_SUSPICION)
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn client_ip_is_an_ipv4_address_or_ipv6_64_bit_prefix() {
+    fn client_ips_in_one_64_bit_ipv6_network_are_equal() {
         for (one, other, is_same) in [
             ("203.0.113.7", "::ffff:203.0.113.7", true),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", true),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_differ_by_action_subject_and_window() {
+    fn rate_limit_counters_differ_by_action_subject_and_window() {
         let client_ip = ClientIp::parse("203.0.113.7");
         let login =
             |account, now| Counter::per_account(LimitedAction::Login, account, &LIMITS, now);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn limit_is_exceeded_per_ip_or_per_account() {
+    fn rate_limit_is_exceeded_per_account_or_per_client_ip() {
         for (on_account, from_ip, is_exceeded) in [
             (10, 100, false),
             (11, 4, true),
@@ -210,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn current_window_ends_within_its_length(millis in 0_i64..4_000_000_000_000) {
+        fn remaining_time_never_exceeds_rate_limit_window(millis in 0_i64..4_000_000_000_000) {
             let now = Timestamp::from_unix_millis(millis).unwrap();
             let counter = Counter::per_account(LimitedAction::Login, "ada", &LIMITS, now);
             let remaining = counter.ends_at.since(now);

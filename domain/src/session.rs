@@ -37,14 +37,14 @@ impl RefreshTokenState {
 pub struct PreviousToken {
     /// The id of the token.
     pub token: TokenId,
-    /// The time of the rotation.
+    /// The time when the token was replaced.
     pub at: Timestamp,
 }
 
 /// A session, created by one login. It lasts until its refresh token expires or it is revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its id.
+    /// The id of the session.
     pub id: SessionId,
     /// The user who logged in.
     pub user: UserId,
@@ -54,7 +54,7 @@ pub struct Session {
     pub previous: Option<PreviousToken>,
     /// The time of login.
     pub created_at: Timestamp,
-    /// The client that logged in, by its own description.
+    /// The browser or program that logged in, as in the header `User-Agent`; `None` without the header.
     pub user_agent: Option<UserAgent>,
 }
 
@@ -88,7 +88,7 @@ impl Session {
         })
     }
 
-    /// Returns the session with `next` as its current token and the current one as the previous.
+    /// Returns the session after a rotation: `next` is the current token, the current one the previous.
     #[must_use]
     pub fn rotated(&self, next: RefreshTokenState, now: Timestamp) -> Self {
         Self {
@@ -104,10 +104,10 @@ impl Session {
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// The maximum length in characters.
+    /// The maximum length of the text in characters.
     pub const MAX_CHARS: usize = 256;
 
-    /// Trims the text and cuts it to the maximum length; `None` if it is empty.
+    /// Trims the header and cuts it to [`Self::MAX_CHARS`] characters; `None` if nothing remains.
     pub fn parse(raw: &str) -> Option<Self> {
         let raw = raw.trim();
         let end = raw.char_indices().nth(Self::MAX_CHARS);
@@ -116,7 +116,7 @@ impl UserAgent {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// Returns the text.
+    /// Returns the text of the header, trimmed and cut.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -137,7 +137,7 @@ pub enum Rotation {
 
 /// Port: active sessions. Redis and DynamoDB implement it. All reads are strongly consistent.
 pub trait SessionStore {
-    /// Stores a new session until it expires.
+    /// Stores a new session until its refresh token expires.
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError>;
 
     /// Returns the session; `None` if it does not exist, was revoked or has expired.
@@ -160,7 +160,7 @@ pub trait SessionStore {
         now: Timestamp,
     ) -> Result<Rotation, StorageError>;
 
-    /// Revokes one session. Idempotent.
+    /// Revokes one session of the user. Idempotent: succeeds if the session does not exist.
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 
     /// Lists the active sessions of the user, in any order.

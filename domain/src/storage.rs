@@ -5,16 +5,16 @@
 
 use thiserror::Error;
 
-/// The cause of an error. It is logged and never returned to a client.
+/// The cause of a storage error. It is logged and never returned to a client.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// A storage error, classified by the possible reaction.
+/// A storage error, classified by how the caller can react.
 #[derive(Debug, Error)]
 pub enum StorageError {
-    /// A temporary error: retry. A write may have been applied.
+    /// A temporary error: retry. A write may have been applied nevertheless.
     #[error("the store is unavailable")]
     Unavailable(#[source] Source),
-    /// Stored data cannot be decoded: repair it.
+    /// Stored data cannot be decoded and must be repaired.
     #[error("stored data cannot be decoded")]
     Corrupt(#[source] Source),
     /// A permanent error, such as a missing permission or table: do not retry.

@@ -13,7 +13,7 @@ pub enum InvalidText {
     TooLong,
 }
 
-/// Trims the text; 1 to `max_chars` characters (Unicode scalar values) must remain.
+/// Trims the text; returns an error unless 1 to `max_chars` characters (Unicode scalar values) remain.
 pub(crate) fn trim(raw: &str, max_chars: usize) -> Result<String, InvalidText> {
     let text = raw.trim();
     match text.chars().count() {

@@ -8,18 +8,18 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::session::{RefreshTokenState, Session};
 
-/// The claims of a token, without its issuer, audience and use.
+/// The claims of a token. A signer adds the issuer, the audience and the use (access or refresh).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// The user: `sub`.
+    /// The id of the user, the claim `sub`.
     pub user: UserId,
-    /// The session: `sid`.
+    /// The id of the session, the claim `sid`.
     pub session: SessionId,
-    /// The id of the token: `jti`.
+    /// The id of the token, the claim `jti`.
     pub token: TokenId,
-    /// The time of issue, in whole seconds: `iat`.
+    /// The time of issue in whole seconds, the claim `iat`.
     pub issued_at: Timestamp,
-    /// The time of expiry, in whole seconds: `exp`.
+    /// The time of expiry in whole seconds, the claim `exp`.
     pub expires_at: Timestamp,
 }
 
@@ -35,7 +35,7 @@ pub enum TokenError {
     /// The token has a valid signature and has expired.
     #[error("the token has expired")]
     Expired,
-    /// The signature, issuer, audience or use is wrong, or the session is not active.
+    /// The signature, issuer, audience or use (access or refresh) is wrong, or the session is not active.
     #[error("the token was rejected")]
     Rejected,
 }
@@ -45,29 +45,29 @@ pub enum TokenError {
 #[error("the token could not be signed")]
 pub struct SignError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Port: signs and verifies tokens of one use. A signer of access tokens rejects refresh tokens, and vice
-/// versa.
+/// Port: signs and verifies either access or refresh tokens. A signer of access tokens rejects refresh
+/// tokens, and vice versa.
 pub trait TokenSigner {
     /// Signs the claims. Deterministic: equal claims give equal tokens.
     fn sign(&self, claims: &Claims) -> Result<String, SignError>;
 
-    /// Verifies the token and returns its claims. `Expired` implies a valid signature.
+    /// Verifies the token and returns its claims. Returns `Expired` only if the signature is valid.
     fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError>;
 }
 
 /// The lifetimes of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// The setting `ACCESS_TOKEN_TTL_SECONDS`.
+    /// The lifetime of access tokens: the setting `ACCESS_TOKEN_TTL_SECONDS`.
     pub access: Duration,
-    /// The setting `REFRESH_TOKEN_TTL_SECONDS`: how long an unused session lasts.
+    /// The lifetime of refresh tokens, and so of an unused session: the setting `REFRESH_TOKEN_TTL_SECONDS`.
     pub refresh: Duration,
 }
 
 /// The tokens that login and refresh return.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenPair {
-    /// The user.
+    /// The user who logged in.
     pub user: UserId,
     /// The access token, which authenticates requests.
     pub access: String,
@@ -86,7 +86,7 @@ pub struct TokenIssuer<S> {
     pub access: S,
     /// Signs refresh tokens.
     pub refresh: S,
-    /// The lifetimes of both.
+    /// The lifetimes of access and refresh tokens.
     pub lifetimes: Lifetimes,
 }
 

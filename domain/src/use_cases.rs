@@ -1,7 +1,7 @@
-//! The operations of the API, one per file. Public lists have no rules, so their handlers call the ports
-//! directly.
+//! The operations of the API, one per file. Public lists have no business rules, so their handlers call the
+//! ports directly.
 //!
-//! The arguments of a use case are the ports that it calls. They correspond to the IAM policy of its function.
+//! The arguments of a use case are the ports that it calls, as in the IAM policy of its Lambda function.
 //!
 //! A use case that writes takes an [`AuthenticatedUser`], which only a valid session creates, and the entity
 //! as the handler read it. The handler can therefore read the entity and check the session concurrently,

@@ -16,10 +16,10 @@ pub use repository::{Credentials, DeletedUser, InsertUserError, UserRepository};
 pub struct UserName(String);
 
 impl UserName {
-    /// The maximum length in characters (Unicode scalar values).
+    /// The maximum length of a name in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
-    /// Trims the text and checks its length.
+    /// Trims the text; returns an error unless 1 to 100 characters remain.
     pub fn parse(raw: &str) -> Result<Self, InvalidText> {
         trim(raw, Self::MAX_CHARS).map(Self)
     }
@@ -45,11 +45,11 @@ pub struct Email {
 pub struct InvalidEmail;
 
 impl Email {
-    /// The maximum length in bytes (RFC 5321, section 4.5.3.1.3).
+    /// The maximum length of an e-mail in bytes (RFC 5321, section 4.5.3.1.3).
     pub const MAX_BYTES: usize = 254;
 
-    /// Parses `local@domain.tld` of RFC 5322, without display name and IP literal. Unlike RFC 5322, a
-    /// quoted local part must not contain control characters.
+    /// Parses an e-mail `local@domain.tld` of RFC 5322, without display name and IP literal. Unlike in RFC
+    /// 5322, a quoted local part must not contain control characters.
     pub fn parse(raw: &str) -> Result<Self, InvalidEmail> {
         let typed = raw.trim();
         let options =
@@ -68,7 +68,7 @@ impl Email {
         &self.typed
     }
 
-    /// Returns the key for uniqueness, in lower case.
+    /// Returns the e-mail in lower case, by which e-mails are unique.
     pub fn folded(&self) -> &str {
         &self.folded
     }
@@ -84,7 +84,7 @@ impl Eq for Email {}
 
 redacted_debug!(Email);
 
-/// The public part of a user.
+/// The part of a user account that anyone may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUser {
     /// The id of the account.
@@ -98,11 +98,11 @@ pub struct PublicUser {
 /// A user account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The public part.
+    /// The part that anyone may read: id and names.
     pub public: PublicUser,
-    /// The e-mail for login, unique.
+    /// The e-mail for login; no two accounts have the same.
     pub email: Email,
-    /// The time of sign-up.
+    /// The time when the user signed up.
     pub created_at: Timestamp,
 }
 
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn name_is_trimmed_and_limited_to_100_characters() {
+    fn user_name_is_trimmed_and_limited_to_100_characters() {
         assert_eq!(UserName::parse("  Ada ").unwrap().as_str(), "Ada");
         assert_eq!(UserName::parse(" \u{a0}\t"), Err(InvalidText::Empty));
         assert!(UserName::parse(&"🍲".repeat(100)).is_ok());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn email_syntax_and_length_are_checked() {
+    fn email_with_invalid_syntax_or_over_254_bytes_is_rejected() {
         let longest = format!("{}@{}.example.com", "a".repeat(64), "b.".repeat(88) + "b");
         assert_eq!(longest.len(), 254);
         for raw in [
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn email_round_trips_through_its_text(
+        fn parsing_an_email_twice_changes_nothing(
             raw in "[ \t]?[a-zA-Z0-9.\u{e4}\u{130}]{0,8}@?[a-zA-Z.\u{df}]{0,12} ?",
         ) {
             if let Ok(email) = Email::parse(&raw) {

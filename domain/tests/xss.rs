@@ -1,7 +1,7 @@
-//! Cross-site scripting in descriptions. `data/xss.json` has samples of the attacks in OWASP's XSS Filter
-//! Evasion Cheat Sheet
-//! (<https://cheatsheetseries.owasp.org/cheatsheets/XSS_Filter_Evasion_Cheat_Sheet.html>), and of mutation
-//! XSS, where the HTML changes when it is parsed again.
+//! Tests against cross-site scripting in descriptions. `data/xss.json` has samples of the attacks in OWASP's
+//! XSS Filter Evasion Cheat Sheet
+//! (<https://cheatsheetseries.owasp.org/cheatsheets/XSS_Filter_Evasion_Cheat_Sheet.html>), and of mutation XSS,
+//! where the HTML changes when it is parsed again.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ fn xss_samples_are_unsafe_before_sanitizing() {
 }
 
 #[test]
-fn external_links_stay_with_noreferrer() {
+fn sanitized_external_links_get_rel_noreferrer() {
     for url in [
         "http://0x42.0x66.0x7.0x93/",
         "http://1113982867/",

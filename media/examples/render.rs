@@ -1,8 +1,8 @@
-//! Renders an image and reports its cost, or decodes it.
+//! Renders an image file and reports time and memory, or only decodes the file.
 //!
 //! `render FILE [FOLDER]` prints one line of JSON: time, CPU time, peak memory, and the error or the
-//! sizes of renditions, which it writes to FOLDER. `render --decode FILE OUTPUT` writes width and
-//! height as little-endian `u32`, then RGBA.
+//! file sizes of the renditions. It writes the renditions to FOLDER. `render --decode FILE OUTPUT` writes
+//! to OUTPUT the width and height as little-endian `u32`, then the pixels as RGBA.
 
 use std::error::Error;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn decode(file: &str, output: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Peak memory of this process. `getrusage` may report that of the parent.
+/// Returns the peak memory of this process in kB. `getrusage` may report the peak of the parent process.
 fn peak_kb() -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let peak = status.split_once("VmHWM:").and_then(|(_, rest)| rest.split_whitespace().next());

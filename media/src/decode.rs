@@ -1,7 +1,7 @@
 //! Decodes JPEG, PNG, WebP and GIF files.
 //!
-//! Uses the decoders directly: `image` converts CMYK to RGB before its profile can be applied, and crops a
-//! GIF frame that is larger than the screen.
+//! Calls the decoder of each format directly, because the crate `image` converts CMYK to RGB before the
+//! color profile can be applied, and crops a GIF frame that is larger than the declared screen.
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -16,13 +16,13 @@ use crate::raster::{Raster, Samples};
 use crate::size::Size;
 use crate::{ImageError, MAX_WIDTH};
 
-/// Memory limit in bytes for decoded pixels and the buffers that decoding or scaling them needs.
+/// Limit in bytes for the memory that the pixels of an image and the buffers for decoding or scaling take.
 const MAX_MEMORY: u64 = 285_000_000;
 
-/// Memory limit in bytes of the PNG decoder besides the pixels: rows and the uncompressed profile.
+/// Limit in bytes for the memory of the PNG decoder besides the pixels: rows and the uncompressed profile.
 const MAX_PNG_CHUNK_BYTES: usize = 8 << 20;
 
-/// Decodes the first frame of a file. Checks its size and memory before it decodes pixels.
+/// Decodes the first frame of a file. Checks its size and the memory needed before it decodes pixels.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Raster, ImageError> {
     match bytes {
         [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes),
@@ -45,7 +45,8 @@ pub(crate) fn check_memory(decoding: u64, size: Size, samples: Samples) -> Resul
     if decoding.max(scaling) <= MAX_MEMORY { Ok(()) } else { Err(ImageError::TooComplex) }
 }
 
-/// Reads the orientation of EXIF data. Some encoders prefix the data as in JPEG.
+/// Returns the orientation in EXIF data; `NoTransforms` if there is none. Accepts the prefix that EXIF data
+/// has in JPEG, because some encoders also write it elsewhere.
 pub(crate) fn orientation(exif: Option<&[u8]>) -> Orientation {
     exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))
         .and_then(Orientation::from_exif_chunk)
@@ -102,7 +103,7 @@ fn png_error(error: png::DecodingError) -> ImageError {
     }
 }
 
-/// Profile of a PNG that declares gamma or chromaticities instead of one.
+/// Makes a color profile of the gamma or chromaticities that a PNG declares; `None` without them or for sRGB.
 fn png_gamma(info: &png::Info) -> Option<ColorProfile> {
     const PLAUSIBLE: std::ops::RangeInclusive<f32> = 0.05..=20.0;
     if info.srgb.is_some() {
@@ -167,7 +168,7 @@ fn webp(bytes: &[u8]) -> Result<Raster, ImageError> {
     })
 }
 
-/// Decodes the first frame. If it exceeds the screen, the image grows, as in browsers.
+/// Decodes the first frame of a GIF. As in browsers, a frame beyond the declared screen enlarges the image.
 fn gif(bytes: &[u8]) -> Result<Raster, ImageError> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);

@@ -9,13 +9,13 @@ use crate::ImageError;
 const JPEG_QUALITY: u8 = 80;
 const WEBP_QUALITY: f32 = 80.0;
 
-/// Compression effort of libwebp, 0 (fast) to 6 (small).
+/// Compression effort of libwebp, from 0 (fast) to 6 (small files).
 const WEBP_METHOD: i32 = 4;
 
-/// Above this, alpha is stored uncompressed: compressing it takes 30 bytes of memory for each pixel.
+/// Maximum number of pixels whose alpha is compressed: compressing takes 30 bytes of memory for each pixel.
 const MAX_COMPRESSED_ALPHA_PIXELS: u32 = 6_000_000;
 
-/// Encodes a progressive JPEG.
+/// Encodes an image as progressive JPEG. Blends transparent pixels with white.
 pub(crate) fn jpeg(image: &DynamicImage) -> Result<Vec<u8>, ImageError> {
     let side = |side| u16::try_from(side).map_err(|_| ImageError::TooManyPixels);
     let (width, height) = (side(image.width())?, side(image.height())?);
@@ -44,7 +44,7 @@ fn blend_with_white(rgba: &[u8]) -> Vec<u8> {
     rgb
 }
 
-/// Encodes a lossy WebP.
+/// Encodes an image as lossy WebP.
 pub(crate) fn webp(image: &DynamicImage) -> Result<Vec<u8>, ImageError> {
     let (bytes, width, height) = (image.as_bytes(), image.width(), image.height());
     let mut config = WebPConfig::new().map_err(|()| ImageError::TooComplex)?;

@@ -1,8 +1,8 @@
-//! Decodes JPEG.
+//! Decodes JPEG files.
 //!
-//! jpeg-decoder decodes unusual sampling correctly, keeps CMYK for its profile, and scales while it decodes.
-//! It has no limit of scans, and its rules for missing Huffman tables and for color transforms differ from
-//! those of browsers; [`Header`] provides the data to correct that.
+//! The crate jpeg-decoder decodes unusual sampling correctly, keeps CMYK samples for the color profile, and
+//! scales while decoding. But the crate does not limit the number of scans, and handles missing Huffman tables
+//! and color transforms unlike browsers; [`Header`] provides the data to correct that.
 
 use std::borrow::Cow;
 
@@ -14,15 +14,15 @@ use crate::decode::{check_memory, icc, malformed, orientation};
 use crate::raster::{Raster, Samples, largest_rendition};
 use crate::size::Size;
 
-/// Maximum number of scans: encoders write about ten.
+/// Maximum number of scans of a JPEG; encoders write about ten.
 const MAX_SCANS: usize = 64;
 
-/// Maximum number of coefficients that all scans visit. Encoders of progressive images visit each
-/// coefficient at most three times, which makes 234 million in 52 megapixels of 4:2:0.
+/// Maximum number of DCT coefficients that all scans of a JPEG visit. Encoders of progressive images visit
+/// each coefficient at most three times, which makes 234 million in 52 megapixels of 4:2:0.
 const MAX_VISITED_COEFFICIENTS: u64 = 300_000_000;
 
-/// Maximum number of pixels for one byte of the first scan: a block of 64 takes at least one bit, and
-/// its component may be subsampled in both directions.
+/// Maximum number of pixels for each byte of the first scan; a file with fewer bytes is truncated. A block of
+/// 64 samples takes at least one bit, and its component may be subsampled in both directions.
 const MAX_PIXELS_PER_BYTE: u64 = 4 * 64 * 8;
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Raster, ImageError> {
@@ -74,6 +74,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Raster, ImageError> {
 }
 
 /// Lets the decoder scale by ½, ¼ or ⅛, as long as the result is no smaller than the largest rendition.
+/// Returns the resulting size.
 fn scale(
     decoder: &mut Decoder<&[u8]>,
     size: Size,
@@ -91,16 +92,16 @@ fn scale(
     Ok(Size { width: width.into(), height: height.into() })
 }
 
-/// Properties of a file that the decoder does not report.
+/// Properties of a JPEG file that the decoder does not report.
 #[derive(Default)]
 struct Header<'a> {
     is_jfif: bool,
-    /// Color transform of the Adobe marker.
+    /// Color transform in the Adobe marker, 0 for none; `None` if the file has no such marker.
     adobe: Option<u8>,
     has_huffman_tables: bool,
     /// Components of the frame: identifier, sampling factors and quantization table.
     components: &'a [[u8; 3]],
-    /// All bytes from the marker of the first scan on.
+    /// All bytes of the file from the marker of the first scan on.
     scans: &'a [u8],
 }
 
@@ -133,7 +134,7 @@ impl<'a> Header<'a> {
         header
     }
 
-    /// Returns the header of each scan and all bytes after it.
+    /// Returns the header of each scan together with all bytes of the file after that header.
     fn scans(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let starts = markers(self.scans).filter(|&(_, marker)| marker == 0xDA);
         starts.filter_map(|(at, _)| split_segment(&self.scans[at..]))
@@ -159,15 +160,15 @@ impl<'a> Header<'a> {
         visited.sum()
     }
 
-    /// Color transform of three components: by the JFIF marker, else by the Adobe marker, else by the ids of
-    /// the components, as in libjpeg.
+    /// Returns the color transform of a file with three components: by the JFIF marker, else by the Adobe
+    /// marker, else by the ids of the components, as in libjpeg.
     fn color_transform(&self) -> ColorTransform {
         let is_named_rgb = matches!(self.components, [[b'R', ..], [b'G', ..], [b'B', ..]]);
         let is_rgb = self.adobe.map_or(is_named_rgb, |transform| transform == 0);
         if is_rgb && !self.is_jfif { ColorTransform::RGB } else { ColorTransform::YCbCr }
     }
 
-    /// Number of samples in these components of an image of this size.
+    /// Returns the number of samples in these components of an image of this size.
     fn sample_count(&self, components: impl IntoIterator<Item = &'a [u8; 3]>, size: Size) -> u64 {
         let horizontal = |&[_, factors, _]: &[u8; 3]| u64::from(factors >> 4);
         let vertical = |&[_, factors, _]: &[u8; 3]| u64::from(factors & 15);
@@ -178,7 +179,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Splits the bytes at a marker into the content of its segment and the rest.
+/// Splits bytes that start with a marker into the content of its segment and the rest; `None` if truncated.
 fn split_segment(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let [_, _, high, low, rest @ ..] = bytes else {
         return None;
@@ -187,7 +188,8 @@ fn split_segment(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length.saturating_sub(2))
 }
 
-/// Finds markers and their positions. Skips stuffed bytes, fill bytes, restart markers and the start of image.
+/// Returns the positions and codes of all markers. Skips stuffed bytes, fill bytes, restart markers and the
+/// start of image.
 fn markers(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     let pairs = bytes.windows(2).enumerate();
     pairs.filter_map(|(at, pair)| match pair {
@@ -197,8 +199,8 @@ fn markers(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// Adds the header of an AVI frame, for which the decoder uses the default tables of ITU T.81, annex K.3.
-/// MJPEG frames rely on these.
+/// Adds the header of an AVI frame to a JPEG, which makes the decoder use the default Huffman tables of ITU
+/// T.81, annex K.3. Frames of MJPEG videos rely on these tables.
 fn with_default_huffman_tables(bytes: &[u8]) -> Vec<u8> {
     const AVI: &[u8] = b"\xFF\xE0\0\x10AVI1\0\0\0\0\0\0\0\0\0\0";
     let (start, rest) = bytes.split_at(2);

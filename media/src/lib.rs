@@ -16,13 +16,13 @@ use size::Size;
 /// Target widths of renditions, in pixels.
 pub const WIDTHS: [u32; 4] = [320, 640, 1280, 2048];
 
-/// Width of the largest rendition.
+/// Maximum width of the largest rendition, in pixels.
 const MAX_WIDTH: u32 = WIDTHS[WIDTHS.len() - 1];
 
-/// Maximum width × height of an image.
+/// Maximum width × height of an image, in pixels.
 pub const MAX_PIXELS: u64 = 52_000_000;
 
-/// Maximum width and maximum height of an image: the most that WebP can store.
+/// Maximum width and maximum height of an image in pixels: the most that WebP can store.
 pub const MAX_SIDE: u32 = 16_383;
 
 /// File format of a rendition.
@@ -34,14 +34,14 @@ pub enum Format {
     WebP,
 }
 
-/// One encoded size of an image.
+/// An image encoded in one size and one format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendition {
     /// Width in pixels: `target`, or less if the image is narrower.
     pub width: u32,
     /// Height in pixels, at most 4,096.
     pub height: u32,
-    /// Element of [`WIDTHS`] that this rendition serves.
+    /// Target width of this rendition: an element of [`WIDTHS`].
     pub target: u32,
     /// Format of `bytes`.
     pub format: Format,

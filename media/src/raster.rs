@@ -10,14 +10,14 @@ use crate::decode::malformed;
 use crate::size::Size;
 use crate::{ImageError, MAX_WIDTH};
 
-/// Meaning of the samples of a pixel, 8 bits each.
+/// Channels of a pixel; each sample has 8 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Samples {
     Gray,
     GrayAlpha,
     Rgb,
     Rgba,
-    /// 255 is full ink.
+    /// Cyan, magenta, yellow and black; 255 is full ink.
     Cmyk,
 }
 
@@ -31,7 +31,7 @@ impl Samples {
         }
     }
 
-    /// Bytes of a pixel.
+    /// Returns the number of bytes of a pixel.
     pub(crate) fn bytes(self) -> u64 {
         self.pixel_type().size() as u64
     }
@@ -57,15 +57,15 @@ impl Samples {
         }
     }
 
-    /// Format of these samples once they are RGB.
+    /// Returns the channels of these pixels after conversion to RGB, which keeps alpha.
     fn into_rgb(self) -> Self {
         if self.has_alpha() { Self::Rgba } else { Self::Rgb }
     }
 }
 
-/// Pixels as decoded.
+/// A decoded image, before scaling, color conversion and rotation.
 pub(crate) struct Raster {
-    /// Size that the header declares.
+    /// Size of the image in the header of the file.
     pub(crate) declared: Size,
     /// Size of `pixels`, which the decoder may have scaled down.
     pub(crate) size: Size,
@@ -95,7 +95,7 @@ impl Raster {
     }
 }
 
-/// Size of the largest rendition, before the orientation is applied.
+/// Returns the size of the largest rendition in the unrotated coordinates of the source.
 pub(crate) fn largest_rendition(size: Size, orientation: Orientation) -> Size {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     match orientation {
@@ -119,14 +119,14 @@ fn is_opaque(image: &DynamicImage) -> bool {
     image.as_rgba8().is_some_and(|image| image.pixels().all(|pixel| pixel.0[3] == u8::MAX))
 }
 
-/// Scales an 8-bit RGB or RGBA image down.
+/// Scales an 8-bit RGB or RGBA image down to this size.
 pub(crate) fn downscale(image: DynamicImage, to: Size) -> Result<DynamicImage, ImageError> {
     let from = Size::of(&image);
     let samples = if image.color().has_alpha() { Samples::Rgba } else { Samples::Rgb };
     to_image(resize(image.into_bytes(), from, to, samples)?, to, samples)
 }
 
-/// Scales with a Lanczos filter. Multiplies alpha in place; the library would copy the image.
+/// Scales pixels with a Lanczos filter. Multiplies them by alpha in place; the library would copy the image.
 fn resize(pixels: Vec<u8>, from: Size, to: Size, samples: Samples) -> Result<Vec<u8>, ImageError> {
     if from == to {
         return Ok(pixels);
@@ -149,7 +149,7 @@ fn resize(pixels: Vec<u8>, from: Size, to: Size, samples: Samples) -> Result<Vec
     Ok(target.into_vec())
 }
 
-/// Converts to sRGB. Ignores a profile that is unusable or describes other samples.
+/// Converts pixels from this color profile to sRGB. Ignores a profile that is unusable or for other channels.
 fn apply_profile(pixels: Vec<u8>, samples: Samples, profile: &ColorProfile) -> Vec<u8> {
     let (pixels, samples) = match (profile.color_space, samples.color_space()) {
         (DataColorSpace::Rgb, DataColorSpace::Gray) => {
@@ -168,7 +168,7 @@ fn apply_profile(pixels: Vec<u8>, samples: Samples, profile: &ColorProfile) -> V
         .map_or_else(|_| to_rgb(pixels, samples), |()| converted)
 }
 
-/// Converts to RGB or RGBA without a profile.
+/// Converts pixels that have no color profile to RGB or RGBA.
 fn to_rgb(pixels: Vec<u8>, samples: Samples) -> Vec<u8> {
     match samples {
         Samples::Rgb | Samples::Rgba => pixels,
@@ -188,7 +188,7 @@ fn to_rgb(pixels: Vec<u8>, samples: Samples) -> Vec<u8> {
     }
 }
 
-/// Multiplies two samples, of which 255 stands for one.
+/// Multiplies two samples as fractions of 255, and rounds.
 fn multiply(a: u8, b: u8) -> u8 {
     u8::try_from((u16::from(a) * u16::from(b) + 127) / 255).unwrap_or(u8::MAX)
 }

@@ -4,7 +4,7 @@ use image::DynamicImage;
 
 use crate::{ImageError, MAX_PIXELS, MAX_SIDE};
 
-/// Maximum height of a rendition.
+/// Maximum height of a rendition, in pixels.
 const MAX_HEIGHT: u32 = 4096;
 
 /// Width and height in pixels.
@@ -15,7 +15,7 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Checks the size that a header declares.
+    /// Creates the size that the header of a file declares; returns an error if it is zero or too large.
     pub(crate) fn parse(width: u32, height: u32) -> Result<Self, ImageError> {
         let size = Self { width, height };
         if size.pixels() == 0 {
@@ -39,7 +39,7 @@ impl Size {
         Self { width: self.height, height: self.width }
     }
 
-    /// Size of the rendition that is at most `width` wide: same proportions, never enlarged.
+    /// Scales the size to at most this width and [`MAX_HEIGHT`]: same proportions, never enlarged.
     pub(crate) fn fit_within(self, width: u32) -> Self {
         let fitted = self.narrowed(width);
         if fitted.height > MAX_HEIGHT {

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use support::{chunk, gif, gradient, jpeg, png, transparent, webp, with_chunk};
 
-/// Asserts that the peak memory of this process is below the limit for one image.
+/// Asserts that the peak memory of this process is below 300 MB, enough for decoding one image.
 #[track_caller]
 fn assert_memory_is_bounded() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -26,7 +26,7 @@ fn zeros(length: u64) -> impl io::Read {
     io::repeat(0).take(length)
 }
 
-/// An 8-bit RGBA PNG with this declared size and compressed data.
+/// Returns an 8-bit RGBA PNG that declares this size and contains this compressed data.
 fn png_of(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
     let header = [width.to_be_bytes(), height.to_be_bytes(), [8, 6, 0, 0]].concat();
     [
@@ -49,8 +49,8 @@ fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
     [&[0xFF, marker], &length[..], content].concat()
 }
 
-/// A JPEG whose scans cover all components, with these spectral and approximation parameters and the
-/// same data.
+/// Returns a JPEG whose scans each cover all components and contain the same data. A scan is given by its
+/// spectral and approximation parameters.
 fn jpeg_of(process: u8, side: u16, components: u8, scans: &[[u8; 3]], data: &[u8]) -> Vec<u8> {
     let ids = 1..=components;
     let side = side.to_be_bytes();
@@ -73,7 +73,7 @@ fn jpeg_of(process: u8, side: u16, components: u8, scans: &[[u8; 3]], data: &[u8
     file
 }
 
-/// A lossless WebP that declares this width and height.
+/// Returns a lossless WebP that declares `side` as its width and height.
 fn lossless_webp(side: u32) -> Vec<u8> {
     let mut file = webp(&gradient(8, 8), &[], &[]);
     file[21..25].copy_from_slice(&((side - 1) * 0x4001).to_le_bytes()); // twice 14 bits
@@ -81,7 +81,7 @@ fn lossless_webp(side: u32) -> Vec<u8> {
 }
 
 #[test]
-fn too_many_pixels_are_rejected_before_decoding() {
+fn image_with_too_many_pixels_is_rejected_before_decoding() {
     let frame = transparent(1, 1);
     for file in [
         jpeg_of(0xC0, 8000, 1, &[[0, 63, 0]], &vec![0; 40_000]),
@@ -98,7 +98,7 @@ fn too_many_pixels_are_rejected_before_decoding() {
 }
 
 #[test]
-fn declared_pixels_without_data_are_malformed() {
+fn file_without_data_for_its_declared_pixels_is_malformed() {
     for file in [
         jpeg_of(0xC0, 7000, 3, &[[0, 63, 0]], &vec![0; 20_000]),
         png_of(7000, 7000, &deflate(zeros(10))),
@@ -110,7 +110,7 @@ fn declared_pixels_without_data_are_malformed() {
 }
 
 #[test]
-fn decoding_that_takes_too_much_memory_is_rejected() {
+fn image_that_takes_too_much_memory_to_decode_is_rejected() {
     for file in [
         jpeg_of(0xC2, 7000, 3, &[[0, 0, 0]], &vec![0; 30_000]), // coefficients of 4:4:4
         png_of(5000, 10_200, &[]),                              // rows to scale
@@ -122,7 +122,7 @@ fn decoding_that_takes_too_much_memory_is_rejected() {
 }
 
 #[test]
-fn too_many_scans_are_rejected() {
+fn jpeg_with_too_many_scans_is_rejected() {
     let scans = |count, parameters| vec![parameters; count];
     let render_scans = |process, side, components, scans: &[[u8; 3]]| {
         render(&jpeg_of(process, side, components, scans, &vec![0; 30_000]))
@@ -138,7 +138,7 @@ fn too_many_scans_are_rejected() {
 }
 
 #[test]
-fn compressed_chunks_of_a_png_take_bounded_memory() {
+fn compressed_png_chunks_take_limited_memory() {
     let image = png(&gradient(16, 16), &[], &[]);
     let bomb = deflate(zeros(310_000_000));
     for kind in [b"iCCP", b"zTXt"] {
@@ -150,7 +150,7 @@ fn compressed_chunks_of_a_png_take_bounded_memory() {
 }
 
 #[test]
-fn only_the_first_of_many_frames_is_decoded() {
+fn only_the_first_of_many_gif_frames_is_decoded() {
     let image = transparent(16, 16);
     let frame = (0, 0, &image);
     let decoded = decode(&gif((16, 16), &vec![frame; 3000])).unwrap();
@@ -158,7 +158,7 @@ fn only_the_first_of_many_frames_is_decoded() {
 }
 
 #[test]
-fn unusable_profile_is_ignored() {
+fn unusable_color_profile_is_ignored() {
     let image = gradient(16, 16);
     let huge = [&[0; 36], &b"acsp"[..], &vec![0xFF; 4_000_000]].concat();
     for icc in [&b"no profile"[..], &huge] {
@@ -196,7 +196,7 @@ proptest! {
     })]
 
     #[test]
-    fn damaged_files_never_panic(
+    fn rendering_damaged_files_never_panics(
         sample in prop::sample::select(samples()),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in prop::option::of(any::<prop::sample::Index>()),

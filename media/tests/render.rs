@@ -12,7 +12,7 @@ use moxcms::ColorProfile;
 
 use support::{chunk, exif, gif, gradient, jpeg, png, transparent, webp, with_chunk};
 
-/// Asserts that two images have one size and, in most pixels, almost one color.
+/// Asserts that two images have the same size and that their samples differ by at most 3 of 255 on average.
 #[track_caller]
 fn assert_similar(found: &DynamicImage, expected: &DynamicImage) {
     let (found, expected) = (found.to_rgb8(), expected.to_rgb8());
@@ -24,7 +24,7 @@ fn assert_similar(found: &DynamicImage, expected: &DynamicImage) {
 }
 
 #[test]
-fn image_has_jpeg_and_webp_for_each_width() {
+fn rendering_returns_a_jpeg_and_a_webp_for_each_width() {
     for (width, height, targets) in
         [(1, 1, 1), (320, 200, 1), (321, 200, 2), (1280, 700, 3), (1281, 700, 4), (2500, 500, 4)]
     {
@@ -41,7 +41,7 @@ fn image_has_jpeg_and_webp_for_each_width() {
 }
 
 #[test]
-fn rendition_is_at_most_4096_high() {
+fn rendition_is_at_most_4096_pixels_high() {
     let renditions = render(&jpeg(&gradient(1000, 9000), &[], &[])).unwrap();
     let sizes = renditions.iter().map(|r| (r.target, r.width, r.height));
     let sizes: Vec<_> = sizes.collect();
@@ -69,7 +69,7 @@ fn transparent_pixels_are_white_in_jpeg_and_kept_in_webp() {
 }
 
 #[test]
-fn large_transparent_image_keeps_its_alpha() {
+fn large_transparent_image_keeps_its_alpha_in_webp() {
     let image = RgbaImage::from_pixel(2048, 3000, Rgba([200, 100, 50, 128]));
     let renditions = render(&webp(&image.into(), &[], &[])).unwrap();
     let largest = decode(&renditions.last().unwrap().bytes).unwrap();
@@ -78,14 +78,14 @@ fn large_transparent_image_keeps_its_alpha() {
 }
 
 #[test]
-fn opaque_alpha_channel_is_dropped() {
+fn alpha_channel_of_opaque_image_is_dropped() {
     let image = gradient(64, 48);
     let file = png(&image.to_rgba8().into(), &[], &[]);
     assert_eq!(decode(&file), Ok(image));
 }
 
 #[test]
-fn every_orientation_is_applied() {
+fn every_exif_orientation_is_applied() {
     let stored = gradient(60, 40);
     for value in 0..=9 {
         let exif = exif(value);
@@ -108,7 +108,7 @@ fn every_orientation_is_applied() {
 }
 
 #[test]
-fn rgb_profile_is_converted_to_srgb() {
+fn image_with_rgb_profile_is_converted_to_srgb() {
     let image = uniform([100, 200, 60]);
     let icc = ColorProfile::new_display_p3().encode().unwrap();
     for file in [jpeg(&image, &[], &icc), png(&image, &[], &icc), webp(&image, &[], &icc)] {
@@ -117,7 +117,7 @@ fn rgb_profile_is_converted_to_srgb() {
 }
 
 #[test]
-fn rgb_profile_applies_to_gray_images() {
+fn rgb_profile_of_a_gray_image_is_applied() {
     let mut linear = ColorProfile::new_srgb();
     linear.cicp = None;
     let curve = moxcms::ToneReprCurve::Lut(Vec::new());
@@ -130,7 +130,7 @@ fn rgb_profile_applies_to_gray_images() {
 }
 
 #[test]
-fn cmyk_is_converted_with_and_without_profile() {
+fn cmyk_jpeg_is_converted_to_rgb_with_and_without_profile() {
     let encode = |color_type, icc: Option<&[u8]>| {
         let mut file = Vec::new();
         let mut encoder = jpeg_encoder::Encoder::new(&mut file, 95);
@@ -148,7 +148,7 @@ fn cmyk_is_converted_with_and_without_profile() {
     assert_similar(&with_profile, &uniform([119; 3]));
 }
 
-/// A CMYK profile that maps every color to L* = 50.
+/// Returns a CMYK profile that maps every color to a middle gray of L* = 50.
 fn middle_gray_cmyk_profile() -> Vec<u8> {
     let ramp: Vec<u8> = (0..=255).collect();
     let identity = [1, 0, 0, 0, 1, 0, 0, 0, 1].map(|one: i32| (one << 16).to_be_bytes());
@@ -222,7 +222,7 @@ fn renditions_contain_no_metadata() {
 }
 
 #[test]
-fn other_formats_are_unsupported() {
+fn formats_besides_jpeg_png_webp_gif_are_unsupported() {
     for file in [
         &b""[..],
         b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf",
@@ -237,7 +237,7 @@ fn other_formats_are_unsupported() {
 }
 
 #[test]
-fn truncated_files_are_malformed() {
+fn truncated_image_files_are_malformed() {
     let image = gradient(64, 48);
     for file in [
         jpeg(&image, &[], &[]),

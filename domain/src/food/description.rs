@@ -16,39 +16,39 @@ pub enum InvalidDescription {
     /// The sanitized text is empty.
     #[error("the description is empty")]
     Empty,
-    /// More than [`Description::MAX_CHARS`] characters.
+    /// The description has more than [`Description::MAX_CHARS`] characters.
     #[error("the description is longer than {max} characters", max = Description::MAX_CHARS)]
     TooLong,
-    /// More markup than [`Description::MAX_TAGS`], [`Description::MAX_ATTRIBUTES`] and
+    /// The description has more markup than [`Description::MAX_TAGS`], [`Description::MAX_ATTRIBUTES`] and
     /// [`Description::MAX_TAG_BYTES`] allow.
     #[error("the description has too many tags, or too long ones")]
     TooMuchMarkup,
 }
 
-/// Allows text formatting, links and images; removes scripts, styles, forms and event handlers.
+/// Sanitizer that allows text formatting, links and images; removes scripts, styles, forms and event handlers.
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(Builder::default);
 
 impl Description {
-    /// The maximum length in characters, before and after sanitizing.
+    /// The maximum length of a description in characters, before and after sanitizing.
     pub const MAX_CHARS: usize = 20_000;
 
     // An HTML parser repeats unclosed formatting elements with their attributes in each paragraph, so
     // 20,000 characters can grow to half a gigabyte. With these three limits the worst text found takes
     // 33 ms and 15 MB; texts from rich-text editors are far below them.
 
-    /// The maximum number of opening tags, and of closing tags.
+    /// The maximum number of opening tags in a description, and also of closing tags.
     pub const MAX_TAGS: usize = 400;
 
-    /// The maximum number of attributes in all tags.
+    /// The maximum number of attributes in all tags of a description together.
     pub const MAX_ATTRIBUTES: usize = 800;
 
     /// The maximum length of one tag with its attributes, in bytes.
     pub const MAX_TAG_BYTES: usize = 1_500;
 
-    /// The maximum number of repetitions until the output is stable. Misplaced elements need one.
+    /// How often the output is sanitized again until it is stable. Misplaced elements change once more.
     const MAX_PASSES: usize = 4;
 
-    /// Removes everything that is not on the allow-list. Repeats this until the output is stable, which
+    /// Removes all HTML that is not on the allow-list. Repeats this until the output no longer changes, which
     /// prevents mutation XSS: browsers parse the result exactly as the sanitizer did.
     pub fn sanitize(raw: &str) -> Result<Self, InvalidDescription> {
         let mut safe = clean(raw.trim())?;
@@ -77,7 +77,7 @@ impl Description {
     }
 }
 
-/// Sanitizes once; input and output have at most [`Description::MAX_CHARS`] characters.
+/// Sanitizes HTML once. Input and output must have at most [`Description::MAX_CHARS`] characters.
 fn clean(raw: &str) -> Result<String, InvalidDescription> {
     if raw.chars().count() > Description::MAX_CHARS {
         return Err(InvalidDescription::TooLong);
@@ -95,8 +95,8 @@ fn clean(raw: &str) -> Result<String, InvalidDescription> {
     }
 }
 
-/// Checks the markup limits. Counts every `<` that may begin a tag, also inside comments and attributes, so
-/// that no context hides a tag.
+/// Returns whether the HTML is within the limits for tags and attributes. Counts every `<` that may begin a
+/// tag, also inside comments and attributes, so that no context hides a tag.
 fn has_moderate_markup(html: &str) -> bool {
     let (mut opening, mut closing, mut attributes) = (0, 0, 0);
     for (at, _) in html.match_indices('<') {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn excessive_markup_is_rejected_before_parsing() {
+    fn excessive_description_markup_is_rejected_before_parsing() {
         let formats = "<b>".repeat(300);
         let attributes = format!("<b{}>", " a".repeat(801));
         let link = format!("<a href='https://example.com/{}'>", "&".repeat(1_500));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_limits_are_exact() {
+    fn markup_one_over_a_limit_is_rejected() {
         let tags = "<p>x</p>".repeat(400);
         assert!(has_moderate_markup(&tags));
         assert!(!has_moderate_markup(&format!("{tags}<p>")));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn editor_markup_and_plain_less_than_signs_are_accepted() {
+    fn description_accepts_editor_markup_and_less_than_signs() {
         let paragraph = "<p class=\"text\">The <strong>best</strong> <a href=\"https://example.com/\
                          jollof?in=town\" target=\"_blank\">jollof</a> there is.</p>";
         for raw in [paragraph.repeat(130), "I <3 this ".repeat(401)] {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_counted_like_the_html_tokenizer() {
+    fn tag_attributes_are_counted_by_html_tokenizer_rules() {
         for (tag, attributes, behind) in [
             ("p>x", 0, ">x"),
             ("br/>x", 0, ">x"),
@@ -262,12 +262,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sanitizing_never_panics(raw: String) {
+        fn sanitizing_a_description_never_panics(raw: String) {
             let _ = Description::sanitize(&raw);
         }
 
         #[test]
-        fn sanitizing_is_idempotent(raw in "[a-z<>/=\"'& \u{e9}]{0,200}") {
+        fn sanitizing_a_description_is_idempotent(raw in "[a-z<>/=\"'& \u{e9}]{0,200}") {
             if let Ok(description) = Description::sanitize(&raw) {
                 let again = Description::sanitize(description.as_str());
                 prop_assert_eq!(again, Ok(description.clone()));

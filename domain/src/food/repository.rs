@@ -18,7 +18,7 @@ pub enum InsertFoodError {
     /// The upload belongs to another food; nothing was written.
     #[error("the upload is taken")]
     UploadTaken,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -35,7 +35,7 @@ pub enum ReplaceFoodError {
     /// The food was deleted or has another version; nothing was written.
     #[error("the food was modified concurrently")]
     VersionConflict,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -46,12 +46,12 @@ pub enum RemoveFoodError {
     /// The food was deleted or has another version; nothing was deleted.
     #[error("the food was modified concurrently")]
     VersionConflict,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// How long the claim of an upload by a food is stored. Longer than an upload can exist.
+/// How long the use of an upload by a food is stored; longer than an upload can exist.
 pub const UPLOAD_CLAIM_TTL: Duration = Duration::from_hours(7 * 24);
 
 /// Port: stored foods. Titles are unique by their folded form, uploads by their id.
@@ -64,16 +64,16 @@ pub trait FoodRepository {
     /// Returns the food; `None` if there is none with this id. Eventually consistent: for public reads.
     async fn find(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
 
-    /// Returns the food; `None` if there is none with this id. Strongly consistent: for decisions.
+    /// Returns the food; `None` if there is none with this id. Strongly consistent: for checks before writes.
     async fn find_consistent(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
 
     /// Lists all foods, newest first. Eventually consistent.
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;
 
-    /// Returns the image ids of the foods that exist, in any order. Strongly consistent.
+    /// Returns the image ids of those of these foods that exist, in any order. Strongly consistent.
     async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError>;
 
-    /// Lists the foods of one user, oldest first. Eventually consistent.
+    /// Lists the ids of one user's foods, oldest first. Eventually consistent.
     async fn list_by_owner(
         &self,
         owner: UserId,

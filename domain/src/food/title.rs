@@ -10,10 +10,10 @@ use crate::text::{InvalidText, trim};
 pub struct Title(String);
 
 impl Title {
-    /// The maximum length in characters (Unicode scalar values).
+    /// The maximum length of a title in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
-    /// Trims the text and checks its length.
+    /// Trims the text; returns an error unless 1 to 100 characters remain.
     pub fn parse(raw: &str) -> Result<Self, InvalidText> {
         trim(raw, Self::MAX_CHARS).map(Self)
     }
@@ -23,8 +23,8 @@ impl Title {
         &self.0
     }
 
-    /// Returns the key for uniqueness: titles that differ only in case or in the encoding of accents have
-    /// equal keys (Unicode canonical caseless matching, D145).
+    /// Returns the text by which titles are unique: equal for titles that differ only in case or in the
+    /// encoding of accents (canonical caseless matching, definition D145 of the Unicode Standard).
     pub fn folded(&self) -> String {
         let decomposed = DecomposingNormalizer::new_nfd().normalize(&self.0);
         let folded = CaseMapper::new().fold_string(&decomposed);
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_differing_in_case_or_encoding_are_equal() {
+    fn titles_differing_in_case_or_accent_encoding_are_equal() {
         for (one, other, is_same) in [
             ("JOLLOF Rice", "  jollof rICE ", true),
             ("Crème", "cre\u{300}me", true),
@@ -65,7 +65,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn title_round_trips_through_its_text(raw: String) {
+        fn parsing_a_title_twice_changes_nothing(raw: String) {
             if let Ok(title) = Title::parse(&raw) {
                 prop_assert_eq!(Title::parse(title.as_str()), Ok(title.clone()));
                 let folded = title.folded();

@@ -20,7 +20,7 @@ pub struct InvalidKey;
 pub struct RenditionKey {
     /// The food that the image belongs to.
     pub food: FoodId,
-    /// The image.
+    /// The id of the image.
     pub image: ImageId,
     /// The width of the rendition in pixels.
     pub width: u32,
@@ -31,14 +31,14 @@ pub struct RenditionKey {
 /// The key of an upload in the bucket for uploads: `<user id>/<upload id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UploadKey {
-    /// The only user who can attach it.
+    /// The user who created the upload: only this user can attach the upload to a food.
     pub owner: UserId,
     /// The id of the upload.
     pub id: ImageId,
 }
 
 impl RenditionKey {
-    /// Accepts exactly what `Display` writes.
+    /// Parses the key; accepts only the text that `Display` writes.
     pub fn parse(raw: &str) -> Result<Self, InvalidKey> {
         let parse = || {
             let mut parts = raw.strip_prefix("foods/")?.split('/');
@@ -65,7 +65,7 @@ impl fmt::Display for RenditionKey {
 }
 
 impl UploadKey {
-    /// Accepts exactly what `Display` writes.
+    /// Parses the key; accepts only the text that `Display` writes.
     pub fn parse(raw: &str) -> Result<Self, InvalidKey> {
         let parse = || {
             let (owner, id) = raw.split_once('/')?;
@@ -83,7 +83,7 @@ impl fmt::Display for UploadKey {
     }
 }
 
-/// Accepts the key if `raw` is its canonical text: ids and numbers could be written differently.
+/// Returns the key if `raw` is its canonical text, and rejects ids and numbers that are written differently.
 fn canonical<K: fmt::Display>(key: Option<K>, raw: &str) -> Result<K, InvalidKey> {
     key.filter(|key| key.to_string() == raw).ok_or(InvalidKey)
 }
@@ -97,7 +97,7 @@ mod tests {
     const ID: &str = "0192f1a0-0000-7000-8000-00000000000a";
 
     #[test]
-    fn object_keys_round_trip_through_their_text() {
+    fn object_keys_parse_as_written() {
         for raw in [format!("foods/{ID}/{ID}/320.jpg"), format!("foods/{ID}/{ID}/1.webp")] {
             assert_eq!(RenditionKey::parse(&raw).unwrap().to_string(), raw);
         }

@@ -17,12 +17,12 @@ pub trait ImageRenderer {
     async fn render(&self, image: Bytes) -> Result<Vec<Rendition>, InvalidImage>;
 }
 
-/// An object in a bucket.
+/// An object in a bucket, as `list` returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObject {
-    /// Its key, which may have any format.
+    /// The object's key; not necessarily a rendition or upload key.
     pub key: String,
-    /// The time of its upload.
+    /// The time when the object was stored.
     pub stored_at: Timestamp,
 }
 
@@ -31,22 +31,22 @@ pub trait ImageStore {
     /// Stores a rendition with its media type. Overwrites an object with this key.
     async fn put(&self, key: RenditionKey, bytes: Bytes) -> Result<(), StorageError>;
 
-    /// Deletes the renditions, at most 1,000 per call. Idempotent.
+    /// Deletes the renditions, at most 1,000 per call. Idempotent: succeeds if they do not exist.
     async fn delete(&self, keys: &[RenditionKey]) -> Result<(), StorageError>;
 
-    /// Lists the next objects in key order, after the key `after`. Returns an empty list at the end.
+    /// Lists the next objects in key order, after the key `after` if any. Returns an empty list at the end.
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError>;
 }
 
 /// Port: the bucket of uploads that are not attached to a food yet.
 pub trait UploadStore {
-    /// Returns the first `max_bytes` + 1 bytes of an upload; `None` if it does not exist.
+    /// Returns at most `max_bytes` + 1 bytes, which shows whether an upload is too large; `None` if missing.
     async fn find(&self, key: UploadKey, max_bytes: usize) -> Result<Option<Bytes>, StorageError>;
 
-    /// Deletes the upload. Idempotent.
+    /// Deletes the upload. Idempotent: succeeds if the upload does not exist.
     async fn delete(&self, key: UploadKey) -> Result<(), StorageError>;
 
-    /// Lists the next objects in key order, after the key `after`. Returns an empty list at the end.
+    /// Lists the next objects in key order, after the key `after` if any. Returns an empty list at the end.
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError>;
 }
 
@@ -55,14 +55,14 @@ pub trait UploadStore {
 pub struct PresignedPost {
     /// The URL to post the form to.
     pub url: String,
-    /// The fields of the form, in this order, before the last one, `file`.
+    /// The names and values of the form fields, in this order; the field `file` must follow as the last one.
     pub fields: Vec<(String, String)>,
 }
 
-/// Port: signs forms for uploads.
+/// Port: signs presigned POST forms for uploads.
 pub trait UploadSigner {
     /// Signs a form that uploads exactly this type and size under the key, valid for `lifetime` from `now`.
-    /// Makes no request.
+    /// Makes no network request.
     fn presign_post(
         &self,
         key: UploadKey,

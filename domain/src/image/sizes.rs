@@ -7,7 +7,7 @@ use thiserror::Error;
 /// The widths of renditions in pixels. An image is never enlarged, so the last rendition may be narrower.
 pub const WIDTHS: [u32; 4] = [320, 640, 1280, 2048];
 
-/// The maximum width of `food_image`.
+/// The maximum width in pixels of the rendition that responses show as `food_image`.
 const PREFERRED_WIDTH: u32 = 1280;
 
 /// A width and a height in pixels.
@@ -23,13 +23,13 @@ pub struct Size {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sizes(Vec<Size>);
 
-/// The error of sizes that an image's renditions cannot have.
+/// The error of sizes that the renditions of one image cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not the sizes of renditions")]
 pub struct InvalidSizes;
 
 impl Sizes {
-    /// Checks that there are one to four sizes, each wider than the one before.
+    /// Checks that there are one to four sizes, each wider than the one before and none zero.
     pub fn new(sizes: Vec<Size>) -> Result<Self, InvalidSizes> {
         let is_valid = (1..=WIDTHS.len()).contains(&sizes.len())
             && sizes.iter().all(|size| size.width > 0 && size.height > 0)
@@ -37,7 +37,7 @@ impl Sizes {
         is_valid.then_some(Self(sizes)).ok_or(InvalidSizes)
     }
 
-    /// Parses the format of `Display`.
+    /// Parses the text that `Display` writes, such as `320x240 640x480`.
     pub fn parse(raw: &str) -> Result<Self, InvalidSizes> {
         let size = |raw: &str| {
             let (width, height) = raw.split_once('x')?;
@@ -53,7 +53,7 @@ impl Sizes {
         &self.0
     }
 
-    /// Returns the widest size of at most 1280 pixels, or the narrowest if all are wider. Used for `food_image`.
+    /// Returns the widest size of at most 1280 pixels, or the narrowest if all are wider: the `food_image`.
     pub fn preferred(&self) -> Size {
         let mut widest_first = self.0.iter().rev();
         let preferred = widest_first.find(|size| size.width <= PREFERRED_WIDTH);
@@ -62,7 +62,7 @@ impl Sizes {
 }
 
 impl fmt::Display for Sizes {
-    /// Writes `320x240 640x480`.
+    /// Writes the sizes as text, such as `320x240 640x480`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nth, Size { width, height }) in self.0.iter().enumerate() {
             let separator = if nth > 0 { " " } else { "" };
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn preferred_size_is_widest_of_at_most_1280() {
+    fn preferred_size_is_widest_rendition_up_to_1280_pixels() {
         for (raw, width) in [
             ("300x200", 300),
             ("320x200 500x400", 500),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_sizes_are_rejected() {
+    fn malformed_rendition_sizes_are_rejected() {
         for raw in [
             "",
             " ",
@@ -113,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sizes_round_trip_through_their_text(widths in prop::collection::btree_set(1..=2048_u32, 1..=4), height in 1..4097_u32) {
+        fn rendition_sizes_parse_as_written(widths in prop::collection::btree_set(1..=2048_u32, 1..=4), height in 1..4097_u32) {
             let sizes = widths.into_iter().map(|width| Size { width, height }).collect();
             let sizes = Sizes::new(sizes).unwrap();
             prop_assert_eq!(Sizes::parse(&sizes.to_string()), Ok(sizes));

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// The accepted image formats.
+/// The image formats that users may upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageKind {
     /// `image/jpeg`
@@ -16,10 +16,10 @@ pub enum ImageKind {
 }
 
 impl ImageKind {
-    /// All formats.
+    /// All accepted formats.
     pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
 
-    /// The media type (IANA).
+    /// Returns the media type of the format, such as `image/jpeg`.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -30,12 +30,12 @@ impl ImageKind {
     }
 }
 
-/// A valid request for an upload.
+/// A valid request for a presigned POST that uploads an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewUpload {
     /// The declared format. The real format is detected from the bytes when the upload is attached.
     pub kind: ImageKind,
-    /// The exact number of bytes.
+    /// The exact size of the file in bytes.
     pub bytes: usize,
 }
 
@@ -54,7 +54,7 @@ pub enum InvalidUploadField {
     /// The size exceeds the setting `MAX_IMAGE_BYTES`.
     #[error("the image is larger than {max_bytes} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit in bytes.
         max_bytes: usize,
     },
 }
@@ -65,7 +65,7 @@ pub enum InvalidUploadField {
 pub struct InvalidUpload(pub Vec<InvalidUploadField>);
 
 impl NewUpload {
-    /// Validates all fields and reports all errors in the order of the fields. A missing field is `None`.
+    /// Validates type and size, and reports all errors in the order of the fields. `None` is a missing field.
     pub fn parse(
         media_type: Option<&str>,
         bytes: Option<u64>,
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_all_field_errors_of_an_upload() {
+    fn invalid_upload_request_returns_all_field_errors() {
         use InvalidUploadField::{KindRequired, SizeRequired, TooLarge, UnknownKind};
         assert_eq!(invalid(None, None), [KindRequired, SizeRequired]);
         assert_eq!(invalid(Some(" "), Some(0)), [KindRequired, SizeRequired]);

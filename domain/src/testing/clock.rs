@@ -10,12 +10,12 @@ use crate::clock::{Clock, Timestamp};
 pub struct FixedClock(AtomicI64);
 
 impl FixedClock {
-    /// Starts at `now`.
+    /// Creates a clock that starts at `now`.
     pub fn at(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.unix_millis()))
     }
 
-    /// Advances the clock.
+    /// Advances the clock by this duration.
     pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0.fetch_add(millis, Ordering::SeqCst);
@@ -23,7 +23,7 @@ impl FixedClock {
 }
 
 impl Default for FixedClock {
-    /// Starts at 2026-10-14 18:20:05 UTC.
+    /// Creates a clock that starts at 2026-10-14 18:20:05 UTC.
     fn default() -> Self {
         Self(AtomicI64::new(1_792_002_005_000))
     }

@@ -1,8 +1,8 @@
 //! Contract tests of the ports: one function per rule that every adapter must satisfy.
 //!
 //! A macro per port generates the tests: for the memory adapters in this crate, for the real adapters in
-//! `infrastructure/tests`. Its argument is an expression that returns an empty adapter and a guard, such as
-//! a server, that must live as long.
+//! `infrastructure/tests`. The argument of the macro is an expression that returns an empty adapter and a
+//! guard: a value that the adapter needs until the test ends, such as a running server.
 
 #![allow(missing_docs, reason = "the name of each function states its rule")]
 
@@ -16,7 +16,7 @@ pub mod users;
 use crate::page::{Page, PageRequest, PageSize};
 use crate::storage::StorageError;
 
-/// Generates one test per rule.
+/// Generates one test for each of the listed rules of a port, each with a new adapter.
 #[macro_export]
 macro_rules! contract_tests {
     ($rules:ident, $adapter:expr, [$($rule:ident),+ $(,)?]) => {
@@ -34,7 +34,7 @@ fn page_size(entries: usize) -> PageSize {
     PageSize::parse(&entries.to_string()).expect("a valid page size")
 }
 
-/// Reads all pages of a list.
+/// Reads a list in pages of `size` and returns all entries; `id` returns the id of an entry.
 async fn read_all<Id, T>(
     size: usize,
     id: impl Fn(&T) -> Id,

@@ -18,18 +18,18 @@ use crate::user::{
 /// A fault that is injected into one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// No fault.
+    /// No fault: the call is executed once.
     None,
-    /// The call fails without an effect.
+    /// The call is not executed and returns an error.
     Unavailable,
-    /// The call takes effect and returns an error.
+    /// The call is executed and returns an error, as if its response was lost.
     ResponseLost,
-    /// The call is executed twice and returns the second result.
+    /// The call is executed twice, as if a retry delivered it again, and returns the second result.
     DeliveredTwice,
 }
 
 /// Wraps an adapter and injects faults. Before each call it calls `plan` with the name of the method; `plan`
-/// returns the fault. It can also modify the wrapped store, to simulate a concurrent request.
+/// returns the fault. `plan` can also modify the wrapped store, to simulate a concurrent request.
 #[derive(Debug)]
 pub struct Faulty<'a, S, P> {
     inner: &'a S,
@@ -37,7 +37,7 @@ pub struct Faulty<'a, S, P> {
 }
 
 impl<'a, S, P: AsyncFn(&'static str) -> Fault> Faulty<'a, S, P> {
-    /// Wraps `inner` with a fault plan.
+    /// Wraps `inner`; `plan` returns the fault of each call.
     pub fn new(inner: &'a S, plan: P) -> Self {
         Self { inner, plan }
     }
@@ -72,7 +72,7 @@ pub fn faulty<'a, S>(
     Faulty::new(inner, async move |called| if called == method { fault } else { Fault::None })
 }
 
-/// Wraps `inner` so that every call fails without an effect.
+/// Wraps `inner` so that no call is executed and every call returns an error.
 pub fn unavailable<S>(inner: &S) -> Faulty<'_, S, impl AsyncFn(&'static str) -> Fault> {
     Faulty::new(inner, async |_| Fault::Unavailable)
 }

@@ -8,25 +8,25 @@ use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-/// The allowed elements: text formatting, links and images.
+/// The HTML elements that a description may contain: text formatting, links and images.
 const ELEMENTS: &str = "a abbr acronym area article aside b bdi bdo blockquote br caption center cite code col colgroup data dd \
     del details dfn div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6 header hgroup hr i img ins kbd li map mark nav ol p \
     pre q rp rt rtc ruby s samp small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr";
 
-/// The allowed attributes: no event handlers, styles, names or form targets.
+/// The HTML attributes that a description may contain: no event handlers, styles, names or form targets.
 const ATTRIBUTES: &str = "align alt char charoff cite colspan datetime dir headers height href hreflang lang rel rowspan scope \
     size span src start summary title width";
 
-/// The attributes that contain a URL.
+/// The allowed attributes that contain a URL.
 const URL_ATTRIBUTES: [&str; 3] = ["cite", "href", "src"];
 
-/// The allowed URL schemes. They open web pages or other applications and run no script.
+/// The URL schemes that a description may contain. They open web pages or applications and run no script.
 const SCHEMES: &str = "bitcoin ftp ftps geo http https im irc ircs magnet mailto mms mx news nntp openpgp4fpr sip sms smsto ssh \
     tel url webcal wtai xmpp";
 
 /// Returns descriptions of everything unsafe in the HTML: elements, attributes and URLs that are not on the
-/// lists above, comments and parse errors. Uses the HTML tokenizer of browsers (HTML, section 13.2.5), not the
-/// sanitizer.
+/// allow-lists of this module, comments and parse errors. Uses the HTML tokenizer of browsers (HTML, section
+/// 13.2.5), not the sanitizer.
 pub fn find_unsafe_html(html: &str) -> BTreeSet<String> {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(html));
@@ -81,8 +81,8 @@ fn unsafe_parts(tag: &Tag) -> Vec<String> {
     find_unsafe_html
 }
 
-/// Parses the scheme as browsers do (URL, section 4.4): ignores leading control characters and spaces, and
-/// tabs and line breaks anywhere.
+/// Returns whether the URL is relative or has an allowed scheme. Parses the scheme as browsers do (URL
+/// Standard, section 4.4): ignores leading control characters and spaces, and tabs and line breaks anywhere.
 fn is_safe_url(url: &str) -> bool {
     let url = url.trim_start_matches(|c: char| c <= ' ');
     let url: String = url.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();

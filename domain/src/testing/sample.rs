@@ -30,7 +30,7 @@ pub fn user() -> User {
     }
 }
 
-/// Returns the public part of a user with a unique id.
+/// Returns the id and name of a user; the id is unique.
 pub fn public_user(now: Timestamp) -> PublicUser {
     PublicUser {
         id: UserId::new(now),
@@ -63,7 +63,7 @@ pub fn image() -> Image {
     Image { id: ImageId::new(timestamp()), sizes: Sizes::parse("320x240 400x300").expect("sizes") }
 }
 
-/// Bytes that [`FakeRenderer`] accepts.
+/// The bytes of an image that [`FakeRenderer`] accepts.
 ///
 /// [`FakeRenderer`]: super::FakeRenderer
 pub const IMAGE: Bytes = Bytes::from_static(b"image");

@@ -7,8 +7,8 @@ use crate::id::{SessionId, TokenId, UserId};
 use crate::password::{HashError, Password, PasswordCheck, PasswordHash, PasswordHasher};
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 
-/// Stores passwords in plain text as `new:<password>`, treats `old:<password>` as an outdated hash, and counts
-/// calls.
+/// A fake hasher: writes `new:<password>` instead of a hash, treats `old:<password>` as an outdated hash, and
+/// counts the calls of `hash` and `verify`.
 #[derive(Debug, Default)]
 pub struct FakeHasher {
     call_count: AtomicI64,
@@ -41,7 +41,7 @@ impl PasswordHasher for FakeHasher {
     }
 }
 
-/// Writes the claims in plain text, with a name instead of a signature.
+/// A fake signer: writes its name and the claims as plain text, without a signature.
 #[derive(Debug, Clone)]
 pub struct FakeSigner(pub &'static str);
 

@@ -16,13 +16,13 @@ use crate::storage::StorageError;
 /// The ports for processing images.
 #[derive(Debug, Clone)]
 pub struct ImagePipeline<S, U, R> {
-    /// Stores the renditions.
+    /// The bucket of renditions.
     pub store: S,
-    /// Reads and deletes uploads.
+    /// The bucket of uploads.
     pub uploads: U,
-    /// Decodes images and encodes renditions.
+    /// The codecs: decode images and encode renditions.
     pub renderer: R,
-    /// The setting `MAX_IMAGE_BYTES`.
+    /// The maximum size of an image file in bytes: the setting `MAX_IMAGE_BYTES`.
     pub max_bytes: usize,
 }
 
@@ -43,7 +43,7 @@ pub(super) enum RenderError {
     Storage(#[from] StorageError),
 }
 
-/// Decodes an image of at most `max_bytes` and encodes its renditions.
+/// Decodes an image and encodes its renditions. Rejects files of more than `max_bytes`.
 pub async fn render_image(
     renderer: &impl ImageRenderer,
     bytes: Bytes,
@@ -55,8 +55,8 @@ pub async fn render_image(
     renderer.render(bytes).await
 }
 
-/// Stores all renditions concurrently, as the image `id` of the food. If one fails, the others may stay;
-/// [`sweep_images`](super::sweep_images) deletes them.
+/// Stores all renditions concurrently, as the image `id` of the food. If storing one fails, the others may
+/// stay; [`sweep_images`](super::sweep_images) deletes them.
 pub async fn store_image(
     store: &impl ImageStore,
     food: FoodId,
@@ -76,7 +76,7 @@ pub async fn store_image(
 }
 
 impl<S: ImageStore, U: UploadStore, R: ImageRenderer> ImagePipeline<S, U, R> {
-    /// Reads and renders the image; `None` if the request has none. An upload is only found for its owner.
+    /// Renders the image of a request; `None` if the request has none. Uploads of other users are not found.
     pub(super) async fn render(
         &self,
         owner: UserId,
@@ -101,7 +101,7 @@ impl<S: ImageStore, U: UploadStore, R: ImageRenderer> ImagePipeline<S, U, R> {
         Ok((id, bytes))
     }
 
-    /// Stores the image under a new id; see [`store_image`].
+    /// Stores the renditions as an image with a new id; see [`store_image`].
     pub(super) async fn store(
         &self,
         food: FoodId,
@@ -111,7 +111,7 @@ impl<S: ImageStore, U: UploadStore, R: ImageRenderer> ImagePipeline<S, U, R> {
         store_image(&self.store, food, ImageId::new(now), image.renditions).await
     }
 
-    /// Deletes an upload that was attached. Ignores failures, because the sweep deletes it later.
+    /// Deletes an upload that was attached to a food. Ignores failures, because the sweep deletes it later.
     pub(super) async fn delete_upload(&self, owner: UserId, upload: Option<ImageId>) {
         if let Some(id) = upload {
             let _ = self.uploads.delete(UploadKey { owner, id }).await;

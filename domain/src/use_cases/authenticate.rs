@@ -12,13 +12,13 @@ use crate::token::{TokenError, TokenSigner};
 /// writes require an [`AuthenticatedUser`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenIdentity {
-    /// The user of the token.
+    /// The id of the user in the token.
     pub user: UserId,
     session: SessionId,
     at: Timestamp,
 }
 
-/// A user with an active session. Only [`authenticate`] creates it, so functions that take it run after the
+/// A user with an active session. Only [`authenticate`] creates it, so functions that require one run after the
 /// session check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuthenticatedUser {
@@ -29,15 +29,15 @@ pub struct AuthenticatedUser {
 /// Why a request was not authenticated.
 #[derive(Debug, Error)]
 pub enum CheckSessionError {
-    /// See [`TokenError`]; `Rejected` also if the session is not active.
+    /// The token was rejected; see [`TokenError`]. `Rejected` also if its session is not active.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Verifies the signature and expiry of an access token. Makes no request.
+/// Verifies the signature and expiry of an access token. Makes no network request.
 pub fn verify_access_token(
     access: &impl TokenSigner,
     clock: &impl Clock,

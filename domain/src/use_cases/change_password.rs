@@ -39,7 +39,7 @@ pub enum InvalidPasswordChangeField {
 pub struct InvalidPasswordChange(pub Vec<InvalidPasswordChangeField>);
 
 impl PasswordChange {
-    /// Validates all fields and reports all errors in the order of the fields.
+    /// Validates all fields of a password change and reports all errors in the order of the fields.
     pub fn parse(
         old: &str,
         new: &str,
@@ -68,13 +68,13 @@ pub enum ChangePasswordError {
     /// The old password is wrong, or the account was deleted.
     #[error("the old password is wrong")]
     IncorrectPassword,
-    /// See [`RateLimitError`].
+    /// The rate limit was exceeded or could not be checked; see [`RateLimitError`].
     #[error(transparent)]
     RateLimit(#[from] RateLimitError),
-    /// See [`HashError`].
+    /// The password could not be hashed; see [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -157,7 +157,7 @@ mod tests {
             change_password(users, sessions, hasher, self.user, permit, change).await
         }
 
-        /// Changes the password after the rate limit check.
+        /// Checks the rate limit and changes the password, as one request does.
         async fn attempt(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
             let (limits, client_ip) = (rate_limit_permit().limits, ClientIp::parse("203.0.113.7"));
             let (clock, action) = (&self.auth.clock, LimitedAction::ChangePassword);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_all_field_errors_in_order() {
+    fn invalid_password_change_returns_all_field_errors() {
         use InvalidPasswordChangeField::{InvalidNew, NewRequired, OldRequired};
         for (old, new, expected) in [
             ("", "", vec![OldRequired, NewRequired]),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_old_password_takes_as_long_as_a_correct_one() {
+    async fn checking_wrong_old_password_takes_as_long_as_correct_one() {
         let mut fixture = Fixture::new("new:correct horse").await;
         let rejected = fixture.change("battery staple", "better horse").await;
         let is_incorrect = |outcome| matches!(outcome, Err(ChangePasswordError::IncorrectPassword));

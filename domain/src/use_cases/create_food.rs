@@ -15,7 +15,7 @@ use crate::user::PublicUser;
 /// Why no food was created.
 #[derive(Debug, Error)]
 pub enum CreateFoodError {
-    /// See [`InvalidFood`].
+    /// A field is invalid; see [`InvalidFood`].
     #[error(transparent)]
     Invalid(InvalidFood),
     /// Another food has the title.
@@ -27,7 +27,7 @@ pub enum CreateFoodError {
     /// The account of the creator was deleted.
     #[error("the account was deleted")]
     CreatorGone,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -35,7 +35,7 @@ pub enum CreateFoodError {
 /// Stores the renditions of the image, then the food under the id `id`. If a food with this id exists, an
 /// earlier attempt created it; it is returned unchanged. If the food is rejected, its renditions are deleted.
 ///
-/// `creator` is the result of [`UserRepository::find_consistent`] for the user.
+/// `creator` is the result of [`UserRepository::find_consistent`]: `None` if the account was deleted.
 ///
 /// [`UserRepository::find_consistent`]: crate::user::UserRepository::find_consistent
 pub async fn create_food(
@@ -112,7 +112,7 @@ mod tests {
     use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
     use crate::use_cases::test_support::{FoodFixture, authenticated_user, image_pipeline};
 
-    /// A user without foods.
+    /// A user without foods, the id of the next food, and empty stores.
     struct Fixture {
         ada: PublicUser,
         id: FoodId,
@@ -142,7 +142,7 @@ mod tests {
             self.create_in(&self.food.foods, input).await
         }
 
-        /// Returns whether the image of the food is the only stored one.
+        /// Returns whether the store contains the four renditions of the food's image and nothing else.
         fn has_only_image_of(&self, food: &Food) -> bool {
             self.food.has_image_of(food) && self.food.images.store.count() == 4
         }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reports_all_field_errors_in_order() {
+    async fn invalid_food_returns_all_field_errors() {
         let input = |title: &str, description: &str, image| FoodInput {
             title: title.to_owned(),
             description: description.to_owned(),
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keeps_image_when_save_outcome_is_unknown() {
+    async fn image_stays_when_food_creation_outcome_is_unknown() {
         for fault in [Fault::Unavailable, Fault::ResponseLost] {
             let fixture = Fixture::new();
             let foods = Faulty::new(&fixture.food.foods, async |method| match method {
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failure_to_store_images_creates_no_food() {
+    async fn food_is_not_created_when_storing_its_image_fails() {
         let Fixture { ada, id, food } = Fixture::new();
         let images = ImagePipeline {
             store: unavailable(&food.images.store),

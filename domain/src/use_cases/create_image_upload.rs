@@ -7,19 +7,19 @@ use crate::clock::Clock;
 use crate::id::ImageId;
 use crate::image::{NewUpload, PresignedPost, UploadKey, UploadSigner};
 
-/// How long a presigned POST is valid: long enough for a slow network.
+/// How long a presigned POST is valid: long enough to upload over a slow network.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_mins(15);
 
 /// A presigned POST and the id of its upload.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImageUpload {
-    /// The id that attaches the upload to a food.
+    /// The id by which a food request refers to the upload.
     pub id: ImageId,
-    /// The form to post.
+    /// The form with which the client uploads the image.
     pub post: PresignedPost,
 }
 
-/// Signs a form that uploads an image of exactly this type and size. Only the user can attach it to a food.
+/// Signs a form that uploads an image of exactly this type and size. Only this user can attach it to a food.
 pub fn create_image_upload(
     signer: &impl UploadSigner,
     clock: &impl Clock,
@@ -41,7 +41,7 @@ mod tests {
     use crate::use_cases::test_support::authenticated_user;
 
     #[test]
-    fn presigned_post_is_limited_to_own_key_type_and_size() {
+    fn presigned_post_allows_one_key_type_and_size_only() {
         let (uploads, clock) = (MemoryUploads::default(), FixedClock::default());
         let owner = UserId::new(sample::timestamp());
         let new = NewUpload { kind: ImageKind::Png, bytes: 77 };

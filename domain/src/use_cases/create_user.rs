@@ -56,7 +56,7 @@ impl NewUser {
         &self.email
     }
 
-    /// Validates all fields and reports all errors in the order of the fields.
+    /// Validates all fields of a sign-up and reports all errors in the order of the fields.
     pub fn parse(
         first_name: &str,
         last_name: &str,
@@ -103,10 +103,10 @@ pub enum CreateUserError {
     /// Another account has the e-mail.
     #[error("the e-mail is taken")]
     EmailTaken,
-    /// See [`HashError`].
+    /// The password could not be hashed; see [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -121,7 +121,7 @@ impl From<InsertUserError> for CreateUserError {
 }
 
 /// Creates an account with the id `id`. The password is always hashed first, so a taken e-mail takes the same
-/// time as a free one. If an account with this id exists, an earlier attempt created it; it is returned.
+/// time as a free one. If an account with this id exists, an earlier attempt created it; its user is returned.
 pub async fn create_user(
     users: &impl UserRepository,
     hasher: &impl PasswordHasher,
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_all_field_errors_in_order() {
+    fn invalid_sign_up_returns_all_field_errors() {
         use InvalidUserField::{
             EmailRequired, FirstNameRequired, InvalidEmail, InvalidPassword as Password,
             LastNameRequired, NameTooLong, PasswordRequired,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sign_up_with_same_id_creates_one_user() {
+    async fn repeated_sign_up_with_same_id_creates_one_user() {
         let (fixture, id) = (AuthFixture::new(), new_id());
         let lossy = faulty(&fixture.users, "create", Fault::ResponseLost);
         let email = " Ada@Example.com ";
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn taken_email_takes_as_long_as_a_free_email() {
+    async fn sign_up_with_taken_email_takes_as_long_as_with_free_email() {
         let fixture = AuthFixture::new();
         let first = fixture.sign_up(new_id(), "ada@example.com").await;
         assert!(first.is_ok());

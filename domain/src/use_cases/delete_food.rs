@@ -8,7 +8,7 @@ use crate::id::UserId;
 use crate::image::ImageStore;
 use crate::storage::StorageError;
 
-/// The maximum number of attempts if concurrent updates cause version conflicts.
+/// The maximum number of attempts to delete a food that concurrent updates keep changing.
 const MAX_ATTEMPTS: usize = 64;
 
 /// Why the food was not deleted.
@@ -23,10 +23,10 @@ pub enum DeleteFoodError {
     /// The food has none of the versions in `If-Match`.
     #[error("the food has another version")]
     PreconditionFailed,
-    /// All attempts failed because of concurrent updates.
+    /// All attempts to delete the food failed, because concurrent updates kept changing it.
     #[error("too many concurrent updates of the food")]
     Busy,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -43,7 +43,7 @@ pub async fn delete_food(
     remove(foods, images, user.id, food, expected).await
 }
 
-/// Implements [`delete_food`] without a session, for account deletion and the sweep.
+/// Deletes a food as [`delete_food`] does, but without a session: for account deletion and the sweep.
 pub(super) async fn remove(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleting_a_food_deletes_its_image_only() {
+    async fn food_deletion_deletes_image_of_that_food_only() {
         // A lost response must not change the result.
         for fault in [Fault::None, Fault::ResponseLost] {
             let fixture = FoodFixture::new();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn image_stays_when_food_deletion_fails_or_is_unknown() {
+    async fn image_stays_when_food_deletion_fails_or_outcome_is_unknown() {
         for (on_delete, on_find) in
             [(Fault::Unavailable, Fault::None), (Fault::ResponseLost, Fault::Unavailable)]
         {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn image_attached_during_deletion_is_deleted() {
+    async fn image_attached_during_food_deletion_is_deleted() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let images = &fixture.images.store;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deletion_requires_an_expected_version() {
+    async fn food_deletion_requires_a_version_from_if_match() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let contended = Faulty::new(&fixture.foods, async |method| {

@@ -20,10 +20,10 @@ const CONCURRENCY: usize = 8;
 /// Why the deletion is incomplete. A retry deletes the rest.
 #[derive(Debug, Error)]
 pub enum DeleteUserError {
-    /// A food was not deleted because of concurrent updates.
+    /// A food was not deleted, because concurrent updates kept changing it.
     #[error("too many concurrent updates of a food")]
     Busy,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -67,7 +67,7 @@ pub(super) async fn delete_foods(
     }
 }
 
-/// Deletes one food. Ignores a missing food, because the list is eventually consistent.
+/// Deletes one food of the user. Ignores a missing food, because the list of foods is eventually consistent.
 async fn delete_one(
     foods: &impl FoodRepository,
     images: &impl ImageStore,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_user_deletion_keeps_the_session() {
+    async fn failed_user_deletion_keeps_session_for_a_retry() {
         let fixture = Fixture::new();
         let user = fixture.user(3).await;
         let (users, foods) = (&fixture.auth.users, &fixture.food.foods);

@@ -9,14 +9,14 @@ use crate::image::{ImageRenderer, ImageSource, ImageStore, InvalidImage, UploadS
 use crate::storage::StorageError;
 use crate::text::InvalidText;
 
-/// The unvalidated fields of a food in a request. A missing text is empty.
+/// The unvalidated fields of a food in a request. A missing text is the empty string.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoodInput {
-    /// The title.
+    /// The title as the client sent it.
     pub title: String,
-    /// The description, as HTML.
+    /// The description as the client sent it: HTML that is not sanitized.
     pub description: String,
-    /// The image.
+    /// The image of the request: none, a file, or an upload.
     pub image: ImageSource,
 }
 
@@ -35,7 +35,7 @@ pub enum InvalidFoodField {
     /// The description is longer than [`Description::MAX_CHARS`].
     #[error("the description is too long")]
     DescriptionTooLong,
-    /// The description has too many tags, or too long ones.
+    /// The description has too many tags or attributes, or too long ones.
     #[error("the description has too much markup")]
     DescriptionTooMuchMarkup,
     /// The image is missing.
@@ -61,7 +61,7 @@ pub(super) struct ValidFood {
     pub(super) image: Option<RenderedImage>,
 }
 
-/// Why the validation failed.
+/// Why the fields of a food could not be validated.
 #[derive(Debug, Error)]
 pub(super) enum ValidateError {
     #[error(transparent)]
@@ -70,7 +70,7 @@ pub(super) enum ValidateError {
     Storage(StorageError),
 }
 
-/// Validates all fields, renders the image, and reports all errors in the order of the fields.
+/// Validates all fields of a food, renders the image, and reports all errors in the order of the fields.
 pub(super) async fn validate(
     images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
     owner: UserId,

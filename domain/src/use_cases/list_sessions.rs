@@ -5,12 +5,12 @@ use crate::clock::Clock;
 use crate::session::{Session, SessionStore};
 use crate::storage::StorageError;
 
-/// A session in the list.
+/// An active session of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSession {
-    /// The session.
+    /// The session as stored.
     pub session: Session,
-    /// Whether it is the session of the request.
+    /// Whether the request was made with this session.
     pub is_current: bool,
 }
 

@@ -41,7 +41,7 @@ pub enum InvalidLoginField {
 pub struct InvalidLogin(pub Vec<InvalidLoginField>);
 
 impl LoginAttempt {
-    /// Validates all fields and reports all errors in the order of the fields.
+    /// Validates all fields of a login and reports all errors in the order of the fields.
     pub fn parse(
         email: &str,
         password: &str,
@@ -77,24 +77,24 @@ pub enum LoginError {
     /// The e-mail is unknown or the password is wrong. The response does not reveal which.
     #[error("the e-mail or the password is wrong")]
     IncorrectPassword,
-    /// See [`RateLimitError`].
+    /// The rate limit was exceeded or could not be checked; see [`RateLimitError`].
     #[error(transparent)]
     RateLimit(#[from] RateLimitError),
-    /// See [`HashError`].
+    /// The password could not be hashed; see [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`SignError`].
+    /// The new tokens could not be signed; see [`SignError`].
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// The result of a login.
+/// The result of a successful login.
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
-    /// The user.
+    /// The user who logged in.
     pub user: PublicUser,
     /// The tokens of the new session.
     pub tokens: TokenPair,
@@ -174,7 +174,7 @@ mod tests {
         ClientIp::parse("203.0.113.7")
     }
 
-    /// Stores a user with this password hash.
+    /// Stores a user with this password hash; returns the stores and the user.
     async fn fixture(hash: &str) -> (AuthFixture, User) {
         let fixture = AuthFixture::new();
         let ada = fixture.add_user(hash).await;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_all_field_errors_in_order() {
+    fn invalid_login_returns_all_field_errors() {
         use InvalidLoginField::{EmailRequired, InvalidEmail, PasswordRequired};
         for (email, password, expected) in [
             (" ", "", vec![EmailRequired, PasswordRequired]),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn correct_password_creates_a_session() {
+    async fn login_with_correct_password_creates_a_session() {
         let (fixture, ada) = fixture("new:correct horse").await;
         let email = ada.email.as_typed().to_uppercase();
         let logged_in = fixture.login(&email, "correct horse").await.unwrap();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_password_and_unknown_email_take_equal_time() {
+    async fn login_takes_equal_time_for_wrong_password_and_unknown_email() {
         for hash in ["new:correct horse", "old:correct horse", "unreadable"] {
             let (fixture, ada) = fixture(hash).await;
             for (email, password) in [
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn password_change_during_login_revokes_the_session() {
+    async fn password_change_during_login_rejects_the_login() {
         let (fixture, ada) = fixture("new:correct horse").await;
         let contended = Faulty::new(&fixture.users, async |call| {
             if call == "find_password" {
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_failed_logins_count_toward_the_limit() {
+    async fn only_failed_logins_count_toward_the_rate_limit() {
         let (fixture, ada) = fixture("new:correct horse").await;
         let known = ada.email.as_typed();
         for email in [known, "nobody@example.com"] {

@@ -4,13 +4,13 @@ use thiserror::Error;
 
 use crate::storage::StorageError;
 
-/// Why an entity was not returned.
+/// Why an entity was not returned or deleted.
 #[derive(Debug, Error)]
 pub enum LookupError {
     /// No entity has this id, or the user may not access it.
     #[error("not found")]
     NotFound,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }

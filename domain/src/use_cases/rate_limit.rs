@@ -9,14 +9,14 @@ use crate::clock::Clock;
 use crate::rate_limit::{ClientIp, Counter, LimitedAction, Limits, RateLimitStore};
 use crate::storage::StorageError;
 
-/// A permit for one counted attempt. Only [`check_rate_limit`] creates it, so functions that take it are
-/// rate-limited.
+/// A permit for one counted attempt. Only [`check_rate_limit`] creates permits, so functions that require one
+/// are rate-limited.
 #[derive(Debug)]
 pub struct RateLimitPermit {
     /// The counters of the account and of the client IP.
     pub(super) counters: [Counter; 2],
     pub(super) limits: Limits,
-    /// The time until the next window.
+    /// The time until the next time window, when the counters start at zero.
     pub(super) retry_after: Duration,
     /// How often the attempt was counted.
     pub(super) charge_count: u32,
@@ -28,15 +28,15 @@ pub enum RateLimitError {
     /// The account or the client IP has reached its limit.
     #[error("too many attempts")]
     TooMany {
-        /// The time until the next window.
+        /// The time until the next time window, when the counters start at zero.
         retry_after: Duration,
     },
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Counts an attempt on an account, which need not exist, and rejects it above the limits.
+/// Counts an attempt on an account, which need not exist, and from a client IP; rejects it above the limits.
 pub async fn check_rate_limit(
     attempts: &impl RateLimitStore,
     clock: &impl Clock,
@@ -59,7 +59,7 @@ pub async fn check_rate_limit(
 }
 
 impl RateLimitPermit {
-    /// Counts the attempt once more.
+    /// Counts the attempt once more. Returns `TooMany` if this exceeds the limits.
     pub(super) async fn charge(
         &mut self,
         attempts: &impl RateLimitStore,
@@ -75,7 +75,7 @@ impl RateLimitPermit {
         Ok(())
     }
 
-    /// Uncounts the attempt after it succeeded. Ignores failures: then it stays counted.
+    /// Decrements the counters after the attempt succeeded. The attempt stays counted if the store fails.
     pub(super) async fn refund(self, attempts: &impl RateLimitStore) {
         let [per_account, per_ip] = &self.counters;
         for _ in 0..self.charge_count {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unavailable_rate_limit_store_rejects_attempts() {
+    async fn attempt_is_rejected_when_rate_limit_store_is_unavailable() {
         let (attempts, clock) = (MemoryRateLimits::default(), FixedClock::default());
         let failed = attempt(&unavailable(&attempts), &clock, "ada", "").await;
         assert!(matches!(failed, Err(RateLimitError::Storage(_))));

@@ -10,14 +10,14 @@ use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
 /// Why no new tokens were issued.
 #[derive(Debug, Error)]
 pub enum RefreshError {
-    /// See [`TokenError`]; `Rejected` also if the session is not active, or was revoked because the token
-    /// was reused.
+    /// The token was rejected; see [`TokenError`]. `Rejected` also if the session is not active, or was
+    /// revoked because the token was reused.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// See [`SignError`].
+    /// The new tokens could not be signed; see [`SignError`].
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refresh_extends_the_session() {
+    async fn refreshing_tokens_extends_the_session() {
         let auth = AuthFixture::new();
         let (_, mut pair) = auth.log_in(user()).await;
         // Token times are whole seconds, and the clock starts at a whole second.

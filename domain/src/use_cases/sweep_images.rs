@@ -17,15 +17,15 @@ use crate::page::PageRequest;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
 
-/// The number of renditions that are checked, and of uploads that are deleted, in one step.
+/// The number of renditions that are checked, or of uploads that are deleted, at once.
 const BATCH: usize = 100;
 /// How long tombstones of deleted accounts are stored; longer than any running request.
 const TOMBSTONE_TTL: Duration = Duration::from_hours(24);
 
-/// The counts of one sweep.
+/// The result of one sweep: numbers of objects and accounts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GcReport {
-    /// Objects listed in both buckets.
+    /// Objects that the sweep listed, in both buckets together.
     pub listed: u64,
     /// Objects skipped because they are younger than the minimum age.
     pub skipped_recent: u64,
@@ -88,7 +88,8 @@ pub async fn sweep_images(
 }
 
 impl GcReport {
-    /// Returns the keys of objects that are old enough, and counts all objects.
+    /// Returns the parsed keys of objects that are at least `min_age` old, and counts all objects in the
+    /// report.
     fn select<K, E>(
         &mut self,
         objects: Vec<StoredObject>,
@@ -172,7 +173,7 @@ mod tests {
     const A_DAY: Duration = Duration::from_hours(24);
 
     impl FoodFixture {
-        /// Stores the image of a food that is not stored, and returns that food.
+        /// Stores the image of a food without storing the food; returns the food.
         fn add_orphan(&self) -> Food {
             let food = sample::food(&sample::public_user(sample::timestamp()));
             self.images.store.put_image_of(&food);
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sweep_deletes_old_orphans_and_keeps_used_images() {
+    async fn sweep_deletes_old_unused_images_and_keeps_used_ones() {
         let fixture = FoodFixture::new();
         let (food, orphan) = (fixture.add().await, fixture.add_orphan());
         let replaced = Food { image: sample::image(), ..food.clone() };
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unused_uploads_are_deleted_after_a_day() {
+    async fn sweep_deletes_unused_uploads_after_a_day() {
         let fixture = FoodFixture::new();
         fixture.upload(UserId::new(sample::timestamp()));
         let recent = fixture.sweep().await;
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sweep_continues_after_the_first_page() {
+    async fn sweep_checks_all_pages_of_stored_images() {
         let fixture = FoodFixture::new();
         let mut used = Vec::new();
         for nth in 0..600 {
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn food_created_during_user_deletion_is_deleted() {
+    async fn sweep_deletes_foods_created_during_user_deletion() {
         let (fixture, users, user) = (FoodFixture::new(), MemoryUsers::default(), sample::user());
         let hash = PasswordHash::new("a hash".to_owned());
         users.create(&user, &hash).await.unwrap();
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sweep_deletes_nothing_when_foods_are_unavailable() {
+    async fn sweep_deletes_nothing_when_food_store_is_unavailable() {
         let fixture = FoodFixture::new();
         fixture.add_orphan();
         fixture.clock.advance(A_DAY * 2);

@@ -23,7 +23,7 @@ use crate::user::{User, UserRepository};
 /// An image pipeline in memory.
 pub(super) type MemoryImagePipeline = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
 
-/// An empty image pipeline that accepts 1,000 bytes.
+/// Returns an empty image pipeline that accepts images of at most 1,000 bytes.
 pub(super) fn image_pipeline() -> MemoryImagePipeline {
     ImagePipeline {
         store: MemoryImages::default(),
@@ -33,7 +33,7 @@ pub(super) fn image_pipeline() -> MemoryImagePipeline {
     }
 }
 
-/// Empty stores for foods and images.
+/// Stores for foods and images, at first empty, and a clock.
 pub(super) struct FoodFixture {
     pub(super) foods: MemoryFoods,
     pub(super) images: MemoryImagePipeline,
@@ -49,7 +49,7 @@ impl FoodFixture {
         }
     }
 
-    /// Stores a sample food with its image.
+    /// Stores a sample food with its image; returns the food.
     pub(super) async fn add(&self) -> Food {
         let food = sample::food(&sample::public_user(sample::timestamp()));
         self.foods.create(&food).await.unwrap();
@@ -57,7 +57,7 @@ impl FoodFixture {
         food
     }
 
-    /// Stores an upload of the user.
+    /// Stores an upload of the user; returns its id.
     pub(super) fn upload(&self, owner: UserId) -> ImageId {
         let id = ImageId::new(sample::timestamp());
         let key = UploadKey { owner, id };
@@ -65,7 +65,7 @@ impl FoodFixture {
         id
     }
 
-    /// Increments the stored version, like a concurrent update.
+    /// Increments the version of the stored food, as a concurrent update does.
     pub(super) async fn touch(&self, food: &Food) {
         let current = self.stored(food).await.unwrap();
         let changed = Food { version: current.version + 1, ..current.clone() };
@@ -81,12 +81,12 @@ impl FoodFixture {
     }
 }
 
-/// An authenticated user with a new session id.
+/// Returns an authenticated user with a new session id.
 pub(super) fn authenticated_user(id: UserId) -> AuthenticatedUser {
     AuthenticatedUser { id, session: SessionId::new(sample::timestamp()) }
 }
 
-/// A permit for an attempt that was counted once; the limit is three per account.
+/// Returns a permit for an attempt that was counted once; the limit is three attempts per account.
 pub(super) fn rate_limit_permit() -> RateLimitPermit {
     let limits = Limits { per_account: 3, per_ip: 100, window: Duration::from_mins(15) };
     let counter = Counter::per_account(LimitedAction::SignUp, "ada", &limits, sample::timestamp());
@@ -98,7 +98,7 @@ pub(super) fn rate_limit_permit() -> RateLimitPermit {
     }
 }
 
-/// Empty stores for users and sessions, with fake secrets.
+/// Stores for users and sessions, at first empty, a clock, and fakes that hash passwords and sign tokens.
 pub(super) struct AuthFixture {
     pub(super) users: MemoryUsers,
     pub(super) hasher: FakeHasher,
@@ -108,7 +108,7 @@ pub(super) struct AuthFixture {
 }
 
 impl AuthFixture {
-    /// Access tokens expire after 15 minutes, sessions after 7 days.
+    /// Creates empty stores. Access tokens expire after 15 minutes, sessions after 7 days.
     pub(super) fn new() -> Self {
         Self {
             users: MemoryUsers::default(),
@@ -126,7 +126,7 @@ impl AuthFixture {
         }
     }
 
-    /// Stores a sample user with this password hash.
+    /// Stores a sample user with this password hash; returns the user.
     pub(super) async fn add_user(&self, hash: &str) -> User {
         let (user, hash) = (sample::user(), PasswordHash::new(hash.to_owned()));
         self.users.create(&user, &hash).await.unwrap();

@@ -14,7 +14,7 @@ use crate::storage::StorageError;
 /// Why the update was not applied.
 #[derive(Debug, Error)]
 pub enum UpdateFoodError {
-    /// See [`InvalidFood`].
+    /// A field is invalid; see [`InvalidFood`].
     #[error(transparent)]
     Invalid(InvalidFood),
     /// No food has this id.
@@ -32,16 +32,16 @@ pub enum UpdateFoodError {
     /// The food has none of the versions in `If-Match`.
     #[error("the food has another version")]
     PreconditionFailed,
-    /// The food was modified between read and write.
+    /// The food was modified between read and write, and the request has no `If-Match`.
     #[error("the food was modified concurrently")]
     Conflict,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Updates the food if it is unmodified since `food` was read, and deletes the replaced image. Keeps the image
-/// if the input has none. `food` is the result of [`FoodRepository::find_consistent`].
+/// Updates the food if nothing has modified it since `food` was read, and deletes the replaced image. Keeps
+/// the image if the input has none. `food` is the result of [`FoodRepository::find_consistent`].
 pub async fn update_food(
     foods: &impl FoodRepository,
     images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
@@ -99,7 +99,7 @@ fn check_owner(food: Option<Food>, user: AuthenticatedUser) -> Result<Food, Upda
 }
 
 /// Replaces `current` by `changed`. After a conflict or an error it reads the food again, because an earlier
-/// attempt may have saved it.
+/// attempt may have saved `changed`.
 async fn save(
     foods: &impl FoodRepository,
     user: AuthenticatedUser,
@@ -138,7 +138,7 @@ mod tests {
 
     const ANY_VERSION: VersionPrecondition = VersionPrecondition::None;
 
-    /// A stored food with its image, created a minute ago.
+    /// Returns stores with one food and its image, created a minute ago.
     async fn fixture() -> (FoodFixture, Food) {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn update_without_image_keeps_image() {
+    async fn food_update_without_image_keeps_old_image() {
         let (fixture, food) = fixture().await;
         let updated = fixture.update(&food, input("Fried rice", ImageSource::None));
         let updated = updated.await.unwrap();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn new_image_replaces_the_old_image() {
+    async fn food_update_with_new_image_deletes_the_old_image() {
         for fault in [Fault::None, Fault::ResponseLost, Fault::DeliveredTwice] {
             let (fixture, food) = fixture().await;
             let foods = faulty(&fixture.foods, "update", fault);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn retry_with_same_upload_keeps_image() {
+    async fn repeated_food_update_with_same_upload_keeps_image() {
         let (fixture, food) = fixture().await;
         let id = fixture.upload(food.creator.id);
         let rice = || input("Rice", ImageSource::Upload(id.to_string()));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn updated_at_never_decreases() {
+    async fn updated_at_of_a_food_never_decreases() {
         let (fixture, food) = fixture().await;
         let future = Food {
             updated_at: fixture.clock.now().plus(Duration::from_hours(1)),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn taken_title_changes_nothing() {
+    async fn food_update_to_taken_title_changes_nothing() {
         let (fixture, food) = fixture().await;
         let other = fixture.add().await;
         let uppercase = other.title.as_str().to_uppercase();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_images_stay_when_update_fails_or_is_unknown() {
+    async fn old_and_new_image_stay_when_food_update_outcome_is_unknown() {
         for (on_update, on_find) in
             [(Fault::Unavailable, Fault::None), (Fault::ResponseLost, Fault::Unavailable)]
         {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn concurrent_update_conflicts_and_deletes_new_image() {
+    async fn conflicting_food_update_is_rejected_and_its_image_deleted() {
         for expected in [VersionPrecondition::None, VersionPrecondition::AnyOf(vec![1])] {
             let (fixture, food) = fixture().await;
             let contended = Faulty::new(&fixture.foods, async |method| {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unexpected_version_is_rejected_without_storage_calls() {
+    async fn food_update_with_wrong_if_match_makes_no_storage_call() {
         let (fixture, food) = fixture().await;
         let called = Cell::new(false);
         let foods = Faulty::new(&fixture.foods, async |_| {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn update_of_concurrently_deleted_food_is_not_found() {
+    async fn update_of_a_food_deleted_meanwhile_returns_not_found() {
         let (fixture, food) = fixture().await;
         let contended = Faulty::new(&fixture.foods, async |method| {
             if method == "update" {
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_image_cleanup_does_not_fail_the_update() {
+    async fn failed_deletion_of_old_image_does_not_fail_food_update() {
         let (fixture, food) = fixture().await;
         let images = ImagePipeline {
             store: faulty(&fixture.images.store, "delete", Fault::Unavailable),

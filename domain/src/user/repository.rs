@@ -15,21 +15,21 @@ pub enum InsertUserError {
     /// Another account has the e-mail; nothing was written.
     #[error("the e-mail is taken")]
     EmailTaken,
-    /// See [`StorageError`].
+    /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// The data for checking a login.
+/// The data of a user for checking a login.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The user with the e-mail.
+    /// The user who has the e-mail of the login.
     pub user: PublicUser,
     /// The stored password hash.
     pub password: PasswordHash,
 }
 
-/// The tombstone of a deleted account.
+/// The tombstone of a deleted account: the sweep deletes foods that remain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeletedUser {
     /// The id of the account.
@@ -47,14 +47,14 @@ pub trait UserRepository {
     /// Returns the user; `None` if there is none with this id. Eventually consistent: for public reads.
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
 
-    /// Returns the user; `None` if there is none with this id. Strongly consistent: for decisions.
+    /// Returns the user; `None` if there is none with this id. Strongly consistent: for checks before writes.
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
 
     /// Returns the user and password hash for an e-mail; `None` if no account has it. Strongly consistent.
     /// Takes the same time in both cases, so that timing does not reveal registered e-mails.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError>;
 
-    /// Returns the password hash; `None` if there is no user with this id. Strongly consistent.
+    /// Returns the password hash of the user; `None` if there is no user with this id. Strongly consistent.
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError>;
 
     /// Lists all users, oldest first. Eventually consistent.
@@ -80,6 +80,6 @@ pub trait UserRepository {
         page: PageRequest<UserId>,
     ) -> Result<Page<DeletedUser>, StorageError>;
 
-    /// Removes a tombstone. Idempotent.
+    /// Removes a tombstone. Idempotent: succeeds if the tombstone does not exist.
     async fn remove_tombstone(&self, id: UserId) -> Result<(), StorageError>;
 }

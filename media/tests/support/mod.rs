@@ -1,11 +1,11 @@
-//! Generates images of every format.
+//! Generates image files of every format for tests.
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageEncoder, Rgb, RgbImage, Rgba, RgbaImage};
 
-/// An image with gradients of different colors along both axes.
+/// Returns an image with gradients of different colors along both axes.
 pub(crate) fn gradient(width: u32, height: u32) -> DynamicImage {
     let level = |part: u32, whole: u32| u8::try_from((2 * part + 1) * 100 / whole).unwrap();
     let image = RgbImage::from_fn(width, height, |x, y| {
@@ -14,7 +14,7 @@ pub(crate) fn gradient(width: u32, height: u32) -> DynamicImage {
     image.into()
 }
 
-/// The gradient, transparent on the left half.
+/// Returns [`gradient`] with a transparent left half.
 pub(crate) fn transparent(width: u32, height: u32) -> RgbaImage {
     let mut image = gradient(width, height).into_rgba8();
     for (x, _, Rgba([.., alpha])) in image.enumerate_pixels_mut() {
@@ -23,7 +23,7 @@ pub(crate) fn transparent(width: u32, height: u32) -> RgbaImage {
     image
 }
 
-/// EXIF data with an orientation.
+/// Returns EXIF data that contains only this orientation.
 pub(crate) fn exif(orientation: u8) -> Vec<u8> {
     let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
     exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
@@ -43,14 +43,14 @@ pub(crate) fn png(image: &DynamicImage, exif: &[u8], icc: &[u8]) -> Vec<u8> {
     file
 }
 
-/// A lossless WebP.
+/// Encodes a lossless WebP with this EXIF data and color profile, unless they are empty.
 pub(crate) fn webp(image: &DynamicImage, exif: &[u8], icc: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     write(image, exif, icc, WebPEncoder::new_lossless(&mut file));
     file
 }
 
-/// Writes metadata unless it is empty.
+/// Encodes the image; omits EXIF data and a color profile that are empty.
 fn write(image: &DynamicImage, exif: &[u8], icc: &[u8], mut encoder: impl ImageEncoder) {
     if !exif.is_empty() {
         encoder.set_exif_metadata(exif.to_vec()).unwrap();
@@ -61,7 +61,7 @@ fn write(image: &DynamicImage, exif: &[u8], icc: &[u8], mut encoder: impl ImageE
     image.write_with_encoder(encoder).unwrap();
 }
 
-/// Inserts a chunk after the header of a PNG.
+/// Inserts a chunk after the header chunk of a PNG; `kind` is its four-letter type.
 pub(crate) fn with_chunk(png: &[u8], kind: &[u8], content: &[u8]) -> Vec<u8> {
     let (header, rest) = png.split_at(33);
     [header, &chunk(kind, content), rest].concat()
@@ -74,7 +74,7 @@ pub(crate) fn chunk(kind: &[u8], content: &[u8]) -> Vec<u8> {
     [&length[..], &checked, &checksum].concat()
 }
 
-/// A GIF of frames with their offsets.
+/// Encodes a GIF of these frames, each with its left and top offset.
 pub(crate) fn gif(screen: (u16, u16), frames: &[(u16, u16, &RgbaImage)]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = gif::Encoder::new(&mut file, screen.0, screen.1, &[]).unwrap();

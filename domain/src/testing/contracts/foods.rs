@@ -21,23 +21,23 @@ macro_rules! food_repository_contract {
             [
                 created_food_is_found,
                 unknown_food_is_not_found,
-                title_is_unique_ignoring_case,
+                food_title_is_unique_ignoring_case,
                 food_id_is_unique,
-                update_requires_the_current_version,
+                food_update_requires_current_version,
                 food_of_another_owner_cannot_be_changed,
-                update_may_keep_title_or_change_its_case,
-                update_releases_old_title_and_claims_new_one,
-                deletion_requires_the_current_version,
+                food_update_may_keep_title_or_change_its_case,
+                food_update_releases_old_title_and_claims_new_title,
+                food_deletion_requires_current_version,
                 deleted_food_releases_its_title,
                 foods_are_listed_newest_first,
                 foods_of_an_owner_are_listed_oldest_first,
                 image_ids_of_existing_foods_are_found,
                 upload_is_attached_to_one_food_only,
-                update_cannot_take_upload_of_another_food,
+                food_update_cannot_use_upload_of_another_food,
                 food_can_drop_its_upload_and_attach_it_again,
                 upload_of_deleted_food_cannot_be_reused,
-                one_of_50_concurrent_foods_gets_the_title,
-                one_of_20_concurrent_updates_succeeds,
+                one_of_50_concurrent_foods_with_same_title_is_created,
+                one_of_20_concurrent_updates_of_a_food_succeeds,
             ]
         );
     };
@@ -97,7 +97,7 @@ pub async fn unknown_food_is_not_found(foods: &impl FoodRepository) {
     assert_eq!(find(foods, unknown.id).await, None);
 }
 
-pub async fn title_is_unique_ignoring_case(foods: &impl FoodRepository) {
+pub async fn food_title_is_unique_ignoring_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let mut copy = sample::food(&ada());
     copy.title = title(&rice.title.as_str().to_uppercase());
@@ -115,7 +115,7 @@ pub async fn food_id_is_unique(foods: &impl FoodRepository) {
     assert_is_stored(foods, &rice).await;
 }
 
-pub async fn update_requires_the_current_version(foods: &impl FoodRepository) {
+pub async fn food_update_requires_current_version(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     for late_title in ["Late rice", "Fried rice"] {
@@ -135,7 +135,7 @@ pub async fn food_of_another_owner_cannot_be_changed(foods: &impl FoodRepository
     assert_is_stored(foods, &rice).await;
 }
 
-pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepository) {
+pub async fn food_update_may_keep_title_or_change_its_case(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let uppercase = rice.title.as_str().to_uppercase();
     let renamed = updated(foods, &rice, next_version(&rice, &uppercase)).await;
@@ -144,7 +144,7 @@ pub async fn update_may_keep_title_or_change_its_case(foods: &impl FoodRepositor
     updated(foods, &renamed, described).await;
 }
 
-pub async fn update_releases_old_title_and_claims_new_one(foods: &impl FoodRepository) {
+pub async fn food_update_releases_old_title_and_claims_new_title(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     let successor = Food { title: rice.title, ..sample::food(&ada()) };
@@ -154,7 +154,7 @@ pub async fn update_releases_old_title_and_claims_new_one(foods: &impl FoodRepos
     assert_is_stored(foods, &successor).await;
 }
 
-pub async fn deletion_requires_the_current_version(foods: &impl FoodRepository) {
+pub async fn food_deletion_requires_current_version(foods: &impl FoodRepository) {
     let rice = created(foods).await;
     let fried = updated(foods, &rice, next_version(&rice, "Fried rice")).await;
     let late = foods.delete(&rice).await;
@@ -228,7 +228,7 @@ pub async fn upload_is_attached_to_one_food_only(foods: &impl FoodRepository) {
     }
 }
 
-pub async fn update_cannot_take_upload_of_another_food(foods: &impl FoodRepository) {
+pub async fn food_update_cannot_use_upload_of_another_food(foods: &impl FoodRepository) {
     let owner = food_with_upload(ImageId::new(sample::timestamp()));
     foods.create(&owner).await.expect("created");
     let other = created(foods).await;
@@ -263,7 +263,7 @@ pub async fn upload_of_deleted_food_cannot_be_reused(foods: &impl FoodRepository
     assert!(matches!(rejected, Err(InsertFoodError::TitleTaken)));
 }
 
-pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodRepository) {
+pub async fn one_of_50_concurrent_foods_with_same_title_is_created(foods: &impl FoodRepository) {
     let rivals = [(); 50].map(|()| Food { title: title("The only one"), ..sample::food(&ada()) });
     let outcomes = join_all(rivals.iter().map(|food| foods.create(food))).await;
     let is_loser = |outcome: &&Result<_, _>| matches!(outcome, Err(InsertFoodError::TitleTaken));
@@ -272,7 +272,7 @@ pub async fn one_of_50_concurrent_foods_gets_the_title(foods: &impl FoodReposito
     assert_is_stored(foods, &rivals[winner]).await;
 }
 
-pub async fn one_of_20_concurrent_updates_succeeds(foods: &impl FoodRepository) {
+pub async fn one_of_20_concurrent_updates_of_a_food_succeeds(foods: &impl FoodRepository) {
     let food = created(foods).await;
     let edits: Vec<_> = (0..20).map(|nth| next_version(&food, &format!("Edit {nth}"))).collect();
     let outcomes = join_all(edits.iter().map(|edit| foods.update(&food, edit))).await;

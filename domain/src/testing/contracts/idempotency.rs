@@ -16,13 +16,13 @@ macro_rules! idempotency_store_contract {
             idempotency,
             $adapter,
             [
-                lease_is_held_by_the_first_request,
-                key_reuse_for_another_request_is_reported,
-                saved_response_is_returned_until_it_expires,
-                expired_lease_is_acquired_with_original_id,
-                released_lease_can_be_acquired_immediately,
-                one_of_20_concurrent_requests_acquires_the_lease,
-                finishing_an_unknown_operation_does_nothing,
+                idempotency_lease_is_held_by_the_first_request,
+                idempotency_key_reuse_for_another_request_is_reported,
+                response_saved_for_retries_is_returned_until_it_expires,
+                expired_idempotency_lease_keeps_the_resource_id,
+                released_idempotency_lease_can_be_acquired_immediately,
+                one_of_20_concurrent_requests_gets_the_idempotency_lease,
+                finishing_an_unknown_idempotent_operation_does_nothing,
             ]
         );
     };
@@ -57,7 +57,7 @@ async fn begin(
     outcome.expect("a response")
 }
 
-pub async fn lease_is_held_by_the_first_request(store: &impl IdempotencyStore) {
+pub async fn idempotency_lease_is_held_by_the_first_request(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     for _ in 0..2 {
         assert_eq!(begin(store, &operation, "one", now).await, acquired("one"));
@@ -65,7 +65,7 @@ pub async fn lease_is_held_by_the_first_request(store: &impl IdempotencyStore) {
     assert_eq!(begin(store, &operation, "two", now).await, IdempotencyOutcome::InProgress);
 }
 
-pub async fn key_reuse_for_another_request_is_reported(store: &impl IdempotencyStore) {
+pub async fn idempotency_key_reuse_for_another_request_is_reported(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let other = other_request(&operation);
@@ -74,7 +74,9 @@ pub async fn key_reuse_for_another_request_is_reported(store: &impl IdempotencyS
     assert_eq!(begin(store, &other, "two", now).await, IdempotencyOutcome::KeyReused);
 }
 
-pub async fn saved_response_is_returned_until_it_expires(store: &impl IdempotencyStore) {
+pub async fn response_saved_for_retries_is_returned_until_it_expires(
+    store: &impl IdempotencyStore,
+) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     for response in ["a response", "another response"] {
@@ -92,7 +94,7 @@ pub async fn saved_response_is_returned_until_it_expires(store: &impl Idempotenc
     assert_eq!(outcome, IdempotencyOutcome::KeyReused, "the expired record has no effect");
 }
 
-pub async fn expired_lease_is_acquired_with_original_id(store: &impl IdempotencyStore) {
+pub async fn expired_idempotency_lease_keeps_the_resource_id(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     let end = now.plus(LEASE_DURATION);
@@ -105,7 +107,7 @@ pub async fn expired_lease_is_acquired_with_original_id(store: &impl Idempotency
     }
 }
 
-pub async fn released_lease_can_be_acquired_immediately(store: &impl IdempotencyStore) {
+pub async fn released_idempotency_lease_can_be_acquired_immediately(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     begin(store, &operation, "one", now).await;
     store.release(&operation).await.expect("released");
@@ -116,7 +118,9 @@ pub async fn released_lease_can_be_acquired_immediately(store: &impl Idempotency
     assert_eq!(begin(store, &operation, "two", later).await, response);
 }
 
-pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl IdempotencyStore) {
+pub async fn one_of_20_concurrent_requests_gets_the_idempotency_lease(
+    store: &impl IdempotencyStore,
+) {
     let (operation, now) = (new_operation(), sample::timestamp());
     // In the second iteration the lease has expired.
     for at in [now, now.plus(LEASE_DURATION)] {
@@ -130,7 +134,7 @@ pub async fn one_of_20_concurrent_requests_acquires_the_lease(store: &impl Idemp
     }
 }
 
-pub async fn finishing_an_unknown_operation_does_nothing(store: &impl IdempotencyStore) {
+pub async fn finishing_an_unknown_idempotent_operation_does_nothing(store: &impl IdempotencyStore) {
     let (operation, now) = (new_operation(), sample::timestamp());
     store.finish(&operation, "a response").await.expect("a response");
     store.release(&operation).await.expect("a response");

@@ -10,12 +10,15 @@ macro_rules! image_store_contract {
         $crate::contract_tests!(
             images,
             $adapter,
-            [delete_removes_only_the_given_renditions, objects_are_listed_once_in_key_order,]
+            [
+                image_deletion_removes_only_the_given_renditions,
+                stored_renditions_are_listed_once_in_key_order,
+            ]
         );
     };
 }
 
-/// Stores the renditions of a sample food.
+/// Stores the renditions of a sample food and returns their keys.
 async fn stored(images: &impl ImageStore) -> Vec<RenditionKey> {
     let food = sample::food(&sample::public_user(sample::timestamp()));
     let keys = food.rendition_keys();
@@ -44,7 +47,7 @@ fn texts(keys: &[RenditionKey]) -> Vec<String> {
     texts
 }
 
-pub async fn delete_removes_only_the_given_renditions(images: &impl ImageStore) {
+pub async fn image_deletion_removes_only_the_given_renditions(images: &impl ImageStore) {
     let keys = stored(images).await;
     let (deleted, remaining) = keys.split_at(1);
     for _ in 0..2 {
@@ -53,7 +56,7 @@ pub async fn delete_removes_only_the_given_renditions(images: &impl ImageStore) 
     }
 }
 
-pub async fn objects_are_listed_once_in_key_order(images: &impl ImageStore) {
+pub async fn stored_renditions_are_listed_once_in_key_order(images: &impl ImageStore) {
     let mut keys = Vec::new();
     for _ in 0..10 {
         keys.extend(stored(images).await);

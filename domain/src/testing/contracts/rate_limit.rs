@@ -14,8 +14,8 @@ macro_rules! rate_limit_store_contract {
             rate_limit,
             $adapter,
             [
-                attempts_are_counted_per_subject_and_window,
-                decremented_count_is_never_negative,
+                attempts_are_counted_per_account_or_ip_and_time_window,
+                attempt_count_is_never_decremented_below_zero,
                 concurrent_attempts_get_distinct_counts,
             ]
         );
@@ -33,7 +33,7 @@ async fn count(store: &impl RateLimitStore, counter: &Counter) -> u64 {
     store.count(counter).await.expect("counted")
 }
 
-pub async fn attempts_are_counted_per_subject_and_window(store: &impl RateLimitStore) {
+pub async fn attempts_are_counted_per_account_or_ip_and_time_window(store: &impl RateLimitStore) {
     let now = sample::timestamp();
     let ada = counter("ada", now);
     for nth in 1..=3 {
@@ -49,7 +49,7 @@ pub async fn attempts_are_counted_per_subject_and_window(store: &impl RateLimitS
     }
 }
 
-pub async fn decremented_count_is_never_negative(store: &impl RateLimitStore) {
+pub async fn attempt_count_is_never_decremented_below_zero(store: &impl RateLimitStore) {
     let ada = counter("ada", sample::timestamp());
     for nth in 1..=3 {
         assert_eq!(count(store, &ada).await, nth);

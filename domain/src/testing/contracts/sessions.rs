@@ -19,16 +19,16 @@ macro_rules! session_store_contract {
             $adapter,
             [
                 session_is_found_until_it_expires,
-                refresh_token_is_rotated_once,
-                previous_token_after_grace_period_revokes_session,
-                token_two_rotations_old_revokes_session,
-                expired_session_is_not_rotated,
-                revoke_ends_only_the_given_session,
+                refresh_token_is_rotated_once_and_then_replayed,
+                previous_refresh_token_after_grace_period_revokes_session,
+                refresh_token_from_two_rotations_ago_revokes_session,
+                refresh_token_of_expired_session_is_not_rotated,
+                revoking_a_session_keeps_other_sessions_of_the_user,
                 active_sessions_of_one_user_are_listed,
-                revoke_all_keeps_excepted_session_and_other_users,
-                sixty_sessions_are_listed_and_revoked,
-                concurrent_rotations_return_the_same_token,
-                session_revoked_during_rotation_stays_revoked,
+                revoke_all_keeps_excepted_session_and_those_of_other_users,
+                sixty_sessions_of_a_user_are_listed_and_revoked,
+                concurrent_rotations_return_the_same_refresh_token,
+                session_revoked_during_token_rotation_stays_revoked,
             ]
         );
     };
@@ -52,7 +52,7 @@ async fn find(sessions: &impl SessionStore, session: &Session) -> Option<Session
     found.await.expect("a response")
 }
 
-/// Rotates with a new token; returns that token and the result.
+/// Presents a refresh token in order to replace it by a new one; returns the new token and the result.
 async fn rotate(
     sessions: &impl SessionStore,
     session: &Session,
@@ -96,7 +96,7 @@ pub async fn session_is_found_until_it_expires(sessions: &impl SessionStore) {
     }
 }
 
-pub async fn refresh_token_is_rotated_once(sessions: &impl SessionStore) {
+pub async fn refresh_token_is_rotated_once_and_then_replayed(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let now = session.created_at;
     let rotated = rotated(sessions, &session, now).await;
@@ -107,7 +107,9 @@ pub async fn refresh_token_is_rotated_once(sessions: &impl SessionStore) {
     }
 }
 
-pub async fn previous_token_after_grace_period_revokes_session(sessions: &impl SessionStore) {
+pub async fn previous_refresh_token_after_grace_period_revokes_session(
+    sessions: &impl SessionStore,
+) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let rotated = rotated(sessions, &session, session.created_at).await;
     let late = session.created_at.plus(REFRESH_GRACE);
@@ -119,7 +121,7 @@ pub async fn previous_token_after_grace_period_revokes_session(sessions: &impl S
     assert_eq!(after, Rotation::SessionNotFound);
 }
 
-pub async fn token_two_rotations_old_revokes_session(sessions: &impl SessionStore) {
+pub async fn refresh_token_from_two_rotations_ago_revokes_session(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let now = session.created_at;
     let second = rotated(sessions, &session, now).await;
@@ -129,14 +131,14 @@ pub async fn token_two_rotations_old_revokes_session(sessions: &impl SessionStor
     assert_eq!(find(sessions, &session).await, None);
 }
 
-pub async fn expired_session_is_not_rotated(sessions: &impl SessionStore) {
+pub async fn refresh_token_of_expired_session_is_not_rotated(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let end = session.refresh.expires_at;
     let (_, late) = rotate(sessions, &session, session.refresh.token, end).await;
     assert_eq!(late, Rotation::SessionNotFound);
 }
 
-pub async fn revoke_ends_only_the_given_session(sessions: &impl SessionStore) {
+pub async fn revoking_a_session_keeps_other_sessions_of_the_user(sessions: &impl SessionStore) {
     let one = created(sessions, new_user(), LIFETIME).await;
     let other = created(sessions, one.user, LIFETIME).await;
     for _ in 0..2 {
@@ -166,7 +168,9 @@ pub async fn active_sessions_of_one_user_are_listed(sessions: &impl SessionStore
     assert_eq!(list(sessions, new_user(), now).await, []);
 }
 
-pub async fn revoke_all_keeps_excepted_session_and_other_users(sessions: &impl SessionStore) {
+pub async fn revoke_all_keeps_excepted_session_and_those_of_other_users(
+    sessions: &impl SessionStore,
+) {
     let ada = new_user();
     let one = created(sessions, ada, LIFETIME).await;
     let two = created(sessions, ada, LIFETIME).await;
@@ -188,7 +192,7 @@ pub async fn revoke_all_keeps_excepted_session_and_other_users(sessions: &impl S
     assert_eq!(find(sessions, &other_user).await, Some(other_user.clone()));
 }
 
-pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore) {
+pub async fn sixty_sessions_of_a_user_are_listed_and_revoked(sessions: &impl SessionStore) {
     let ada = new_user();
     let all = join_all((0..60).map(|_| created(sessions, ada, LIFETIME))).await;
     let now = sample::timestamp();
@@ -198,7 +202,7 @@ pub async fn sixty_sessions_are_listed_and_revoked(sessions: &impl SessionStore)
     assert_eq!(list(sessions, ada, now).await, all[7..8]);
 }
 
-pub async fn concurrent_rotations_return_the_same_token(sessions: &impl SessionStore) {
+pub async fn concurrent_rotations_return_the_same_refresh_token(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let (presented, now) = (session.refresh.token, session.created_at);
     let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
@@ -218,7 +222,7 @@ pub async fn concurrent_rotations_return_the_same_token(sessions: &impl SessionS
     assert_eq!((rotations, tokens.len()), (1, 1));
 }
 
-pub async fn session_revoked_during_rotation_stays_revoked(sessions: &impl SessionStore) {
+pub async fn session_revoked_during_token_rotation_stays_revoked(sessions: &impl SessionStore) {
     for nth in 0..10 {
         let session = created(sessions, new_user(), LIFETIME).await;
         let (presented, now) = (session.refresh.token, session.created_at);

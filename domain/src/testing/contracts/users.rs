@@ -17,11 +17,11 @@ macro_rules! user_repository_contract {
                 unknown_user_is_not_found,
                 email_is_unique_ignoring_case,
                 user_id_is_unique,
-                password_is_replaced_only_if_unchanged,
+                password_hash_is_replaced_only_if_unchanged,
                 deleted_user_is_not_found_and_email_is_free,
-                user_tombstone_is_listed_until_removed,
+                tombstone_of_deleted_user_is_listed_until_removed,
                 users_are_listed_oldest_first,
-                one_of_50_concurrent_sign_ups_succeeds,
+                one_of_50_concurrent_sign_ups_with_same_email_succeeds,
             ]
         );
     };
@@ -93,7 +93,7 @@ pub async fn user_id_is_unique(users: &impl UserRepository) {
     assert!(claimed.expect("a response").is_none());
 }
 
-pub async fn password_is_replaced_only_if_unchanged(users: &impl UserRepository) {
+pub async fn password_hash_is_replaced_only_if_unchanged(users: &impl UserRepository) {
     let ada = created(users).await;
     for (old, new, is_replaced) in [("a hash", "newer", true), ("a hash", "newest", false)] {
         let (old, new) = (hash(old), hash(new));
@@ -116,7 +116,7 @@ pub async fn deleted_user_is_not_found_and_email_is_free(users: &impl UserReposi
     users.create(&successor, &hash("a hash")).await.expect("created");
 }
 
-pub async fn user_tombstone_is_listed_until_removed(users: &impl UserRepository) {
+pub async fn tombstone_of_deleted_user_is_listed_until_removed(users: &impl UserRepository) {
     let ada = created(users).await;
     let tombstone = DeletedUser { user: ada.public.id, at: sample::timestamp() };
     let deleted = users.delete(tombstone.user, tombstone.at).await;
@@ -144,7 +144,7 @@ pub async fn users_are_listed_oldest_first(users: &impl UserRepository) {
     }
 }
 
-pub async fn one_of_50_concurrent_sign_ups_succeeds(users: &impl UserRepository) {
+pub async fn one_of_50_concurrent_sign_ups_with_same_email_succeeds(users: &impl UserRepository) {
     let email = sample::user().email;
     let rivals = [(); 50].map(|()| User { email: email.clone(), ..sample::user() });
     let hash = hash("a hash");

@@ -17,7 +17,7 @@ pub struct MemoryFoods {
 }
 
 impl MemoryFoods {
-    /// Claims the upload for the food; returns `false` if another food has claimed it.
+    /// Records that the food uses its upload; returns `false` if another food has used it.
     fn claim(&self, food: &Food) -> bool {
         let Some(upload) = food.upload else {
             return true;

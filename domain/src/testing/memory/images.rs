@@ -31,12 +31,12 @@ fn list(objects: &Objects, after: Option<&str>) -> Vec<StoredObject> {
     stored.take(1_000).collect()
 }
 
-/// An [`ImageStore`] in memory. Objects get a sample timestamp.
+/// An [`ImageStore`] in memory. Objects are stored at sample timestamps.
 #[derive(Debug, Default)]
 pub struct MemoryImages(Objects);
 
 impl MemoryImages {
-    /// Returns the object with this key.
+    /// Returns the bytes of the object with this key; `None` if it does not exist.
     pub fn object(&self, key: &str) -> Option<Bytes> {
         lock(&self.0).get(key).map(|(bytes, _)| bytes.clone())
     }
@@ -59,7 +59,7 @@ impl MemoryImages {
         lock(&self.0).len()
     }
 
-    /// Stores an empty object under any key.
+    /// Stores an empty object under this key, which need not be a rendition key.
     pub fn put_object(&self, key: &str) {
         insert(&self.0, key.to_owned(), Bytes::new());
     }
@@ -84,7 +84,7 @@ impl ImageStore for MemoryImages {
     }
 }
 
-/// An [`UploadStore`] and [`UploadSigner`] in memory. Objects get a sample timestamp.
+/// An [`UploadStore`] and [`UploadSigner`] in memory. Uploads are stored at sample timestamps.
 #[derive(Debug, Default)]
 pub struct MemoryUploads(Objects);
 
@@ -135,7 +135,7 @@ impl UploadSigner for MemoryUploads {
     }
 }
 
-/// Accepts bytes that start with `image`, and returns them as renditions of two sizes in both formats.
+/// A renderer that accepts bytes that start with `image`, and returns them in two sizes and both formats.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FakeRenderer;
 

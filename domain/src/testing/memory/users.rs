@@ -21,12 +21,12 @@ pub struct MemoryUsers {
 }
 
 impl MemoryUsers {
-    /// Returns the password hash of the user.
+    /// Returns the password hash of the user; `None` if no user has this id.
     pub fn password_of(&self, id: UserId) -> Option<PasswordHash> {
         lock(&self.users).get(&id).map(|(_, hash)| hash.clone())
     }
 
-    /// Returns the account.
+    /// Returns the account with this id; `None` if it does not exist.
     pub fn account(&self, id: UserId) -> Option<User> {
         lock(&self.users).get(&id).map(|(user, _)| user.clone())
     }
