@@ -7,9 +7,10 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from local_api import PASSWORD, operations, png
+from local_api import PASSWORD, ROOT, operations
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 TIMEOUT_SECONDS = 30
@@ -31,8 +32,9 @@ class Page:
         self.browser.execute_script("arguments[0].click()", element)
 
     def write(self, element, text):
+        """Replaces the text of a field and leaves the field, so that Swagger UI uses the text."""
         element.clear()
-        element.send_keys(text)
+        element.send_keys(text, Keys.TAB)
 
     def operation(self, name):
         """Expands the block of an operation and returns it."""
@@ -69,16 +71,16 @@ def main():
         "--disable-component-update", "--disable-sync", "--window-size=1280,1400", "--hide-scrollbars",
     ):
         options.add_argument(option)
-    with tempfile.TemporaryDirectory() as folder:
-        options.add_argument(f"--user-data-dir={folder}/profile")
+    with tempfile.TemporaryDirectory() as profile:
+        options.add_argument(f"--user-data-dir={profile}")
         browser = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
         try:
-            check(Page(browser), arguments, Path(folder))
+            check(Page(browser), arguments)
         finally:
             browser.quit()
 
 
-def check(page, arguments, folder):
+def check(page, arguments):
     page.browser.get(f"{arguments.url}/docs")
     page.find(".opblock")
     shown = {
@@ -105,26 +107,18 @@ def check(page, arguments, folder):
     status, response = page.execute(page.operation("list_sessions"))
     assert status == 200 and '"current": true' in response, (status, response)
 
-    image = folder / "sunset.png"
-    image.write_bytes(png(480, 360))
     create = page.operation("create_food")
-    page.browser.execute_script(
-        "const select = arguments[0]; select.value = 'multipart/form-data';"
-        "select.dispatchEvent(new Event('change', {bubbles: true}))",
-        page.find(".opblock-section-request-body .content-type", create),
-    )
-    page.write(page.find("tr[data-param-name='Idempotency-Key'] input", create), "a-key-for-this-test")
     fields = {
         row.get_attribute("data-property-name"): row
         for row in page.until(lambda: create.find_elements(By.CSS_SELECTOR, "[data-property-name]"))
     }
-    for name, text in (("title", "Sunset on a plate"), ("description", "<p>Warm</p>")):
+    for name, text in (("title", "Party rice"), ("description", "Smoky, with <b>plantain</b>")):
         page.write(fields[name].find_element(By.CSS_SELECTOR, "textarea, input"), text)
-    fields["food_image"].find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(image))
+    fields["food_image"].find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(ROOT / "scripts/dish.jpg"))
     status, response = page.execute(create)
     assert status == 201, (status, response)
     image = page.find("#image:not([hidden]) img")
-    page.until(lambda: page.browser.execute_script("return arguments[0].naturalWidth", image) == 480)
+    page.until(lambda: page.browser.execute_script("return arguments[0].naturalWidth", image) == 1280)
 
     messages = [entry["message"] for entry in page.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     assert not messages, messages

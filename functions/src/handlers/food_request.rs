@@ -48,7 +48,7 @@ pub(crate) struct Form {
         min_length = 1,
         max_length = 20_000,
         pattern = r"\S",
-        examples("<p>Steamed bean pudding with peppers.</p>")
+        examples("Steamed bean pudding with <b>peppers</b>.")
     )]
     description: String,
     /// A JPEG, PNG, WebP or GIF file, detected by its content. Without it, an update does not change the image.

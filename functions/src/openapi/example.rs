@@ -8,7 +8,7 @@ pub(crate) const PASSWORD: &str = "a spoonful of sugar";
 
 /// A food title that the demo data does not have, because titles are unique.
 pub(crate) const TITLE: &str = "Moi moi";
-pub(crate) const DESCRIPTION: &str = "<p>Steamed bean pudding with peppers.</p>";
+pub(crate) const DESCRIPTION: &str = "Steamed bean pudding with <b>peppers</b>.";
 
 const FOOD_ID: &str = "01990000-0000-7000-8000-00000000f001";
 pub(crate) const IMAGE_ID: &str = "01990000-0000-7000-8000-000000001a6e";
