@@ -8,7 +8,7 @@ credentials come from the environment, as for `sam deploy`.
 3. Update the stack: the new version signs, the old one is still accepted.
 
 The updates reuse the deployed template and change no code. After RefreshTokenSeconds all old refresh tokens have expired, and
-`--finish` removes the old version. Until then another rotation is refused: functions accept two versions, so it would remove
+`--finish` removes the old version. Until then another rotation is rejected: functions accept two versions, so it would remove
 one with valid refresh tokens. Runs with the Python of .ci/tools."""
 
 import argparse

@@ -1,6 +1,7 @@
 //! The error of all storage ports.
 //!
-//! Every method of a port is atomic: it applies completely or not at all, also under concurrent calls.
+//! Every method of a port that writes one entity is atomic: it applies completely or not at all, also under
+//! concurrent calls. Methods that write several, such as `revoke_all`, may stop in between and can be repeated.
 //! The tests in `testing::contracts` check this.
 
 use thiserror::Error;

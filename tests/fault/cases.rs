@@ -84,7 +84,7 @@ impl Case {
         let first = running.try_invoke(&payload(name)).await;
         for faults in all_faults(&recorded) {
             faults.clear();
-            // Late calls are executed now that the function has given up.
+            // Late calls are executed now, after the timeout of the function.
             faults.release_late_calls().await;
         }
         let (mut result, mut response) = (CaseResult::Success, first);

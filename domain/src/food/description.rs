@@ -77,7 +77,8 @@ impl Description {
     }
 }
 
-/// Sanitizes HTML once. Input and output must have at most [`Description::MAX_CHARS`] characters.
+/// Sanitizes HTML once. `TooLong` if the input has more than [`Description::MAX_CHARS`] characters, or the output
+/// more than four times as many bytes.
 fn clean(raw: &str) -> Result<String, InvalidDescription> {
     if raw.chars().count() > Description::MAX_CHARS {
         return Err(InvalidDescription::TooLong);

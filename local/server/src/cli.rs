@@ -11,7 +11,7 @@ use local::{Options, Seed, Storage};
 #[command(name = "local", version, after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
-    /// Port to listen on (127.0.0.1); 0 picks a free port.
+    /// Port to listen on (127.0.0.1); 0 selects a free port.
     #[arg(long, value_name = "PORT", default_value_t = 8888)]
     port: u16,
 

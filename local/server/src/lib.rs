@@ -46,7 +46,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Options of [`Local::start`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port to listen on (127.0.0.1); 0 picks a free one.
+    /// The port to listen on (127.0.0.1); 0 selects a free port.
     pub port: u16,
     /// Where data is stored: in memory or in a folder.
     pub storage: Storage,

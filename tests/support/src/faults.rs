@@ -16,7 +16,7 @@ pub enum Failure {
     Refused,
     /// The call is not executed; no response is sent.
     Silent,
-    /// The call is executed after the caller has given up; no response is sent.
+    /// The call is executed after the timeout of the caller; no response is sent.
     Late,
     /// The call is executed; the connection is closed before the response.
     Lost,
