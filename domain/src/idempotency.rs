@@ -93,7 +93,8 @@ pub trait IdempotencyStore {
     /// Saves the response for retries. A response that is already saved is kept.
     async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError>;
 
-    /// Releases the lease after an unknown outcome, so that a retry can acquire the lease immediately.
+    /// Releases the lease after an error that is not saved, so that a retry can acquire the lease immediately.
+    /// The resource id stays.
     async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError>;
 }
 

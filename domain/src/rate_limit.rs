@@ -69,7 +69,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Returns the current counter of attempts on an account, which need not exist.
+    /// Makes the counter of attempts on an account in the current time window. The account need not exist.
     pub fn per_account(
         action: LimitedAction,
         account: &str,
@@ -79,7 +79,7 @@ impl Counter {
         Self::new(action, "account", account, limits.window, now)
     }
 
-    /// Returns the current counter of attempts from a client IP.
+    /// Makes the counter of attempts from a client IP in the current time window.
     pub fn per_ip(
         action: LimitedAction,
         client_ip: &ClientIp,

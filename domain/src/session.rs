@@ -48,7 +48,7 @@ pub struct Session {
     pub id: SessionId,
     /// The user who logged in.
     pub user: UserId,
-    /// The current refresh token.
+    /// The id and expiry of the current refresh token.
     pub refresh: RefreshTokenState,
     /// The previous refresh token; `None` before the first rotation.
     pub previous: Option<PreviousToken>,

@@ -198,7 +198,8 @@ impl Dependencies {
         Ok(PasswordPolicy { min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX) })
     }
 
-    /// Reads the rate limits of logins: `LOGIN_ATTEMPTS_PER_ACCOUNT` and `LOGIN_ATTEMPTS_PER_ADDRESS`.
+    /// Reads the rate limits of logins: `LOGIN_ATTEMPTS_PER_ACCOUNT`, `LOGIN_ATTEMPTS_PER_ADDRESS`
+    /// and `ATTEMPT_WINDOW_SECONDS`.
     pub fn login_limits(&self) -> Result<Limits, SettingsError> {
         self.limits(("LOGIN_ATTEMPTS_PER_ACCOUNT", 10), ("LOGIN_ATTEMPTS_PER_ADDRESS", 100))
     }

@@ -199,8 +199,8 @@ fn body(response: &Value) -> Value {
     serde_json::from_str(body).unwrap_or_default()
 }
 
-/// Fails every backend call of the events in each of these ways, once and permanently, and checks responses,
-/// stored state and log.
+/// Runs each event many times. In each run one backend call fails in one of these ways, either once or from
+/// then on. Checks the response, the stored state and the log of each run.
 pub(crate) async fn assert_survives(
     engine: SessionEngine,
     events: &[&'static str],

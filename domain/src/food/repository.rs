@@ -51,7 +51,7 @@ pub enum RemoveFoodError {
     Storage(#[from] StorageError),
 }
 
-/// How long the use of an upload by a food is stored; longer than an upload can exist.
+/// How long an upload claim is stored. It prevents a second use of the upload, so it outlives the upload.
 pub const UPLOAD_CLAIM_TTL: Duration = Duration::from_hours(7 * 24);
 
 /// Port: stored foods. Titles are unique by their folded form, uploads by their id.

@@ -1,4 +1,4 @@
-//! `POST /logout`: revokes the session of the access token.
+//! `POST /logout`: revokes the session of the access token. A second logout with the token is a 401.
 
 use domain::use_cases::logout;
 

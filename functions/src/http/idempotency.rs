@@ -74,7 +74,7 @@ impl IdempotencyGuard {
     }
 }
 
-/// Returns the idempotency record of a request, or `None` without an `Idempotency-Key`. `scope` names the action and
+/// Computes the idempotency record of a request, or `None` without an `Idempotency-Key`. `scope` names the action and
 /// the user; `content` distinguishes a retry from another request with the key.
 pub(crate) fn idempotent_operation(
     request: &Request,

@@ -195,7 +195,7 @@ impl Operation {
         json!({"$ref": format!("#/components/schemas/{}", T::name())})
     }
 
-    /// Adds a response with a JSON object.
+    /// Adds a response whose body is a JSON object of type `T`.
     pub(crate) fn response<T: ToSchema>(
         mut self,
         status: u16,

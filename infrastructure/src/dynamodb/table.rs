@@ -28,7 +28,7 @@ pub mod foods {
     pub const BY_OWNER_INDEX: &str = "by_owner";
     /// Partition key of [`BY_OWNER_INDEX`].
     pub const USER_ID: &str = "user_id";
-    /// Sort key of both indexes.
+    /// Sort key of [`FEED_INDEX`] and [`BY_OWNER_INDEX`].
     pub const ID: &str = "id";
     /// TTL attribute of an upload claim, in seconds since 1970. No other item has it.
     pub const EXPIRES_AT: &str = "expires_at";

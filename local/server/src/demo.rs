@@ -28,7 +28,7 @@ const HEIGHT: u32 = 300;
 /// Errors of seeding the demo data. Each message ends with a remedy.
 #[derive(Debug, Error)]
 pub enum DemoError {
-    /// An account with this e-mail of a demo user already exists, with another password.
+    /// The e-mail of a demo user belongs to an account with another password. Field: the e-mail.
     #[error(
         "the account {0} already exists with another password; start without --demo and log in with that \
          password"

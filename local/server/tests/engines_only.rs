@@ -193,7 +193,7 @@ async fn fixture_secrets_are_not_stored_in_data_dir() {
 }
 
 #[tokio::test]
-async fn fixture_email_of_another_account_is_a_one_line_error() {
+async fn seeding_fails_if_another_account_has_a_fixture_email() {
     let folder = tempdir().unwrap();
     let mut program = Program::in_folder(folder.path(), &[]);
     program.client.member("Ada").await;

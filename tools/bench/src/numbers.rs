@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Returns the quantile `part` (such as 0.99) by the nearest rank: one of the values, or the default if there are none.
+/// Returns the quantile `part` (such as 0.99) rounded to one of the values, or the default if there are none.
 pub fn quantile<T: Copy + Ord + Default>(values: &[T], part: f64) -> T {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();

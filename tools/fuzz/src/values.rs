@@ -59,7 +59,7 @@ pub fn html(input: &[u8]) {
     }
 }
 
-/// Checks that the renditions of an accepted image are decodable and not larger than the original.
+/// Checks that the renditions of an accepted image are decodable and neither wider nor higher than the image.
 pub fn image(input: &[u8]) {
     // Large images are slow and add no coverage.
     const MAX_PIXELS: u32 = 250_000;
