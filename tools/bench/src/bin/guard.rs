@@ -21,8 +21,9 @@ const BYTES: u64 = 65_536;
 /// connection may time out on a busy machine and be retried. A percentage would hide regressions of `login`, which
 /// executes most of its instructions in Argon2.
 const INSTRUCTIONS: u64 = 500_000;
-/// The allowed growth of functions with concurrent calls, which open one or two connections depending on timing.
-const INSTRUCTIONS_WITH_HANDSHAKE: u64 = 2_000_000;
+/// The allowed growth of functions with concurrent calls, which open one to three connections depending on timing. A
+/// TLS handshake executes 1.3 million instructions.
+const INSTRUCTIONS_WITH_HANDSHAKE: u64 = 3_000_000;
 const WITH_CONCURRENT_CALLS: [&str; 6] =
     ["change_password", "create_food", "create_user", "delete_food", "login", "update_food"];
 
@@ -155,9 +156,9 @@ mod tests {
     #[test]
     fn guard_reports_size_or_instruction_growth_beyond_margin() {
         let recorded = functions(&[("get_food", 10, 10), ("login", 10, 10)]);
-        let within = functions(&[("get_food", 65_546, 500_010), ("login", 0, 2_000_010)]);
+        let within = functions(&[("get_food", 65_546, 500_010), ("login", 0, 3_000_010)]);
         assert_eq!(regressions(&recorded, &within), Vec::<String>::new());
-        let beyond = functions(&[("get_food", 65_547, 0), ("login", 0, 2_000_011)]);
+        let beyond = functions(&[("get_food", 65_547, 0), ("login", 0, 3_000_011)]);
         assert_eq!(
             regressions(&recorded, &beyond),
             ["get_food is larger than recorded", "login executes more instructions than recorded"]
