@@ -41,7 +41,7 @@ pub struct Food {
 impl Food {
     /// Returns the object key of one rendition of the image.
     pub fn rendition_key(&self, size: Size, format: Format) -> RenditionKey {
-        RenditionKey { food: self.id, image: self.image.id, width: size.width, format }
+        self.image.rendition_key(self.id, size, format)
     }
 
     /// Returns the object keys of all renditions of the image: narrowest first, JPEG before WebP.

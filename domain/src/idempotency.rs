@@ -90,7 +90,7 @@ pub trait IdempotencyStore {
         now: Timestamp,
     ) -> Result<IdempotencyOutcome, StorageError>;
 
-    /// Saves the response for retries. A response that is already saved is kept.
+    /// Saves the response for retries. The first saved response stays.
     async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError>;
 
     /// Releases the lease after an error that is not saved, so that a retry can acquire the lease immediately.

@@ -27,11 +27,17 @@ pub struct Image {
 }
 
 impl Image {
+    /// Returns the object key of one rendition.
+    pub fn rendition_key(&self, food: FoodId, size: Size, format: Format) -> RenditionKey {
+        RenditionKey { food, image: self.id, width: size.width, format }
+    }
+
     /// Returns the object keys of all renditions: narrowest first, JPEG before WebP.
     pub fn rendition_keys(&self, food: FoodId) -> Vec<RenditionKey> {
-        let key = |width, format| RenditionKey { food, image: self.id, width, format };
         let sizes = self.sizes.as_slice().iter();
-        sizes.flat_map(|size| Format::ALL.map(|format| key(size.width, format))).collect()
+        sizes
+            .flat_map(|size| Format::ALL.map(|format| self.rendition_key(food, *size, format)))
+            .collect()
     }
 }
 
