@@ -191,10 +191,11 @@ impl Dependencies {
         Ok(Duration::from_secs(seconds))
     }
 
-    /// Reads `PASSWORD_MIN_LENGTH`, the minimum length of new passwords in characters.
+    /// Reads `PASSWORD_MIN_LENGTH`, the minimum length of new passwords in characters. At least 8, because the lists
+    /// of common passwords have no shorter ones.
     pub fn password_policy(&self) -> Result<PasswordPolicy, SettingsError> {
         let min_chars =
-            self.settings.number("PASSWORD_MIN_LENGTH", PASSWORD_MIN_LENGTH, 1..=128)?;
+            self.settings.number("PASSWORD_MIN_LENGTH", PASSWORD_MIN_LENGTH, 8..=128)?;
         Ok(PasswordPolicy { min_chars: usize::try_from(min_chars).unwrap_or(usize::MAX) })
     }
 

@@ -81,8 +81,8 @@ impl PasswordHasher for Argon2Hasher {
             .map_err(HashError)
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck {
-        let password = password.reveal().as_bytes();
+    fn verify_text(&self, text: &str, hash: &PasswordHash) -> PasswordCheck {
+        let password = text.as_bytes();
         if hash.as_str().starts_with("$2") {
             return match bcrypt::verify(password, hash.as_str()) {
                 Ok(true) => PasswordCheck::ValidNeedsRehash,

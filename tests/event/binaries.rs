@@ -67,6 +67,7 @@ async fn startup_error_names_the_missing_or_invalid_setting() {
         ("get_user", "AWS_SECRET_ACCESS_KEY", None),
         ("sweep_images", "IMAGES_BUCKET", None),
         ("create_user", "PASSWORD_MIN_LENGTH", Some("ninety")),
+        ("change_password", "PASSWORD_MIN_LENGTH", Some("0000000007")),
         ("login", "ACCESS_SECRET", Some("too-short-secret")),
         ("login", "ACCESS_TOKEN_TTL_SECONDS", Some("-15")),
         ("logout", "TOKEN_STORE_URL", Some("http://user:hunter2@127.0.0.1")),

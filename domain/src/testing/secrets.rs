@@ -8,14 +8,14 @@ use crate::password::{HashError, Password, PasswordCheck, PasswordHash, Password
 use crate::token::{Claims, SignError, TokenError, TokenSigner};
 
 /// A fake hasher: writes `new:<password>` instead of a hash, treats `old:<password>` as an outdated hash, and
-/// counts the calls of `hash` and `verify`.
+/// counts the calls of `hash` and `verify_text`.
 #[derive(Debug, Default)]
 pub struct FakeHasher {
     call_count: AtomicI64,
 }
 
 impl FakeHasher {
-    /// Returns the number of calls of `hash` and `verify`.
+    /// Returns the number of calls of `hash` and `verify_text`.
     pub fn call_count(&self) -> i64 {
         self.call_count.load(Ordering::SeqCst)
     }
@@ -27,11 +27,11 @@ impl PasswordHasher for FakeHasher {
         Ok(PasswordHash::new(format!("new:{}", password.reveal())))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> PasswordCheck {
+    fn verify_text(&self, text: &str, hash: &PasswordHash) -> PasswordCheck {
         self.call_count.fetch_add(1, Ordering::SeqCst);
         match hash.as_str().split_once(':') {
-            Some(("new", secret)) if secret == password.reveal() => PasswordCheck::Valid,
-            Some(("old", secret)) if secret == password.reveal() => PasswordCheck::ValidNeedsRehash,
+            Some(("new", secret)) if secret == text => PasswordCheck::Valid,
+            Some(("old", secret)) if secret == text => PasswordCheck::ValidNeedsRehash,
             _ => PasswordCheck::Invalid,
         }
     }
