@@ -46,7 +46,6 @@ fn sanitized_external_links_get_rel_noreferrer() {
     for url in [
         "http://0x42.0x66.0x7.0x93/",
         "http://1113982867/",
-        "//evil.example/",
         "https://evil.example./",
         "http://%77%77.example/",
     ] {

@@ -66,6 +66,7 @@ async fn invalid_food_returns_all_field_errors() {
         Form::new(),
         Form::new().text("title", " ").text("description", "\n"),
         Form::new().text("description", "<script>steal()</script>"),
+        Form::new().text("title", "\u{2800}").text("description", "<p>&nbsp;</p>"),
     ] {
         api.post_food(&ada, form).await.is_problem(422, &required);
     }
@@ -75,11 +76,14 @@ async fn invalid_food_returns_all_field_errors() {
         .file("a.jpg", b"text");
     let problem = [
         ("title_too_long", "title should be at most 100 characters"),
-        ("desc_too_long", "description should be at most 20000 characters"),
+        ("desc_too_long", "description should be at most 20000 characters and 20480 bytes"),
         ("upload_err", "please upload a valid image: JPEG, PNG, WebP or GIF"),
     ];
     let rejected = api.post_food(&ada, wrong.clone()).await;
     rejected.is_problem(422, &problem);
+    let form = Form::food_with_image("Soup\u{202e}puoS");
+    let message = "title should be one line without control or invisible characters";
+    api.post_food(&ada, form).await.is_problem(422, &[("invalid_title", message)]);
     let food = api.share(&ada, "Soup").await;
     let rejected = api.put_food(&ada, &food, wrong).await;
     rejected.is_problem(422, &problem);

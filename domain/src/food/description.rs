@@ -1,23 +1,27 @@
 //! Descriptions of foods: HTML sanitized by an allow-list.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::sync::LazyLock;
 
-use ammonia::Builder;
+use ammonia::{Builder, Url};
 use thiserror::Error;
 
-/// The description of a food: sanitized HTML of 1 to 20,000 characters.
+use crate::text;
+
+/// The description of a food: sanitized HTML with visible text, at most 20,000 characters and 20 KB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description(String);
 
 /// The error of an invalid description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidDescription {
-    /// The sanitized text is empty.
+    /// The sanitized text has no visible character.
     #[error("the description is empty")]
     Empty,
-    /// The description has more than [`Description::MAX_CHARS`] characters.
-    #[error("the description is longer than {max} characters", max = Description::MAX_CHARS)]
+    /// The description has more than [`Description::MAX_CHARS`] characters or [`Description::MAX_BYTES`] bytes.
+    #[error("the description is longer than {chars} characters or {bytes} bytes",
+        chars = Description::MAX_CHARS, bytes = Description::MAX_BYTES)]
     TooLong,
     /// The description has more markup than [`Description::MAX_TAGS`], [`Description::MAX_ATTRIBUTES`] and
     /// [`Description::MAX_TAG_BYTES`] allow.
@@ -25,12 +29,40 @@ pub enum InvalidDescription {
     TooMuchMarkup,
 }
 
-/// Sanitizer that allows text formatting, links and images; removes scripts, styles, forms and event handlers.
-static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(Builder::default);
+/// Sanitizer that allows text formatting and links; removes scripts, styles, forms, event handlers and images,
+/// which would tell the server of the image who reads the description.
+static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::default();
+    builder.rm_tags(["img"]).add_generic_attributes(["dir"]).attribute_filter(
+        |_, attribute, value| {
+            let is_allowed = match attribute {
+                "href" => is_absolute(value, &["http://", "https://", "mailto:"]),
+                "cite" => is_absolute(value, &["http://", "https://"]),
+                _ => true,
+            };
+            is_allowed.then_some(Cow::Borrowed(value))
+        },
+    );
+    builder
+});
+
+/// Sanitizer that removes all markup.
+static TEXT: LazyLock<Builder<'static>> = LazyLock::new(Builder::empty);
+
+/// Returns whether the text is a URL that starts with one of these prefixes, in upper or lower case.
+fn is_absolute(url: &str, prefixes: &[&str]) -> bool {
+    let is_prefix = |prefix: &&str| {
+        url.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    prefixes.iter().any(is_prefix) && Url::parse(url).is_ok()
+}
 
 impl Description {
     /// The maximum length of a description in characters, before and after sanitizing.
     pub const MAX_CHARS: usize = 20_000;
+
+    /// The maximum length of a description in bytes, after sanitizing. Bounds what a list of foods reads.
+    pub const MAX_BYTES: usize = 20_480;
 
     // An HTML parser repeats unclosed formatting elements with their attributes in each paragraph, so
     // 20,000 characters can grow to half a gigabyte. With these three limits the worst text found takes
@@ -55,14 +87,20 @@ impl Description {
         for _ in 0..Self::MAX_PASSES {
             let again = clean(&safe)?;
             if again == safe {
-                return Self::from_trusted(&safe);
+                let text = TEXT.clean(&safe).to_string();
+                return if text::has_visible(&text.replace("&nbsp;", " ")) {
+                    Self::from_trusted(&safe)
+                } else {
+                    Err(InvalidDescription::Empty)
+                };
             }
             safe = again;
         }
         Err(InvalidDescription::TooMuchMarkup)
     }
 
-    /// Restores a description from storage. It was sanitized when it was saved, so only its length is checked.
+    /// Restores a description from storage. It was sanitized when it was saved, so only its length in characters is
+    /// checked.
     pub fn from_trusted(safe: &str) -> Result<Self, InvalidDescription> {
         match safe.chars().count() {
             0 => Err(InvalidDescription::Empty),
@@ -78,7 +116,7 @@ impl Description {
 }
 
 /// Sanitizes HTML once. `TooLong` if the input has more than [`Description::MAX_CHARS`] characters, or the output
-/// more than four times as many bytes.
+/// more than [`Description::MAX_BYTES`] bytes.
 fn clean(raw: &str) -> Result<String, InvalidDescription> {
     if raw.chars().count() > Description::MAX_CHARS {
         return Err(InvalidDescription::TooLong);
@@ -87,7 +125,7 @@ fn clean(raw: &str) -> Result<String, InvalidDescription> {
         return Err(InvalidDescription::TooMuchMarkup);
     }
     // The buffer stops the serializer when the text is certainly too long.
-    let mut safe = Cursor::new(vec![0; Description::MAX_CHARS * 4].into_boxed_slice());
+    let mut safe = Cursor::new(vec![0; Description::MAX_BYTES].into_boxed_slice());
     let written = SANITIZER.clean(raw).write_to(&mut safe);
     let end = usize::try_from(safe.position()).unwrap_or(usize::MAX);
     match safe.get_ref().get(..end).map(str::from_utf8) {
@@ -172,7 +210,7 @@ mod tests {
         for (raw, expected) in [
             (formatted, formatted),
             ("<p onclick=\"steal()\">Hi<script>steal()</script></p>", "<p>Hi</p>"),
-            ("<img src=x onerror=steal()>yum", "<img src=\"x\">yum"),
+            ("<img src=\"https://example.com/x\" onerror=steal()>yum", "yum"),
             ("<a href=\"javascript:steal()\">x</a>", "<a rel=\"noopener noreferrer\">x</a>"),
             ("a < b & c", "a &lt; b &amp; c"),
             (composed, composed),
@@ -186,19 +224,90 @@ mod tests {
     }
 
     #[test]
+    fn description_without_visible_text_is_empty() {
+        for raw in [
+            "",
+            "<p></p>",
+            "<p><br></p>",
+            "<p>&nbsp;</p>",
+            "&nbsp;",
+            "<b></b>",
+            "\u{200b}",
+            "\u{a0}",
+            "&#8203;&shy;",
+            "<hr>",
+            "<a href=\"https://example.com\" title=\"soup\"></a>",
+            "<!-- x -->",
+            "<img src=\"https://example.com/x\">",
+            "\u{2800}",
+        ] {
+            assert_eq!(Description::sanitize(raw), Err(InvalidDescription::Empty), "{raw}");
+        }
+        for raw in ["<p>&nbsp;x</p>", "&lt;", "&amp;nbsp;", "<td>🍲</td>"] {
+            assert!(Description::sanitize(raw).is_ok(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn description_keeps_direction_and_language() {
+        for raw in [
+            "<p dir=\"rtl\" lang=\"ar\">مرحبا</p>",
+            "<bdo dir=\"ltr\">soup</bdo>",
+            "<ul dir=\"auto\"><li lang=\"fr\">soupe</li></ul>",
+        ] {
+            assert_eq!(sanitized(raw), raw);
+        }
+    }
+
+    #[test]
+    fn description_links_are_absolute_and_http_or_mailto() {
+        for (url, is_kept) in [
+            ("https://example.com/soup?a=1", true),
+            ("HTTP://EXAMPLE.COM", true),
+            ("mailto:ada@example.com", true),
+            ("tel:+441234", false),
+            ("sms:+441234", false),
+            ("magnet:?xt=urn:btih:x", false),
+            ("ftp://example.com/", false),
+            ("//example.com/", false),
+            ("/soup", false),
+            ("soup", false),
+            ("#soup", false),
+            ("", false),
+            // Relative to a page with this scheme (URL Standard, section 4.4).
+            ("https:soup", false),
+            ("https:/soup", false),
+            ("https://", false),
+            ("javascript:alert(1)", false),
+            (" javascript:alert(1)", false),
+        ] {
+            let link = sanitized(&format!("<a href=\"{url}\">x</a>"));
+            assert_eq!(link.contains("href"), is_kept, "{link}");
+            let quote = sanitized(&format!("<blockquote cite=\"{url}\">x</blockquote>"));
+            let is_kept = is_kept && !url.starts_with("mailto:");
+            assert_eq!(quote.contains("cite"), is_kept, "{quote}");
+        }
+    }
+
+    #[test]
     fn description_length_is_counted_after_sanitizing() {
-        for (raw, is_short_enough) in [
-            ("🍲".repeat(20_000), true),
-            ("🍲".repeat(20_001), false),
+        for (raw, length) in [
+            ("x".repeat(20_000), Some(20_000)),
+            ("x".repeat(20_001), None),
+            // 4 bytes each.
+            ("🍲".repeat(5_120), Some(20_480)),
+            ("🍲".repeat(5_121), None),
+            ("🍲".repeat(20_000), None),
             // Each becomes 5 characters.
-            ("&".repeat(4_000), true),
-            ("&".repeat(4_001), false),
-            ("&".repeat(20_000), false),
+            ("&".repeat(4_000), Some(20_000)),
+            ("&".repeat(4_001), None),
+            ("&".repeat(20_000), None),
+            (format!("<p>x</p>{}", "<!---->".repeat(2_000)), Some(8)),
         ] {
             match Description::sanitize(&raw) {
-                Ok(safe) => assert_eq!((safe.0.chars().count(), is_short_enough), (20_000, true)),
+                Ok(safe) => assert_eq!(Some(safe.0.len()), length),
                 Err(error) => {
-                    assert_eq!((error, is_short_enough), (InvalidDescription::TooLong, false));
+                    assert_eq!((error, length), (InvalidDescription::TooLong, None));
                 }
             }
         }

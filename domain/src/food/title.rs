@@ -1,11 +1,8 @@
 //! Titles of foods.
 
-use icu_casemap::CaseMapper;
-use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
+use crate::text::{self, InvalidText};
 
-use crate::text::{InvalidText, trim};
-
-/// The title of a food: trimmed, 1 to 100 characters, case as typed.
+/// The title of a food: trimmed, 1 to 100 characters of one line, case as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Title(String);
 
@@ -13,9 +10,14 @@ impl Title {
     /// The maximum length of a title in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 100;
 
-    /// Trims the text; returns an error unless 1 to 100 characters remain.
+    /// Trims and validates the text; see [`InvalidText`].
     pub fn parse(raw: &str) -> Result<Self, InvalidText> {
-        trim(raw, Self::MAX_CHARS).map(Self)
+        text::parse(raw, Self::MAX_CHARS).map(Self)
+    }
+
+    /// Restores a title from storage. It was validated when it was saved, so only its length is checked.
+    pub fn from_trusted(stored: &str) -> Result<Self, InvalidText> {
+        text::restore(stored, Self::MAX_CHARS).map(Self)
     }
 
     /// Returns the title as typed, trimmed.
@@ -24,11 +26,9 @@ impl Title {
     }
 
     /// Returns the text by which titles are unique: equal for titles that differ only in case or in the
-    /// encoding of accents (canonical caseless matching, definition D145 of the Unicode Standard).
+    /// encoding of accents.
     pub fn folded(&self) -> String {
-        let decomposed = DecomposingNormalizer::new_nfd().normalize(&self.0);
-        let folded = CaseMapper::new().fold_string(&decomposed);
-        ComposingNormalizer::new_nfc().normalize(&folded).into_owned()
+        text::fold(&self.0)
     }
 }
 
@@ -69,6 +69,7 @@ mod tests {
             if let Ok(title) = Title::parse(&raw) {
                 prop_assert_eq!(Title::parse(title.as_str()), Ok(title.clone()));
                 let folded = title.folded();
+                prop_assert_eq!(Title::from_trusted(title.as_str()), Ok(title));
                 // The limit of a DynamoDB partition key is 2048 bytes.
                 prop_assert!(folded.len() < 2_000);
                 if let Ok(again) = Title::parse(&folded) {

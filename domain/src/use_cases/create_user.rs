@@ -28,6 +28,12 @@ pub enum InvalidUserField {
     /// The last name is missing.
     #[error("last name is required")]
     LastNameRequired,
+    /// The first name contains a forbidden character.
+    #[error("not a valid first name")]
+    InvalidFirstName,
+    /// The last name contains a forbidden character.
+    #[error("not a valid last name")]
+    InvalidLastName,
     /// A name is longer than [`UserName::MAX_CHARS`].
     #[error("a name is too long")]
     NameTooLong,
@@ -40,7 +46,7 @@ pub enum InvalidUserField {
     /// The password is missing.
     #[error("password is required")]
     PasswordRequired,
-    /// The password is too short, too long or too common.
+    /// The password is too short, too long, too common or the e-mail.
     #[error(transparent)]
     InvalidPassword(InvalidPassword),
 }
@@ -64,28 +70,33 @@ impl NewUser {
         password: &str,
         policy: PasswordPolicy,
     ) -> Result<Self, InvalidUser> {
-        let name = |raw, required| {
+        let name = |raw, required, invalid| {
             UserName::parse(raw).map_err(|error| match error {
                 InvalidText::Empty => required,
                 InvalidText::TooLong => InvalidUserField::NameTooLong,
+                InvalidText::ForbiddenCharacter => invalid,
             })
         };
+        let first_name = name(
+            first_name,
+            InvalidUserField::FirstNameRequired,
+            InvalidUserField::InvalidFirstName,
+        );
+        let last_name =
+            name(last_name, InvalidUserField::LastNameRequired, InvalidUserField::InvalidLastName);
+        let is_email = email.trim().eq_ignore_ascii_case(password);
         let email = match email.trim() {
             "" => Err(InvalidUserField::EmailRequired),
             email => Email::parse(email).map_err(|_| InvalidUserField::InvalidEmail),
         };
         let password = match password {
             "" => Err(InvalidUserField::PasswordRequired),
+            _ if is_email => Err(InvalidUserField::InvalidPassword(InvalidPassword::TooCommon)),
             password => {
                 Password::parse(password, policy).map_err(InvalidUserField::InvalidPassword)
             }
         };
-        match (
-            name(first_name, InvalidUserField::FirstNameRequired),
-            name(last_name, InvalidUserField::LastNameRequired),
-            email,
-            password,
-        ) {
+        match (first_name, last_name, email, password) {
             (Ok(first_name), Ok(last_name), Ok(email), Ok(password)) => {
                 Ok(Self { first_name, last_name, email, password })
             }
@@ -178,12 +189,13 @@ mod tests {
     #[test]
     fn invalid_sign_up_returns_all_field_errors() {
         use InvalidUserField::{
-            EmailRequired, FirstNameRequired, InvalidEmail, InvalidPassword as Password,
-            LastNameRequired, NameTooLong, PasswordRequired,
+            EmailRequired, FirstNameRequired, InvalidEmail, InvalidFirstName, InvalidLastName,
+            InvalidPassword as Password, LastNameRequired, NameTooLong, PasswordRequired,
         };
         let missing = [FirstNameRequired, LastNameRequired, EmailRequired, PasswordRequired];
         let long = "x".repeat(101);
         let short = Password(InvalidPassword::TooShort { min_chars: 8 });
+        let common = Password(InvalidPassword::TooCommon);
         for ([first, last, email, password], expected) in [
             (["", "", "", ""], &missing[..]),
             ([" ", "\t", "\n ", ""], &missing),
@@ -191,6 +203,14 @@ mod tests {
             (
                 ["Ada", " ", "ada@example.com", &"x".repeat(129)],
                 &[LastNameRequired, Password(InvalidPassword::TooLong)],
+            ),
+            (
+                ["A\0da", "\u{202e}Ada", "ada@1.2.3.4", "password"],
+                &[InvalidFirstName, InvalidLastName, InvalidEmail, common],
+            ),
+            (
+                ["\u{200b}", "\u{2800}", "ada@example.com", "Ada@Example.com"],
+                &[FirstNameRequired, LastNameRequired, common],
             ),
         ] {
             let error = NewUser::parse(first, last, email, password, POLICY).unwrap_err();

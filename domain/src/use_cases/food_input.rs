@@ -26,13 +26,16 @@ pub enum InvalidFoodField {
     /// The title is missing.
     #[error("title is required")]
     TitleRequired,
+    /// The title contains a forbidden character.
+    #[error("not a valid title")]
+    InvalidTitle,
     /// The title is longer than [`Title::MAX_CHARS`].
     #[error("the title is too long")]
     TitleTooLong,
-    /// The description is missing, or empty after sanitizing.
+    /// The description is missing, or has no visible text after sanitizing.
     #[error("description is required")]
     DescriptionRequired,
-    /// The description is longer than [`Description::MAX_CHARS`].
+    /// The description is longer than [`Description::MAX_CHARS`] or [`Description::MAX_BYTES`].
     #[error("the description is too long")]
     DescriptionTooLong,
     /// The description has too many tags or attributes, or too long ones.
@@ -80,6 +83,7 @@ pub(super) async fn validate(
     let title = Title::parse(&input.title).map_err(|error| match error {
         InvalidText::Empty => InvalidFoodField::TitleRequired,
         InvalidText::TooLong => InvalidFoodField::TitleTooLong,
+        InvalidText::ForbiddenCharacter => InvalidFoodField::InvalidTitle,
     });
     let description = Description::sanitize(&input.description).map_err(|error| match error {
         InvalidDescription::Empty => InvalidFoodField::DescriptionRequired,

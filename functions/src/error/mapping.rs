@@ -178,6 +178,10 @@ fn invalid_password(invalid: InvalidPassword) -> Code {
     ("invalid_password", message)
 }
 
+fn invalid_text(field: &str) -> Cow<'static, str> {
+    format!("{field} should be one line without control or invisible characters").into()
+}
+
 fn too_large(max_bytes: usize) -> Code {
     let message = format!("please upload an image of at most {max_bytes} bytes");
     ("upload_err", message.into())
@@ -201,6 +205,8 @@ impl From<InvalidUser> for ApiError {
         Self::invalid_fields(invalid.0.into_iter().map(|field| match field {
             Field::FirstNameRequired => ("firstname_required", "first name is required".into()),
             Field::LastNameRequired => ("lastname_required", "last name is required".into()),
+            Field::InvalidFirstName => ("invalid_firstname", invalid_text("first name")),
+            Field::InvalidLastName => ("invalid_lastname", invalid_text("last name")),
             Field::NameTooLong => ("name_too_long", too_long.clone().into()),
             Field::EmailRequired => EMAIL_REQUIRED,
             Field::InvalidEmail => INVALID_EMAIL,
@@ -225,13 +231,15 @@ impl From<InvalidFood> for ApiError {
     fn from(invalid: InvalidFood) -> Self {
         use InvalidFoodField as Field;
         let title_too_long = format!("title should be at most {} characters", Title::MAX_CHARS);
-        let max_chars = Description::MAX_CHARS;
-        let desc_too_long = format!("description should be at most {max_chars} characters");
+        let (max_chars, max_bytes) = (Description::MAX_CHARS, Description::MAX_BYTES);
+        let desc_too_long =
+            format!("description should be at most {max_chars} characters and {max_bytes} bytes");
         let unsupported_format = "please upload a valid image: JPEG, PNG, WebP or GIF";
         let too_much_markup = "description should have fewer or shorter HTML tags";
         let mut status = StatusCode::UNPROCESSABLE_ENTITY;
         let codes = invalid.0.into_iter().map(|field| match field {
             Field::TitleRequired => ("title_required", "title is required".into()),
+            Field::InvalidTitle => ("invalid_title", invalid_text("title")),
             Field::TitleTooLong => ("title_too_long", title_too_long.clone().into()),
             Field::DescriptionRequired => ("desc_required", "description is required".into()),
             Field::DescriptionTooLong => ("desc_too_long", desc_too_long.clone().into()),

@@ -50,14 +50,18 @@ impl HttpHandler for CreateUser {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewUser))]
 struct Body {
+    /// One line with visible text, without control, format and bidirectional override characters.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     first_name: Option<String>,
+    /// As `first_name`. Users without a last name can repeat the first name or enter a dash.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     last_name: Option<String>,
-    /// Unique; case does not matter. Never returned.
+    /// An e-mail in any script (RFC 6531). Unique; case, the encoding of accents and the form of an internationalized domain do not
+    /// matter. Never returned.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "email", max_length = 254))]
     email: Option<String>,
-    /// Rejected if it is one of the 4,291 most common passwords, or the name of this application with digits around it.
+    /// The length counts after normalization to NFC. Rejected if it is one of 16,293 common passwords, with or without symbols, the name
+    /// of this application with digits around it, or the e-mail.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, min_length = 8, max_length = 128))]
     password: Option<String>,
 }
@@ -93,6 +97,7 @@ impl crate::openapi::OpenApiOperation for CreateUser {
             .errors([
                 InvalidUser(fields.to_vec()).into(),
                 InvalidUser(vec![Field::NameTooLong, Field::InvalidEmail]).into(),
+                InvalidUser(vec![Field::InvalidFirstName, Field::InvalidLastName]).into(),
                 InvalidUser(vec![Field::InvalidPassword(Password::TooShort {
                     min_chars,
                 })])

@@ -12,7 +12,7 @@ use crate::http::request;
 
 /// Returns the validation errors of a food, except those of missing fields, for the `OpenAPI` document.
 #[cfg(feature = "openapi")]
-pub(crate) fn invalid_food() -> [ApiError; 8] {
+pub(crate) fn invalid_food() -> [ApiError; 9] {
     use domain::image::InvalidImage;
     use domain::use_cases::{InvalidFood, InvalidFoodField as Field};
 
@@ -21,6 +21,7 @@ pub(crate) fn invalid_food() -> [ApiError; 8] {
     let max_bytes = usize::try_from(MAX_IMAGE_BYTES).unwrap_or(usize::MAX);
     [
         vec![Field::TitleTooLong, Field::DescriptionTooLong],
+        vec![Field::InvalidTitle],
         vec![Field::DescriptionTooMuchMarkup],
         vec![Field::UploadNotFound],
         vec![Field::InvalidImage(InvalidImage::UnsupportedFormat)],
@@ -39,11 +40,11 @@ pub(crate) fn invalid_food() -> [ApiError; 8] {
 #[schema(as = FoodForm)]
 #[expect(dead_code, reason = "only the schema is used")]
 pub(crate) struct Form {
-    /// Unique; case does not matter.
+    /// One line with visible text, without control, format and bidirectional override characters. Unique; case does not matter.
     #[schema(min_length = 1, max_length = 100, pattern = r"\S", examples("Moi moi"))]
     title: String,
-    /// HTML with at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
-    /// unknown elements are removed.
+    /// HTML with visible text, at most 20,480 bytes, 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts,
+    /// event handlers, images and unknown elements are removed, and links other than absolute `http`, `https` and `mailto` URLs.
     #[schema(
         min_length = 1,
         max_length = 20_000,
@@ -59,10 +60,11 @@ pub(crate) struct Form {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FoodFields))]
 pub(crate) struct Body {
+    /// One line with visible text, without control, format and bidirectional override characters. Unique; case does not matter.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 100, pattern = r"\S"))]
     title: Option<String>,
-    /// HTML with at most 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts, event handlers and
-    /// unknown elements are removed.
+    /// HTML with visible text, at most 20,480 bytes, 400 opening and 400 closing tags, 800 attributes, and 1,500 bytes in one tag. Scripts,
+    /// event handlers, images and unknown elements are removed, and links other than absolute `http`, `https` and `mailto` URLs.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 20_000, pattern = r"\S"))]
     description: Option<String>,
     /// The id of an upload (`POST /food/images`). Without it, an update does not change the image.

@@ -207,10 +207,10 @@ fn food(item: &Item) -> Result<Food, StorageError> {
         id: read(item, table::ID, FoodId::parse)?,
         creator: PublicUser {
             id: read(item, table::USER_ID, UserId::parse)?,
-            first_name: read(item, "creator_first_name", UserName::parse)?,
-            last_name: read(item, "creator_last_name", UserName::parse)?,
+            first_name: read(item, "creator_first_name", UserName::from_trusted)?,
+            last_name: read(item, "creator_last_name", UserName::from_trusted)?,
         },
-        title: read(item, "title", Title::parse)?,
+        title: read(item, "title", Title::from_trusted)?,
         description: read(item, "description", Description::from_trusted)?,
         image: Image {
             id: read(item, "image_id", ImageId::parse)?,

@@ -93,8 +93,8 @@ fn claim_key(email: &Email) -> String {
 fn public_user(item: &Item) -> Result<PublicUser, StorageError> {
     Ok(PublicUser {
         id: read(item, table::ID, UserId::parse)?,
-        first_name: read(item, "first_name", UserName::parse)?,
-        last_name: read(item, "last_name", UserName::parse)?,
+        first_name: read(item, "first_name", UserName::from_trusted)?,
+        last_name: read(item, "last_name", UserName::from_trusted)?,
     })
 }
 

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::food::Title;
 use domain::id::{FoodId, ImageId};
 use domain::image::{Image, Sizes};
+use domain::user::Email;
 
 use crate::TableNames;
 
@@ -49,7 +50,10 @@ impl Snapshot {
     /// Lists inconsistencies. Every user must have exactly one e-mail claim, every food exactly one title
     /// claim and all its renditions; a claim without a user or food is a violation.
     pub fn violations(&self) -> Vec<String> {
-        let email = |account: &Item| format!("EMAIL#{}", text(account, "email").to_lowercase());
+        let email = |account: &Item| {
+            let email = Email::parse(text(account, "email")).expect("an e-mail");
+            format!("EMAIL#{}", email.folded())
+        };
         let title = |food: &Item| {
             let title = Title::parse(text(food, "title")).expect("a title");
             format!("TITLE#{}", title.folded())
