@@ -17,7 +17,7 @@ BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy rotate logs destroy
+.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-first deploy rotate logs destroy
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,11 @@ validate: ## validate template.yaml without an AWS account
 
 template: ## validate template.yaml and update tests/template
 	.ci/validate-template --write
+
+deploy-first: validate ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOYMENT.md)
+	$(SAM) build
+	sed 's/DeletionProtection=true/DeletionProtection=false/' samconfig.toml >.aws-sam/first.toml
+	$(SAM) deploy --config-file $(CURDIR)/.aws-sam/first.toml --config-env $(STAGE)
 
 deploy: validate ## build and deploy with your AWS credentials; shows the changes and asks for confirmation
 	$(SAM) build

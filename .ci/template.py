@@ -1,5 +1,5 @@
-"""Expands template.yaml with AWS's SAM transform, without an account; checks the roles of the functions; and writes extracts for the tests to the
-folder in the argument:
+"""Expands template.yaml with AWS's SAM transform, without an account; checks the roles of the functions and the rules of template_rules.py; and
+writes extracts for the tests to the folder in the argument:
 
 expanded.json                 the template after the transform
 permissions.json              permissions of each function on data, by the name of its binary:
@@ -16,7 +16,7 @@ tables.json                   {"UsersTable": {"key": ["pk"], "ttl": null, "index
 cors.json                     {"allowOrigins": ["*"], "allowMethods": ["GET", …], "allowHeaders": […], "exposeHeaders": […],
                               "maxAge": 7200}
 observability.json            {"alarms": ["CreateUserAlarm", …], "metrics": ["requests", …], "queries": {"slowest-requests": "filter …", …}}
-                              Logical ids of alarms, our own metrics on the dashboard, and saved log queries.
+                              Logical ids of alarms, our own metrics in alarms and on the dashboard, and saved log queries.
 
 Runs with the Python of .ci/tools."""
 
@@ -29,6 +29,8 @@ import boto3
 from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
+
+import template_rules
 
 NO_VALUE = object()
 TRUST = {
@@ -224,25 +226,26 @@ def cors(template):
 
 
 def observability(template):
-    """Returns alarms, metrics on the dashboard and saved queries, which have to cover the logs of all functions."""
+    """Returns alarms, our own metrics and saved queries, which have to cover the logs of all functions."""
     logs = sorted(f"{stem}LogGroup" for _, stem in functions(template))
     found = {}
     for query in template.resources("AWS::Logs::QueryDefinition").values():
         assert sorted(query["LogGroupNames"]) == logs, f"{query['Name']} covers the logs of all functions"
         found[query["Name"].removeprefix("${AWS::StackName}/")] = query["QueryString"]
     (dashboard,) = template.resources("AWS::CloudWatch::Dashboard").values()
-    shown = set()
+    alarms = template.resources("AWS::CloudWatch::Alarm")
+    shown = {alarm["MetricName"] for alarm in alarms.values() if alarm.get("Namespace") == "AWS::StackName"}
     for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
         namespace = None
         for metric in widget["properties"].get("metrics", []):
             if isinstance(metric[0], dict):
-                shown.update(re.findall(r'\{\$\{AWS::StackName\},.*MetricName="(\w+)"', metric[0]["expression"]))
+                shown.update(re.findall(r'\{"\$\{AWS::StackName\}",.*MetricName="(\w+)"', metric[0]["expression"]))
                 continue
             namespace = namespace if metric[0] in (".", "...") else metric[0]
             if namespace == "${AWS::StackName}" and isinstance(metric[1], str):
                 shown.add(metric[1])
     return {
-        "alarms": list(template.resources("AWS::CloudWatch::Alarm")),
+        "alarms": list(alarms),
         "metrics": sorted(shown),
         "queries": found,
     }
@@ -250,6 +253,7 @@ def observability(template):
 
 def main(out):
     expanded = expand(pathlib.Path("template.yaml"))
+    template_rules.check(expanded, Deployment)
     default, token_store = Deployment(expanded, DEFAULT), Deployment(expanded, TOKEN_STORE)
     files = {
         "expanded": expanded,
