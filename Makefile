@@ -112,7 +112,7 @@ deploy: validate ## build and deploy with your AWS credentials; shows the change
 	$(SAM) deploy --config-env $(STAGE)
 
 rotate: ## rotate the signing secrets without revoking sessions; a week later again with FINISH=--finish
-	"$$(.ci/tools aws-sam-cli)/python" .ci/rotate-secrets.py $(STACK) $(FINISH)
+	"$$(.ci/tools aws-sam-cli)/python" scripts/rotate-secrets.py $(STACK) $(FINISH)
 
 logs: ## follow the log of a function
 	$(SAM) logs --config-env $(STAGE) --name $(LOGICAL_ID) --tail

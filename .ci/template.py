@@ -3,8 +3,9 @@ writes extracts for the tests to the folder in the argument:
 
 expanded.json                 the template after the transform
 permissions.json              permissions of each function on data, by the name of its binary:
-                              {"get_food": [{"actions": ["dynamodb:GetItem"], "resources": ["FoodsTable"]}], …}
+                              {"get_food": [{"actions": ["dynamodb:GetItem"], "resources": ["FoodsTable"], "conditions": {}}], …}
                               A resource is a logical id and the rest of the ARN: "FoodsTable/index/feed", "ImagesBucket/foods/*".
+                              A condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}}
 permissions.token-store.json  permissions if TokenStoreUrl is set
 functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule), "memory": 512, "timeout": 10,
                               "variables": {"FOODS_TABLE": "FoodsTable", …}}, …}
@@ -37,6 +38,7 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
+OPERATORS = {"ForAllValues:StringLike", "StringLike", "StringEquals", "StringEqualsIfExists"}
 # Parameters of the two variants: sessions in DynamoDB; sessions in Redis in a VPC, during a rotation of secrets.
 DEFAULT = {}
 TOKEN_STORE = {
@@ -151,13 +153,25 @@ def permissions(template):
         }, f"{name} writes to its own log group"
         found[name] = []
         for statement in statements:
-            assert set(statement) == {"Effect", "Action", "Resource"} and statement["Effect"] == "Allow", f"{name}: {statement}"
+            assert {"Effect", "Action", "Resource"} <= set(statement) <= {"Effect", "Action", "Resource", "Condition"}, f"{name}: {statement}"
+            assert statement["Effect"] == "Allow", f"{name}: {statement}"
             actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
             for action in actions:
                 assert re.fullmatch(r"(dynamodb|s3):[A-Za-z]+", action), f"{name} may {action}"
             for resource in resources:
                 assert re.fullmatch(r"\w+Table(/index/\w+)?|ImagesBucket(/foods/\*)?|UploadsBucket(/\*)?", resource), f"{name} may access {resource}"
-            found[name].append({"actions": sorted(actions), "resources": sorted(resources)})
+            conditions = {
+                operator: {key: as_list(values) for key, values in keys.items()}
+                for operator, keys in statement.get("Condition", {}).items()
+            }
+            assert set(conditions) <= OPERATORS, f"{name}: tests/event/permissions.rs does not know an operator of {conditions}"
+            # A condition on attributes holds for a request that names none and so returns all of them.
+            if "dynamodb:Attributes" in conditions.get("ForAllValues:StringLike", {}):
+                exact = conditions["StringEqualsIfExists"]
+                for action in actions:
+                    key = "Select" if re.search("GetItem|Query", action) else "ReturnValues"
+                    assert f"dynamodb:{key}" in exact, f"{name} may {action} of attributes, but its condition lacks {key}"
+            found[name].append({"actions": sorted(actions), "resources": sorted(resources), "conditions": conditions})
     return found
 
 

@@ -181,8 +181,7 @@ impl Dependencies {
 
     /// Reads `MAX_IMAGE_BYTES`, the size limit of an image file.
     pub fn max_image_bytes(&self) -> Result<usize, SettingsError> {
-        let bytes = self.settings.number("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES, 1..=100_000_000)?;
-        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+        max_image_bytes(&self.settings)
     }
 
     /// Reads `ORPHAN_MIN_AGE_SECONDS`, the minimum age of an unused image that is deleted.
@@ -267,4 +266,10 @@ impl Dependencies {
             self.settings.optional(previous).map(|raw| parse(previous, raw)).transpose()?;
         Ok(JwtTokens::new(token_use, secret, previous))
     }
+}
+
+/// Reads `MAX_IMAGE_BYTES`, the size limit of an image file, where no other dependency is needed.
+pub fn max_image_bytes(settings: &Settings) -> Result<usize, SettingsError> {
+    let bytes = settings.number("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES, 1..=100_000_000)?;
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }

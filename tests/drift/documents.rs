@@ -139,3 +139,76 @@ fn saved_queries_and_dashboard_use_only_logged_fields() {
         assert!(is_from_api_gateway || fields.contains(&metric), "{metric}");
     }
 }
+
+const ASVS: &str = include_str!("../../docs/ASVS.md");
+
+/// Returns the cells of each table row in a Markdown text.
+fn cells(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
+#[test]
+fn asvs_names_existing_tests() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
+    let mut checked = 0;
+    // The parts at odd positions are in backquotes. A test is named as "`test` in `file`" or "`test`, `test` in `file`".
+    let parts: Vec<_> = ASVS.lines().flat_map(|line| line.split('`')).collect();
+    let is_test = |name: &str| {
+        name.contains('_')
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    for (at, file) in parts.iter().enumerate().filter(|(_, part)| part.ends_with(".rs")) {
+        let mut name = at;
+        while name >= 2 && (parts[name - 1] == " in " || (name < at && parts[name - 1] == ", ")) {
+            name -= 2;
+            if !is_test(parts[name]) {
+                break;
+            }
+            let code = std::fs::read_to_string(format!("{root}{file}")).expect(file);
+            let function = format!("fn {}(", parts[name]);
+            assert!(code.contains(&function), "{file} has no test {}", parts[name]);
+            checked += 1;
+        }
+    }
+    assert!(checked > 80, "{checked}");
+}
+
+#[test]
+fn asvs_summary_counts_the_rows() {
+    let mut chapters = BTreeMap::new();
+    let mut levels = BTreeMap::new();
+    for row in cells(ASVS) {
+        if let [id, level @ ("1" | "2"), _, result @ ("pass" | "fail" | "n/a"), _] = row[..] {
+            let (chapter, _) = id.split_once('.').expect("a chapter");
+            *chapters.entry((format!("V{chapter}"), result)).or_insert(0) += 1;
+            *levels.entry((level, result)).or_insert(0) += 1;
+        }
+    }
+    let mut total = [0; 4];
+    for row in cells(ASVS) {
+        let [name, numbers @ ..] = row.as_slice() else { continue };
+        let numbers: Option<Vec<usize>> = numbers.iter().map(|cell| cell.parse().ok()).collect();
+        let Some(numbers) = numbers.filter(|numbers| numbers.len() == 4) else { continue };
+        let chapter = name.split(' ').next().unwrap_or_default();
+        if !chapter.starts_with('V') {
+            continue;
+        }
+        let count = |result| *chapters.get(&(chapter.to_owned(), result)).unwrap_or(&0);
+        let [pass, fail, n_a] = ["pass", "fail", "n/a"].map(count);
+        assert_eq!(numbers, [pass + fail + n_a, pass, fail, n_a], "{name}");
+        for (total, number) in total.iter_mut().zip(numbers) {
+            *total += number;
+        }
+    }
+    let [all, pass, fail, n_a] = total;
+    let expected = format!("| **Total** | **{all}** | **{pass}** | **{fail}** | **{n_a}** |");
+    assert!(ASVS.contains(&expected), "{expected}");
+    for level in ["1", "2"] {
+        let [pass, fail, n_a] = ["pass", "fail", "n/a"].map(|result| levels[&(level, result)]);
+        let all = pass + fail + n_a;
+        let expected =
+            format!("Level {level}: {all} requirements, {pass} pass, {fail} fail, {n_a} n/a.");
+        assert!(ASVS.contains(&expected), "{expected}");
+    }
+}

@@ -1,17 +1,18 @@
 //! Least privilege: compares the IAM policy of each function in `template.yaml` with the calls that its
 //! binary makes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use engines::Valkey;
 use functions::routes::ROUTES;
+use serde::Deserialize;
 use serde_json::Value;
 
 use test_support::Client;
 use test_support::fixture::event;
-use test_support::recorder::RecordedCall;
-use test_support::template::{template, texts};
+use test_support::recorder::{Grant, RecordedCall};
+use test_support::template::template;
 
 use crate::event::expected::{expected, function};
 use crate::event::recorded_fixture::{RecordedFixture, eves_login};
@@ -19,12 +20,84 @@ use crate::event::recorded_fixture::{RecordedFixture, eves_login};
 /// The image whose type and length the event `create_image_upload` states.
 const IMAGE: &[u8] = include_bytes!("../../events/jollof.jpg");
 
-/// IAM permissions: pairs of an action and a resource, which has its logical id in `template.yaml`.
-type Grants = BTreeSet<(String, String)>;
+/// A statement of an IAM policy. Its resources are logical ids of the template.
+#[derive(Debug, Deserialize)]
+struct Statement {
+    actions: BTreeSet<String>,
+    resources: BTreeSet<String>,
+    /// Operators, condition keys and values.
+    conditions: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+impl Statement {
+    fn allows(&self, grant: &Grant) -> bool {
+        let mut conditions = self.conditions.iter().flat_map(|(operator, keys)| {
+            keys.iter().map(move |(key, values)| (operator, key, values))
+        });
+        self.actions.contains(&grant.action)
+            && self.resources.contains(&grant.resource)
+            && conditions.all(|(operator, key, values)| match grant.context.get(key.as_str()) {
+                Some(actual) => actual
+                    .iter()
+                    .all(|actual| values.iter().any(|value| matches(operator, value, actual))),
+                None => operator.starts_with("ForAllValues:") || operator.ends_with("IfExists"),
+            })
+    }
+
+    /// Returns the parts of the statement that none of these permissions needs: actions on resources, and
+    /// patterns of keys and attributes.
+    fn unused(&self, needed: &[Grant]) -> Vec<String> {
+        let needed: Vec<_> = needed.iter().filter(|grant| self.allows(grant)).collect();
+        let mut unused = Vec::new();
+        for action in &self.actions {
+            for resource in &self.resources {
+                if !needed
+                    .iter()
+                    .any(|grant| grant.action == *action && grant.resource == *resource)
+                {
+                    unused.push(format!("{action} on {resource}"));
+                }
+            }
+        }
+        for (operator, keys) in &self.conditions {
+            for (key, values) in keys.iter().filter(|_| operator.starts_with("ForAllValues:")) {
+                let contexts = needed.iter().filter_map(|grant| grant.context.get(key.as_str()));
+                let actual: BTreeSet<_> = contexts.flatten().collect();
+                let unmatched = values
+                    .iter()
+                    .filter(|value| !actual.iter().any(|text| matches(operator, value, text)));
+                unused.extend(unmatched.map(|value| format!("{key} {value} of {self:?}")));
+            }
+        }
+        unused
+    }
+}
+
+/// Returns whether the value of a condition matches a value of a request: a `StringLike` operator has wildcards.
+fn matches(operator: &str, value: &str, actual: &str) -> bool {
+    if operator.contains("StringLike") {
+        is_like(value.as_bytes(), actual.as_bytes())
+    } else {
+        value == actual
+    }
+}
+
+fn is_like(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern, text) {
+        ([], []) => true,
+        ([b'*', rest @ ..], _) => {
+            is_like(rest, text)
+                || text.split_first().is_some_and(|(_, text)| is_like(pattern, text))
+        }
+        ([b'?', pattern @ ..], [_, text @ ..]) => is_like(pattern, text),
+        ([first, pattern @ ..], [byte, text @ ..]) => first == byte && is_like(pattern, text),
+        _ => false,
+    }
+}
 
 impl RecordedFixture {
     /// Returns the IAM permissions that these calls need, with the logical ids of the template as resources.
-    fn grants(&self, calls: &[RecordedCall]) -> Grants {
+    fn grants(&self, calls: &[RecordedCall]) -> Vec<Grant> {
         let names = [
             ("USERS_TABLE", "UsersTable"),
             ("FOODS_TABLE", "FoodsTable"),
@@ -44,36 +117,26 @@ impl RecordedFixture {
             }
             panic!("{resource} is not in the template");
         };
-        calls
-            .iter()
-            .flat_map(|call| &call.grants)
-            .map(|(action, resource)| (action.clone(), logical(resource)))
-            .collect()
+        let grants = calls.iter().flat_map(|call| call.grants.clone());
+        grants.map(|grant| Grant { resource: logical(&grant.resource), ..grant }).collect()
     }
 }
 
-/// Returns the IAM permissions that the template grants to a function.
-fn granted(permissions: &Value, name: &str) -> Grants {
-    let statements = permissions[name].as_array().expect("statements");
-    let mut grants = Grants::new();
-    for statement in statements {
-        for action in texts(&statement["actions"]) {
-            for resource in texts(&statement["resources"]) {
-                grants.insert((action.clone(), resource));
-            }
-        }
-    }
-    grants
+/// Returns the statements of each function's policy. `permissions` is the name of the file in `tests/template/`.
+fn policies(permissions: &str) -> BTreeMap<String, Vec<Statement>> {
+    serde_json::from_value(template(permissions)).expect("policies")
 }
 
 /// Returns the IAM permissions that a function needs for its events and for failures that no event causes.
-async fn needed(name: &str, settings: &[(&str, &str)]) -> Grants {
-    let mut grants = Grants::new();
+async fn needed(name: &str, settings: &[(&str, &str)]) -> Vec<Grant> {
+    let mut grants = Vec::new();
     for (event_name, status, _) in expected() {
         if function(event_name) != name {
             continue;
         }
         let recorded = RecordedFixture::with(settings).await;
+        // The function then reads the claims of the transaction and repeats it.
+        recorded.dynamodb.reject_next_transaction();
         let response = recorded.start(name).await.invoke(&event(event_name)).await;
         assert_eq!(response["statusCode"], status, "{event_name}: {response}");
         if name == "create_image_upload" && status == 201 {
@@ -118,12 +181,12 @@ async fn upload_image(response: &Value) {
 }
 
 /// Returns the IAM permissions that `sweep_images` needs.
-async fn needed_by_sweep(settings: &[(&str, &str)]) -> Grants {
+async fn needed_by_sweep(settings: &[(&str, &str)]) -> Vec<Grant> {
     let settings = [settings, &[("ORPHAN_MIN_AGE_SECONDS", "1")]].concat();
     let recorded = RecordedFixture::with(&settings).await;
     recorded.add_orphans().await;
     let mut running = recorded.start("sweep_images").await;
-    let mut grants = Grants::new();
+    let mut grants = Vec::new();
     let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let report = running.invoke(&event("sweep_images")).await;
@@ -138,19 +201,20 @@ async fn needed_by_sweep(settings: &[(&str, &str)]) -> Grants {
 }
 
 /// Asserts that the policy of each function grants all permissions that the function needs and no others.
-/// `permissions` is the name of the file in `tests/template/`.
 async fn assert_exact(permissions: &str, settings: &[(&str, &str)]) {
-    let permissions = template(permissions);
+    let policies = policies(permissions);
     let mut all = vec![("sweep_images", needed_by_sweep(settings).await)];
     for route in ROUTES {
         all.push((route.name, needed(route.name, settings).await));
     }
     for (name, needed) in all {
-        let granted = granted(&permissions, name);
-        let missing: Vec<_> = needed.difference(&granted).collect();
-        assert!(missing.is_empty(), "{name} lacks {missing:?}");
-        let unused: Vec<_> = granted.difference(&needed).collect();
-        assert!(unused.is_empty(), "{name} does not use {unused:?}");
+        let policy = &policies[name];
+        let is_denied = |grant: &&Grant| !policy.iter().any(|statement| statement.allows(grant));
+        let denied: Vec<_> = needed.iter().filter(is_denied).collect();
+        assert!(denied.is_empty(), "{name} lacks {denied:#?}");
+        let unused: Vec<_> =
+            policy.iter().flat_map(|statement| statement.unused(&needed)).collect();
+        assert!(unused.is_empty(), "{name} does not use {unused:#?}");
     }
 }
 
@@ -164,4 +228,40 @@ async fn iam_policy_with_redis_grants_exactly_the_calls_that_are_made() {
     let valkey = Valkey::start().expect("a Valkey or Redis server");
     let url = valkey.url();
     assert_exact("permissions.token-store", &[("TOKEN_STORE_URL", &url)]).await;
+}
+
+/// Asserts that the policy of a function denies a permission although it grants the action on the resource.
+fn assert_denied_by_condition(name: &str, grant: &Grant) {
+    let policy = &policies("permissions")[name];
+    let without_context = Grant { context: BTreeMap::new(), ..grant.clone() };
+    let allows = |grant| policy.iter().any(|statement: &Statement| statement.allows(grant));
+    assert!(allows(&without_context), "{name} has no statement for {grant:?}");
+    assert!(!allows(grant), "{name} may {grant:?}");
+}
+
+#[tokio::test]
+async fn iam_conditions_deny_password_hashes_and_foreign_keys() {
+    let recorded = RecordedFixture::with(&[]).await;
+    let response = recorded.start("login").await.invoke(&event("login")).await;
+    assert_eq!(response["statusCode"], 200, "{response}");
+    let grants = recorded.grants(&recorded.take());
+    let find = |action: &str, resource: &str, attribute: &str| {
+        let mut grants = grants.iter().filter(|grant| {
+            grant.context.get("dynamodb:Attributes").is_some_and(|names| names.contains(attribute))
+        });
+        grants.find(|grant| grant.action == action && grant.resource == resource).expect("a call")
+    };
+    let hash = find("dynamodb:GetItem", "UsersTable", "password_hash");
+    for name in ["create_user", "get_user", "create_food", "delete_user"] {
+        assert_denied_by_condition(name, hash);
+        // Without a projection, DynamoDB returns the hash although the request does not name it.
+        let mut all = hash.clone();
+        all.context.insert("dynamodb:Attributes", BTreeSet::from(["pk".to_owned()]));
+        all.context.insert("dynamodb:Select", BTreeSet::from(["ALL_ATTRIBUTES".to_owned()]));
+        assert_denied_by_condition(name, &all);
+    }
+    let session = find("dynamodb:PutItem", "SessionsTable", "issued_at");
+    for name in ["create_user", "create_food"] {
+        assert_denied_by_condition(name, session);
+    }
 }

@@ -26,7 +26,7 @@ fn event_with_token_of(name: &str, other: &str) -> String {
 }
 
 fn is_session(call: &RecordedCall) -> bool {
-    call.grants[0].1.contains("sessions")
+    call.grants[0].resource.contains("sessions")
 }
 
 #[tokio::test]

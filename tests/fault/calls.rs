@@ -12,7 +12,7 @@ use crate::event::recorded_fixture::{RecordedFixture, eves_login};
 use test_support::Function;
 use test_support::faults::{Failure, Fault, Faults};
 use test_support::fixture::event;
-use test_support::recorder::RecordedCall;
+use test_support::recorder::{Grant, RecordedCall};
 use test_support::redis_proxy::RedisProxy;
 use test_support::template::template;
 
@@ -79,7 +79,7 @@ pub(crate) struct BackendCall {
 fn take_calls(recorded: &RecordedFixture) -> Vec<BackendCall> {
     let prefix = table_prefix(recorded);
     let aws_call = |call: RecordedCall| {
-        let (action, resource) = &call.grants[0];
+        let Grant { action, resource, .. } = &call.grants[0];
         // The keys of S3 differ between fixtures, and so do the prefixes of tables.
         if action.starts_with("s3:") {
             (Backend::S3, call.operation, None)

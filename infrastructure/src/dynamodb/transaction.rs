@@ -82,6 +82,7 @@ async fn is_taken(
         .get_item()
         .table_name(&put.table_name)
         .key(PK, put.item.get(PK).cloned().ok_or_else(|| corrupt(PK))?)
+        .projection_expression(owner)
         .consistent_read(true)
         .send()
         .await

@@ -57,12 +57,14 @@ impl Bucket {
         Ok(Some(body.into_bytes()))
     }
 
-    /// Lists up to 1,000 objects whose keys sort after `after`.
+    /// Lists up to 1,000 objects whose keys start with `prefix` and sort after `after`.
     pub(super) async fn list(
         &self,
+        prefix: Option<&str>,
         after: Option<&str>,
     ) -> Result<Vec<StoredObject>, StorageError> {
         let list = self.aws.s3().list_objects_v2().bucket(&self.name);
+        let list = list.set_prefix(prefix.map(str::to_owned));
         let list = list.set_start_after(after.map(str::to_owned));
         let listed = list.send().await.map_err(map_sdk_error)?;
         listed.contents().iter().map(stored_object).collect()

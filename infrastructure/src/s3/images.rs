@@ -11,6 +11,9 @@ use crate::aws::{Aws, map_sdk_error};
 /// The `Cache-Control` of a rendition, cached for a year because its object never changes (RFC 8246).
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
+/// The prefix of all keys, without which the role of `sweep_images` may not list the bucket.
+const PREFIX: &str = "foods/";
+
 /// A store of image renditions in an S3 bucket.
 #[derive(Debug, Clone)]
 pub struct S3Images(Bucket);
@@ -55,7 +58,7 @@ impl ImageStore for S3Images {
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError> {
-        self.0.list(after).await
+        self.0.list(Some(PREFIX), after).await
     }
 }
 

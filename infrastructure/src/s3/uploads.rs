@@ -63,7 +63,7 @@ impl UploadStore for S3Uploads {
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Vec<StoredObject>, StorageError> {
-        self.0.list(after).await
+        self.0.list(None, after).await
     }
 }
 

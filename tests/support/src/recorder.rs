@@ -1,7 +1,7 @@
 //! A proxy that records the calls of a function to `DynamoDB` and S3: IAM actions and resources,
 //! consumed capacity, and which calls overlap.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::faults::{ErrorResponses, Failure, Fault, Faults};
@@ -26,9 +26,8 @@ use crate::server::{Server, response};
 pub struct RecordedCall {
     /// The API operation, such as `TransactWriteItems` or `PutObject`.
     pub operation: String,
-    /// The IAM permissions that the call needs: pairs of an action and a resource, such as `dynamodb:Query` and
-    /// `<table>/index/feed`, `s3:PutObject` and `<bucket>/foods/…`.
-    pub grants: Vec<(String, String)>,
+    /// The IAM permissions that the call needs.
+    pub grants: Vec<Grant>,
     /// The `X-Amzn-Trace-Id` header of the request. `None` if it is missing.
     pub trace: Option<String>,
     /// The names of the headers that the AWS signature covers, separated by `;`.
@@ -41,8 +40,19 @@ pub struct RecordedCall {
     pub finished_at: usize,
 }
 
+/// An IAM permission that a call needs.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The action, such as `dynamodb:Query` or `s3:PutObject`.
+    pub action: String,
+    /// The resource, such as `<table>/index/feed` or `<bucket>/foods/…`.
+    pub resource: String,
+    /// The condition keys of the request with their values, such as `dynamodb:LeadingKeys`.
+    pub context: BTreeMap<&'static str, BTreeSet<String>>,
+}
+
 impl RecordedCall {
-    fn new(operation: &str, grants: Vec<(String, String)>) -> Self {
+    fn new(operation: &str, grants: Vec<Grant>) -> Self {
         Self {
             operation: operation.to_owned(),
             grants,
@@ -75,21 +85,18 @@ pub fn longest_sequence(calls: &[RecordedCall]) -> usize {
     later.count()
 }
 
+fn dynamodb_error(status: u16, code: &str) -> Response<Full<Bytes>> {
+    response(status, format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}"}}"#))
+}
+
 fn error_responses(is_dynamodb: bool) -> ErrorResponses<Response<Full<Bytes>>> {
-    let error = |status, code| {
-        if is_dynamodb {
-            let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}"}}"#);
-            response(status, body)
-        } else {
-            response(status, format!("<Error><Code>{code}</Code></Error>"))
-        }
-    };
     if is_dynamodb {
         ErrorResponses {
-            throttled: error(400, "ThrottlingException"),
-            failed: error(500, "InternalServerError"),
+            throttled: dynamodb_error(400, "ThrottlingException"),
+            failed: dynamodb_error(500, "InternalServerError"),
         }
     } else {
+        let error = |status, code| response(status, format!("<Error><Code>{code}</Code></Error>"));
         ErrorResponses { throttled: error(503, "SlowDown"), failed: error(500, "InternalError") }
     }
 }
@@ -107,6 +114,7 @@ struct Record {
     calls: Mutex<Vec<RecordedCall>>,
     faults: Faults,
     holds_reads: AtomicBool,
+    rejects_transaction: AtomicBool,
     delay: Mutex<Duration>,
     /// The names of the tables of all `GetItem` calls so far.
     tables_read: watch::Sender<BTreeSet<String>>,
@@ -152,6 +160,11 @@ impl Recorder {
         });
     }
 
+    /// Makes the next transaction fail because another one is in progress on its items.
+    pub fn reject_next_transaction(&self) {
+        self.record.rejects_transaction.store(true, Ordering::SeqCst);
+    }
+
     /// Delays every `GetItem` response until items of two tables are requested. A function that reads them one
     /// after the other therefore waits forever.
     pub fn require_concurrent_reads(&self) {
@@ -195,8 +208,13 @@ impl Proxy {
         let signature = header("authorization").unwrap_or_default();
         let (_, signed) = signature.split_once("SignedHeaders=").unwrap_or_default();
         call.signed_headers = signed.split(',').next().unwrap_or_default().to_owned();
+        let is_transaction = call.operation == "TransactWriteItems";
+        if is_transaction && self.record.rejects_transaction.swap(false, Ordering::SeqCst) {
+            self.add(call);
+            return Ok(dynamodb_error(400, "TransactionInProgressException"));
+        }
         let faults = &self.record.faults;
-        let failure = faults.next_failure(&call.operation, &call.grants[0].1);
+        let failure = faults.next_failure(&call.operation, &call.grants[0].resource);
         if let Some(Failure::Throttled | Failure::Refused | Failure::Silent) = failure {
             self.add(call.clone());
         }
@@ -228,9 +246,14 @@ impl Proxy {
         let body = body.collect().await.expect("a whole response").to_bytes();
         if call.operation == "GetObject" && parts.status == StatusCode::NOT_FOUND {
             // S3 returns 403 instead of 404 without permission to list the bucket.
-            let (_, object) = &call.grants[0];
-            let (bucket, _) = object.split_once('/').expect("an object in a bucket");
-            let list = ("s3:ListBucket".to_owned(), bucket.to_owned());
+            let object = &call.grants[0].resource;
+            let (bucket, key) = object.split_once('/').expect("an object in a bucket");
+            let prefix = BTreeSet::from([key.to_owned()]);
+            let list = Grant {
+                action: "s3:ListBucket".to_owned(),
+                resource: bucket.to_owned(),
+                context: BTreeMap::from([("s3:prefix", prefix)]),
+            };
             call.grants.push(list);
         }
         if let Ok(output) = serde_json::from_slice::<Value>(&body) {
@@ -246,7 +269,7 @@ impl Proxy {
     }
 
     async fn wait_for_second_table(&self, call: &RecordedCall) {
-        let (_, table) = &call.grants[0];
+        let table = &call.grants[0].resource;
         self.record.tables_read.send_modify(|tables| {
             tables.insert(table.clone());
         });
@@ -294,44 +317,110 @@ fn dynamodb(operation: &str, input: &Value) -> RecordedCall {
                     "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),
                     kind => format!("dynamodb:{kind}Item"),
                 };
-                (action, table(item))
+                dynamodb_grant(action, table(item), item)
             })
             .collect(),
         "BatchGetItem" => input["RequestItems"]
             .as_object()
             .expect("tables")
-            .keys()
-            .map(|table| ("dynamodb:BatchGetItem".to_owned(), table.clone()))
+            .iter()
+            .map(|(table, keys)| {
+                dynamodb_grant("dynamodb:BatchGetItem".to_owned(), table.clone(), keys)
+            })
             .collect(),
         operation => {
             let resource = match input["IndexName"].as_str() {
                 Some(index) => format!("{}/index/{index}", table(input)),
                 None => table(input),
             };
-            vec![(format!("dynamodb:{operation}"), resource)]
+            vec![dynamodb_grant(format!("dynamodb:{operation}"), resource, input)]
         }
     };
     RecordedCall::new(operation, grants)
 }
 
+/// Returns the permission for a request, or for a part of it, with its condition keys (AWS, "Using IAM policy
+/// conditions for fine-grained access control").
+fn dynamodb_grant(action: String, resource: String, input: &Value) -> Grant {
+    let keys = input["Keys"].as_array().into_iter().flatten();
+    let items: Vec<_> = keys.chain([&input["Key"], &input["Item"]]).collect();
+    let partition = items.iter().filter_map(|item| item["pk"]["S"].as_str());
+    let mut leading_keys: BTreeSet<_> = partition.map(str::to_owned).collect();
+    let names = items.iter().filter_map(|item| item.as_object()).flat_map(Map::keys);
+    let mut attributes: BTreeSet<_> = names.cloned().collect();
+    for (name, expression) in input.as_object().expect("an object") {
+        if let (true, Some(expression)) = (name.ends_with("Expression"), expression.as_str()) {
+            let aliases = &input["ExpressionAttributeNames"];
+            attributes.extend(
+                attribute_names(expression)
+                    .map(|name| aliases[name].as_str().unwrap_or(name).to_owned()),
+            );
+        }
+    }
+    if let Some(condition) = input["KeyConditionExpression"].as_str() {
+        let value = condition.split(' ').find(|word| word.starts_with(':')).expect("a value");
+        let partition = input["ExpressionAttributeValues"][value]["S"].as_str();
+        leading_keys.insert(partition.expect("a partition").to_owned());
+    }
+    let (key, values) = if input["ProjectionExpression"].is_string() {
+        ("dynamodb:Select", vec!["SPECIFIC_ATTRIBUTES"])
+    } else if matches!(
+        action.as_str(),
+        "dynamodb:GetItem" | "dynamodb:BatchGetItem" | "dynamodb:Query"
+    ) {
+        ("dynamodb:Select", vec!["ALL_ATTRIBUTES"])
+    } else {
+        // Whether IAM checks the second parameter is not documented, so this assumes that it does.
+        let values = ["ReturnValues", "ReturnValuesOnConditionCheckFailure"]
+            .map(|parameter| input[parameter].as_str().unwrap_or("NONE"));
+        ("dynamodb:ReturnValues", values.to_vec())
+    };
+    let context = BTreeMap::from([
+        ("dynamodb:LeadingKeys", leading_keys),
+        ("dynamodb:Attributes", attributes),
+        (key, values.into_iter().map(str::to_owned).collect()),
+    ]);
+    Grant { action, resource, context }
+}
+
+/// Returns the attribute names in an expression, and their aliases such as `#token`.
+fn attribute_names(expression: &str) -> impl Iterator<Item = &str> {
+    const KEYWORDS: [&str; 11] = [
+        "SET",
+        "REMOVE",
+        "ADD",
+        "DELETE",
+        "AND",
+        "OR",
+        "NOT",
+        "attribute_exists",
+        "attribute_not_exists",
+        "begins_with",
+        "if_not_exists",
+    ];
+    let words = expression.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '#' | ':'));
+    words.filter(|word| !word.is_empty() && !word.starts_with(':') && !KEYWORDS.contains(word))
+}
+
 fn s3(request: &Parts, body: &[u8]) -> RecordedCall {
     let resource = request.uri.path().trim_matches('/').to_owned();
-    let has_query = |parameter| {
-        let query = request.uri.query();
-        query.is_some_and(|query| query.split('&').any(|part| part.starts_with(parameter)))
+    let query = |parameter| {
+        let mut parts = request.uri.query().unwrap_or_default().split('&');
+        parts.find_map(|part: &str| part.strip_prefix(parameter))
     };
     let (operation, resources) = match request.method {
-        Method::GET if has_query("list-type=2") => ("ListBucket", vec![resource]),
+        Method::GET if query("list-type=2").is_some() => ("ListBucket", vec![resource]),
         Method::PUT => ("PutObject", vec![resource]),
         Method::GET | Method::HEAD => ("GetObject", vec![resource]),
         Method::DELETE => ("DeleteObject", vec![resource]),
-        Method::POST if has_query("delete") => ("DeleteObject", objects(&resource, body)),
+        Method::POST if query("delete").is_some() => ("DeleteObject", objects(&resource, body)),
         // A presigned POST: needs the permission of the function that signed it.
         Method::POST => ("PutObject", vec![format!("{resource}/{}", field(body, "key"))]),
         _ => panic!("no permission is known for this S3 request: {request:?}"),
     };
-    let action = format!("s3:{operation}");
-    let grants = resources.into_iter();
-    let grants = grants.map(|resource| (action.clone(), resource));
-    RecordedCall::new(operation, grants.collect())
+    let prefix = query("prefix=").map(|prefix| BTreeSet::from([prefix.replace("%2F", "/")]));
+    let context: BTreeMap<_, _> = prefix.map(|prefix| ("s3:prefix", prefix)).into_iter().collect();
+    let grant =
+        |resource| Grant { action: format!("s3:{operation}"), resource, context: context.clone() };
+    RecordedCall::new(operation, resources.into_iter().map(grant).collect())
 }

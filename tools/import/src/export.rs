@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, Reader, StringRecord};
@@ -33,7 +34,7 @@ pub(crate) trait Row: DeserializeOwned {
 #[derive(Debug)]
 pub(crate) struct Entry<T> {
     /// The number of the row's first line in the file.
-    pub(crate) line: u64,
+    pub(crate) line: usize,
     /// The id of the row in the old service; `None` if the column is not a number. Such a value is never
     /// printed, because it may be personal data.
     pub(crate) old_id: Option<u64>,
@@ -51,13 +52,20 @@ pub(crate) enum Content<T> {
 /// Reads all rows. Of rows with the same value in the unique column, only the first is valid.
 pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportError> {
     let unreadable = |source| ExportError { path: path.to_owned(), source };
-    let mut reader = Reader::from_path(path).map_err(unreadable)?;
+    let file = fs::read(path).map_err(|error| unreadable(error.into()))?;
+    let mut reader = Reader::from_reader(file.as_slice());
     let header = reader.headers().map_err(unreadable)?.clone();
     let mut entries = Vec::new();
     let mut lines = HashMap::new();
     let mut record = StringRecord::new();
+    let (mut line, mut counted) = (1, 0);
     loop {
-        let line = reader.position().line();
+        // The line of `reader.position()` is too small after CRLF and after empty lines.
+        let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        let is_empty = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let start = start + file[start..].iter().take_while(is_empty).count();
+        line += file[counted..start].iter().filter(|byte| **byte == b'\n').count();
+        counted = start;
         let row = match reader.read_record(&mut record) {
             Ok(false) => return Ok(entries),
             // All columns are text, so this fails only if one is missing.
@@ -70,7 +78,6 @@ pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportEr
                 _ => return Err(unreadable(error)),
             },
         };
-        let line = record.position().map_or(line, csv::Position::line);
         let (old_id, content) = match row {
             Err(reason) => (None, Content::Invalid(reason.to_owned())),
             Ok(row) => match row.id().parse() {
@@ -87,8 +94,8 @@ pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportEr
 fn content<R: Row>(
     row: R,
     id: u64,
-    line: u64,
-    lines: &mut HashMap<String, u64>,
+    line: usize,
+    lines: &mut HashMap<String, usize>,
 ) -> Content<R::Value> {
     let value = match row.parse(id) {
         Ok(value) => value,

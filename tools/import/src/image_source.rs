@@ -11,9 +11,13 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use bytes::Bytes;
-use domain::image::InvalidImage;
+use domain::id::ImageId;
+use domain::image::{ImageRenderer, InvalidImage, Rendition};
+use domain::use_cases::render_image;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use thiserror::Error;
+
+use crate::old::OldFood;
 
 /// The time limit of one download, including the connection.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct ImageSource {
     location: Location,
-    pub(crate) max_bytes: usize,
+    max_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -71,7 +75,18 @@ impl ImageSource {
         Self { location: Location::Web { http, base }, max_bytes }
     }
 
-    pub(crate) async fn load(&self, image: &str) -> Result<Bytes, ImageError> {
+    /// Loads the image of a food, and renders it under its id.
+    pub(crate) async fn render(
+        &self,
+        renderer: &impl ImageRenderer,
+        food: &OldFood,
+    ) -> Result<(ImageId, Vec<Rendition>), ImageError> {
+        let bytes = self.load(&food.image).await?;
+        let id = food.image_id(&bytes);
+        Ok((id, render_image(renderer, bytes, self.max_bytes).await?))
+    }
+
+    async fn load(&self, image: &str) -> Result<Bytes, ImageError> {
         match &self.location {
             Location::Dir(dir) => self.read(dir, image),
             Location::Web { http, base } => {

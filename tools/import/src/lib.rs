@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use domain::food::{Food, FoodRepository, InsertFoodError};
 use domain::image::{ImageRenderer, ImageStore};
 use domain::storage::StorageError;
-use domain::use_cases::{render_image, store_image};
+use domain::use_cases::store_image;
 use domain::user::{InsertUserError, PublicUser, UserRepository};
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -24,6 +24,7 @@ use thiserror::Error;
 
 pub use crate::export::ExportError;
 use crate::export::{Content, Entry, read};
+use crate::image_source::ImageError;
 pub use crate::image_source::ImageSource;
 use crate::old::{FoodRow, OldFood, OldUser, UserRow};
 pub use crate::report::{Counts, Summary};
@@ -74,10 +75,20 @@ pub enum ImportError {
     Unavailable,
 }
 
-/// Validates both CSV files and reports the rows that would fail. Downloads no images and stores nothing.
-pub async fn check(exports: &Exports, out: &mut impl Write) -> Result<Summary, ImportError> {
+/// Validates both CSV files and all images, and reports the rows that an import into empty stores would reject. Stores
+/// nothing.
+pub async fn check(
+    exports: &Exports,
+    image_source: &ImageSource,
+    renderer: &impl ImageRenderer,
+    out: &mut impl Write,
+) -> Result<Summary, ImportError> {
     let imported = async |_: &_| Outcome::Imported;
-    let summary = run(exports, imported, async |_, _| Outcome::Imported, out).await?;
+    let render = async |food: &OldFood, _: &_| match image_source.render(renderer, food).await {
+        Ok(_) => Outcome::Imported,
+        Err(error) => error.into(),
+    };
+    let summary = run(exports, imported, render, out).await?;
     writeln!(out, "dry run, nothing was written: {summary}")?;
     Ok(summary)
 }
@@ -175,14 +186,9 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stor
             Ok(Some(_)) => return Outcome::AlreadyPresent,
             Err(error) => return error.into(),
         }
-        let bytes = match self.image_source.load(&old.image).await {
-            Ok(bytes) => bytes,
-            Err(error) => return Outcome::Failed(format!("food_image: {error}")),
-        };
-        let id = old.image_id(&bytes);
-        let image = match render_image(&self.renderer, bytes, self.image_source.max_bytes).await {
-            Ok(renditions) => store_image(&self.images, old.id, id, renditions).await,
-            Err(error) => return Outcome::Failed(format!("food_image: {error}")),
+        let image = match self.image_source.render(&self.renderer, old).await {
+            Ok((id, renditions)) => store_image(&self.images, old.id, id, renditions).await,
+            Err(error) => return error.into(),
         };
         let image = match image {
             Ok(image) => image,
@@ -222,6 +228,12 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stor
 
 fn failed(reason: &str) -> Outcome {
     Outcome::Failed(reason.to_owned())
+}
+
+impl From<ImageError> for Outcome {
+    fn from(error: ImageError) -> Self {
+        Self::Failed(format!("food_image: {error}"))
+    }
 }
 
 impl From<StorageError> for Outcome {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use functions::dependencies::Dependencies;
+use functions::dependencies::{Dependencies, max_image_bytes};
 use functions::settings::Settings;
 use import::{Exports, ImageSource, Stores, Summary};
 use infrastructure::media::MediaRenderer;
@@ -25,7 +25,7 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     foods: PathBuf,
 
-    /// Validate both files and report the rows that would fail; download and write nothing.
+    /// Validate both files and all images, and report the rows that would fail; write nothing.
     #[arg(long)]
     dry_run: bool,
 
@@ -41,7 +41,8 @@ struct Args {
 const AFTER_HELP: &str = "\
 Settings are environment variables, as for the functions: USERS_TABLE, FOODS_TABLE,
 IMAGES_BUCKET, MAX_IMAGE_BYTES [8192000], AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3. --dry-run needs none.
+AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3. --dry-run needs none: it does
+not read the target, so it does not know e-mails and titles that are already stored there.
 
 Each failed row is a line of output: file, line, old id and the reason, without the row's content.
 Standard error shows the progress if it is a terminal.
@@ -62,20 +63,23 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<Summary, Box<dyn Error>> {
     let exports = Exports { users: args.users, foods: args.foods };
+    let settings = Settings::from_env();
+    let max_bytes = max_image_bytes(&settings)?;
+    let image_source = match args.images {
+        Some(dir) => ImageSource::in_dir(dir, max_bytes),
+        None => ImageSource::on_the_web(args.image_base_url, max_bytes),
+    };
     if args.dry_run {
-        return Ok(import::check(&exports, &mut stdout()).await?);
+        let mut out = stdout();
+        return Ok(import::check(&exports, &image_source, &MediaRenderer, &mut out).await?);
     }
-    let dependencies = Dependencies::new(Settings::from_env())?;
-    let max_bytes = dependencies.max_image_bytes()?;
+    let dependencies = Dependencies::new(settings)?;
     let stores = Stores {
         users: dependencies.users()?,
         foods: dependencies.foods()?,
         images: dependencies.images()?,
         renderer: MediaRenderer,
-        image_source: match args.images {
-            Some(dir) => ImageSource::in_dir(dir, max_bytes),
-            None => ImageSource::on_the_web(args.image_base_url, max_bytes),
-        },
+        image_source,
     };
     Ok(import::import(&exports, &stores, &mut stdout()).await?)
 }

@@ -85,7 +85,7 @@ impl<'a, W: Write> Report<'a, W> {
 
     pub(crate) fn row(
         &mut self,
-        line: u64,
+        line: usize,
         old_id: Option<u64>,
         outcome: &Outcome,
     ) -> io::Result<()> {

@@ -119,19 +119,48 @@ async fn second_import_retries_rows_that_failed() {
 }
 
 #[tokio::test]
-async fn import_dry_run_needs_no_settings_and_writes_nothing() {
-    let fixture = Fixture::new().await;
-    let foods = foods() + "9,3,Soup,Thin,c.gif,2020-06-02 10:00:00+02,,\n";
-    let output = fixture.import_with(users(), foods, &["--dry-run"], None).await;
-    assert_eq!(output.status, 1);
-    assert_eq!(
-        output.text,
-        "foods.csv:5: id 9: user_id: the user was not imported\n\
-         dry run, nothing was written: users: 2 imported, 0 already present, 0 skipped as deleted, 0 failed; \
-         foods: 2 imported, 0 already present, 0 skipped as deleted, 1 failed\n"
-    );
+async fn import_dry_run_writes_nothing_and_reports_as_import() {
+    let fixture = fixture_with_images().await;
+    fixture.write("images/text.gif", "no image");
+    std::fs::create_dir(fixture.path("images/folder.gif")).unwrap();
+    let foods = foods()
+        + "9,3,Soup,Thin,c.gif,2020-06-02 10:00:00+02,,\n\
+           10,1,Stew,Thick,missing.gif,2020-06-02 10:00:00+02,,\n\
+           11,1,Bread,Dark,text.gif,2020-06-02 10:00:00+02,,\n\
+           12,1,Cake,Sweet,folder.gif,2020-06-02 10:00:00+02,,\n";
+    let rows = [
+        "foods.csv:5: id 9: user_id: the user was not imported",
+        "foods.csv:6: id 10: food_image: the folder of --images has no such file",
+        "foods.csv:7: id 11: food_image: not a JPEG, PNG, WebP or GIF image",
+        "foods.csv:8: id 12: food_image: the file cannot be read: is a directory",
+    ];
+    let arguments = ["--dry-run", "--images", "images"];
+    let mut dry_run = fixture.import_with(users(), &foods, &arguments, None).await;
     assert_eq!(fixture.count_users().await, 0);
     assert!(fixture.foods().await.is_empty() && fixture.keys().await.is_empty());
+    dry_run.text = dry_run.text.replace("dry run, nothing was written: ", "");
+    let import = fixture.import(users(), foods).await;
+    for output in [dry_run, import] {
+        assert_report(&output, &rows, [2, 0, 0, 0], [2, 0, 0, 4]);
+    }
+}
+
+#[tokio::test]
+async fn import_reports_lines_of_the_file() {
+    let fixture = fixture_with_images().await;
+    let invalid =
+        |id, description| format!("{id},x,Soup,{description},b.gif,2020-06-02 10:00:00,,\n");
+    let foods = foods() + "\n" + &invalid(9, "\"two\n\nlines\"") + "\n\n" + &invalid(10, "one");
+    for foods in [foods.clone(), foods.replace('\n', "\r\n")] {
+        let output = fixture.import(users(), foods).await;
+        let rows = output.text.lines().filter(|line| line.starts_with("foods.csv"));
+        let rows: Vec<_> = rows.collect();
+        let expected = [
+            "foods.csv:6: id 9: user_id: not a number",
+            "foods.csv:11: id 10: user_id: not a number",
+        ];
+        assert_eq!(rows, expected);
+    }
 }
 
 #[tokio::test]

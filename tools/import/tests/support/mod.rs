@@ -1,7 +1,7 @@
 //! The fixture of the importer's tests: empty stores on the embedded engines, CSV files, and an image server.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use domain::food::{Food, FoodRepository};
@@ -51,6 +51,10 @@ impl Fixture {
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))
             .expect("the folder is created");
         std::fs::write(path, content).expect("the file is written");
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     pub(crate) fn remove(&self, name: &str) {

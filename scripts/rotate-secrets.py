@@ -8,8 +8,9 @@ credentials come from the environment, as for `sam deploy`.
 3. Update the stack: the new version signs, the old one is still accepted.
 
 The updates reuse the deployed template and change no code. After RefreshTokenSeconds all old refresh tokens have expired, and
-`--finish` removes the old version. Until then another rotation is rejected: functions accept two versions, so it would remove
-one with valid refresh tokens. Runs with the Python of .ci/tools."""
+`--finish` stops accepting the old version and removes the labels of all versions but the one that signs. Secrets Manager deletes versions
+without a label, and allows about 20 labels for a secret. Until then another rotation is rejected: functions accept two versions,
+so it would remove one with valid refresh tokens. Runs with the Python of .ci/tools; .ci/rotation.py tests it."""
 
 import argparse
 import datetime
@@ -43,12 +44,16 @@ def update(cloudformation, stack, parameters, **changed):
     cloudformation.get_waiter("stack_update_complete").wait(StackName=stack)
 
 
+def arns(outputs):
+    return outputs["AccessSecretArn"], outputs["RefreshSecretArn"]
+
+
 def rotate(cloudformation, secrets, stack, label, force):
     parameters, outputs = describe(cloudformation, stack)
     if parameters["AcceptedSecret"] and not force:
         sys.exit("finish the last rotation first: --finish (or --force, which revokes sessions from before it)")
     current = parameters["SigningSecret"]
-    for secret in (outputs["AccessSecretArn"], outputs["RefreshSecretArn"]):
+    for secret in arns(outputs):
         # Letters and digits, as in the template.
         value = secrets.get_random_password(PasswordLength=64, ExcludePunctuation=True)["RandomPassword"]
         secrets.put_secret_value(SecretId=secret, SecretString=value, VersionStages=[label])
@@ -57,27 +62,50 @@ def rotate(cloudformation, secrets, stack, label, force):
     print(f"run it again with --finish after {parameters['RefreshTokenSeconds']} s")
 
 
-def finish(cloudformation, stack):
-    parameters, _ = describe(cloudformation, stack)
-    update(cloudformation, stack, parameters, SigningSecret=parameters["SigningSecret"], AcceptedSecret="")
+def finish(cloudformation, secrets, stack):
+    parameters, outputs = describe(cloudformation, stack)
+    signing = parameters["SigningSecret"]
+    # An interrupted run has updated the stack already, and CloudFormation rejects an update that changes nothing.
+    if parameters["AcceptedSecret"]:
+        update(cloudformation, stack, parameters, SigningSecret=signing, AcceptedSecret="")
+    for secret in arns(outputs):
+        remove_labels(secrets, secret, signing)
+
+
+def remove_labels(secrets, secret, signing):
+    """Removes the labels of all versions except the one with the label `signing`."""
+    versions = secrets.list_secret_version_ids(SecretId=secret)["Versions"]
+    labels = {label: version["VersionId"] for version in versions for label in version["VersionStages"]}
+    current = labels.pop("AWSCURRENT")
+    kept = current if signing == "AWSCURRENT" else labels[signing]
+    # One version must have AWSCURRENT. Moving it gives the version that had it AWSPREVIOUS.
+    if current != kept:
+        secrets.update_secret_version_stage(
+            SecretId=secret, VersionStage="AWSCURRENT", RemoveFromVersionId=current, MoveToVersionId=kept,
+        )
+        labels["AWSPREVIOUS"] = current
+    for label, version in labels.items():
+        if version != kept:
+            secrets.update_secret_version_stage(SecretId=secret, VersionStage=label, RemoveFromVersionId=version)
+            print(f"{secret}: removed the label {label}", flush=True)
 
 
 def main():
     arguments = argparse.ArgumentParser(description="Rotates the signing secrets of a deployed stack.")
     arguments.add_argument("stack")
     end = arguments.add_mutually_exclusive_group()
-    end.add_argument("--finish", action="store_true", help="stop accepting the old version")
+    end.add_argument("--finish", action="store_true", help="stop accepting the old version and remove its labels")
     end.add_argument(
         "--force", action="store_true",
         help="rotate before the last rotation is finished, which revokes sessions from before it",
     )
     options = arguments.parse_args()
-    cloudformation = boto3.client("cloudformation")
+    cloudformation, secrets = boto3.client("cloudformation"), boto3.client("secretsmanager")
     if options.finish:
-        finish(cloudformation, options.stack)
+        finish(cloudformation, secrets, options.stack)
     else:
         now = datetime.datetime.now(datetime.timezone.utc)
-        rotate(cloudformation, boto3.client("secretsmanager"), options.stack, f"rotated-{now:%Y%m%d%H%M%S}", options.force)
+        rotate(cloudformation, secrets, options.stack, f"rotated-{now:%Y%m%d%H%M%S}", options.force)
 
 
 if __name__ == "__main__":
