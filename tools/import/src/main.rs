@@ -69,7 +69,7 @@ async fn run(args: Args) -> Result<Summary, Box<dyn Error>> {
     let max_bytes = dependencies.max_image_bytes()?;
     let stores = Stores {
         users: dependencies.users()?,
-        foods: dependencies.foods()?,
+        foods: dependencies.foods_of_users()?,
         images: dependencies.images()?,
         renderer: MediaRenderer,
         image_source: match args.images {
