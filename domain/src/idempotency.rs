@@ -93,9 +93,13 @@ pub trait IdempotencyStore {
     /// Saves the response for retries. The first saved response stays.
     async fn finish(&self, record: &IdempotencyRecord, response: &str) -> Result<(), StorageError>;
 
-    /// Releases the lease after an error that is not saved, so that a retry can acquire the lease immediately.
-    /// The resource id stays.
+    /// Releases the lease after an error whose outcome is unknown, so that a retry can acquire the lease
+    /// immediately. The resource id stays.
     async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError>;
+
+    /// Forgets the record after a rejected request that changed nothing, so that its key can be used for another
+    /// request. Does nothing if the operation has completed, or if the record has another resource.
+    async fn forget(&self, record: &IdempotencyRecord, resource: &str) -> Result<(), StorageError>;
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl<Id> PageRequest<Id> {
     }
 }
 
-/// One page of a list.
+/// One page of a list. It may have fewer entries than requested, although the list has more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// The entries, in the order of the list.

@@ -23,7 +23,13 @@ mod tests {
     }
 
     mod foods {
-        crate::food_repository_contract!((crate::testing::MemoryFoods::default(), ()));
+        use crate::testing::{MemoryFoods, MemoryUsers};
+
+        crate::food_repository_contract!((MemoryFoods::default(), ()));
+        crate::food_creator_contract!({
+            let users = MemoryUsers::default();
+            ((MemoryFoods::with_creators(users.clone()), users), ())
+        });
     }
 
     mod sessions {

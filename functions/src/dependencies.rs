@@ -125,6 +125,12 @@ impl Dependencies {
         Ok(DynamoDbFoods::new(self.aws.dynamodb(), table))
     }
 
+    /// Creates the food repository on the table `FOODS_TABLE`, whose new foods need an account in `USERS_TABLE`.
+    pub fn foods_of_users(&self) -> Result<DynamoDbFoods, SettingsError> {
+        let users = self.settings.required("USERS_TABLE")?.to_owned();
+        Ok(self.foods()?.with_creators(users))
+    }
+
     /// Creates the session store on the Redis server `TOKEN_STORE_URL` or, if that is empty, the table
     /// `SESSIONS_TABLE`.
     pub fn sessions(&self) -> Result<Sessions, SettingsError> {

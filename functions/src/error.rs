@@ -21,21 +21,11 @@ pub(crate) type Message = Cow<'static, str>;
 type Code = (&'static str, Message);
 type Source = Box<dyn Error + Send + Sync>;
 
-/// How a retry with the same `Idempotency-Key` is handled after an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnRetry {
-    /// Returns the first error again: another attempt would fail the same way.
-    Replay,
-    /// Executes the request again.
-    Execute,
-}
-
 /// An error response, with its internal cause for the log.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
     codes: Vec<Code>,
-    on_retry: OnRetry,
     /// The label of the error in metrics; `None` if that is the first code.
     kind: Option<&'static str>,
     challenge: Option<&'static str>,
@@ -56,27 +46,18 @@ pub struct ErrorReport {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, codes: Vec<Code>, on_retry: OnRetry) -> Self {
-        Self {
-            status,
-            codes,
-            on_retry,
-            kind: None,
-            challenge: None,
-            retry_after: None,
-            source: None,
-        }
+    fn new(status: StatusCode, codes: Vec<Code>) -> Self {
+        Self { status, codes, kind: None, challenge: None, retry_after: None, source: None }
     }
 
-    /// Creates an error with one code. A retry with the same `Idempotency-Key` executes the request again.
+    /// Creates an error with one code.
     fn single(status: StatusCode, code: &'static str, message: impl Into<Message>) -> Self {
-        Self::new(status, vec![(code, message.into())], OnRetry::Execute)
+        Self::new(status, vec![(code, message.into())])
     }
 
     /// Creates the 409 for a unique value, such as an e-mail, that another resource already has.
     fn conflict(code: &'static str, message: &'static str) -> Self {
-        let codes = vec![(code, message.into())];
-        Self::new(StatusCode::CONFLICT, codes, OnRetry::Replay)
+        Self::single(StatusCode::CONFLICT, code, message)
     }
 
     fn unprocessable(code: &'static str, message: &'static str) -> Self {
@@ -85,7 +66,7 @@ impl ApiError {
 
     fn invalid_fields(codes: impl Iterator<Item = Code>) -> Self {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self::new(status, codes.collect(), OnRetry::Execute)
+        Self::new(status, codes.collect())
     }
 
     /// Creates the 400 for a malformed request.
@@ -188,14 +169,8 @@ impl ApiError {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
-    }
-
-    /// Returns how a retry with the same `Idempotency-Key` is handled after this error.
-    pub(crate) fn on_retry(&self) -> OnRetry {
-        self.on_retry
     }
 
     /// Converts the error to an HTTP response.
@@ -243,27 +218,8 @@ impl Serialize for ApiError {
 #[cfg(test)]
 mod tests {
     use domain::storage::StorageError;
-    use domain::use_cases::{CreateFoodError, CreateUserError, UpdateFoodError};
 
     use super::*;
-
-    #[test]
-    fn only_taken_email_or_title_error_is_replayed_on_retry() {
-        let busy = || StorageError::Unavailable("busy".into());
-        for (error, on_retry) in [
-            (CreateUserError::EmailTaken.into(), OnRetry::Replay),
-            (CreateFoodError::TitleTaken.into(), OnRetry::Replay),
-            (CreateFoodError::UploadTaken.into(), OnRetry::Execute),
-            (CreateFoodError::CreatorGone.into(), OnRetry::Execute),
-            (UpdateFoodError::Conflict.into(), OnRetry::Execute),
-            (ApiError::request_in_progress(), OnRetry::Execute),
-            (ApiError::invalid_json(), OnRetry::Execute),
-            (busy().into(), OnRetry::Execute),
-        ] {
-            let error: ApiError = error;
-            assert_eq!(error.on_retry(), on_retry, "{error:?}");
-        }
-    }
 
     #[test]
     fn logged_error_cause_includes_all_error_sources() {

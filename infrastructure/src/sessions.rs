@@ -1,9 +1,11 @@
 //! The session store that `TOKEN_STORE_URL` selects.
 
+use std::time::Duration;
+
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
 use domain::idempotency::{IdempotencyOutcome, IdempotencyRecord, IdempotencyStore};
-use domain::rate_limit::{Counter, RateLimitStore};
+use domain::rate_limit::{Attempt, CountOutcome, Counter, RateLimitStore};
 use domain::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use domain::storage::StorageError;
 
@@ -88,14 +90,36 @@ impl IdempotencyStore for Sessions {
     async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError> {
         delegate!(self, sessions => sessions.release(record))
     }
+
+    async fn forget(&self, record: &IdempotencyRecord, resource: &str) -> Result<(), StorageError> {
+        delegate!(self, sessions => sessions.forget(record, resource))
+    }
 }
 
 impl RateLimitStore for Sessions {
-    async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
-        delegate!(self, sessions => sessions.count(counter))
+    async fn count(
+        &self,
+        counter: &Counter,
+        limit: u64,
+        attempt: Attempt,
+    ) -> Result<CountOutcome, StorageError> {
+        delegate!(self, sessions => sessions.count(counter, limit, attempt))
     }
 
-    async fn decrement(&self, counter: &Counter) -> Result<(), StorageError> {
-        delegate!(self, sessions => sessions.decrement(counter))
+    async fn settle(&self, counter: &Counter) -> Result<(), StorageError> {
+        delegate!(self, sessions => sessions.settle(counter))
     }
+
+    async fn refund(&self, counter: &Counter, attempt: Attempt) -> Result<(), StorageError> {
+        delegate!(self, sessions => sessions.refund(counter, attempt))
+    }
+
+    async fn wait(&self, longest: Duration) {
+        sleep_with_jitter(longest).await;
+    }
+}
+
+/// Sleeps for half of `longest` to all of it.
+pub(crate) async fn sleep_with_jitter(longest: Duration) {
+    tokio::time::sleep(longest.mul_f64(f64::midpoint(1.0, fastrand::f64()))).await;
 }

@@ -121,12 +121,27 @@ async fn invalid_page_limit_or_cursor_is_a_400() {
 }
 
 #[tokio::test]
-async fn list_page_is_smaller_than_five_megabytes() {
+async fn list_page_ends_at_512_kilobytes_with_a_link() {
     let api = Api::start().await;
-    // 80 KB each: DynamoDB returns at most 1 MB per query, that is twelve of them.
-    seed(&api, 100, Some(&"🍲".repeat(20_000))).await;
+    seed(&api, 60, Some(&"🍲".repeat(5_000))).await;
     let pages = fetch_pages(&api, "/food", async |_| {}).await;
-    assert!(pages.iter().all(|page| page.body.len() < 5_000_000));
-    assert_eq!(ids(&pages).len(), 100);
-    assert_eq!(items(&pages[0]).len(), 61, "filled up to five megabytes");
+    let sizes: Vec<_> = pages.iter().map(|page| items(page).len()).collect();
+    assert_eq!(sizes, [24, 24, 12]);
+    assert!(pages.iter().all(|page| page.body.len() < 600_000));
+    assert_eq!(ids(&pages).len(), 60);
+}
+
+#[tokio::test]
+async fn anonymous_list_page_may_be_cached_for_five_seconds() {
+    let api = Api::start().await;
+    let ada = api.member("ada").await;
+    for path in ["/food", "/users"] {
+        let anonymous = api.get(path).send().await;
+        assert_eq!(anonymous.header("cache-control"), "public, max-age=5");
+        let signed_in = api.get(path).bearer(&ada).send().await;
+        assert_eq!(signed_in.header("cache-control"), "private, no-cache");
+        for response in [anonymous, signed_in] {
+            assert!(response.header("vary").to_lowercase().contains("authorization"));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Rate limits of login and sign-up, with counters in `DynamoDB` and in Redis.
 
-use engines::Valkey;
+use engines::{Engines, Valkey};
 use functions::api::Api as Functions;
 use functions::settings::Settings;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const WRONG: &str = "difference";
 /// The handlers with rate limits, with counters in `DynamoDB` or in Redis.
 struct RateLimited {
     functions: Functions,
-    _fixture: Fixture,
+    fixture: Fixture,
     valkey: Option<Valkey>,
 }
 
@@ -25,7 +25,7 @@ impl RateLimited {
         settings.extend(extra);
         let fixture = Fixture::with(&settings).await;
         let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
-        Self { functions, _fixture: fixture, valkey }
+        Self { functions, fixture, valkey }
     }
 
     /// Starts the handlers twice: with counters in `DynamoDB` and in a Redis-compatible server.
@@ -35,7 +35,17 @@ impl RateLimited {
     }
 
     async fn invoke(&self, function: &str, client_ip: &str, body: &Value) -> Value {
-        let mut event: Value = serde_json::from_str(&event(function)).unwrap();
+        let event: Value = serde_json::from_str(&event(function)).unwrap();
+        self.invoke_with(event, function, client_ip, body).await
+    }
+
+    async fn invoke_with(
+        &self,
+        mut event: Value,
+        function: &str,
+        client_ip: &str,
+        body: &Value,
+    ) -> Value {
         event["requestContext"]["http"]["sourceIp"] = client_ip.into();
         event["body"] = body.to_string().into();
         let response = self.functions.invoke(function, &event.to_string()).await;
@@ -48,12 +58,38 @@ impl RateLimited {
     }
 
     async fn sign_up(&self, client_ip: &str, email: &str) -> Value {
-        let body = json!({
-            "first_name": "Grace", "last_name": "Hopper",
-            "email": email, "password": "anchors aweigh",
-        });
-        self.invoke("create_user", client_ip, &body).await
+        self.invoke("create_user", client_ip, &grace(email)).await
     }
+
+    async fn sign_up_with_key(&self, key: &str, client_ip: &str, email: &str) -> Value {
+        let mut event: Value = serde_json::from_str(&event("create_user")).unwrap();
+        event["headers"]["idempotency-key"] = key.into();
+        self.invoke_with(event, "create_user", client_ip, &grace(email)).await
+    }
+
+    /// Returns the number of stored idempotency records.
+    async fn idempotency_records(&self) -> usize {
+        if let Some(valkey) = &self.valkey {
+            return keys(valkey, "operation:*").await.len();
+        }
+        let table = self.fixture.setting("SESSIONS_TABLE");
+        let scan = Engines::shared().aws().dynamodb().scan().table_name(table).send().await;
+        let is_record = |item: &&std::collections::HashMap<_, _>| item.contains_key("fingerprint");
+        scan.unwrap().items().iter().filter(is_record).count()
+    }
+}
+
+fn grace(email: &str) -> Value {
+    json!({
+        "first_name": "Grace", "last_name": "Hopper",
+        "email": email, "password": "anchors aweigh",
+    })
+}
+
+async fn keys(valkey: &Valkey, pattern: &str) -> Vec<String> {
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap()
 }
 
 fn assert_limited(response: &Value) {
@@ -114,16 +150,43 @@ async fn sign_ups_are_rate_limited_per_client_ip_and_per_email() {
 }
 
 #[tokio::test]
+async fn refused_sign_ups_leave_no_idempotency_record() {
+    for api in Box::pin(RateLimited::on_both(&[("SIGN_UP_ATTEMPTS_PER_ADDRESS", "1")])).await {
+        let first = api.sign_up_with_key("0123456789abcdef", "203.0.113.7", "g@example.com").await;
+        assert_eq!(first["statusCode"], 201, "{first}");
+        assert_eq!(api.idempotency_records().await, 1);
+        for nth in 0..40 {
+            let (key, email) = (format!("another-key-{nth:04}"), format!("g{nth}@example.com"));
+            assert_limited(&api.sign_up_with_key(&key, "203.0.113.7", &email).await);
+        }
+        assert_eq!(api.idempotency_records().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn replayed_sign_up_does_not_count_as_an_attempt() {
+    for api in Box::pin(RateLimited::on_both(&[("SIGN_UP_ATTEMPTS_PER_ADDRESS", "2")])).await {
+        let sign_up = || api.sign_up_with_key("0123456789abcdef", "203.0.113.7", "g@example.com");
+        let first = sign_up().await;
+        assert_eq!(first["statusCode"], 201, "{first}");
+        for _ in 0..5 {
+            assert_eq!(sign_up().await, first);
+        }
+        assert_eq!(api.sign_up("203.0.113.7", "other@example.com").await["statusCode"], 201);
+        assert_limited(&api.sign_up("203.0.113.7", "third@example.com").await);
+    }
+}
+
+#[tokio::test]
 async fn redis_rate_limit_keys_hide_email_and_client_ip() {
     let both = Box::pin(RateLimited::on_both(&[])).await;
     for api in &both {
         api.log_in("203.0.113.7", "ada@example.com", WRONG).await;
     }
-    let url = both[1].valkey.as_ref().unwrap().url();
-    let client = redis::Client::open(url).unwrap();
+    let valkey = both[1].valkey.as_ref().unwrap();
+    let client = redis::Client::open(valkey.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let keys: Vec<String> =
-        redis::cmd("KEYS").arg("attempts:*").query_async(&mut connection).await.unwrap();
+    let keys = keys(valkey, "rate_limit:*").await;
     assert_eq!(keys.len(), 2);
     for key in keys {
         let (_, digest) = key.split_once(':').unwrap();

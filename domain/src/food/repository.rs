@@ -18,6 +18,9 @@ pub enum InsertFoodError {
     /// The upload belongs to another food; nothing was written.
     #[error("the upload is taken")]
     UploadTaken,
+    /// The account of the creator was deleted; nothing was written.
+    #[error("the account of the creator was deleted")]
+    CreatorGone,
     /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -56,9 +59,10 @@ pub const UPLOAD_CLAIM_TTL: Duration = Duration::from_hours(7 * 24);
 
 /// Port: stored foods. Titles are unique by their folded form, uploads by their id.
 pub trait FoodRepository {
-    /// Inserts a food in one transaction with its title and its upload. MUST return `TitleTaken` if a food
-    /// with this folded title or id exists, else `UploadTaken` if another food has or had the upload
-    /// (stored for [`UPLOAD_CLAIM_TTL`]).
+    /// Inserts a food in one transaction with its title and its upload, on the condition that the account of
+    /// its creator exists. MUST return `CreatorGone` if it does not, else `TitleTaken` if a food with this
+    /// folded title or id exists, else `UploadTaken` if another food has or had the upload (stored for
+    /// [`UPLOAD_CLAIM_TTL`]).
     async fn create(&self, food: &Food) -> Result<(), InsertFoodError>;
 
     /// Returns the food; `None` if there is none with this id. Eventually consistent: for public reads.
@@ -67,7 +71,7 @@ pub trait FoodRepository {
     /// Returns the food; `None` if there is none with this id. Strongly consistent: for checks before writes.
     async fn find_consistent(&self, id: FoodId) -> Result<Option<Food>, StorageError>;
 
-    /// Lists all foods, newest first. Eventually consistent.
+    /// Lists all foods, newest first. Eventually consistent. A page of large foods may end before its size.
     async fn list(&self, page: PageRequest<FoodId>) -> Result<Page<Food>, StorageError>;
 
     /// Returns the image ids of those of these foods that exist, in any order. Strongly consistent.

@@ -89,14 +89,16 @@ pub async fn change_password(
     mut permit: RateLimitPermit,
     change: PasswordChange,
 ) -> Result<(), ChangePasswordError> {
-    let stored = users.find_password(user.id).await?;
-    let stored = stored.ok_or(ChangePasswordError::IncorrectPassword)?;
+    let Some(stored) = users.find_password(user.id).await? else {
+        permit.settle(sessions).await;
+        return Err(ChangePasswordError::IncorrectPassword);
+    };
     // Both branches hash twice, so that timing does not reveal whether the old password is correct.
     let is_changed = match hasher.verify(&change.old, &stored) {
         // A retry after a lost response: the new password is already stored. It verifies a second
         // password, so it counts as a second attempt.
         PasswordCheck::Invalid => {
-            permit.charge(sessions).await?;
+            permit = permit.charge_again(sessions).await?;
             hasher.verify(&change.new, &stored) != PasswordCheck::Invalid
         }
         PasswordCheck::Valid | PasswordCheck::ValidNeedsRehash => {
@@ -107,6 +109,7 @@ pub async fn change_password(
         }
     };
     if !is_changed {
+        permit.settle(sessions).await;
         return Err(ChangePasswordError::IncorrectPassword);
     }
     permit.refund(sessions).await;

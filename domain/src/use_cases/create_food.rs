@@ -82,15 +82,16 @@ pub async fn create_food(
         }
         Err(InsertFoodError::TitleTaken) => CreateFoodError::TitleTaken,
         Err(InsertFoodError::UploadTaken) => CreateFoodError::UploadTaken,
+        Err(InsertFoodError::CreatorGone) => CreateFoodError::CreatorGone,
         Err(InsertFoodError::Storage(error)) => error.into(),
     };
     // The food may exist: the response was lost, or an earlier attempt created it.
     let saved = foods.find_consistent(id).await;
     let is_unused = match (&saved, &error) {
         (Ok(Some(saved)), _) => saved.image != food.image,
-        (Ok(None), CreateFoodError::TitleTaken | CreateFoodError::UploadTaken) => true,
         // The write may be applied later. The sweep can delete an unused image; nothing can restore one.
-        (Ok(None) | Err(_), _) => false,
+        (Ok(None), CreateFoodError::Storage(_)) | (Err(_), _) => false,
+        (Ok(None), _) => true,
     };
     if is_unused {
         images.delete_image(&food).await;
@@ -100,7 +101,9 @@ pub async fn create_food(
             images.delete_upload(user.id, saved.upload).await;
             Ok(saved)
         }
-        Ok(None) | Err(_) => Err(error),
+        Ok(None) => Err(error),
+        // An error that ends the operation requires that no earlier attempt created the food.
+        Err(unknown) => Err(unknown.into()),
     }
 }
 
@@ -109,8 +112,10 @@ mod tests {
     use super::*;
     use crate::id::{ImageId, UserId};
     use crate::image::{ImageSource, InvalidImage, UploadKey};
-    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
+    use crate::password::PasswordHash;
+    use crate::testing::{Fault, Faulty, MemoryFoods, MemoryUsers, faulty, sample, unavailable};
     use crate::use_cases::test_support::{FoodFixture, authenticated_user, image_pipeline};
+    use crate::user::UserRepository;
 
     /// A user without foods, the id of the next food, and empty stores.
     struct Fixture {
@@ -294,6 +299,37 @@ mod tests {
         let rejected = create_food(foods, &food.images, clock, user, None, id, rice()).await;
         assert!(matches!(rejected, Err(CreateFoodError::CreatorGone)));
         assert_eq!(food.images.store.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn food_is_rejected_when_its_creator_is_deleted_meanwhile() {
+        let (mut fixture, users) = (Fixture::new(), MemoryUsers::default());
+        fixture.food.foods = MemoryFoods::with_creators(users.clone());
+        let user = sample::user();
+        fixture.ada = user.public.clone();
+        users.create(&user, &PasswordHash::new("a hash".to_owned())).await.unwrap();
+        // The handler has read the account, and the images are stored.
+        let foods = Faulty::new(&fixture.food.foods, async |method| {
+            if method == "create" {
+                assert_eq!(fixture.food.images.store.count(), 4);
+                users.delete(user.public.id, sample::timestamp()).await.unwrap();
+            }
+            Fault::None
+        });
+        let rejected = fixture.create_in(&foods, rice()).await;
+        assert!(matches!(rejected, Err(CreateFoodError::CreatorGone)));
+        assert_eq!(fixture.food.images.store.count(), 0);
+        assert_eq!(fixture.food.foods.find_consistent(fixture.id).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn taken_title_is_not_reported_when_food_cannot_be_read() {
+        let mut fixture = Fixture::new();
+        fixture.create(rice()).await.unwrap();
+        fixture.id = FoodId::new(sample::timestamp());
+        let foods = faulty(&fixture.food.foods, "find_consistent", Fault::Unavailable);
+        let failed = fixture.create_in(&foods, rice()).await;
+        assert!(matches!(failed, Err(CreateFoodError::Storage(_))));
     }
 
     #[tokio::test]

@@ -137,7 +137,7 @@ pub async fn create_user(
     users: &impl UserRepository,
     hasher: &impl PasswordHasher,
     clock: &impl Clock,
-    _: RateLimitPermit,
+    _: &RateLimitPermit,
     id: UserId,
     new: NewUser,
 ) -> Result<PublicUser, CreateUserError> {
@@ -153,7 +153,9 @@ pub async fn create_user(
     };
     match users.find_consistent(id).await {
         Ok(Some(saved)) => Ok(saved),
-        Ok(None) | Err(_) => Err(error.into()),
+        Ok(None) => Err(error.into()),
+        // An error that ends the operation requires that no earlier attempt created the account.
+        Err(unknown) => Err(unknown.into()),
     }
 }
 
@@ -178,7 +180,7 @@ mod tests {
         ) -> Result<PublicUser, CreateUserError> {
             let new = NewUser::parse(" Ada ", "Lovelace", email, "correct horse", POLICY);
             let (hasher, clock) = (&self.hasher, &self.clock);
-            create_user(users, hasher, clock, rate_limit_permit(), id, new.unwrap()).await
+            create_user(users, hasher, clock, &rate_limit_permit(), id, new.unwrap()).await
         }
     }
 

@@ -29,8 +29,11 @@ pub enum DeleteUserError {
 }
 
 /// Deletes the user's foods with their images, the account, and all sessions. The session of the request is
-/// revoked last, so that the client can retry after a failure. [`sweep_images`](super::sweep_images) deletes
-/// foods that were created concurrently; it finds them by the tombstone of the account.
+/// revoked last, so that the client can retry after a failure.
+///
+/// No food can be created without its account, so the second deletion of foods removes all that were created
+/// concurrently. The list of foods is eventually consistent; [`sweep_images`](super::sweep_images) deletes a food
+/// that it missed, by the tombstone of the account.
 pub async fn delete_user(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
@@ -41,6 +44,7 @@ pub async fn delete_user(
 ) -> Result<(), DeleteUserError> {
     delete_foods(foods, images, user.id).await?;
     users.delete(user.id, clock.now()).await?;
+    delete_foods(foods, images, user.id).await?;
     // No login can start now. Concurrent logins are revoked here or revoke themselves (see `login`).
     sessions.revoke_all(user.id, Some(user.session)).await?;
     Ok(sessions.revoke(user.id, user.session).await?)
@@ -86,8 +90,11 @@ async fn delete_one(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
-    use crate::testing::{sample, unavailable};
+    use crate::food::InsertFoodError;
+    use crate::testing::{Fault, Faulty, MemoryFoods, sample, unavailable};
     use crate::use_cases::test_support::{AuthFixture, FoodFixture};
 
     struct Fixture {
@@ -97,7 +104,9 @@ mod tests {
 
     impl Fixture {
         fn new() -> Self {
-            Self { auth: AuthFixture::new(), food: FoodFixture::new() }
+            let (auth, mut food) = (AuthFixture::new(), FoodFixture::new());
+            food.foods = MemoryFoods::with_creators(auth.users.clone());
+            Self { auth, food }
         }
 
         /// Adds a user with `foods` foods and two sessions; the first one makes the request.
@@ -148,14 +157,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn food_created_during_user_deletion_is_deleted() {
+        let fixture = Fixture::new();
+        let (user, foods) = (fixture.user(2).await, &fixture.food.foods);
+        let ada = fixture.auth.users.account(user.id).unwrap().public;
+        let late = sample::food(&ada);
+        // The foods are deleted, the account is not yet.
+        let users = Faulty::new(&fixture.auth.users, async |method| {
+            if method == "delete" {
+                fixture.food.images.store.put_image_of(&late);
+                foods.create(&late).await.unwrap();
+            }
+            Fault::None
+        });
+        fixture.delete(&users, foods, user).await.unwrap();
+        assert_eq!(fixture.food.stored(&late).await, None);
+        assert_eq!(fixture.food.images.store.count(), 0);
+        let too_late = foods.create(&sample::food(&ada)).await;
+        assert!(matches!(too_late, Err(InsertFoodError::CreatorGone)));
+    }
+
+    #[tokio::test]
     async fn failed_user_deletion_keeps_session_for_a_retry() {
         let fixture = Fixture::new();
         let user = fixture.user(3).await;
         let (users, foods) = (&fixture.auth.users, &fixture.food.foods);
         let sessions = &fixture.auth.sessions;
+        let lists = AtomicUsize::new(0);
+        let without_second_list = Faulty::new(foods, async |method| {
+            let is_list = method == "list_by_owner";
+            if is_list && lists.fetch_add(1, Ordering::SeqCst) == 1 {
+                return Fault::Unavailable;
+            }
+            Fault::None
+        });
         for failed in [
             fixture.delete(&unavailable(users), foods, user).await,
             fixture.delete(users, &unavailable(foods), user).await,
+            fixture.delete(users, &without_second_list, user).await,
         ] {
             assert!(matches!(failed, Err(DeleteUserError::Storage(_))));
             let session = sessions.find(user.id, user.session, fixture.food.clock.now());

@@ -127,11 +127,15 @@ pub async fn login(
     let Some(Credentials { user, password: hash }) = credentials else {
         // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());
+        permit.settle(sessions).await;
         return Err(LoginError::IncorrectPassword);
     };
     let mut valid_hashes = vec![hash];
     match hasher.verify(&attempt.password, &valid_hashes[0]) {
-        PasswordCheck::Invalid => return Err(LoginError::IncorrectPassword),
+        PasswordCheck::Invalid => {
+            permit.settle(sessions).await;
+            return Err(LoginError::IncorrectPassword);
+        }
         PasswordCheck::Valid => {}
         PasswordCheck::ValidNeedsRehash => {
             let new = hasher.hash(&attempt.password)?;
@@ -161,6 +165,8 @@ pub async fn login(
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use futures_util::future::join_all;
 
     use super::*;
     use crate::password::PasswordHash;
@@ -297,6 +303,63 @@ mod tests {
         let rejected = fixture.login_on(&contended, email, "correct horse").await;
         assert!(matches!(rejected, Err(LoginError::IncorrectPassword)));
         assert_eq!(fixture.sessions.count(), 0);
+    }
+
+    /// Logs in 24 times concurrently, at the default limits: every attempt is counted before one is verified.
+    async fn concurrent_logins(
+        fixture: &AuthFixture,
+        email: &str,
+        password: &str,
+    ) -> Vec<Result<LoggedIn, LoginError>> {
+        let limits = Limits { per_account: 10, per_ip: 100, window: Duration::from_mins(15) };
+        let users = Faulty::new(&fixture.users, async |call| {
+            if call == "find_credentials" {
+                fixture.sessions.wait(Duration::ZERO).await;
+            }
+            Fault::None
+        });
+        let logins = (0..24).map(|_| {
+            let attempt = LoginAttempt::parse(email, password, None, client_ip()).unwrap();
+            let (sessions, hasher) = (&fixture.sessions, &fixture.hasher);
+            let (tokens, clock) = (&fixture.tokens, &fixture.clock);
+            login(&users, sessions, hasher, tokens, clock, &limits, attempt)
+        });
+        join_all(logins).await
+    }
+
+    #[tokio::test]
+    async fn concurrent_logins_with_correct_password_all_succeed() {
+        let (fixture, ada) = fixture("new:correct horse").await;
+        let email = ada.email.as_typed();
+        let outcomes = concurrent_logins(&fixture, email, "correct horse").await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        // Some had to wait for others.
+        assert!(fixture.sessions.attempts.take_waits() > 24);
+        assert_eq!(fixture.sessions.attempts.counts(), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn concurrent_wrong_passwords_never_exceed_the_rate_limit() {
+        let (fixture, ada) = fixture("new:correct horse").await;
+        for email in [ada.email.as_typed(), "nobody@example.com"] {
+            let calls = fixture.hasher.call_count();
+            let outcomes = concurrent_logins(&fixture, email, "battery staple").await;
+            let is_verified =
+                |outcome: &&Result<_, _>| matches!(outcome, Err(LoginError::IncorrectPassword));
+            assert_eq!(outcomes.iter().filter(is_verified).count(), 10);
+            assert_eq!(fixture.hasher.call_count(), calls + 10);
+        }
+        // Each failure is counted for an account and for the client IP.
+        assert_eq!(fixture.sessions.attempts.counts(), (0, 40));
+    }
+
+    #[tokio::test]
+    async fn valid_logins_leave_failure_counters_at_zero() {
+        let (fixture, ada) = fixture("new:correct horse").await;
+        for _ in 0..30 {
+            fixture.login(ada.email.as_typed(), "correct horse").await.unwrap();
+        }
+        assert_eq!(fixture.sessions.attempts.counts(), (0, 0));
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use crate::food::{Food, FoodRepository};
 use crate::id::{ImageId, SessionId, UserId};
 use crate::image::UploadKey;
 use crate::password::PasswordHash;
-use crate::rate_limit::{Counter, LimitedAction, Limits};
+use crate::rate_limit::{Attempt, Counter, LimitedAction, Limits};
 use crate::session::{Session, SessionStore};
 use crate::testing::{
     FakeHasher, FakeRenderer, FakeSigner, FixedClock, MemoryFoods, MemoryImages, MemorySessions,
@@ -94,6 +94,7 @@ pub(super) fn rate_limit_permit() -> RateLimitPermit {
         counters: [counter.clone(), counter],
         limits,
         retry_after: limits.window,
+        attempt: Attempt::Pending,
         charge_count: 1,
     }
 }

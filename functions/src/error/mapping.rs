@@ -20,7 +20,7 @@ use domain::use_cases::{
 use domain::user::UserName;
 use http::StatusCode;
 
-use super::{ApiError, CHALLENGE, Code, OnRetry};
+use super::{ApiError, CHALLENGE, Code};
 
 /// The message for an expired token. Old clients refresh the session if they read this or [`TOKEN_MALFORMED`].
 const TOKEN_EXPIRED: &str = "Token is expired";
@@ -261,7 +261,7 @@ impl From<InvalidFood> for ApiError {
             }
         });
         let codes = codes.collect();
-        Self::new(status, codes, OnRetry::Execute)
+        Self::new(status, codes)
     }
 }
 
@@ -281,6 +281,6 @@ impl From<InvalidUpload> for ApiError {
             }
         });
         let codes = codes.collect();
-        Self::new(status, codes, OnRetry::Execute)
+        Self::new(status, codes)
     }
 }

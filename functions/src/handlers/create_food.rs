@@ -20,7 +20,7 @@ crate::dependencies::function!(CreateFood {
     auth: Auth = auth,
     idempotency: IdempotencyGuard = idempotency,
     users: DynamoDbUsers = users,
-    foods: DynamoDbFoods = foods,
+    foods: DynamoDbFoods = foods_of_users,
     images: Images = image_pipeline,
     urls: ImageUrls = image_urls,
 });

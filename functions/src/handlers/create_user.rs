@@ -33,17 +33,23 @@ impl HttpHandler for CreateUser {
         let operation = idempotent_operation(&request, || "create_user".to_owned(), &content)?;
         let id = UserId::new(SystemClock.now());
         let client_ip = request::client_ip(&request);
-        let create = |id| async move {
-            let (store, clock, limits) = (&self.idempotency.store, &SystemClock, &self.limits);
-            let account = new.email().folded();
-            let action = LimitedAction::SignUp;
-            let permit =
-                check_rate_limit(store, clock, limits, action, account, &client_ip).await?;
-            let (users, hasher) = (&self.users, &self.hasher);
-            let user = create_user(users, hasher, clock, permit, id, new).await?;
-            Ok(response::created(&UserBody::from(&user)))
+        let (store, clock, limits) = (&self.idempotency.store, &SystemClock, &self.limits);
+        let (action, account) = (LimitedAction::SignUp, new.email().folded());
+        let permit = check_rate_limit(store, clock, limits, action, account, &client_ip).await?;
+        let mut is_executed = false;
+        let create = |id| {
+            is_executed = true;
+            let (users, hasher, permit) = (&self.users, &self.hasher, &permit);
+            async move {
+                let user = create_user(users, hasher, clock, permit, id, new).await?;
+                Ok(response::created(&UserBody::from(&user)))
+            }
         };
-        self.idempotency.execute(operation, id, UserId::parse, create).await
+        let outcome = self.idempotency.execute(operation, id, UserId::parse, create).await;
+        if !is_executed {
+            permit.refund(store).await;
+        }
+        outcome
     }
 }
 
@@ -81,7 +87,7 @@ impl crate::openapi::OpenApiOperation for CreateUser {
         ];
         let min_chars =
             usize::try_from(crate::dependencies::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
-        Operation::new("Create a user", "Limited to 10 attempts for an e-mail and 50 from a client IP in 15 minutes, including successful ones.")
+        Operation::new("Create a user", "Limited to 10 attempts for an e-mail and 50 from a client IP in 15 minutes, including successful ones; a retry that is answered by its `Idempotency-Key` does not count.")
             .idempotent()
             .json::<Body>(&serde_json::json!({
                 "first_name": "Ada", "last_name": "Okafor", "email": example::EMAIL,

@@ -35,5 +35,6 @@ impl crate::openapi::OpenApiOperation for ListFood {
             .paginated::<domain::id::FoodId>()
             .response_array::<FoodBody<'_>>(200, "A page of the list.", example::food())
             .with_next_link(200)
+            .cacheable_page(200)
     }
 }

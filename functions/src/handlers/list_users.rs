@@ -25,5 +25,6 @@ impl crate::openapi::OpenApiOperation for ListUsers {
             .paginated::<domain::id::UserId>()
             .response_array::<UserBody<'_>>(200, "A page of the list.", example::user())
             .with_next_link(200)
+            .cacheable_page(200)
     }
 }

@@ -16,7 +16,7 @@ use infrastructure::sessions::Sessions;
 use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ApiError, OnRetry};
+use crate::error::ApiError;
 use crate::http::response::Response;
 
 /// Executes a request once per idempotency key.
@@ -35,6 +35,7 @@ struct SavedResponse {
 impl IdempotencyGuard {
     /// Runs `act` once per idempotency key and returns its response; a retry returns the saved response.
     /// `id` is the id to create; `act` receives the id of the first attempt. Without `operation`, `act` always runs.
+    /// If `act` returns a client error, the key can be used again, also for another request.
     pub(crate) async fn execute<Id, Acting>(
         &self,
         operation: Option<IdempotencyRecord>,
@@ -57,20 +58,16 @@ impl IdempotencyGuard {
             IdempotencyOutcome::Completed(saved) => return Ok(load(&saved)?),
         };
         let id = parse(&first).map_err(|_| corrupt())?;
-        let response = match act(id).await {
-            Ok(response) => response,
-            Err(error) => match error.on_retry() {
-                OnRetry::Replay => error.into_response(),
-                OnRetry::Execute => {
-                    // If this fails too, retries wait until the lease expires.
-                    let _ = self.store.release(&operation).await;
-                    return Err(error);
-                }
-            },
+        let outcome = act(id).await;
+        // If this fails, a retry waits until the lease expires, and then finds the resource by its id.
+        let _ = match &outcome {
+            Ok(response) => self.store.finish(&operation, &save(response)).await,
+            Err(error) if error.status().is_client_error() => {
+                self.store.forget(&operation, &first).await
+            }
+            Err(_) => self.store.release(&operation).await,
         };
-        // If this fails, a retry finds the resource by its id.
-        let _ = self.store.finish(&operation, &save(&response)).await;
-        Ok(response)
+        outcome
     }
 }
 

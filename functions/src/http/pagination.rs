@@ -4,18 +4,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::id::{FoodId, UserId};
 use domain::page::{Page, PageRequest, PageSize};
-use http::header::{HOST, LINK};
-use http::{HeaderName, HeaderValue, Request as HttpRequest, StatusCode};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, LINK, VARY};
+use http::{HeaderName, HeaderValue, Request as HttpRequest};
 use lambda_http::Request;
 use serde::Serialize;
 
 use crate::error::ApiError;
-use crate::http::request;
 use crate::http::response::Response;
+use crate::http::{request, response};
 
-/// The maximum size of a body. Lambda limits the JSON that contains it, with the headers, to 6 MB (AWS Lambda quotas,
-/// "synchronous invocation payload").
-const MAX_BODY_BYTES: usize = 5_000_000;
+/// How long caches may return a page that they got without `Authorization`.
+const ANONYMOUS_PAGE: HeaderValue = HeaderValue::from_static("public, max-age=5");
+/// A signed-in caller sees what it just created.
+const PRIVATE_PAGE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// An id after which a page can start. A cursor consists of the list's tag and the id, so that a list rejects the
 /// cursors of another list.
@@ -75,8 +76,8 @@ pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError>
     Ok(PageRequest { after, size })
 }
 
-/// Returns a 200 with a JSON array, and a `Link` if there is a next page. The page ends early if the body would
-/// exceed [`MAX_BODY_BYTES`].
+/// Returns a 200 with a JSON array, and a `Link` if there is a next page. Caches may store it for a few seconds if the
+/// request is anonymous.
 pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
     request: &Request,
     page_request: PageRequest<Id>,
@@ -84,34 +85,17 @@ pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
     id: impl Fn(&T) -> Id,
     body: impl Fn(&'page T) -> B,
 ) -> Response {
-    let mut array = String::from("[");
-    let (mut size, mut last, mut more) = (0, None, page.more);
-    for item in &page.items {
-        let item_json = serde_json::to_string(&body(item)).expect("a body has string keys");
-        size += json_string_size(item_json.as_bytes()) + 1;
-        if last.is_some() {
-            if size > MAX_BODY_BYTES {
-                more = true;
-                break;
-            }
-            array.push(',');
-        }
-        array.push_str(&item_json);
-        last = Some(id(item));
-    }
-    array.push(']');
-    let mut response = Response::with_body(StatusCode::OK, "application/json", array);
-    if let (true, Some(last)) = (more, last) {
-        let next = next_link(request, page_request.size, &last.encode());
+    let bodies: Vec<B> = page.items.iter().map(body).collect();
+    let mut response = response::ok(&bodies);
+    if let (true, Some(last)) = (page.more, page.items.last()) {
+        let next = next_link(request, page_request.size, &id(last).encode());
         response.headers.insert(LINK, next);
     }
+    let is_anonymous = !request.headers().contains_key(AUTHORIZATION);
+    let cached = if is_anonymous { ANONYMOUS_PAGE } else { PRIVATE_PAGE };
+    response.headers.insert(CACHE_CONTROL, cached);
+    response.headers.insert(VARY, HeaderValue::from_static("authorization"));
     response
-}
-
-/// Returns the size in bytes of a text as a JSON string without its quotes. The text must have no control characters.
-fn json_string_size(text: &[u8]) -> usize {
-    let escaped = text.iter().filter(|byte| matches!(byte, b'"' | b'\\'));
-    text.len() + escaped.count()
 }
 
 /// Returns the `Link` of the next page: absolute if the request has a host, else relative.
@@ -166,16 +150,22 @@ mod tests {
     }
 
     #[test]
-    fn list_page_ends_before_response_exceeds_size_limit() {
+    fn only_anonymous_pages_are_cached_publicly() {
+        let page = Page { items: vec![FoodId::from_bytes([7; 16])], more: true };
         let page_request = PageRequest { after: None, size: PageSize::default() };
-        let page = Page { items: vec!["\"".repeat(500_000); 5], more: false };
-        let request = Request::new(lambda_http::Body::Empty);
-        let id = FoodId::from_bytes([7; 16]);
-        let response = respond(&request, page_request, &page, |_| id, |item| item);
-        // A quote is two bytes in the body, and four inside the JSON of the response.
-        let items: Vec<String> = serde_json::from_str(&response.body).unwrap();
-        assert_eq!(items.len(), 2);
-        assert!(response.headers.contains_key(LINK));
+        for (authorization, expected) in [
+            (None, "public, max-age=5"),
+            (Some("Bearer a.b.c"), "private, no-cache"),
+            (Some(""), "private, no-cache"),
+        ] {
+            let mut request = Request::new(lambda_http::Body::Empty);
+            if let Some(value) = authorization {
+                request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            let response = respond(&request, page_request, &page, |id| *id, ToString::to_string);
+            assert_eq!(response.headers[CACHE_CONTROL], expected);
+            assert_eq!(response.headers[VARY], "authorization");
+        }
     }
 
     #[test]

@@ -129,8 +129,8 @@ impl Operation {
         let schema =
             json!({"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!#-~]+$"});
         let about = "A random UUID or another unique string, for safe retries (IETF draft, version 07). For 24 hours a retry with the \
-             same key and fields returns the first response if that was 201 or 409; after any other error the request is executed \
-             again. Other fields return 422; a request still in progress returns 409 with `Retry-After`.";
+             same key and fields returns the first response if that was 201, and other fields return 422. After an error the request is \
+             executed again; after a 4xx also with corrected fields. A request still in progress returns 409 with `Retry-After`.";
         self.header_parameter("Idempotency-Key", about, &schema).errors([
             ApiError::invalid_request(domain::idempotency::InvalidIdempotencyKey.to_string()),
             ApiError::request_in_progress(),
@@ -285,9 +285,16 @@ impl Operation {
 
     /// Adds the header `Link` to the response with this status, a page of a list.
     pub(crate) fn with_next_link(self, status: u16) -> Self {
-        let about = "The URL of the next page, if there is one. A page may have fewer than `limit` entries, because its body is limited to 5 MB.";
+        let about = "The URL of the next page, if there is one. A page may have fewer than `limit` entries, because a page ends at 512 KB.";
         let example = "<https://api.example.com/food?limit=20&cursor=ZgGZ...>; rel=\"next\"";
         self.response_header(status, "Link", about, example, false)
+    }
+
+    /// Adds the header `Cache-Control` to the response with this status, a page of a public list.
+    pub(crate) fn cacheable_page(self, status: u16) -> Self {
+        let about = "A page that was requested without `Authorization` may be cached for five seconds. With it, the header is \
+             `private, no-cache`.";
+        self.response_header(status, "Cache-Control", about, "public, max-age=5", true)
     }
 
     /// Adds the header `Cache-Control` to the response with this status, a document that only a deployment changes.

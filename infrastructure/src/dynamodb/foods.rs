@@ -10,8 +10,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
+};
 use domain::food::{
     Description, Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, Title,
     UPLOAD_CLAIM_TTL,
@@ -26,12 +27,18 @@ use super::item::{
     Item, corrupt, millis, number, read, read_millis, read_number, read_optional, text,
 };
 use super::page::{Index, list};
-use super::table::foods as table;
+use super::table::{foods as table, users};
 use super::transaction::{self, Outcome};
+use super::update::try_update;
+use super::users::account_key;
 use crate::aws::map_sdk_error;
 
 /// Maximum number of keys of a `BatchGetItem` request.
 const MAX_BATCH_KEYS: usize = 100;
+/// Maximum size of a food in the feed: a description of 20 KB, a title and names of 400 bytes each, ids and times.
+const MAX_FOOD_BYTES: usize = 22 * 1024;
+/// Maximum size of a food in the index of its owner: three keys.
+const MAX_OWNED_BYTES: usize = 256;
 /// Attribute of a claim: the id of the food that holds the claim.
 const FOOD_ID: &str = "food_id";
 /// Value of [`table::FEED`] in every food: the feed index has one partition.
@@ -44,12 +51,20 @@ const UNCHANGED: &str = "version = :current AND user_id = :owner";
 pub struct DynamoDbFoods {
     client: Client,
     table: String,
+    /// The users table, if the creator of a new food needs an account.
+    users: Option<String>,
 }
 
 impl DynamoDbFoods {
-    /// Creates a repository on this table. Sends no request.
+    /// Creates a repository on this table. Sends no request. New foods need [`with_creators`](Self::with_creators).
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, users: None }
+    }
+
+    /// Sets the users table, in which the creator of a new food must have an account.
+    #[must_use]
+    pub fn with_creators(self, users: String) -> Self {
+        Self { users: Some(users), ..self }
     }
 
     async fn get(&self, id: FoodId, consistent: bool) -> Result<Option<Food>, StorageError> {
@@ -63,6 +78,15 @@ impl DynamoDbFoods {
             .await
             .map_err(map_sdk_error)?;
         response.item.as_ref().map(food).transpose()
+    }
+
+    /// Returns the condition that the creator of a food has an account.
+    fn require_creator(&self, food: &Food) -> Option<TransactWriteItem> {
+        let check = ConditionCheck::builder()
+            .table_name(self.users.as_ref()?)
+            .key(users::PK, text(account_key(food.creator.id)))
+            .condition_expression("attribute_exists(pk)");
+        Some(transaction::condition_check(check))
     }
 
     fn claim_title(&self, id: FoodId, title: &Title) -> TransactWriteItem {
@@ -98,7 +122,7 @@ impl DynamoDbFoods {
         transaction::delete(claim)
     }
 
-    /// Updates a food without writing claims. Retries while a transaction on the food is in progress.
+    /// Updates a food without writing claims.
     async fn update_item(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
         let update = self
             .client
@@ -108,22 +132,7 @@ impl DynamoDbFoods {
             .update_expression(update_expression(current, changed))
             .condition_expression(UNCHANGED)
             .set_expression_attribute_values(Some(update_values(current, changed)));
-        let mut pauses = transaction::pauses();
-        loop {
-            let Err(error) = update.clone().send().await else {
-                return Ok(());
-            };
-            match (error.as_service_error(), pauses.next()) {
-                (Some(UpdateItemError::ConditionalCheckFailedException(_)), _) => {
-                    return Err(ReplaceFoodError::VersionConflict);
-                }
-                // A transaction on the food is in progress; its outcome is unknown.
-                (Some(UpdateItemError::TransactionConflictException(_)), Some(pause)) => {
-                    tokio::time::sleep(pause).await;
-                }
-                _ => return Err(map_sdk_error(error).into()),
-            }
-        }
+        if try_update(update).await? { Ok(()) } else { Err(ReplaceFoodError::VersionConflict) }
     }
 
     /// Updates a food and writes its claims in one transaction. Each claim is given with the error to return if the
@@ -247,8 +256,13 @@ impl FoodRepository for DynamoDbFoods {
         };
         let mut items = vec![transaction::put(new), self.claim_title(food.id, &food.title)];
         items.extend(self.claim_upload(food));
+        items.extend(self.require_creator(food));
+        let last = items.len() - 1;
         match transaction::write(&self.client, items, FOOD_ID).await? {
             Outcome::Written => Ok(()),
+            outcome if self.users.is_some() && outcome.is_unmet(last) => {
+                Err(InsertFoodError::CreatorGone)
+            }
             outcome if outcome.is_unmet(0) || outcome.is_unmet(1) => {
                 Err(InsertFoodError::TitleTaken)
             }
@@ -271,6 +285,7 @@ impl FoodRepository for DynamoDbFoods {
             partition: (table::FEED, FEED),
             sort: table::ID,
             ascending: false,
+            max_item_bytes: MAX_FOOD_BYTES,
         };
         list(&self.client, &feed, request, food).await
     }
@@ -320,6 +335,7 @@ impl FoodRepository for DynamoDbFoods {
             partition: (table::USER_ID, &owner),
             sort: table::ID,
             ascending: true,
+            max_item_bytes: MAX_OWNED_BYTES,
         };
         let id = |item: &Item| read(item, table::ID, FoodId::parse);
         list(&self.client, &index, request, id).await

@@ -7,7 +7,7 @@
 //! | `resource` | id of the resource to create |
 //! | `lease_ends_at` | end of the current attempt's lease (ms); 0 after a release |
 //! | `answer` | saved response, once the operation is completed |
-//! | `forgotten_at` | end of the retention (ms) |
+//! | `forgotten_at` | end of the retention (ms); 0 after a rejected request |
 //! | `expires_at` | `forgotten_at` in seconds, rounded up, for the table's TTL |
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -119,5 +119,17 @@ impl IdempotencyStore for DynamoDbSessions {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":zero", number(0));
         try_update(release).await.map(|_| ())
+    }
+
+    async fn forget(&self, record: &IdempotencyRecord, resource: &str) -> Result<(), StorageError> {
+        // A deletion would need another permission; the TTL deletes the item.
+        let forget = self
+            .update_record(record)
+            .update_expression("SET forgotten_at = :zero")
+            .condition_expression("#resource = :resource AND attribute_not_exists(answer)")
+            .expression_attribute_names("#resource", "resource")
+            .expression_attribute_values(":resource", text(resource))
+            .expression_attribute_values(":zero", number(0));
+        try_update(forget).await.map(|_| ())
     }
 }

@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::builders::{
+    ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder,
+};
 use domain::storage::StorageError;
 use tokio::time::Instant;
 
@@ -58,6 +60,12 @@ pub(super) fn update(update: UpdateBuilder) -> TransactWriteItem {
 pub(super) fn delete(delete: DeleteBuilder) -> TransactWriteItem {
     let delete = delete.build().expect("a deletion with a table and a key");
     TransactWriteItem::builder().delete(delete).build()
+}
+
+/// Makes a transaction item of a condition; table, key and expression must be set.
+pub(super) fn condition_check(check: ConditionCheckBuilder) -> TransactWriteItem {
+    let check = check.build().expect("a condition with a table, a key and an expression");
+    TransactWriteItem::builder().condition_check(check).build()
 }
 
 /// Returns the pauses between retries: exponential backoff with full jitter, for [`RETRY_TIME`].

@@ -32,6 +32,8 @@ const USER_ID: &str = "user_id";
 const ACCOUNTS: &str = "USER";
 /// Value of [`table::DIRECTORY`] in every tombstone.
 const TOMBSTONES: &str = "LEFT";
+/// Maximum size of an account or a tombstone in the directory: names of 400 bytes each, an id and a time.
+const MAX_ENTRY_BYTES: usize = 1024;
 /// Projection expression for the attributes of a [`PublicUser`].
 const PUBLIC: &str = "id, first_name, last_name";
 
@@ -55,6 +57,7 @@ impl DynamoDbUsers {
             partition: (table::DIRECTORY, ACCOUNTS),
             sort: table::ID,
             ascending: true,
+            max_item_bytes: MAX_ENTRY_BYTES,
         }
     }
 
@@ -78,7 +81,7 @@ impl DynamoDbUsers {
     }
 }
 
-fn account_key(id: UserId) -> String {
+pub(super) fn account_key(id: UserId) -> String {
     format!("USER#{id}")
 }
 

@@ -61,6 +61,19 @@ return 1
     )
 });
 
+/// Deletes an idempotency record that has this resource and is not completed.
+static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('HGET', KEYS[1], 'resource') == ARGV[1]
+    and redis.call('HEXISTS', KEYS[1], 'answer') == 0 then
+    redis.call('DEL', KEYS[1])
+end
+return 1
+",
+    )
+});
+
 fn key(record: &IdempotencyRecord) -> String {
     format!("operation:{}", record.id)
 }
@@ -109,5 +122,10 @@ impl IdempotencyStore for RedisSessions {
 
     async fn release(&self, record: &IdempotencyRecord) -> Result<(), StorageError> {
         self.set_field(record, "lease_ends_at", "0").await
+    }
+
+    async fn forget(&self, record: &IdempotencyRecord, resource: &str) -> Result<(), StorageError> {
+        let mut script = FORGET.key(key(record));
+        self.connection.run(script.arg(resource)).await
     }
 }

@@ -197,6 +197,8 @@ impl FixtureUser {
                 InsertFoodError::TitleTaken | InsertFoodError::UploadTaken => {
                     SeedError::TitleTaken(self.title)
                 }
+                // The account has just been seeded.
+                InsertFoodError::CreatorGone => SeedError::VersionConflict(self.title),
                 InsertFoodError::Storage(error) => error.into(),
             });
         };

@@ -220,6 +220,10 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stor
                     Err(error) => error.into(),
                 }
             }
+            Err(InsertFoodError::CreatorGone) => {
+                let _ = self.images.delete(&food.rendition_keys()).await;
+                failed("user_id: the account was deleted")
+            }
             // The next run overwrites the image.
             Err(InsertFoodError::Storage(error)) => error.into(),
         }

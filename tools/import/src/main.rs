@@ -76,7 +76,7 @@ async fn run(args: Args) -> Result<Summary, Box<dyn Error>> {
     let dependencies = Dependencies::new(settings)?;
     let stores = Stores {
         users: dependencies.users()?,
-        foods: dependencies.foods()?,
+        foods: dependencies.foods_of_users()?,
         images: dependencies.images()?,
         renderer: MediaRenderer,
         image_source,

@@ -8,8 +8,9 @@ use crate::food::{
 };
 use crate::id::{FoodId, ImageId};
 use crate::page::PageRequest;
+use crate::password::PasswordHash;
 use crate::testing::sample;
-use crate::user::PublicUser;
+use crate::user::{PublicUser, UserRepository};
 
 /// Generates the contract tests of a `FoodRepository`.
 #[macro_export]
@@ -40,6 +41,14 @@ macro_rules! food_repository_contract {
                 one_of_20_concurrent_updates_of_a_food_succeeds,
             ]
         );
+    };
+}
+
+/// Generates the contract tests of a `FoodRepository` together with a `UserRepository`.
+#[macro_export]
+macro_rules! food_creator_contract {
+    ($adapters:expr) => {
+        $crate::contract_tests!(foods, $adapters, [food_needs_the_account_of_its_creator]);
     };
 }
 
@@ -84,6 +93,26 @@ pub async fn created_food_is_found(foods: &impl FoodRepository) {
     let food = created(foods).await;
     assert_is_stored(foods, &food).await;
     assert_eq!(foods.find(food.id).await.expect("found"), Some(food));
+}
+
+pub async fn food_needs_the_account_of_its_creator(
+    (foods, users): &(impl FoodRepository, impl UserRepository),
+) {
+    let user = sample::user();
+    users.create(&user, &PasswordHash::new("a hash".to_owned())).await.expect("created");
+    let upload = Some(ImageId::new(sample::timestamp()));
+    let before = Food { upload, ..sample::food(&user.public) };
+    foods.create(&before).await.expect("created");
+    users.delete(user.public.id, sample::timestamp()).await.expect("deleted");
+    // The missing account is reported before a taken title or upload.
+    let same_claims = Food { title: before.title.clone(), upload, ..sample::food(&user.public) };
+    for late in [sample::food(&user.public), same_claims] {
+        let rejected = foods.create(&late).await;
+        assert!(matches!(rejected, Err(InsertFoodError::CreatorGone)), "{rejected:?}");
+        assert_eq!(find(foods, late.id).await, None);
+    }
+    // The food of a deleted user can still be deleted.
+    foods.delete(&before).await.expect("deleted");
 }
 
 pub async fn unknown_food_is_not_found(foods: &impl FoodRepository) {

@@ -21,6 +21,8 @@ macro_rules! idempotency_store_contract {
                 response_saved_for_retries_is_returned_until_it_expires,
                 expired_idempotency_lease_keeps_the_resource_id,
                 released_idempotency_lease_can_be_acquired_immediately,
+                forgotten_idempotency_key_can_be_used_for_another_request,
+                completed_idempotent_operation_is_not_forgotten,
                 one_of_20_concurrent_requests_gets_the_idempotency_lease,
                 finishing_an_unknown_idempotent_operation_does_nothing,
             ]
@@ -116,6 +118,33 @@ pub async fn released_idempotency_lease_can_be_acquired_immediately(store: &impl
     store.finish(&operation, "a response").await.expect("saved");
     let response = IdempotencyOutcome::Completed("a response".to_owned());
     assert_eq!(begin(store, &operation, "two", later).await, response);
+}
+
+pub async fn forgotten_idempotency_key_can_be_used_for_another_request(
+    store: &impl IdempotencyStore,
+) {
+    let (operation, now) = (new_operation(), sample::timestamp());
+    begin(store, &operation, "one", now).await;
+    // A late call of an attempt that no longer owns the record.
+    store.forget(&operation, "another").await.expect("a response");
+    assert_eq!(begin(store, &operation, "two", now).await, IdempotencyOutcome::InProgress);
+    store.forget(&operation, "one").await.expect("forgotten");
+    let other = other_request(&operation);
+    assert_eq!(begin(store, &other, "two", now).await, acquired("two"));
+    assert_eq!(begin(store, &operation, "three", now).await, IdempotencyOutcome::KeyReused);
+}
+
+pub async fn completed_idempotent_operation_is_not_forgotten(store: &impl IdempotencyStore) {
+    let (operation, now) = (new_operation(), sample::timestamp());
+    begin(store, &operation, "one", now).await;
+    store.finish(&operation, "a response").await.expect("saved");
+    store.forget(&operation, "one").await.expect("a response");
+    let response = IdempotencyOutcome::Completed("a response".to_owned());
+    assert_eq!(begin(store, &operation, "two", now).await, response);
+    // Also one that was never begun.
+    let unknown = new_operation();
+    store.forget(&unknown, "one").await.expect("a response");
+    assert_eq!(begin(store, &unknown, "two", now).await, acquired("two"));
 }
 
 pub async fn one_of_20_concurrent_requests_gets_the_idempotency_lease(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
-use super::{lock, page};
+use super::{MemoryUsers, lock, page};
 use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
 use crate::id::{FoodId, ImageId, UserId};
 use crate::page::{Page, PageRequest};
@@ -14,9 +14,16 @@ use crate::storage::StorageError;
 pub struct MemoryFoods {
     foods: Mutex<BTreeMap<FoodId, Food>>,
     claims: Mutex<HashMap<ImageId, FoodId>>,
+    /// The accounts of creators; `None` if a creator needs no account.
+    creators: Option<MemoryUsers>,
 }
 
 impl MemoryFoods {
+    /// Creates an empty repository whose creators need an account.
+    pub fn with_creators(users: MemoryUsers) -> Self {
+        Self { creators: Some(users), ..Self::default() }
+    }
+
     /// Records that the food uses its upload; returns `false` if another food has used it.
     fn claim(&self, food: &Food) -> bool {
         let Some(upload) = food.upload else {
@@ -40,6 +47,9 @@ fn is_current(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
 impl FoodRepository for MemoryFoods {
     async fn create(&self, food: &Food) -> Result<(), InsertFoodError> {
         let mut foods = lock(&self.foods);
+        if self.creators.as_ref().is_some_and(|users| users.account(food.creator.id).is_none()) {
+            return Err(InsertFoodError::CreatorGone);
+        }
         if is_taken(&foods, food) || foods.contains_key(&food.id) {
             return Err(InsertFoodError::TitleTaken);
         }

@@ -70,4 +70,15 @@ impl IdempotencyStore for MemoryIdempotencyRecords {
         }
         Ok(())
     }
+
+    async fn forget(&self, record: &IdempotencyRecord, resource: &str) -> Result<(), StorageError> {
+        let mut records = lock(&self.0);
+        let is_open = records
+            .get(&record.id)
+            .is_some_and(|stored| stored.response.is_none() && stored.resource == resource);
+        if is_open {
+            records.remove(&record.id);
+        }
+        Ok(())
+    }
 }

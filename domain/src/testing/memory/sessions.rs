@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::{MemoryRateLimits, lock};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
-use crate::rate_limit::{Counter, RateLimitStore};
+use crate::rate_limit::{Attempt, CountOutcome, Counter, RateLimitStore};
 use crate::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use crate::storage::StorageError;
 
@@ -14,7 +15,8 @@ use crate::storage::StorageError;
 #[derive(Debug, Default)]
 pub struct MemorySessions {
     sessions: Mutex<HashMap<(UserId, SessionId), Session>>,
-    attempts: MemoryRateLimits,
+    /// The rate-limit counters.
+    pub attempts: MemoryRateLimits,
 }
 
 impl MemorySessions {
@@ -90,11 +92,24 @@ impl SessionStore for MemorySessions {
 }
 
 impl RateLimitStore for MemorySessions {
-    async fn count(&self, counter: &Counter) -> Result<u64, StorageError> {
-        self.attempts.count(counter).await
+    async fn count(
+        &self,
+        counter: &Counter,
+        limit: u64,
+        attempt: Attempt,
+    ) -> Result<CountOutcome, StorageError> {
+        self.attempts.count(counter, limit, attempt).await
     }
 
-    async fn decrement(&self, counter: &Counter) -> Result<(), StorageError> {
-        self.attempts.decrement(counter).await
+    async fn settle(&self, counter: &Counter) -> Result<(), StorageError> {
+        self.attempts.settle(counter).await
+    }
+
+    async fn refund(&self, counter: &Counter, attempt: Attempt) -> Result<(), StorageError> {
+        self.attempts.refund(counter, attempt).await
+    }
+
+    async fn wait(&self, longest: Duration) {
+        self.attempts.wait(longest).await;
     }
 }

@@ -1,7 +1,7 @@
 //! [`UserRepository`] in memory.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::{lock, page};
 use crate::clock::Timestamp;
@@ -13,11 +13,11 @@ use crate::user::{
     Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository,
 };
 
-/// A [`UserRepository`] in memory.
-#[derive(Debug, Default)]
+/// A [`UserRepository`] in memory. Clones share their users.
+#[derive(Debug, Clone, Default)]
 pub struct MemoryUsers {
-    users: Mutex<BTreeMap<UserId, (User, PasswordHash)>>,
-    tombstones: Mutex<BTreeMap<UserId, DeletedUser>>,
+    users: Arc<Mutex<BTreeMap<UserId, (User, PasswordHash)>>>,
+    tombstones: Arc<Mutex<BTreeMap<UserId, DeletedUser>>>,
 }
 
 impl MemoryUsers {
