@@ -19,6 +19,8 @@ const CHALLENGE: &str = "Bearer realm=\"food-app\"";
 
 pub(crate) type Message = Cow<'static, str>;
 type Code = (&'static str, Message);
+/// A field of the request log and its value.
+type Attribute = (&'static str, String);
 type Source = Box<dyn Error + Send + Sync>;
 
 /// How a retry with the same `Idempotency-Key` is handled after an error.
@@ -42,6 +44,7 @@ pub struct ApiError {
     /// Seconds until the client should retry.
     retry_after: Option<u64>,
     source: Option<Source>,
+    attributes: Vec<Attribute>,
 }
 
 /// An error as recorded in the request log.
@@ -53,6 +56,8 @@ pub struct ErrorReport {
     pub codes: Vec<(&'static str, Cow<'static, str>)>,
     /// The messages of the internal error behind a 5xx response and of its sources; `None` without one.
     pub cause: Option<String>,
+    /// Further fields of the log, such as `user.id`, each with its value.
+    pub attributes: Vec<(&'static str, String)>,
 }
 
 impl ApiError {
@@ -65,7 +70,17 @@ impl ApiError {
             challenge: None,
             retry_after: None,
             source: None,
+            attributes: Vec::new(),
         }
+    }
+
+    /// Adds fields to the log of the request. The response does not contain them.
+    pub(crate) fn with_attributes(
+        mut self,
+        attributes: impl IntoIterator<Item = Attribute>,
+    ) -> Self {
+        self.attributes.extend(attributes);
+        self
     }
 
     /// Creates an error with one code. A retry with the same `Idempotency-Key` executes the request again.
@@ -185,6 +200,7 @@ impl ApiError {
             kind: self.kind.unwrap_or(first),
             codes: self.codes.clone(),
             cause: source.map(|source| error_chain(source)),
+            attributes: self.attributes.clone(),
         }
     }
 

@@ -69,6 +69,7 @@ async fn startup_error_names_the_missing_or_invalid_setting() {
         ("create_user", "PASSWORD_MIN_LENGTH", Some("ninety")),
         ("login", "ACCESS_SECRET", Some("too-short-secret")),
         ("login", "ACCESS_TOKEN_TTL_SECONDS", Some("-15")),
+        ("refresh", "SESSION_MAX_SECONDS", Some("604799")),
         ("logout", "TOKEN_STORE_URL", Some("http://user:hunter2@127.0.0.1")),
         ("create_food", "MAX_IMAGE_BYTES", Some("8MB")),
         ("get_food", "IMAGE_BASE_URL", Some("images.food.example")),
