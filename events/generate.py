@@ -194,6 +194,14 @@ EVENTS = {
     ),
     "logout.revoked_session": event("POST /logout", bearer=token("access", ADA, REVOKED_SESSION)),
     "logout.refresh_token": event("POST /logout", bearer=token("refresh", ADA, ADAS_SESSION)),
+    "logout.by_refresh_token": with_json(
+        "POST /logout", {"refresh_token": token("refresh", ADA, ADAS_SESSION, ADAS_REFRESH)}
+    ),
+    "logout.by_expired_tokens": with_json(
+        "POST /logout", {"refresh_token": token("refresh", ADA, ADAS_SESSION, expires=PAST)},
+        bearer=token("access", ADA, ADAS_SESSION, expires=PAST),
+    ),
+    "logout.by_invalid_refresh_token": with_json("POST /logout", {"refresh_token": "garbage"}),
     "logout.foreign_secret": event(
         "POST /logout", bearer=token("access", ADA, ADAS_SESSION, secret="x" * 32)
     ),

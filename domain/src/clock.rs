@@ -16,6 +16,8 @@ const RFC_3339: &[BorrowedFormatItem<'_>] =
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The start of the year 1970.
+    pub const UNIX_EPOCH: Self = Self(0);
     /// The last millisecond of the year 9999, the latest that RFC 3339 can express.
     const MAX_UNIX_MILLIS: i64 = 253_402_300_799_999;
 

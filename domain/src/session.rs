@@ -6,10 +6,6 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::storage::StorageError;
 
-/// How long the previous refresh token is still accepted: two tabs that refresh concurrently, and a retry
-/// after a lost response, keep their session.
-pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
-
 /// The current refresh token of a session, without its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshTokenState {
@@ -81,11 +77,9 @@ impl Session {
         self.refresh.expires_at <= now
     }
 
-    /// Returns whether `presented` is the previous token, rotated at most [`REFRESH_GRACE`] ago.
-    pub fn is_in_grace(&self, presented: TokenId, now: Timestamp) -> bool {
-        self.previous.as_ref().is_some_and(|previous| {
-            previous.token == presented && now.since(previous.at) <= REFRESH_GRACE
-        })
+    /// Returns whether `presented` is the previous token. Its successor, the current token, was never used.
+    pub fn is_previous(&self, presented: TokenId) -> bool {
+        self.previous.as_ref().is_some_and(|previous| previous.token == presented)
     }
 
     /// Returns the session after a rotation: `next` is the current token, the current one the previous.
@@ -127,7 +121,8 @@ impl UserAgent {
 pub enum Rotation {
     /// The current token was presented and rotated. Returns the updated session.
     Rotated(Session),
-    /// The previous token was presented within [`REFRESH_GRACE`]. Returns the unchanged session.
+    /// The previous token was presented: its response was lost, or two tabs refresh concurrently. Returns the
+    /// unchanged session.
     Replayed(Session),
     /// An older token was presented; it may be stolen, so the session was revoked (RFC 9700, section 4.14).
     Reused,
@@ -149,8 +144,9 @@ pub trait SessionStore {
     ) -> Result<Option<Session>, StorageError>;
 
     /// Replaces the refresh token by `next` if `presented` is the current one (atomic compare-and-swap).
-    /// Of concurrent calls with one token, one returns `Rotated` and the others `Replayed`. An older token
-    /// revokes the session. Never restores a revoked session.
+    /// The previous token returns `Replayed` until the current one is used, so of concurrent calls with one token
+    /// one returns `Rotated` and the others `Replayed`. An older token revokes the session. Never restores a revoked
+    /// session.
     async fn rotate(
         &self,
         user: UserId,

@@ -21,6 +21,8 @@ pub struct Claims {
     pub issued_at: Timestamp,
     /// The time of expiry in whole seconds, the claim `exp`.
     pub expires_at: Timestamp,
+    /// The time of login in whole seconds, the claim `auth_time`; `None` in tokens of versions without it.
+    pub authenticated_at: Option<Timestamp>,
 }
 
 /// Why a token was rejected.
@@ -53,6 +55,11 @@ pub trait TokenSigner {
 
     /// Verifies the token and returns its claims. Returns `Expired` only if the signature is valid.
     fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError>;
+
+    /// Verifies a token that may have expired, and returns its claims.
+    fn verify_ignoring_expiry(&self, token: &str) -> Result<Claims, TokenError> {
+        self.verify(token, Timestamp::UNIX_EPOCH)
+    }
 }
 
 /// The lifetimes of tokens.
@@ -62,6 +69,9 @@ pub struct Lifetimes {
     pub access: Duration,
     /// The lifetime of refresh tokens, and so of an unused session: the setting `REFRESH_TOKEN_TTL_SECONDS`.
     pub refresh: Duration,
+    /// The maximum lifetime of a session, however often it is refreshed: the setting `SESSION_MAX_SECONDS`. At least
+    /// [`Self::refresh`].
+    pub session: Duration,
 }
 
 /// The tokens that login and refresh return.
@@ -100,6 +110,7 @@ impl<S: TokenSigner> TokenIssuer<S> {
             token: state.token,
             issued_at: state.issued_at,
             expires_at: state.expires_at,
+            authenticated_at: Some(session.created_at.whole_seconds()),
         };
         let access = claims(&RefreshTokenState::new(now, self.lifetimes.access));
         let refresh = claims(&session.refresh);

@@ -50,7 +50,7 @@ pub use get_food::get_food;
 pub use get_user::get_user;
 pub use list_sessions::{ListedSession, list_sessions};
 pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
-pub use logout::logout;
+pub use logout::{logout, logout_by_refresh_token};
 pub use lookup_error::LookupError;
 pub use rate_limit::{RateLimitError, RateLimitPermit, check_rate_limit};
 pub use refresh::{RefreshError, refresh};

@@ -9,6 +9,7 @@ use domain::token::{Lifetimes, TokenIssuer};
 use domain::use_cases::ImagePipeline;
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::aws::{Aws, AwsSettings};
+use infrastructure::digest::KeyedDigest;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbSessions, DynamoDbUsers};
 use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
 use infrastructure::media::MediaRenderer;
@@ -248,14 +249,31 @@ impl Dependencies {
         let seconds = |name: &str, default| {
             self.settings.number(name, default, 1..=365 * A_DAY).map(Duration::from_secs)
         };
+        let lifetimes = Lifetimes {
+            access: seconds("ACCESS_TOKEN_TTL_SECONDS", 15 * 60)?,
+            refresh: seconds("REFRESH_TOKEN_TTL_SECONDS", 7 * A_DAY)?,
+            session: seconds("SESSION_MAX_SECONDS", 90 * A_DAY)?,
+        };
+        if lifetimes.session < lifetimes.refresh {
+            let reason = "should be at least REFRESH_TOKEN_TTL_SECONDS";
+            return Err(Settings::error("SESSION_MAX_SECONDS", reason));
+        }
         Ok(TokenIssuer {
             access: self.tokens(TokenUse::Access)?,
-            refresh: self.tokens(TokenUse::Refresh)?,
-            lifetimes: Lifetimes {
-                access: seconds("ACCESS_TOKEN_TTL_SECONDS", 15 * 60)?,
-                refresh: seconds("REFRESH_TOKEN_TTL_SECONDS", 7 * A_DAY)?,
-            },
+            refresh: self.refresh_tokens()?,
+            lifetimes,
         })
+    }
+
+    /// Creates the signer of refresh tokens.
+    pub fn refresh_tokens(&self) -> Result<JwtTokens, SettingsError> {
+        self.tokens(TokenUse::Refresh)
+    }
+
+    /// Creates the digest that stands for an account in the log. Its key is derived from `ACCESS_SECRET`.
+    pub fn account_digest(&self) -> Result<KeyedDigest, SettingsError> {
+        let secret = self.settings.required("ACCESS_SECRET")?;
+        Ok(KeyedDigest::new(secret, "food-app account in the log"))
     }
 
     /// Creates the signer of access or refresh tokens from their secret and previous secret (`…_PREVIOUS`).

@@ -19,6 +19,8 @@ const CHALLENGE: &str = "Bearer realm=\"food-app\"";
 
 pub(crate) type Message = Cow<'static, str>;
 type Code = (&'static str, Message);
+/// A field of the request log and its value.
+type Attribute = (&'static str, String);
 type Source = Box<dyn Error + Send + Sync>;
 
 /// An error response, with its internal cause for the log.
@@ -32,6 +34,7 @@ pub struct ApiError {
     /// Seconds until the client should retry.
     retry_after: Option<u64>,
     source: Option<Source>,
+    attributes: Vec<Attribute>,
 }
 
 /// An error as recorded in the request log.
@@ -43,11 +46,30 @@ pub struct ErrorReport {
     pub codes: Vec<(&'static str, Cow<'static, str>)>,
     /// The messages of the internal error behind a 5xx response and of its sources; `None` without one.
     pub cause: Option<String>,
+    /// Further fields of the log, such as `user.id`, each with its value.
+    pub attributes: Vec<(&'static str, String)>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, codes: Vec<Code>) -> Self {
-        Self { status, codes, kind: None, challenge: None, retry_after: None, source: None }
+        Self {
+            status,
+            codes,
+            kind: None,
+            challenge: None,
+            retry_after: None,
+            source: None,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// Adds fields to the log of the request. The response does not contain them.
+    pub(crate) fn with_attributes(
+        mut self,
+        attributes: impl IntoIterator<Item = Attribute>,
+    ) -> Self {
+        self.attributes.extend(attributes);
+        self
     }
 
     /// Creates an error with one code.
@@ -166,6 +188,7 @@ impl ApiError {
             kind: self.kind.unwrap_or(first),
             codes: self.codes.clone(),
             cause: source.map(|source| error_chain(source)),
+            attributes: self.attributes.clone(),
         }
     }
 

@@ -44,7 +44,7 @@ pub struct Route {
     pub method: &'static str,
     /// The path in API Gateway's notation: parameters in braces.
     pub path: &'static str,
-    /// Whether the route requires an access token.
+    /// Whether the route requires an access token. `POST /logout` also takes a refresh token instead.
     pub signed_in: bool,
 }
 

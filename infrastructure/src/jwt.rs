@@ -88,6 +88,8 @@ struct JwtClaims {
     iss: String,
     aud: String,
     token_use: TokenUse,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
 }
 
 impl JwtTokens {
@@ -116,6 +118,7 @@ impl TokenSigner for JwtTokens {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             token_use: self.token_use,
+            auth_time: claims.authenticated_at.map(Timestamp::unix_seconds),
         };
         jsonwebtoken::encode(&header, &claims, &self.current.encoding)
             .map_err(|error| SignError(error.into()))
@@ -152,6 +155,10 @@ fn parse(claims: &JwtClaims) -> Option<Claims> {
         token: TokenId::parse(&claims.jti).ok()?,
         issued_at: Timestamp::from_unix_seconds(claims.iat)?,
         expires_at: Timestamp::from_unix_seconds(claims.exp)?,
+        authenticated_at: match claims.auth_time {
+            Some(seconds) => Some(Timestamp::from_unix_seconds(seconds)?),
+            None => None,
+        },
     })
 }
 

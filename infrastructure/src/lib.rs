@@ -5,7 +5,8 @@
 pub mod argon2;
 /// AWS clients for fast cold starts.
 pub mod aws;
-mod digest;
+/// Digests of personal data.
+pub mod digest;
 /// Users, foods and sessions on `DynamoDB`.
 pub mod dynamodb;
 /// Digests that identify an idempotent request.

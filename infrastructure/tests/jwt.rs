@@ -106,6 +106,7 @@ fn jwt_is_valid_until_its_expiry_second() {
     let verified = verify(&token).expect("a token");
     let ours = tokens().sign(&verified).expect("a token");
     assert_eq!(verify(&ours), Ok(verified.clone()));
+    assert_eq!(tokens().verify_ignoring_expiry(&token), Ok(verified.clone()));
     let end = verified.expires_at;
     let last = Timestamp::from_unix_millis(end.unix_millis() - 1).expect("a timestamp");
     assert!(tokens().verify(&token, last).is_ok());
@@ -263,6 +264,13 @@ fn jwt_with_invalid_claim_is_rejected() {
     ] {
         let claims = claims_with(member, value);
         assert_rejected([(&claims, signed(&header(), &claims))]);
+    }
+    for (value, is_valid) in
+        [("1792000000", true), ("null", true), ("-1", false), ("\"now\"", false), ("1.5", false)]
+    {
+        let claims = claims().replace('}', &format!(",\"auth_time\":{value}}}"));
+        let token = signed(&header(), &claims);
+        assert_eq!(verify(&token).is_ok(), is_valid, "{value}");
     }
     for member in ["sub", "sid", "jti", "iat", "exp", "iss", "aud", "token_use"] {
         let twice = claims().replace('}', &format!(",{}", &claims_with(member, "\"x\"")[1..]));

@@ -142,9 +142,9 @@ async fn expired_or_revoked_session_leaves_no_redis_key() {
 
     let reused = begin(now);
     sessions.create(&reused, now).await.unwrap();
-    rotate(&sessions, &reused, now).await.1.unwrap();
-    let much_later = now.plus(Duration::from_mins(1));
-    let (_, rotation) = rotate(&sessions, &reused, much_later).await;
+    let (next, _) = rotate(&sessions, &reused, now).await;
+    rotate(&sessions, &reused.rotated(next, now), now).await.1.unwrap();
+    let (_, rotation) = rotate(&sessions, &reused, now).await;
     assert_eq!(rotation.unwrap(), Rotation::Reused);
 
     let mut redis = connect(&valkey).await;

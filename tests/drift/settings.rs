@@ -9,7 +9,7 @@ use serde_json::Value;
 use test_support::template::template;
 
 /// Every setting with a valid and an invalid value. The invalid value is empty if any other text is valid.
-const SETTINGS: [(&str, &str, &str); 22] = [
+const SETTINGS: [(&str, &str, &str); 23] = [
     ("USERS_TABLE", "users", ""),
     ("FOODS_TABLE", "foods", ""),
     ("SESSIONS_TABLE", "sessions", ""),
@@ -23,6 +23,7 @@ const SETTINGS: [(&str, &str, &str); 22] = [
     ("REFRESH_SECRET_PREVIOUS", "", "short"),
     ("ACCESS_TOKEN_TTL_SECONDS", "900", "soon"),
     ("REFRESH_TOKEN_TTL_SECONDS", "604800", "late"),
+    ("SESSION_MAX_SECONDS", "7776000", "604799"),
     ("PASSWORD_MIN_LENGTH", "8", "long"),
     ("LOGIN_ATTEMPTS_PER_ACCOUNT", "10", "many"),
     ("LOGIN_ATTEMPTS_PER_ADDRESS", "100", "many"),

@@ -7,6 +7,7 @@ use domain::id::{SessionId, UserId};
 use domain::token::{Claims, TokenSigner as _};
 use engines::Valkey;
 use functions::routes::ROUTES;
+use futures_util::future::join_all;
 use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
 use serde_json::json;
 use test_support::{Api, Form, PASSWORD, Response, text};
@@ -63,6 +64,8 @@ pub(crate) use on_both_stores;
 on_both_stores!(
     session_is_created_refreshed_and_revoked,
     logout_revokes_only_the_current_session,
+    refresh_token_in_the_body_logs_out,
+    concurrent_refreshes_all_return_working_tokens,
     previous_refresh_token_is_valid_until_the_next_refresh,
 );
 
@@ -155,6 +158,63 @@ async fn logout_revokes_only_the_current_session(on: WithSessionStore) {
     assert!(is_signed_in(api, &eve.access).await);
     assert_eq!(api.refresh(&laptop.refresh).await.status, 201);
     assert_revoked(api, &phone.refresh).await;
+}
+
+async fn refresh_token_in_the_body_logs_out(on: WithSessionStore) {
+    let api = &on.api;
+    let phone = api.member("ada").await;
+    let laptop = api.log_in("ada").await;
+    let log_out = async |refresh: &str, access: Option<&str>| {
+        let mut call = api.post("/logout").json(&json!({"refresh_token": refresh}));
+        if let Some(access) = access {
+            call = call.token(access);
+        }
+        let response = call.send().await;
+        assert_eq!((response.status, response.json()), (200, json!("Successfully logged out")));
+    };
+    let expired = |signer: &JwtTokens, token: &str| {
+        let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+        let (issued_at, expires_at) = (past(1_700_000_000), past(1_700_000_900));
+        signer.sign(&Claims { issued_at, expires_at, ..claims(signer, token) }).unwrap()
+    };
+    for garbage in ["garbage", "a.b.c", &phone.access] {
+        log_out(garbage, None).await;
+    }
+    let expired_access = expired(&access_signer(), &phone.access);
+    log_out("garbage", Some(&expired_access)).await;
+    assert!(is_signed_in(api, &phone.access).await);
+
+    log_out(&phone.refresh, None).await;
+    assert_revoked(api, &phone.refresh).await;
+    assert!(!is_signed_in(api, &phone.access).await);
+    assert!(is_signed_in(api, &laptop.access).await);
+
+    let phone = api.log_in("ada").await;
+    assert_eq!(api.refresh(&phone.refresh).await.status, 201);
+    let refresh = signer(TokenUse::Refresh, REFRESH_SECRET);
+    let expired_and_replaced = expired(&refresh, &phone.refresh);
+    log_out(&expired_and_replaced, Some(&expired_access)).await;
+    assert!(!is_signed_in(api, &phone.access).await);
+
+    log_out("garbage", Some(&laptop.access)).await;
+    assert!(!is_signed_in(api, &laptop.access).await);
+    for body in [json!({}), json!({"refresh_token": " "}), json!({"refresh_token": 1})] {
+        api.post("/logout").json(&body).send().await.is_problem(401, &[MALFORMED]);
+    }
+}
+
+async fn concurrent_refreshes_all_return_working_tokens(on: WithSessionStore) {
+    let api = &on.api;
+    let ada = api.member("ada").await;
+    let responses = join_all((0..20).map(|_| api.refresh(&ada.refresh))).await;
+    let mut current = None;
+    for response in responses {
+        assert_eq!(response.status, 201);
+        let (access, refresh) = tokens(&response);
+        assert!(is_signed_in(api, &access).await);
+        assert_eq!(current.get_or_insert(refresh.clone()), &refresh);
+    }
+    assert_eq!(api.refresh(&current.unwrap()).await.status, 201);
 }
 
 /// Calls all routes that require an access token and returns their responses.
@@ -262,6 +322,7 @@ async fn token_lifetimes_follow_their_settings() {
         SECRETS[1],
         ("ACCESS_TOKEN_TTL_SECONDS", "60"),
         ("REFRESH_TOKEN_TTL_SECONDS", "3600"),
+        ("SESSION_MAX_SECONDS", "3600"),
     ];
     let api = Api::with(&settings).await;
     let ada = api.member("ada").await;
@@ -274,6 +335,8 @@ async fn token_lifetimes_follow_their_settings() {
         let since = claims.expires_at.since(claims.issued_at);
         assert_eq!(since, Duration::from_secs(lifetime));
     }
+    let refreshed = claims(&refresh, &tokens(&response).1);
+    assert_eq!(refreshed.expires_at, claims(&refresh, &ada.refresh).expires_at);
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ async fn startup_error_names_the_missing_or_invalid_setting() {
         ("change_password", "PASSWORD_MIN_LENGTH", Some("0000000007")),
         ("login", "ACCESS_SECRET", Some("too-short-secret")),
         ("login", "ACCESS_TOKEN_TTL_SECONDS", Some("-15")),
+        ("refresh", "SESSION_MAX_SECONDS", Some("604799")),
         ("logout", "TOKEN_STORE_URL", Some("http://user:hunter2@127.0.0.1")),
         ("create_food", "MAX_IMAGE_BYTES", Some("8MB")),
         ("get_food", "IMAGE_BASE_URL", Some("images.food.example")),

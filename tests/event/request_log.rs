@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::event::recorded_fixture::{RecordedFixture, binary};
 use test_support::Function;
-use test_support::fixture::{ADA, Fixture, event};
+use test_support::fixture::{ADA, ADAS_SESSION, Fixture, assert_no_secrets, event};
 use test_support::log::{check_metrics, invocation_lines, lines};
 
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
@@ -53,10 +53,49 @@ async fn each_request_writes_one_log_line() {
 
 #[tokio::test]
 async fn request_log_line_has_the_user_id() {
-    for (name, case) in [("login", "login"), ("refresh", "refresh"), ("logout", "logout")] {
+    for (name, case) in [
+        ("login", "login"),
+        ("refresh", "refresh"),
+        ("logout", "logout"),
+        ("logout", "logout.by_refresh_token"),
+    ] {
         let log = log(name, &[], &[event(case)]).await;
         assert_eq!(invocation_lines(&log)[0]["user.id"], ADA, "{name}: {log}");
     }
+}
+
+#[tokio::test]
+async fn reused_refresh_token_is_logged_with_user_and_session() {
+    let log = log("refresh", &[], &[event("refresh.reused_token")]).await;
+    let line = &invocation_lines(&log)[0];
+    for (field, value) in [
+        ("error.type", json!("refresh_reused")),
+        ("user.id", json!(ADA)),
+        ("session.id", json!(ADAS_SESSION)),
+        ("refresh_reused", json!(1)),
+    ] {
+        assert_eq!(line[field], value, "{field}: {line}");
+    }
+    assert_eq!(check_metrics(line), Ok(()), "{line}");
+    assert_no_secrets(&log, "refresh");
+}
+
+#[tokio::test]
+async fn failed_login_is_logged_with_digest_of_its_account() {
+    let limits = [("LOGIN_ATTEMPTS_PER_ADDRESS", "2"), ("ATTEMPT_WINDOW_SECONDS", "86400")];
+    let [known, unknown] = ["login.incorrect_password", "login.unknown_email"].map(event);
+    let log = log("login", &limits, &[known, unknown.clone(), unknown]).await;
+    assert_no_secrets(&log, "login");
+    let lines = invocation_lines(&log);
+    let fields = |name: &str| lines.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    let codes = ["incorrect_password", "incorrect_password", "too_many_attempts"];
+    assert_eq!(fields("error.type"), codes);
+    assert_eq!(fields("logins_refused"), [json!(1), json!(1), json!(null)]);
+    assert_eq!(fields("user.id"), [json!(ADA), json!(null), json!(null)]);
+    let digests = fields("user.hash");
+    assert!(digests.iter().all(|digest| digest.as_str().is_some_and(|hex| hex.len() == 16)));
+    assert_ne!(digests[0], digests[1]);
+    assert_eq!(digests[1], digests[2]);
 }
 
 #[tokio::test]

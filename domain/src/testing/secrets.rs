@@ -48,19 +48,21 @@ pub struct FakeSigner(pub &'static str);
 impl TokenSigner for FakeSigner {
     fn sign(&self, claims: &Claims) -> Result<String, SignError> {
         Ok(format!(
-            "{}|{}|{}|{}|{}|{}",
+            "{}|{}|{}|{}|{}|{}|{}",
             self.0,
             claims.user,
             claims.session,
             claims.token,
             claims.issued_at.unix_seconds(),
-            claims.expires_at.unix_seconds()
+            claims.expires_at.unix_seconds(),
+            claims.authenticated_at.map(|at| at.unix_seconds().to_string()).unwrap_or_default()
         ))
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let parts: Vec<&str> = token.split('|').collect();
-        let [signer, user, session, jti, issued_at, expires_at] = parts[..] else {
+        let [signer, user, session, jti, issued_at, expires_at, authenticated_at] = parts[..]
+        else {
             return Err(TokenError::Malformed);
         };
         if signer != self.0 {
@@ -74,6 +76,7 @@ impl TokenSigner for FakeSigner {
                 token: TokenId::parse(jti).ok()?,
                 issued_at: time(issued_at)?,
                 expires_at: time(expires_at)?,
+                authenticated_at: time(authenticated_at),
             })
         })()
         .ok_or(TokenError::Malformed)?;

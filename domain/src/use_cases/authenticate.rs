@@ -14,7 +14,7 @@ use crate::token::{TokenError, TokenSigner};
 pub struct TokenIdentity {
     /// The id of the user in the token.
     pub user: UserId,
-    session: SessionId,
+    pub(super) session: SessionId,
     at: Timestamp,
 }
 

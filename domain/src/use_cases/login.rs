@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::rate_limit::{RateLimitError, check_rate_limit};
 use crate::clock::Clock;
+use crate::id::UserId;
 use crate::password::{HashError, Password, PasswordCheck, PasswordHasher};
 use crate::rate_limit::{ClientIp, LimitedAction, Limits, RateLimitStore};
 use crate::session::{Session, SessionStore, UserAgent};
@@ -69,6 +70,11 @@ impl LoginAttempt {
             }
         }
     }
+
+    /// Returns the account of the attempt, which need not exist: the e-mail as the rate limit counts it.
+    pub fn account(&self) -> &str {
+        self.email.folded()
+    }
 }
 
 /// Why a login failed.
@@ -76,7 +82,10 @@ impl LoginAttempt {
 pub enum LoginError {
     /// The e-mail is unknown or the password is wrong. The response does not reveal which.
     #[error("the e-mail or the password is wrong")]
-    IncorrectPassword,
+    IncorrectPassword {
+        /// The user with this e-mail, for the log; `None` if the e-mail is unknown.
+        user: Option<UserId>,
+    },
     /// The rate limit was exceeded or could not be checked; see [`RateLimitError`].
     #[error(transparent)]
     RateLimit(#[from] RateLimitError),
@@ -110,7 +119,7 @@ pub async fn login(
     limits: &Limits,
     attempt: LoginAttempt,
 ) -> Result<LoggedIn, LoginError> {
-    let (account, client_ip) = (attempt.email.folded(), &attempt.client_ip);
+    let (account, client_ip) = (attempt.account(), &attempt.client_ip);
     let (permit, credentials) = join(
         Box::pin(check_rate_limit(
             sessions,
@@ -128,13 +137,14 @@ pub async fn login(
         // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());
         permit.settle(sessions).await;
-        return Err(LoginError::IncorrectPassword);
+        return Err(LoginError::IncorrectPassword { user: None });
     };
+    let incorrect = LoginError::IncorrectPassword { user: Some(user.id) };
     let mut valid_hashes = vec![hash];
     match hasher.verify(&attempt.password, &valid_hashes[0]) {
         PasswordCheck::Invalid => {
             permit.settle(sessions).await;
-            return Err(LoginError::IncorrectPassword);
+            return Err(incorrect);
         }
         PasswordCheck::Valid => {}
         PasswordCheck::ValidNeedsRehash => {
@@ -157,7 +167,7 @@ pub async fn login(
         outcome => {
             sessions.revoke(session.user, session.id).await?;
             outcome?;
-            Err(LoginError::IncorrectPassword)
+            Err(incorrect)
         }
     }
 }
@@ -261,8 +271,13 @@ mod tests {
                 ("nobody@example.com", "dummy_hash"),
             ] {
                 let calls = fixture.hasher.call_count();
-                let rejected = fixture.login(email, password).await;
-                assert!(matches!(rejected, Err(LoginError::IncorrectPassword)));
+                match fixture.login(email, password).await {
+                    Err(LoginError::IncorrectPassword { user }) => {
+                        let is_known = email == ada.email.as_typed();
+                        assert_eq!(user, is_known.then_some(ada.public.id));
+                    }
+                    other => panic!("{other:?}"),
+                }
                 assert_eq!(fixture.hasher.call_count(), calls + 1);
             }
             assert_eq!(fixture.sessions.count(), 0);
@@ -301,7 +316,7 @@ mod tests {
         });
         let email = ada.email.as_typed();
         let rejected = fixture.login_on(&contended, email, "correct horse").await;
-        assert!(matches!(rejected, Err(LoginError::IncorrectPassword)));
+        assert!(matches!(rejected, Err(LoginError::IncorrectPassword { .. })));
         assert_eq!(fixture.sessions.count(), 0);
     }
 
@@ -373,7 +388,7 @@ mod tests {
             }
             for _ in 0..3 {
                 let wrong = fixture.login(email, "battery staple").await;
-                assert!(matches!(wrong, Err(LoginError::IncorrectPassword)));
+                assert!(matches!(wrong, Err(LoginError::IncorrectPassword { .. })));
             }
             let rejected = fixture.login(email, "battery staple").await;
             assert!(matches!(rejected, Err(LoginError::RateLimit(RateLimitError::TooMany { .. }))));

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::clock::Clock;
+use crate::id::{SessionId, UserId};
 use crate::session::{RefreshTokenState, Rotation, SessionStore};
 use crate::storage::StorageError;
 use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
@@ -10,10 +11,18 @@ use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
 /// Why no new tokens were issued.
 #[derive(Debug, Error)]
 pub enum RefreshError {
-    /// The token was rejected; see [`TokenError`]. `Rejected` also if the session is not active, or was
-    /// revoked because the token was reused.
+    /// The token was rejected; see [`TokenError`]. `Rejected` also if the session is not active, `Expired` also if it
+    /// has reached its maximum lifetime.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A token older than the previous one was used, so it may be stolen. The session was revoked.
+    #[error("the refresh token was reused")]
+    Reused {
+        /// The user of the token.
+        user: UserId,
+        /// The revoked session.
+        session: SessionId,
+    },
     /// The new tokens could not be signed; see [`SignError`].
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -22,7 +31,8 @@ pub enum RefreshError {
     Storage(#[from] StorageError),
 }
 
-/// Rotates the refresh token of the session and returns new tokens; see [`SessionStore::rotate`].
+/// Rotates the refresh token of the session and returns new tokens; see [`SessionStore::rotate`]. The new refresh
+/// token expires at the latest when the session reaches its maximum lifetime.
 pub async fn refresh(
     sessions: &impl SessionStore,
     tokens: &TokenIssuer<impl TokenSigner>,
@@ -31,13 +41,21 @@ pub async fn refresh(
 ) -> Result<TokenPair, RefreshError> {
     let now = clock.now();
     let claims = tokens.refresh.verify(presented, now)?;
-    let next = RefreshTokenState::new(now, tokens.lifetimes.refresh);
-    let rotation = sessions.rotate(claims.user, claims.session, claims.token, &next, now).await?;
+    let mut next = RefreshTokenState::new(now, tokens.lifetimes.refresh);
+    if let Some(authenticated_at) = claims.authenticated_at {
+        next.expires_at = next.expires_at.min(authenticated_at.plus(tokens.lifetimes.session));
+        if next.expires_at <= now {
+            return Err(TokenError::Expired.into());
+        }
+    }
+    let (user, session) = (claims.user, claims.session);
+    let rotation = sessions.rotate(user, session, claims.token, &next, now).await?;
     match rotation {
         Rotation::Rotated(session) | Rotation::Replayed(session) => {
             Ok(tokens.issue(&session, now)?)
         }
-        Rotation::Reused | Rotation::SessionNotFound => Err(TokenError::Rejected.into()),
+        Rotation::Reused => Err(RefreshError::Reused { user, session }),
+        Rotation::SessionNotFound => Err(TokenError::Rejected.into()),
     }
 }
 
@@ -46,13 +64,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::id::UserId;
     use crate::testing::sample;
+    use crate::use_cases::CheckSessionError;
     use crate::use_cases::test_support::AuthFixture;
 
     fn user() -> UserId {
         UserId::new(sample::timestamp())
     }
+
+    const DAY: Duration = Duration::from_hours(24);
 
     async fn assert_rejected(auth: &AuthFixture, token: &str, expected: TokenError) {
         match auth.refresh(token).await {
@@ -76,10 +96,68 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn session_refreshed_every_6_days_ends_on_day_90() {
+        let auth = AuthFixture::new();
+        let (session, mut pair) = auth.log_in(user()).await;
+        for _ in 0..14 {
+            auth.clock.advance(6 * DAY);
+            pair = auth.refresh(&pair.refresh).await.unwrap();
+        }
+        let end = session.created_at.plus(90 * DAY);
+        let found = auth.sessions.find(session.user, session.id, auth.clock.now()).await;
+        assert_eq!(found.unwrap().unwrap().refresh.expires_at, end);
+        let almost = Duration::from_secs(6 * 24 * 60 * 60 - 1);
+        auth.clock.advance(almost);
+        let last = auth.refresh(&pair.refresh).await.unwrap();
+        auth.clock.advance(Duration::from_secs(1));
+        assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
+        assert_rejected(&auth, &last.refresh, TokenError::Expired).await;
+        let access = auth.authenticate(&last.access).await;
+        assert!(matches!(access, Err(CheckSessionError::Token(TokenError::Rejected))));
+    }
+
+    #[tokio::test]
+    async fn lowered_session_maximum_applies_to_existing_sessions() {
+        let mut auth = AuthFixture::new();
+        let (_, pair) = auth.log_in(user()).await;
+        auth.tokens.lifetimes.session = 2 * DAY;
+        auth.clock.advance(2 * DAY);
+        assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
+    }
+
+    #[tokio::test]
+    async fn refresh_a_day_after_a_lost_response_succeeds() {
+        let auth = AuthFixture::new();
+        let (_, first) = auth.log_in(user()).await;
+        let lost = auth.refresh(&first.refresh).await.unwrap();
+        auth.clock.advance(DAY);
+        let again = auth.refresh(&first.refresh).await.unwrap();
+        assert_eq!(again.refresh, lost.refresh);
+        auth.authenticate(&again.access).await.unwrap();
+        auth.refresh(&again.refresh).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn refresh_token_two_generations_old_revokes_the_session() {
+        let auth = AuthFixture::new();
+        let (session, first) = auth.log_in(user()).await;
+        let second = auth.refresh(&first.refresh).await.unwrap();
+        let third = auth.refresh(&second.refresh).await.unwrap();
+        match auth.refresh(&first.refresh).await {
+            Err(RefreshError::Reused { user, session: revoked }) => {
+                assert_eq!((user, revoked), (session.user, session.id));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_rejected(&auth, &third.refresh, TokenError::Rejected).await;
+        assert_eq!(auth.sessions.count(), 0);
+    }
+
+    #[tokio::test]
     async fn invalid_refresh_token_is_rejected() {
         let auth = AuthFixture::new();
         let (session, pair) = auth.log_in(user()).await;
-        for token in ["", "null", "refresh|1|2|3|4|5"] {
+        for token in ["", "null", "refresh|1|2|3|4|5|6"] {
             assert_rejected(&auth, token, TokenError::Malformed).await;
         }
         assert_rejected(&auth, &pair.access, TokenError::Rejected).await;

@@ -109,7 +109,7 @@ pub(super) struct AuthFixture {
 }
 
 impl AuthFixture {
-    /// Creates empty stores. Access tokens expire after 15 minutes, sessions after 7 days.
+    /// Creates empty stores. Access tokens expire after 15 minutes, unused sessions after 7 days, others after 90.
     pub(super) fn new() -> Self {
         Self {
             users: MemoryUsers::default(),
@@ -122,6 +122,7 @@ impl AuthFixture {
                 lifetimes: Lifetimes {
                     access: Duration::from_mins(15),
                     refresh: Duration::from_hours(7 * 24),
+                    session: Duration::from_hours(90 * 24),
                 },
             },
         }

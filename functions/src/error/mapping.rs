@@ -98,11 +98,13 @@ impl From<RateLimitError> for ApiError {
 
 /// Maps each variant of a use case's error to a response. `..Variant` converts the error that the variant wraps.
 macro_rules! map_errors {
-    ($($error:ident { $($own:ident => $response:expr,)* $(..$wrapped:ident)* })*) => { $(
+    ($($error:ident {
+        $($own:ident $({ $($field:ident),* })? => $response:expr,)* $(..$wrapped:ident)*
+    })*) => { $(
         impl From<$error> for ApiError {
             fn from(error: $error) -> Self {
                 match error {
-                    $($error::$own => $response,)*
+                    $($error::$own $({ $($field),* })? => $response,)*
                     $($error::$wrapped(error) => error.into(),)*
                 }
             }
@@ -112,9 +114,20 @@ macro_rules! map_errors {
 
 map_errors! {
     CheckSessionError { ..Token ..Storage }
-    RefreshError { ..Token ..Sign ..Storage }
+    RefreshError {
+        // The client gets the response to any other rejected token.
+        Reused { user, session } => ApiError {
+            kind: Some("refresh_reused"),
+            ..ApiError::from(TokenError::Rejected).with_attributes([
+                ("user.id", user.to_string()),
+                ("session.id", session.to_string()),
+            ])
+        },
+        ..Token ..Sign ..Storage
+    }
     LoginError {
-        IncorrectPassword => ApiError::incorrect_login(),
+        IncorrectPassword { user } => ApiError::incorrect_login()
+            .with_attributes(user.map(|user| ("user.id", user.to_string()))),
         ..RateLimit ..Hash ..Sign ..Storage
     }
     CreateUserError {

@@ -5,6 +5,7 @@ use domain::rate_limit::Limits;
 use domain::token::TokenIssuer;
 use domain::use_cases::{LoginAttempt, login};
 use infrastructure::argon2::Argon2Hasher;
+use infrastructure::digest::KeyedDigest;
 use infrastructure::dynamodb::DynamoDbUsers;
 use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
@@ -21,6 +22,7 @@ crate::dependencies::function!(Login {
     hasher: Argon2Hasher = hasher,
     tokens: TokenIssuer<JwtTokens> = token_issuer,
     limits: Limits = login_limits,
+    account_digest: KeyedDigest = account_digest,
 });
 
 impl HttpHandler for Login {
@@ -32,10 +34,15 @@ impl HttpHandler for Login {
             request::user_agent(&request),
             request::client_ip(&request),
         )?;
+        let account_digest = self.account_digest.hex(attempt.account());
         self.hasher.preallocate();
         let (users, sessions, clock) = (&self.users, &self.sessions, &SystemClock);
         let (hasher, tokens, limits) = (&self.hasher, &self.tokens, &self.limits);
-        let logged_in = login(users, sessions, hasher, tokens, clock, limits, attempt).await?;
+        let logged_in = login(users, sessions, hasher, tokens, clock, limits, attempt).await;
+        let logged_in = logged_in.map_err(|error| {
+            // Shows that one account is attacked, whether it exists or not.
+            ApiError::from(error).with_attributes([("user.hash", account_digest)])
+        })?;
         request::record_user(&request, logged_in.user.id);
         let body = LoginBody {
             user: UserBody::from(&logged_in.user),
@@ -91,7 +98,7 @@ impl crate::openapi::OpenApiOperation for Login {
             .errors([
                 InvalidLogin(vec![Field::EmailRequired, Field::PasswordRequired]).into(),
                 InvalidLogin(vec![Field::InvalidEmail]).into(),
-                LoginError::IncorrectPassword.into(),
+                LoginError::IncorrectPassword { user: None }.into(),
             ])
             .rate_limited()
     }

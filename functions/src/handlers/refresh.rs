@@ -62,9 +62,10 @@ impl From<TokenPair> for TokenBody {
 impl crate::openapi::OpenApiOperation for Refresh {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        let about = "Call it when a request returns 401 with `error` = `Token is expired`; for any other 401, log in again. A refresh token \
-             can be used once. If it is sent again within ten seconds, the response has the current refresh token and a new access \
-             token. Any later reuse revokes the session (RFC 9700, section 4.14).";
+        let about = "Call it when a request returns 401 with `error` = `Token is expired`; for any other 401, log in again. Each refresh \
+             replaces the refresh token. If the response was lost, send the old token again: until the new one is used, the response has \
+             the new refresh token and another access token. Any other reuse revokes the session (RFC 9700, section 4.14). A session \
+             ends 90 days after its login, however often it is refreshed.";
         Operation::new("Refresh the tokens", about)
             .json::<Body>(
                 &serde_json::json!({"refresh_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),

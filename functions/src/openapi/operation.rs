@@ -30,6 +30,8 @@ pub(crate) struct Operation {
     about: String,
     parameters: Vec<Value>,
     request: Map<String, Value>,
+    /// Whether the body is optional and replaces the access token.
+    body_authenticates: bool,
     responses: Map<String, Value>,
     errors: Vec<ApiError>,
     pub(super) schemas: BTreeMap<String, Value>,
@@ -49,6 +51,9 @@ impl Operation {
         ]);
         if signed_in {
             security = json!([{"bearer": []}]);
+            if self.body_authenticates {
+                security = json!([{"bearer": []}, {}]);
+            }
             let tokens = [
                 TokenError::Missing,
                 TokenError::Malformed,
@@ -68,7 +73,8 @@ impl Operation {
             operation["parameters"] = self.parameters.into();
         }
         if !self.request.is_empty() {
-            operation["requestBody"] = json!({"required": true, "content": self.request});
+            let is_required = !self.body_authenticates;
+            operation["requestBody"] = json!({"required": is_required, "content": self.request});
         }
         operation
     }
@@ -152,6 +158,16 @@ impl Operation {
     pub(crate) fn json<T: ToSchema + DeserializeOwned>(self, example: &Value) -> Self {
         serde_json::from_value::<T>(example.clone()).expect("the example is valid");
         self.request_body::<T>("application/json", example).errors([ApiError::invalid_json()])
+    }
+
+    /// Adds an optional JSON request body with which the route requires no access token.
+    pub(crate) fn json_instead_of_access_token<T: ToSchema + DeserializeOwned>(
+        mut self,
+        example: &Value,
+    ) -> Self {
+        serde_json::from_value::<T>(example.clone()).expect("the example is valid");
+        self.body_authenticates = true;
+        self.request_body::<T>("application/json", example)
     }
 
     /// Adds a multipart request body with an image.

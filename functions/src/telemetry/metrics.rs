@@ -16,12 +16,13 @@ pub(super) fn add_metrics(
     at: Timestamp,
 ) {
     let is_login_rejected = status == 401 && error == Some("incorrect_password");
-    let mut metrics = Vec::with_capacity(5);
+    let mut metrics = Vec::with_capacity(6);
     metrics.push(Metric { name: "duration_ms", unit: "Milliseconds" });
     for (name, is_counted) in [
         ("requests", true),
         ("cold_starts", is_cold),
         ("logins_refused", is_login_rejected),
+        ("refresh_reused", error == Some("refresh_reused")),
         ("throttled", status == 429),
     ] {
         if is_counted {

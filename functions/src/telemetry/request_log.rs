@@ -125,6 +125,9 @@ impl Invocation<'_> {
             if let Some(cause) = &problem.cause {
                 record.field("exception.message", cause);
             }
+            for (name, value) in &problem.attributes {
+                record.field(name, value);
+            }
         }
         let kind = problem.as_ref().map(|problem| problem.kind);
         let namespace = &self.telemetry.namespace;
@@ -156,8 +159,9 @@ impl Invocation<'_> {
 
 #[cfg(test)]
 mod tests {
-    use domain::id::UserId;
-    use domain::use_cases::{LoginError, RateLimitError};
+    use domain::id::{SessionId, UserId};
+    use domain::token::TokenError;
+    use domain::use_cases::{LoginError, RateLimitError, RefreshError};
     use http::{HeaderMap, HeaderName, HeaderValue};
     use serde_json::{Value, json};
 
@@ -269,14 +273,38 @@ mod tests {
     fn log_line_counts_rejected_and_rate_limited_logins() {
         let telemetry = telemetry(&[]).unwrap();
         let line = |outcome| line(&telemetry, &context(), &outcome);
-        let rejected = line(failed(LoginError::IncorrectPassword));
-        assert_eq!(rejected["logins_refused"], 1);
-        assert_eq!(rejected["level"], "INFO");
+        for user in [None, UserId::parse(ADA).ok()] {
+            let rejected = line(failed(LoginError::IncorrectPassword { user }));
+            assert_eq!(rejected["logins_refused"], 1);
+            assert_eq!(rejected["level"], "INFO");
+            assert_eq!(rejected["error.type"], "incorrect_password");
+            assert_eq!(rejected.get("user.id"), user.map(|_| json!(ADA)).as_ref());
+        }
         let retry_after = std::time::Duration::from_mins(1);
         let limited = line(failed(RateLimitError::TooMany { retry_after }));
         assert_eq!(limited["throttled"], 1);
         assert_eq!(limited["level"], "WARN");
         assert_eq!(limited.get("logins_refused"), None);
+    }
+
+    #[test]
+    fn log_line_names_the_session_of_a_reused_refresh_token() {
+        let telemetry = telemetry(&[]).unwrap();
+        let user = UserId::parse(ADA).unwrap();
+        let session = SessionId::from_bytes([7; 16]);
+        let reused = failed(RefreshError::Reused { user, session });
+        let codes = &reused.problem.as_ref().unwrap().codes;
+        assert_eq!(codes, &ApiError::from(TokenError::Rejected).report().codes);
+        let line = line(&telemetry, &context(), &reused);
+        for (field, value) in [
+            ("error.type", json!("refresh_reused")),
+            ("user.id", json!(ADA)),
+            ("session.id", json!(session.to_string())),
+            ("refresh_reused", json!(1)),
+            ("http.response.status_code", json!(401)),
+        ] {
+            assert_eq!(line[field], value, "{field}: {line}");
+        }
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl SessionStore for DynamoDbSessions {
         if stored.has_expired(now) {
             return Ok(Rotation::SessionNotFound);
         }
-        if stored.is_in_grace(presented, now) {
+        if stored.is_previous(presented) {
             return Ok(Rotation::Replayed(stored));
         }
         self.revoke(user, session).await?;

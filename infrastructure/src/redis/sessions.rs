@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
 use domain::session::{
-    PreviousToken, REFRESH_GRACE, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
+    PreviousToken, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
 };
 use domain::storage::StorageError;
 use redis::Script;
@@ -46,14 +46,13 @@ return 1
 });
 
 /// Compares the presented refresh token with the current one and replaces it, atomically: of concurrent refreshes
-/// with one token, only one rotates. The previous token is a replay for [`REFRESH_GRACE`]; after that, and for any
-/// other token, the session is deleted. Returns `{outcome, record}`. Leaves a record with invalid fields unchanged.
+/// with one token, only one rotates. The previous token is a replay; any other token deletes the session. Returns `{outcome, record}`. Leaves a record with invalid fields unchanged.
 static ROTATE: LazyLock<Script> = LazyLock::new(|| {
     let rotate = r"
 local key = KEYS[1]
-local presented, now, grace = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local next_token, next_issued_at, next_expires_at = ARGV[4], ARGV[5], ARGV[6]
-local lifetime, id = ARGV[7], ARGV[8]
+local presented, now = ARGV[1], tonumber(ARGV[2])
+local next_token, next_issued_at, next_expires_at = ARGV[3], ARGV[4], ARGV[5]
+local lifetime, id = ARGV[6], ARGV[7]
 
 local function is_uuid(text)
     return text and #text == 36 and text:find('^[%x-]+$')
@@ -78,7 +77,7 @@ if token == presented then
     set_expiry(key, KEYS[2], id, next_expires_at, ARGV[2], lifetime)
     return {'rotated', record}
 end
-if previous == presented and now - rotated_at <= grace then
+if previous == presented then
     return {'replayed', redis.call('HGETALL', key)}
 end
 redis.call('DEL', key)
@@ -223,7 +222,6 @@ impl SessionStore for RedisSessions {
             .key(set_key(user))
             .arg(presented.to_string())
             .arg(now.unix_millis())
-            .arg(u64::try_from(REFRESH_GRACE.as_millis()).unwrap_or(u64::MAX))
             .arg(next.token.to_string())
             .arg(next.issued_at.unix_millis())
             .arg(next.expires_at.unix_millis())

@@ -54,6 +54,7 @@ Settings are environment variables; unset or empty ones have the default in brac
   TOKEN_STORE_URL            redis:// or rediss:// URL of the session store [the database]
   ACCESS_TOKEN_TTL_SECONDS   lifetime of an access token [900]
   REFRESH_TOKEN_TTL_SECONDS  lifetime of a refresh token [604800]
+  SESSION_MAX_SECONDS        maximum lifetime of a session [7776000]
   ACCESS_SECRET, REFRESH_SECRET
                              secrets that sign tokens, at least 32 bytes [generated on the first
                              run and stored in the data dir]

@@ -68,6 +68,7 @@ mod tests {
             kind: "unavailable",
             codes: vec![("unavailable", "temporarily unavailable; retry later".into())],
             cause: Some("the store is unavailable: connection refused\x1b[31m".to_owned()),
+            attributes: Vec::new(),
         };
         let mut response = Response::default();
         response.extensions_mut().insert(Outcome::failed(503, report));

@@ -22,7 +22,7 @@ pub const JSON_FILE: &str = "env.json";
 /// the developer's own environment.
 ///
 /// `AWS_CA_BUNDLE` is omitted: the engines use no TLS, and an empty value disables the certificate checks of AWS tools.
-const NAMES: [&str; 29] = [
+const NAMES: [&str; 30] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -42,6 +42,7 @@ const NAMES: [&str; 29] = [
     "REFRESH_SECRET_PREVIOUS",
     "ACCESS_TOKEN_TTL_SECONDS",
     "REFRESH_TOKEN_TTL_SECONDS",
+    "SESSION_MAX_SECONDS",
     "PASSWORD_MIN_LENGTH",
     "MAX_IMAGE_BYTES",
     "LOGIN_ATTEMPTS_PER_ACCOUNT",

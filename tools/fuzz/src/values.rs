@@ -119,6 +119,7 @@ static GENUINE: LazyLock<String> = LazyLock::new(|| {
         token: TokenId::from_bytes([3; 16]),
         issued_at: now(),
         expires_at: now().plus(Duration::from_mins(15)),
+        authenticated_at: None,
     };
     TOKENS.sign(&claims).expect("a signed token")
 });

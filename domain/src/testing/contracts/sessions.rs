@@ -5,9 +5,7 @@ use futures_util::future::{join, join_all};
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
-use crate::session::{
-    REFRESH_GRACE, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
-};
+use crate::session::{RefreshTokenState, Rotation, Session, SessionStore, UserAgent};
 use crate::testing::sample;
 
 /// Generates the contract tests of a `SessionStore`.
@@ -19,8 +17,7 @@ macro_rules! session_store_contract {
             $adapter,
             [
                 session_is_found_until_it_expires,
-                refresh_token_is_rotated_once_and_then_replayed,
-                previous_refresh_token_after_grace_period_revokes_session,
+                previous_refresh_token_is_replayed_until_the_current_is_used,
                 refresh_token_from_two_rotations_ago_revokes_session,
                 refresh_token_of_expired_session_is_not_rotated,
                 revoking_a_session_keeps_other_sessions_of_the_user,
@@ -96,39 +93,33 @@ pub async fn session_is_found_until_it_expires(sessions: &impl SessionStore) {
     }
 }
 
-pub async fn refresh_token_is_rotated_once_and_then_replayed(sessions: &impl SessionStore) {
-    let session = created(sessions, new_user(), LIFETIME).await;
-    let now = session.created_at;
-    let rotated = rotated(sessions, &session, now).await;
-    assert_eq!(find(sessions, &session).await, Some(rotated.clone()));
-    for later in [now, now.plus(REFRESH_GRACE)] {
-        let (_, again) = rotate(sessions, &session, session.refresh.token, later).await;
-        assert_eq!(again, Rotation::Replayed(rotated.clone()));
-    }
-}
-
-pub async fn previous_refresh_token_after_grace_period_revokes_session(
+pub async fn previous_refresh_token_is_replayed_until_the_current_is_used(
     sessions: &impl SessionStore,
 ) {
-    let session = created(sessions, new_user(), LIFETIME).await;
-    let rotated = rotated(sessions, &session, session.created_at).await;
-    let late = session.created_at.plus(REFRESH_GRACE);
-    let late = late.plus(Duration::from_millis(1));
-    let (_, reuse) = rotate(sessions, &session, session.refresh.token, late).await;
-    assert_eq!(reuse, Rotation::Reused);
-    assert_eq!(find(sessions, &session).await, None);
-    let (_, after) = rotate(sessions, &session, rotated.refresh.token, late).await;
-    assert_eq!(after, Rotation::SessionNotFound);
+    let first = created(sessions, new_user(), LIFETIME).await;
+    let now = first.created_at;
+    let second = rotated(sessions, &first, now).await;
+    assert_eq!(find(sessions, &first).await, Some(second.clone()));
+    let long_after = now.plus(LIFETIME / 2);
+    for later in [now, long_after] {
+        let (_, again) = rotate(sessions, &first, first.refresh.token, later).await;
+        assert_eq!(again, Rotation::Replayed(second.clone()));
+    }
+    let third = rotated(sessions, &second, long_after).await;
+    let (_, again) = rotate(sessions, &first, second.refresh.token, long_after).await;
+    assert_eq!(again, Rotation::Replayed(third));
 }
 
 pub async fn refresh_token_from_two_rotations_ago_revokes_session(sessions: &impl SessionStore) {
     let session = created(sessions, new_user(), LIFETIME).await;
     let now = session.created_at;
     let second = rotated(sessions, &session, now).await;
-    rotated(sessions, &second, now).await;
+    let third = rotated(sessions, &second, now).await;
     let (_, reuse) = rotate(sessions, &session, session.refresh.token, now).await;
     assert_eq!(reuse, Rotation::Reused);
     assert_eq!(find(sessions, &session).await, None);
+    let (_, after) = rotate(sessions, &session, third.refresh.token, now).await;
+    assert_eq!(after, Rotation::SessionNotFound);
 }
 
 pub async fn refresh_token_of_expired_session_is_not_rotated(sessions: &impl SessionStore) {
@@ -208,11 +199,13 @@ pub async fn concurrent_rotations_return_the_same_refresh_token(sessions: &impl 
     let all = (0..20).map(|_| rotate(sessions, &session, presented, now));
     let mut rotations = 0;
     let mut tokens = HashSet::new();
+    let mut current = None;
     for (_, outcome) in join_all(all).await {
         rotations += usize::from(matches!(outcome, Rotation::Rotated(_)));
         match outcome {
             Rotation::Rotated(session) | Rotation::Replayed(session) => {
                 tokens.insert(session.refresh.token);
+                current = Some(session);
             }
             Rotation::Reused | Rotation::SessionNotFound => {
                 panic!("the session was revoked: {outcome:?}")
@@ -220,6 +213,7 @@ pub async fn concurrent_rotations_return_the_same_refresh_token(sessions: &impl 
         }
     }
     assert_eq!((rotations, tokens.len()), (1, 1));
+    rotated(sessions, &current.expect("a session"), now).await;
 }
 
 pub async fn session_revoked_during_token_rotation_stays_revoked(sessions: &impl SessionStore) {

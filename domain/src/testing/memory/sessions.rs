@@ -62,7 +62,7 @@ impl SessionStore for MemorySessions {
             *stored = stored.rotated(next.clone(), now);
             return Ok(Rotation::Rotated(stored.clone()));
         }
-        if stored.is_in_grace(presented, now) {
+        if stored.is_previous(presented) {
             return Ok(Rotation::Replayed(stored.clone()));
         }
         sessions.remove(&(user, session));
