@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::UserId;
 use crate::text::{InvalidText, trim};
 
-pub use repository::{Credentials, DeletedUser, InsertUserError, UserRepository};
+pub use repository::{Credentials, DeletedUser, InsertUserError, StoredPassword, UserRepository};
 
 /// A first or last name: trimmed, 1 to 100 characters, case as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

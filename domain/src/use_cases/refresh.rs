@@ -1,11 +1,13 @@
 //! Refreshing the tokens of a session.
 
+use futures_util::future::join;
 use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::session::{RefreshTokenState, Rotation, SessionStore};
 use crate::storage::StorageError;
 use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
+use crate::user::UserRepository;
 
 /// Why no new tokens were issued.
 #[derive(Debug, Error)]
@@ -22,8 +24,10 @@ pub enum RefreshError {
     Storage(#[from] StorageError),
 }
 
-/// Rotates the refresh token of the session and returns new tokens; see [`SessionStore::rotate`].
+/// Rotates the refresh token of the session and returns new tokens; see [`SessionStore::rotate`]. A session that a newer
+/// credentials version revoked is rejected; rotating its token has no effect.
 pub async fn refresh(
+    users: &impl UserRepository,
     sessions: &impl SessionStore,
     tokens: &TokenIssuer<impl TokenSigner>,
     clock: &impl Clock,
@@ -32,12 +36,19 @@ pub async fn refresh(
     let now = clock.now();
     let claims = tokens.refresh.verify(presented, now)?;
     let next = RefreshTokenState::new(now, tokens.lifetimes.refresh);
-    let rotation = sessions.rotate(claims.user, claims.session, claims.token, &next, now).await?;
+    let (rotation, version) = join(
+        Box::pin(sessions.rotate(claims.user, claims.session, claims.token, &next, now)),
+        Box::pin(users.find_credentials_version(claims.user)),
+    )
+    .await;
+    let (rotation, version) = (rotation?, version?);
     match rotation {
-        Rotation::Rotated(session) | Rotation::Replayed(session) => {
+        Rotation::Rotated(session) | Rotation::Replayed(session)
+            if Some(session.credentials_version) == version =>
+        {
             Ok(tokens.issue(&session, now)?)
         }
-        Rotation::Reused | Rotation::SessionNotFound => Err(TokenError::Rejected.into()),
+        _ => Err(TokenError::Rejected.into()),
     }
 }
 
@@ -46,13 +57,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::id::UserId;
     use crate::testing::sample;
     use crate::use_cases::test_support::AuthFixture;
-
-    fn user() -> UserId {
-        UserId::new(sample::timestamp())
-    }
 
     async fn assert_rejected(auth: &AuthFixture, token: &str, expected: TokenError) {
         match auth.refresh(token).await {
@@ -64,7 +70,8 @@ mod tests {
     #[tokio::test]
     async fn refreshing_tokens_extends_the_session() {
         let auth = AuthFixture::new();
-        let (_, mut pair) = auth.log_in(user()).await;
+        let ada = auth.add_user("a hash").await.public.id;
+        let (_, mut pair) = auth.log_in(ada).await;
         // Token times are whole seconds, and the clock starts at a whole second.
         let almost = Duration::from_secs(7 * 24 * 60 * 60 - 1);
         for _ in 0..5 {
@@ -78,7 +85,8 @@ mod tests {
     #[tokio::test]
     async fn invalid_refresh_token_is_rejected() {
         let auth = AuthFixture::new();
-        let (session, pair) = auth.log_in(user()).await;
+        let ada = auth.add_user("a hash").await.public.id;
+        let (session, pair) = auth.log_in(ada).await;
         for token in ["", "null", "refresh|1|2|3|4|5"] {
             assert_rejected(&auth, token, TokenError::Malformed).await;
         }
@@ -89,5 +97,21 @@ mod tests {
         assert_eq!(auth.sessions.count(), 0);
         auth.clock.advance(auth.tokens.lifetimes.refresh);
         assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
+    }
+
+    #[tokio::test]
+    async fn newer_credentials_version_revokes_refresh_token() {
+        let auth = AuthFixture::new();
+        let ada = auth.add_user("a hash").await.public.id;
+        let (_, pair) = auth.log_in(ada).await;
+        let pair = auth.refresh(&pair.refresh).await.unwrap();
+        assert!(auth.authenticate(&pair.access).await.is_ok());
+        auth.users.increment_credentials_version(ada, None).await.unwrap();
+        assert!(auth.authenticate(&pair.access).await.is_err());
+        assert_rejected(&auth, &pair.refresh, TokenError::Rejected).await;
+        let (_, pair) = auth.log_in(ada).await;
+        let pair = auth.refresh(&pair.refresh).await.unwrap();
+        auth.users.delete(ada, sample::timestamp()).await.unwrap();
+        assert_rejected(&auth, &pair.refresh, TokenError::Rejected).await;
     }
 }

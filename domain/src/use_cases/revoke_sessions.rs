@@ -1,8 +1,10 @@
 //! Revoking several sessions.
 
-use super::AuthenticatedUser;
-use crate::session::SessionStore;
-use crate::storage::StorageError;
+use super::{AuthenticatedUser, CheckSessionError};
+use crate::clock::Clock;
+use crate::session::ActiveSessions;
+use crate::token::TokenError;
+use crate::user::UserRepository;
 
 /// The sessions to revoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,16 +15,24 @@ pub enum RevokeScope {
     All,
 }
 
-/// Revokes sessions of the user. The session of the request is revoked last, so that the client can retry
-/// after a failure.
+/// Revokes sessions of the user, however many they are, with one write of the user. Returns `Rejected` if a concurrent
+/// request revoked the session of this request.
 pub async fn revoke_sessions(
-    sessions: &impl SessionStore,
+    users: &impl UserRepository,
+    sessions: &impl ActiveSessions,
+    clock: &impl Clock,
     user: AuthenticatedUser,
     scope: RevokeScope,
-) -> Result<(), StorageError> {
-    sessions.revoke_all(user.id, Some(user.session)).await?;
-    match scope {
-        RevokeScope::Others => Ok(()),
-        RevokeScope::All => sessions.revoke(user.id, user.session).await,
+) -> Result<(), CheckSessionError> {
+    if scope == RevokeScope::All {
+        users.increment_credentials_version(user.id, None).await?;
+        return Ok(());
     }
+    if sessions.revoke_others(user.id, user.session, user.credentials_version).await? {
+        return Ok(());
+    }
+    // The session is still active if a concurrent or repeated request with it revoked the others.
+    let (session, version) = sessions.find(user.id, user.session, clock.now()).await?;
+    let is_active = session.is_some_and(|session| Some(session.credentials_version) == version);
+    if is_active { Ok(()) } else { Err(TokenError::Rejected.into()) }
 }
