@@ -33,6 +33,7 @@ pub struct AuthenticatedUser {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordOwner {
     pub(super) id: UserId,
+    pub(super) session: SessionId,
     pub(super) is_active: bool,
 }
 
@@ -94,7 +95,11 @@ pub async fn authenticate_password_change(
 ) -> Result<PasswordOwner, CheckSessionError> {
     let (session, version) = find(sessions, identity).await?;
     let version = version.ok_or(TokenError::Rejected)?;
-    Ok(PasswordOwner { id: session.user, is_active: session.credentials_version == version })
+    Ok(PasswordOwner {
+        id: session.user,
+        session: session.id,
+        is_active: session.credentials_version == version,
+    })
 }
 
 /// Returns the session of the token and the credentials version of its user.

@@ -123,7 +123,8 @@ pub async fn change_password(
     let now = clock.now();
     let session = Session::begin(user.id, version, now, tokens.lifetimes.refresh, user_agent);
     let tokens = tokens.issue(&session, now)?;
-    create_session(sessions, &session, now).await?;
+    // The session of the request is revoked but not deleted, so that the request can be repeated.
+    create_session(sessions, &session, Some(user.session), now).await?;
     Ok(tokens)
 }
 

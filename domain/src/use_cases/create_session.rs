@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::clock::Timestamp;
+use crate::id::SessionId;
 use crate::page::PageRequest;
 use crate::session::{MAX_SESSIONS, Session, SessionStore};
 use crate::storage::StorageError;
@@ -11,11 +12,12 @@ use crate::storage::StorageError;
 const CONCURRENCY: usize = 10;
 
 /// Stores a new session and deletes the oldest sessions of the user above [`MAX_SESSIONS`], and those that a newer
-/// credentials version revoked. Reads the newest 100, so the work is bounded. Of concurrent calls, the last one to read
-/// sees all new sessions.
+/// credentials version revoked, except `kept`. Reads the newest 100, so the work is bounded. Of concurrent calls, the last
+/// one to read sees all new sessions.
 pub async fn create_session(
     sessions: &impl SessionStore,
     session: &Session,
+    kept: Option<SessionId>,
     now: Timestamp,
 ) -> Result<(), StorageError> {
     sessions.create(session, now).await?;
@@ -24,7 +26,7 @@ pub async fn create_session(
     let is_surplus = |stored: &Session| {
         // A newer version means that a concurrent request revoked `session`.
         if stored.credentials_version < session.credentials_version || stored.has_expired(now) {
-            return true;
+            return kept != Some(stored.id);
         }
         active += 1;
         active > MAX_SESSIONS

@@ -145,9 +145,11 @@ pub async fn login(
     let lifetime = tokens.lifetimes.refresh;
     let session = Session::begin(user.id, credentials_version, now, lifetime, attempt.user_agent);
     let tokens = tokens.issue(&session, now)?;
-    let (created, ()) =
-        join(Box::pin(create_session(sessions, &session, now)), Box::pin(permit.refund(sessions)))
-            .await;
+    let (created, ()) = join(
+        Box::pin(create_session(sessions, &session, None, now)),
+        Box::pin(permit.refund(sessions)),
+    )
+    .await;
     created?;
     Ok(LoggedIn { user, tokens })
 }

@@ -82,7 +82,7 @@ async fn list(sessions: &impl SessionStore, user: UserId, size: usize) -> Vec<Se
 async fn log_in(sessions: &impl SessionStore, user: UserId, credentials_version: u64) -> Session {
     let now = sample::timestamp();
     let session = Session::begin(user, credentials_version, now, LIFETIME, None);
-    create_session(sessions, &session, now).await.expect("created");
+    create_session(sessions, &session, None, now).await.expect("created");
     session
 }
 
