@@ -108,7 +108,7 @@ struct Record {
     faults: Faults,
     holds_reads: AtomicBool,
     delay: Mutex<Duration>,
-    /// The names of the tables of all `GetItem` calls so far.
+    /// The names of the tables of all `GetItem` calls so far, and the first table of each `BatchGetItem` call.
     tables_read: watch::Sender<BTreeSet<String>>,
 }
 
@@ -137,22 +137,16 @@ impl Recorder {
 
     /// Makes all calls of this operation return a server error although they are executed.
     pub fn lose_responses_to(&self, operation: &'static str) {
-        self.lose_responses_after(operation, 0);
-    }
-
-    /// Makes calls of this operation return a server error although they are executed, except the first
-    /// `successes` calls.
-    pub fn lose_responses_after(&self, operation: &'static str, successes: usize) {
         self.faults().add(Fault {
             operation: operation.to_owned(),
             resource: None,
-            skip: successes,
+            skip: 0,
             times: usize::MAX,
             failure: Failure::Failed,
         });
     }
 
-    /// Delays every `GetItem` response until items of two tables are requested. A function that reads them one
+    /// Delays every `GetItem` and `BatchGetItem` response until items of two tables are requested. A function that reads them one
     /// after the other therefore waits forever.
     pub fn require_concurrent_reads(&self) {
         self.record.holds_reads.store(true, Ordering::SeqCst);
@@ -236,7 +230,7 @@ impl Proxy {
         if let Ok(output) = serde_json::from_slice::<Value>(&body) {
             call.capacity = capacity(&output["ConsumedCapacity"]);
         }
-        if call.operation == "GetItem" {
+        if matches!(call.operation.as_str(), "GetItem" | "BatchGetItem") {
             self.wait_for_second_table(&call).await;
         }
         let delay = *self.record.delay.lock().expect("no panic");
@@ -297,12 +291,12 @@ fn dynamodb(operation: &str, input: &Value) -> RecordedCall {
                 (action, table(item))
             })
             .collect(),
-        "BatchGetItem" => input["RequestItems"]
-            .as_object()
-            .expect("tables")
-            .keys()
-            .map(|table| ("dynamodb:BatchGetItem".to_owned(), table.clone()))
-            .collect(),
+        "BatchGetItem" => {
+            let tables: BTreeSet<_> =
+                input["RequestItems"].as_object().expect("tables").keys().cloned().collect();
+            let action = "dynamodb:BatchGetItem".to_owned();
+            tables.into_iter().map(|table| (action.clone(), table)).collect()
+        }
         operation => {
             let resource = match input["IndexName"].as_str() {
                 Some(index) => format!("{}/index/{index}", table(input)),
