@@ -221,6 +221,10 @@ EVENTS = {
     ),
     "refresh.access_token": with_json("POST /refresh", {"refresh_token": ADAS_ACCESS_TOKEN}),
     "list_sessions": event("GET /sessions", bearer=ADAS_ACCESS_TOKEN),
+    "list_sessions.page": event("GET /sessions", query="limit=1", bearer=ADAS_ACCESS_TOKEN),
+    "list_sessions.next_page": event(
+        "GET /sessions", query=f"limit=1&cursor={cursor(b's', ADAS_LAPTOP)}", bearer=ADAS_ACCESS_TOKEN
+    ),
     "list_sessions.no_token": event("GET /sessions"),
     "revoke_session": event(
         "DELETE /sessions/{session_id}", path={"session_id": ADAS_LAPTOP}, bearer=ADAS_ACCESS_TOKEN

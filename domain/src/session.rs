@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
+use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
+
+/// The maximum number of active sessions of a user. A login revokes the oldest above it.
+pub const MAX_SESSIONS: usize = 50;
 
 /// The current refresh token of a session, without its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +41,16 @@ pub struct PreviousToken {
     pub at: Timestamp,
 }
 
-/// A session, created by one login. It lasts until its refresh token expires or it is revoked.
+/// A session, created by one login. It lasts until its refresh token expires or it is revoked, alone or by a newer
+/// credentials version of its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The id of the session.
     pub id: SessionId,
     /// The user who logged in.
     pub user: UserId,
+    /// The user's credentials version at login; see [`UserRepository`](crate::user::UserRepository).
+    pub credentials_version: u64,
     /// The id and expiry of the current refresh token.
     pub refresh: RefreshTokenState,
     /// The previous refresh token; `None` before the first rotation.
@@ -58,6 +65,7 @@ impl Session {
     /// Creates a session with new ids, starting at `now`.
     pub fn begin(
         user: UserId,
+        credentials_version: u64,
         now: Timestamp,
         lifetime: Duration,
         user_agent: Option<UserAgent>,
@@ -65,6 +73,7 @@ impl Session {
         Self {
             id: SessionId::new(now),
             user,
+            credentials_version,
             refresh: RefreshTokenState::new(now, lifetime),
             previous: None,
             created_at: now,
@@ -80,6 +89,11 @@ impl Session {
     /// Returns whether `presented` is the previous token. Its successor, the current token, was never used.
     pub fn is_previous(&self, presented: TokenId) -> bool {
         self.previous.as_ref().is_some_and(|previous| previous.token == presented)
+    }
+
+    /// Returns whether the session is active at `now`, if `credentials_version` is that of its user.
+    pub fn is_active(&self, credentials_version: u64, now: Timestamp) -> bool {
+        self.credentials_version == credentials_version && !self.has_expired(now)
     }
 
     /// Returns the session after a rotation: `next` is the current token, the current one the previous.
@@ -130,12 +144,13 @@ pub enum Rotation {
     SessionNotFound,
 }
 
-/// Port: active sessions. Redis and DynamoDB implement it. All reads are strongly consistent.
+/// Port: stored sessions. Redis and DynamoDB implement it. All reads are strongly consistent. The store does not
+/// compare credentials versions: a stored session may be revoked (see [`ActiveSessions`]).
 pub trait SessionStore {
     /// Stores a new session until its refresh token expires.
     async fn create(&self, session: &Session, now: Timestamp) -> Result<(), StorageError>;
 
-    /// Returns the session; `None` if it does not exist, was revoked or has expired.
+    /// Returns the session; `None` if it does not exist or has expired.
     async fn find(
         &self,
         user: UserId,
@@ -159,12 +174,36 @@ pub trait SessionStore {
     /// Revokes one session of the user. Idempotent: succeeds if the session does not exist.
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 
-    /// Lists the active sessions of the user, in any order.
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError>;
+    /// Lists the stored sessions of the user, newest first. They may have expired.
+    async fn list(
+        &self,
+        user: UserId,
+        page: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, StorageError>;
+}
 
-    /// Revokes all existing sessions of the user except `except`. Idempotent.
-    async fn revoke_all(&self, user: UserId, except: Option<SessionId>)
-    -> Result<(), StorageError>;
+/// Port: sessions together with the credentials version of their users.
+pub trait ActiveSessions {
+    /// Returns the session, and the credentials version of the user; see [`SessionStore::find`] and
+    /// [`UserRepository::find_credentials_version`]. The session is active if its version is that of the user.
+    ///
+    /// [`UserRepository::find_credentials_version`]: crate::user::UserRepository::find_credentials_version
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(Option<Session>, Option<u64>), StorageError>;
+
+    /// Revokes all sessions of the user except `kept` with one write of the user. Returns `false` and revokes
+    /// nothing if `credentials_version` is not the version of the user and of `kept`. If the call fails, the session
+    /// `kept` may be revoked too.
+    async fn revoke_others(
+        &self,
+        user: UserId,
+        kept: SessionId,
+        credentials_version: u64,
+    ) -> Result<bool, StorageError>;
 }
 
 #[cfg(test)]
@@ -177,7 +216,7 @@ mod tests {
 
     #[test]
     fn session_expires_with_its_refresh_token() {
-        let session = Session::begin(UserId::new(at(0)), at(0), Duration::from_mins(1), None);
+        let session = Session::begin(UserId::new(at(0)), 0, at(0), Duration::from_mins(1), None);
         assert!(!session.has_expired(at(59_999)));
         assert!(session.has_expired(at(60_000)));
     }

@@ -11,8 +11,8 @@ mod secrets;
 pub use clock::FixedClock;
 pub use faulty::{Fault, Faulty, faulty, unavailable};
 pub use memory::{
-    FakeRenderer, MemoryFoods, MemoryIdempotencyRecords, MemoryImages, MemoryRateLimits,
-    MemorySessions, MemoryUploads, MemoryUsers,
+    FakeRenderer, MemoryActiveSessions, MemoryFoods, MemoryIdempotencyRecords, MemoryImages,
+    MemoryRateLimits, MemorySessions, MemoryUploads, MemoryUsers,
 };
 pub use secrets::{FakeHasher, FakeSigner};
 
@@ -34,6 +34,28 @@ mod tests {
 
     mod sessions {
         crate::session_store_contract!((crate::testing::MemorySessions::default(), ()));
+    }
+
+    mod active_sessions {
+        use crate::testing::contracts::active_sessions::Stores;
+        use crate::testing::{MemoryActiveSessions, MemorySessions, MemoryUsers};
+
+        #[derive(Default)]
+        struct Memory(MemoryUsers, MemorySessions);
+
+        impl Stores for Memory {
+            fn users(&self) -> &impl crate::user::UserRepository {
+                &self.0
+            }
+            fn sessions(&self) -> &impl crate::session::SessionStore {
+                &self.1
+            }
+            fn active(&self) -> impl crate::session::ActiveSessions {
+                MemoryActiveSessions { users: &self.0, sessions: &self.1 }
+            }
+        }
+
+        crate::active_sessions_contract!((Memory::default(), ()));
     }
 
     mod rate_limits {

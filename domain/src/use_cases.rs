@@ -12,6 +12,7 @@ mod authenticate;
 mod change_password;
 mod create_food;
 mod create_image_upload;
+mod create_session;
 mod create_user;
 mod delete_food;
 mod delete_user;
@@ -34,7 +35,8 @@ mod test_support;
 
 pub use attach_image::{ImagePipeline, render_image, store_image};
 pub use authenticate::{
-    AuthenticatedUser, CheckSessionError, TokenIdentity, authenticate, verify_access_token,
+    AuthenticatedUser, CheckSessionError, PasswordOwner, TokenIdentity, authenticate,
+    authenticate_deletion, authenticate_password_change, verify_access_token,
 };
 pub use change_password::{
     ChangePasswordError, InvalidPasswordChange, InvalidPasswordChangeField, PasswordChange,
@@ -42,13 +44,14 @@ pub use change_password::{
 };
 pub use create_food::{CreateFoodError, create_food};
 pub use create_image_upload::{ImageUpload, UPLOAD_LIFETIME, create_image_upload};
+pub use create_session::create_session;
 pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, create_user};
 pub use delete_food::{DeleteFoodError, delete_food};
 pub use delete_user::{DeleteUserError, delete_user};
 pub use food_input::{FoodInput, InvalidFood, InvalidFoodField};
 pub use get_food::get_food;
 pub use get_user::get_user;
-pub use list_sessions::{ListedSession, list_sessions};
+pub use list_sessions::{ListedSession, SessionPage, list_sessions};
 pub use login::{InvalidLogin, InvalidLoginField, LoggedIn, LoginAttempt, LoginError, login};
 pub use logout::{logout, logout_by_refresh_token};
 pub use lookup_error::LookupError;

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::id::UserId;
 use crate::text::{self, InvalidText};
 
-pub use repository::{Credentials, DeletedUser, InsertUserError, UserRepository};
+pub use repository::{Credentials, DeletedUser, InsertUserError, StoredPassword, UserRepository};
 
 /// A first or last name: trimmed, 1 to 100 characters of one line, case as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -241,7 +241,11 @@ impl Dependencies {
 
     /// Creates the authentication of routes that require an access token.
     pub fn auth(&self) -> Result<Auth, SettingsError> {
-        Ok(Auth { sessions: self.sessions()?, access: self.tokens(TokenUse::Access)? })
+        Ok(Auth {
+            users: self.users()?,
+            sessions: self.sessions()?,
+            access: self.tokens(TokenUse::Access)?,
+        })
     }
 
     /// Creates the token issuer from the secrets and lifetimes of access and refresh tokens.

@@ -1,15 +1,18 @@
-//! The session store that `TOKEN_STORE_URL` selects.
+//! The session store that `TOKEN_STORE_URL` selects, and its sessions together with their users.
 
 use std::time::Duration;
 
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
 use domain::idempotency::{IdempotencyOutcome, IdempotencyRecord, IdempotencyStore};
+use domain::page::{Page, PageRequest};
 use domain::rate_limit::{Attempt, CountOutcome, Counter, RateLimitStore};
-use domain::session::{RefreshTokenState, Rotation, Session, SessionStore};
+use domain::session::{ActiveSessions, RefreshTokenState, Rotation, Session, SessionStore};
 use domain::storage::StorageError;
+use domain::user::UserRepository as _;
+use futures_util::future::join;
 
-use crate::dynamodb::DynamoDbSessions;
+use crate::dynamodb::{DynamoDbSessions, DynamoDbUsers};
 use crate::redis::RedisSessions;
 
 /// The store of sessions, idempotency records and rate limits that `TOKEN_STORE_URL` selects.
@@ -60,16 +63,66 @@ impl SessionStore for Sessions {
         delegate!(self, sessions => sessions.revoke(user, session))
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
-        delegate!(self, sessions => sessions.list(user, now))
-    }
-
-    async fn revoke_all(
+    async fn list(
         &self,
         user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<(), StorageError> {
-        delegate!(self, sessions => sessions.revoke_all(user, except))
+        page: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, StorageError> {
+        delegate!(self, sessions => sessions.list(user, page))
+    }
+}
+
+/// Sessions together with their users.
+#[derive(Debug, Clone, Copy)]
+pub struct UserSessions<'a> {
+    /// The users.
+    pub users: &'a DynamoDbUsers,
+    /// The sessions.
+    pub sessions: &'a Sessions,
+}
+
+impl ActiveSessions for UserSessions<'_> {
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(Option<Session>, Option<u64>), StorageError> {
+        match self.sessions {
+            Sessions::DynamoDb(sessions) => {
+                sessions.find_with_version(self.users, user, session, now).await
+            }
+            Sessions::Redis(sessions) => {
+                let (session, version) = join(
+                    Box::pin(sessions.find(user, session, now)),
+                    Box::pin(self.users.find_credentials_version(user)),
+                )
+                .await;
+                Ok((session?, version?))
+            }
+        }
+    }
+
+    async fn revoke_others(
+        &self,
+        user: UserId,
+        kept: SessionId,
+        credentials_version: u64,
+    ) -> Result<bool, StorageError> {
+        match self.sessions {
+            Sessions::DynamoDb(sessions) => {
+                sessions.revoke_others(self.users, user, kept, credentials_version).await
+            }
+            Sessions::Redis(sessions) => {
+                let expected = Some(credentials_version);
+                let revoked = self.users.increment_credentials_version(user, expected).await?;
+                if revoked {
+                    // If this fails, the session is revoked like all others: the user has to log in again.
+                    sessions.increment_version(user, kept, credentials_version).await?;
+                }
+                Ok(revoked)
+            }
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Tests conflicts of transactions on a claim. The embedded engine never reports a conflict, so a scripted connector
-//! responds here.
+//! Tests conflicts of transactions on a claim, and incomplete batch reads. The embedded engine reports neither, so a
+//! scripted connector responds here.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
@@ -16,12 +16,14 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use domain::food::{Food, FoodRepository as _, InsertFoodError, ReplaceFoodError, Title};
-use domain::id::{FoodId, ImageId, UserId};
+use domain::id::{FoodId, ImageId, SessionId, UserId};
 use domain::password::PasswordHash;
+use domain::session::{ActiveSessions as _, Session};
 use domain::storage::StorageError;
 use domain::testing::sample;
 use domain::user::{InsertUserError, UserRepository as _};
-use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbSessions, DynamoDbUsers};
+use infrastructure::sessions::{Sessions, UserSessions};
 use serde_json::{Value, json};
 
 const CONFLICT: &str = "TransactionCanceledException";
@@ -72,6 +74,21 @@ impl State {
             let claim = self.claim.as_ref();
             let claim = claim.filter(|(key, _)| input["Key"]["pk"]["S"] == *key);
             return (200, json!({"Item": claim.map(|(_, item)| item)}));
+        }
+        if operation == "BatchGetItem" {
+            let requested = &input["RequestItems"];
+            for table in ["users", "sessions"] {
+                assert_eq!(requested[table]["ConsistentRead"], true);
+            }
+            let rest = self.conflicts.checked_sub(1);
+            self.conflicts = rest.unwrap_or_default();
+            return match rest {
+                Some(_) => (200, json!({"Responses": {}, "UnprocessedKeys": requested})),
+                None => {
+                    let account = json!({"pk": {"S": "USER#"}, "credentials_version": {"N": "3"}});
+                    (200, json!({"Responses": {"users": [account]}, "UnprocessedKeys": {}}))
+                }
+            };
         }
         assert_eq!(operation, "TransactWriteItems");
         let Some(rest) = self.conflicts.checked_sub(1) else {
@@ -182,4 +199,24 @@ async fn transaction_conflict_on_own_title_claim_is_retried() {
     let own = claim("TITLE#rice".to_owned(), "food_id", &food.id);
     let script = Script::new(CONFLICT, 1, Some(own));
     foods(&script).create(&food).await.unwrap();
+}
+
+async fn check_session(script: &Script) -> Result<(Option<Session>, Option<u64>), StorageError> {
+    let users = DynamoDbUsers::new(script.client(), "users".to_owned());
+    let sessions = DynamoDbSessions::new(script.client(), "sessions".to_owned());
+    let sessions = &Sessions::DynamoDb(sessions);
+    let now = sample::timestamp();
+    let active = UserSessions { users: &users, sessions };
+    active.find(UserId::new(now), SessionId::new(now), now).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn incomplete_read_of_session_and_user_is_repeated() {
+    let script = Script::new(CONFLICT, 2, None);
+    assert_eq!(check_session(&script).await.unwrap(), (None, Some(3)));
+    assert_eq!(script.operations(), ["BatchGetItem"; 3]);
+    // An incomplete response is no revoked session.
+    let script = Script::new(CONFLICT, usize::MAX, None);
+    let error = check_session(&script).await.unwrap_err();
+    assert!(matches!(error, StorageError::Unavailable(_)), "{error:?}");
 }

@@ -11,15 +11,18 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::clock::{Clock, SystemClock, Timestamp};
 use domain::id::{TokenId, UserId};
-use domain::session::{RefreshTokenState, Rotation, Session, SessionStore};
+use domain::page::{PageRequest, PageSize};
+use domain::session::{ActiveSessions, RefreshTokenState, Rotation, Session, SessionStore};
 use domain::storage::StorageError;
+use domain::testing::contracts::active_sessions::Stores;
 use domain::testing::sample;
+use domain::user::UserRepository;
 use engines::{DynamoDb, Engines, S3, TableNames, Valkey, create_tables, settings};
 use futures_util::future::join_all;
 use infrastructure::aws::Aws;
-use infrastructure::dynamodb::DynamoDbSessions;
+use infrastructure::dynamodb::{DynamoDbSessions, DynamoDbUsers};
 use infrastructure::redis::RedisSessions;
-use infrastructure::sessions::Sessions;
+use infrastructure::sessions::{Sessions, UserSessions};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,7 +31,7 @@ use tokio::net::{TcpListener, TcpStream};
 const LIFETIME: Duration = Duration::from_hours(1);
 
 fn begin(now: Timestamp) -> Session {
-    Session::begin(UserId::new(now), now, LIFETIME, None)
+    Session::begin(UserId::new(now), 0, now, LIFETIME, None)
 }
 
 fn key(session: &Session) -> String {
@@ -63,6 +66,30 @@ async fn find(
     sessions.find(session.user, session.id, now).await
 }
 
+/// Users on `DynamoDB` with their sessions on either store.
+struct Accounts {
+    users: DynamoDbUsers,
+    sessions: Sessions,
+}
+
+impl Stores for Accounts {
+    fn users(&self) -> &impl UserRepository {
+        &self.users
+    }
+
+    fn sessions(&self) -> &impl SessionStore {
+        &self.sessions
+    }
+
+    fn active(&self) -> impl ActiveSessions {
+        UserSessions { users: &self.users, sessions: &self.sessions }
+    }
+}
+
+async fn users_on(engines: &Engines) -> DynamoDbUsers {
+    DynamoDbUsers::new(engines.aws().dynamodb(), engines.tables().await.users)
+}
+
 mod on_valkey {
     use super::*;
 
@@ -71,6 +98,14 @@ mod on_valkey {
         (Sessions::Redis(Box::new(sessions_on(&valkey))), valkey)
     }
 
+    async fn accounts() -> (Accounts, (Valkey, Arc<Engines>)) {
+        let (sessions, valkey) = start();
+        let engines = Engines::shared();
+        let users = users_on(&engines).await;
+        (Accounts { users, sessions }, (valkey, engines))
+    }
+
+    domain::active_sessions_contract!(accounts().await);
     domain::session_store_contract!(start());
     domain::rate_limit_store_contract!(start());
     domain::idempotency_store_contract!(start());
@@ -86,6 +121,13 @@ mod on_dynamodb {
         (Sessions::DynamoDb(sessions), engines)
     }
 
+    async fn accounts() -> (Accounts, Arc<Engines>) {
+        let (sessions, engines) = start().await;
+        let users = users_on(&engines).await;
+        (Accounts { users, sessions }, engines)
+    }
+
+    domain::active_sessions_contract!(accounts().await);
     domain::session_store_contract!(start().await);
     domain::rate_limit_store_contract!(start().await);
     domain::idempotency_store_contract!(start().await);
@@ -153,6 +195,58 @@ async fn expired_or_revoked_session_leaves_no_redis_key() {
 }
 
 #[tokio::test]
+async fn ids_of_expired_redis_sessions_are_removed_when_listed() {
+    let valkey = Valkey::start().unwrap();
+    let sessions = sessions_on(&valkey);
+    let mut redis = connect(&valkey).await;
+    let now = sample::timestamp();
+    let user = UserId::new(now);
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        let session = Session::begin(user, 0, now, LIFETIME, None);
+        sessions.create(&session, now).await.unwrap();
+        all.push(session);
+    }
+    for expired in [0, 3, 4] {
+        let () = redis.del(key(&all[expired])).await.unwrap();
+    }
+    let size = PageSize::parse("1").unwrap();
+    let page = sessions.list(user, PageRequest { after: None, size }).await.unwrap();
+    assert_eq!((page.items, page.more), (vec![all[2].clone()], true));
+    let after = Some(all[2].id);
+    let page = sessions.list(user, PageRequest { after, size }).await.unwrap();
+    assert_eq!((page.items, page.more), (vec![all[1].clone()], false));
+    let ids: usize = redis.zcard(format!("session_ids:{{{user}}}")).await.unwrap();
+    assert_eq!(ids, 2);
+}
+
+#[tokio::test]
+async fn session_without_stored_version_has_version_0() {
+    let valkey = Valkey::start().unwrap();
+    let sessions = sessions_on(&valkey);
+    let now = sample::timestamp();
+    let session = begin(now);
+    sessions.create(&session, now).await.unwrap();
+    let mut redis = connect(&valkey).await;
+    let () = redis.hdel(key(&session), "credentials_version").await.unwrap();
+    assert_eq!(find(&sessions, &session, now).await.unwrap(), Some(session));
+
+    let engines = Engines::shared();
+    let (client, table) = (engines.aws().dynamodb(), engines.tables().await.sessions);
+    let sessions = DynamoDbSessions::new(client.clone(), table.clone());
+    let session = begin(now);
+    sessions.create(&session, now).await.unwrap();
+    let update = client
+        .update_item()
+        .table_name(&table)
+        .key("pk", AttributeValue::S(session.user.to_string()))
+        .key("sk", AttributeValue::S(session.id.to_string()))
+        .update_expression("REMOVE credentials_version");
+    update.send().await.unwrap();
+    assert_eq!(find(&sessions, &session, now).await.unwrap(), Some(session));
+}
+
+#[tokio::test]
 async fn broken_redis_connection_is_replaced() {
     let mut valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
@@ -202,13 +296,14 @@ async fn corrupt_redis_session_is_reported_and_kept() {
     let mut redis = connect(&valkey).await;
     let now = sample::timestamp();
     let id = TokenId::new(now).to_string();
-    let corruptions: [(&str, &[u8]); 9] = [
+    let corruptions: [(&str, &[u8]); 10] = [
         ("token", b"nonsense"),
         ("token", b""),
         ("token", b"\xff"),
         ("expires_at", b"tomorrow"),
         ("created_at", b"-1"),
         ("user_agent", b" "),
+        ("credentials_version", b"-1"),
         ("previous", b"nonsense"),
         // Without `rotated_at`.
         ("previous", id.as_bytes()),
@@ -297,6 +392,7 @@ async fn corrupt_dynamodb_session_is_reported_and_kept() {
         ("issued_at", number("-1")),
         ("refresh_expires_at", text("tomorrow")),
         ("user_agent", text(" ")),
+        ("credentials_version", text("1")),
         ("previous", text(&TokenId::new(now).to_string())),
     ] {
         let session = begin(now);

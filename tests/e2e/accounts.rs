@@ -13,7 +13,9 @@ on_both_stores!(
     sessions_are_listed_newest_first,
     session_can_be_revoked_only_by_its_user,
     user_can_revoke_all_sessions_or_all_but_the_current,
-    password_change_revokes_all_but_the_current_session,
+    password_change_revokes_all_sessions_and_returns_new_tokens,
+    login_above_50_sessions_revokes_the_oldest,
+    sessions_are_listed_in_pages,
     account_deletion_removes_sessions_foods_and_images,
     account_deletion_revokes_sessions_of_concurrent_logins,
 );
@@ -71,20 +73,73 @@ async fn sessions_are_listed_newest_first(on: WithSessionStore) {
     assert_eq!(listed.len(), 1);
 }
 
-async fn password_change_revokes_all_but_the_current_session(on: WithSessionStore) {
+async fn password_change_revokes_all_sessions_and_returns_new_tokens(on: WithSessionStore) {
     let api = &on.api;
     let phone = api.member("ada").await;
     let laptop = api.log_in("ada").await;
     // The second request is a retry after a lost response.
     for _ in 0..2 {
-        assert_empty(&change_password(api, &phone, PASSWORD, NEW_PASSWORD).await);
+        let changed = change_password(api, &phone, PASSWORD, NEW_PASSWORD).await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        assert_eq!(changed.header("cache-control"), "no-store");
+        let tokens = changed.json();
+        assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(900)));
+        sessions(api, &text(&tokens["access_token"])).await;
+        assert_eq!(api.refresh(&text(&tokens["refresh_token"])).await.status, 201);
     }
-    assert!(is_signed_in(api, &phone).await);
-    assert!(!is_signed_in(api, &laptop).await);
-    assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
+    for revoked in [&phone, &laptop] {
+        assert!(!is_signed_in(api, revoked).await);
+        assert_eq!(api.refresh(&revoked.refresh).await.status, 401);
+    }
     let old = log_in(api, &phone, PASSWORD).await;
     old.has_code(401, "incorrect_password");
     assert_eq!(log_in(api, &phone, NEW_PASSWORD).await.status, 200);
+}
+
+async fn login_above_50_sessions_revokes_the_oldest(on: WithSessionStore) {
+    let api = &on.api;
+    let phone = api.member("ada").await;
+    let laptop = api.log_in("ada").await;
+    for _ in 0..48 {
+        api.log_in("ada").await;
+    }
+    assert!(is_signed_in(api, &phone).await);
+    api.log_in("ada").await;
+    assert!(!is_signed_in(api, &phone).await);
+    assert_eq!(api.refresh(&phone.refresh).await.status, 401);
+    assert_eq!(sessions(api, &laptop.access).await.len(), 50);
+}
+
+async fn sessions_are_listed_in_pages(on: WithSessionStore) {
+    let api = &on.api;
+    let mut members = vec![api.member("ada").await];
+    for _ in 0..4 {
+        members.push(api.log_in("ada").await);
+    }
+    // The first session is kept, and two more sessions are created after the revoked ones.
+    assert_empty(&api.delete("/sessions").bearer(&members[0]).send().await);
+    api.log_in("ada").await;
+    let newest = api.log_in("ada").await;
+    let all = sessions(api, &newest.access).await;
+    assert_eq!(all.len(), 3);
+    for limit in [1, 2, 3] {
+        let (mut listed, mut path) = (Vec::new(), format!("/sessions?limit={limit}"));
+        loop {
+            let page = api.get(&path).bearer(&members[0]).send().await;
+            assert_eq!(page.status, 200, "{}", page.text());
+            let mut entries = page.json().as_array().expect("an array").clone();
+            assert!(entries.len() <= limit);
+            listed.append(&mut entries);
+            let Some(next) = page.next() else { break };
+            let (_, query) = next.split_once('?').expect("a query");
+            path = format!("/sessions?{query}");
+        }
+        let ids = |sessions: &[Value]| sessions.iter().map(|s| s["id"].clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&listed), ids(&all));
+        assert_eq!(listed[2]["current"], true);
+    }
+    let foreign = api.get("/sessions?cursor=AAAA").bearer(&newest).send().await;
+    foreign.has_code(400, "invalid_request");
 }
 
 async fn account_deletion_removes_sessions_foods_and_images(on: WithSessionStore) {

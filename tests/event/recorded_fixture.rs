@@ -134,6 +134,19 @@ impl RecordedFixture {
             .unwrap();
     }
 
+    /// Revokes all sessions of a user.
+    pub(crate) async fn revoke_sessions(&self, user: &str) {
+        self.dynamodb_engine()
+            .update_item()
+            .table_name(self.fixture.setting("USERS_TABLE"))
+            .key("pk", AttributeValue::S(format!("USER#{user}")))
+            .update_expression("ADD credentials_version :one")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+
     /// Replaces Eve's account by an old tombstone but keeps her food. Adds two orphaned images: one of a food
     /// that has another image, one of a food that does not exist.
     pub(crate) async fn add_orphans(&self) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::event::expected::{expected, function};
 use crate::event::recorded_fixture::{RecordedFixture, eves_login};
 use test_support::Function;
-use test_support::faults::{Failure, Fault, Faults};
+use test_support::faults::Faults;
 use test_support::fixture::event;
 use test_support::recorder::{Grant, RecordedCall};
 use test_support::redis_proxy::RedisProxy;
@@ -128,21 +128,8 @@ pub(super) fn expected_status(event_name: &str) -> u64 {
 pub(super) fn payload(event_name: &str) -> String {
     match event_name {
         "login.bcrypt_hash" => eves_login(),
-        "login.password_recheck_fails" => event("login"),
         name => event(name),
     }
-}
-
-/// Returns a second fault, which fails calls in every case of this event, so that the function reaches its error
-/// handling. `None` for events that need no such fault.
-pub(super) fn background_fault(event_name: &str) -> Option<Fault> {
-    (event_name == "login.password_recheck_fails").then(|| Fault {
-        operation: "GetItem".to_owned(),
-        resource: None,
-        skip: 2,
-        times: usize::MAX,
-        failure: Failure::Failed,
-    })
 }
 
 /// Starts the function that handles an event, with the timeout that `template.yaml` sets for the function.
@@ -172,19 +159,8 @@ pub(super) fn all_faults(recorded: &RecordedFixture) -> Vec<&Faults> {
 pub(crate) async fn calls_of(engine: &SessionEngine, event_name: &str) -> Vec<BackendCall> {
     let recorded = engine.fixture(event_name).await;
     let mut running = start(&recorded, event_name).await;
-    let background = background_fault(event_name);
-    if let Some(fault) = &background {
-        recorded.dynamodb.faults().add(fault.clone());
-    }
     let result = running.try_invoke(&payload(event_name)).await;
-    let mut calls = take_calls(&recorded);
-    let Some(background) = background else {
-        let expected = expected_status(event_name);
-        assert_eq!(status(&result), expected, "{event_name}: {result:?}");
-        return calls;
-    };
-    // Only the calls that the background fault causes: the others are cases of the plain event.
-    let usual = Box::pin(calls_of(engine, function(event_name))).await;
-    calls.retain(|call| call.operation != background.operation && !usual.contains(call));
-    calls
+    let expected = expected_status(event_name);
+    assert_eq!(status(&result), expected, "{event_name}: {result:?}");
+    take_calls(&recorded)
 }

@@ -20,7 +20,7 @@ const JOLLOFS_IMAGE: &str = "01990000-0000-7000-8000-00000000c001";
 /// The content of the tables, the bucket of images and the session store at one time.
 pub(crate) struct StateCheck {
     stored: Snapshot,
-    /// The id of the current refresh token, by session id.
+    /// The id of the current refresh token of each active session, by session id.
     sessions: BTreeMap<String, String>,
 }
 
@@ -36,11 +36,12 @@ impl StateCheck {
         let (dynamodb, s3) = (recorded.dynamodb_engine(), recorded.s3_engine());
         let stored = Snapshot::read(&dynamodb, &s3, &tables, &bucket).await;
         let sessions = if recorded.redis.is_some() {
-            sessions_on_redis(&recorded.setting("TOKEN_STORE_URL")).await
+            sessions_on_redis(&recorded.setting("TOKEN_STORE_URL"), &stored.users).await
         } else {
             let sessions = stored.sessions.iter();
             sessions
                 .filter(|item| item.contains_key("token"))
+                .filter(|item| version_of(&stored.users, text(item, "pk")) == Some(version(item)))
                 .map(|item| (text(item, "sk").to_owned(), text(item, "token").to_owned()))
                 .collect()
         };
@@ -50,12 +51,6 @@ impl StateCheck {
     /// Asserts that users, foods, claims and renditions are consistent with each other.
     pub(crate) fn check_invariants(&self, case: &str) {
         assert_eq!(self.stored.violations(), Vec::<String>::new(), "{case}");
-    }
-
-    /// Returns the number of sessions that are not part of the seeded fixture.
-    pub(crate) fn new_sessions(&self) -> usize {
-        let in_fixture = |id: &&String| id.starts_with("01990000-0000-7000-8000-00000000a");
-        self.sessions.len() - self.sessions.keys().filter(in_fixture).count()
     }
 
     /// Returns whether Eve's password has an Argon2id hash instead of the old bcrypt hash.
@@ -98,14 +93,16 @@ impl StateCheck {
             "logout" | "revoke_session.current" | "refresh.reused_token" => {
                 !is_valid(ADAS_SESSION) && is_valid(ADAS_LAPTOP)
             }
-            "revoke_session" | "revoke_sessions" => {
-                !is_valid(ADAS_LAPTOP) && is_valid(ADAS_SESSION)
+            "revoke_session" => !is_valid(ADAS_LAPTOP) && is_valid(ADAS_SESSION),
+            "revoke_sessions" => {
+                !is_valid(ADAS_LAPTOP) && (is_valid(ADAS_SESSION) || body.is_none())
             }
             "revoke_sessions.all" => !is_valid(ADAS_LAPTOP) && !is_valid(ADAS_SESSION),
             "change_password" => {
                 self.is_password(ADA, "difference engine")
                     && !is_valid(ADAS_LAPTOP)
-                    && is_valid(ADAS_SESSION)
+                    && !is_valid(ADAS_SESSION)
+                    && body.is_some_and(|tokens| self.is_current(tokens))
             }
             "delete_user" => {
                 let has = |key: String| self.stored.users.contains_key(&key);
@@ -117,7 +114,7 @@ impl StateCheck {
                     && !is_valid(ADAS_SESSION)
                     && !is_valid(ADAS_LAPTOP)
             }
-            "login" | "login.bcrypt_hash" | "login.password_recheck_fails" | "refresh" => {
+            "login" | "login.bcrypt_hash" | "refresh" => {
                 body.is_some_and(|tokens| self.is_current(tokens))
             }
             "sweep_images" => {
@@ -270,20 +267,37 @@ async fn keys(connection: &mut redis::aio::MultiplexedConnection, pattern: &str)
     keys.arg(pattern).query_async(connection).await.expect("keys")
 }
 
-/// Reads the sessions from Redis, as token ids by session id. Asserts that each session is in the set of its
-/// user, which revocation depends on.
-async fn sessions_on_redis(url: &str) -> BTreeMap<String, String> {
+/// Returns the credentials version of an account or a session.
+fn version(item: &Item) -> u64 {
+    let version = item.get("credentials_version").and_then(|version| version.as_n().ok());
+    version.map_or(0, |version| version.parse().expect("a number"))
+}
+
+/// Returns the credentials version of a user; `None` if there is no account.
+fn version_of(users: &BTreeMap<String, Item>, id: &str) -> Option<u64> {
+    users.get(&format!("USER#{id}")).map(version)
+}
+
+/// Reads the active sessions from Redis, as token ids by session id. Asserts that each session is in the set of its
+/// user, which the limit of sessions depends on.
+async fn sessions_on_redis(url: &str, users: &BTreeMap<String, Item>) -> BTreeMap<String, String> {
     let mut connection = connect(url).await;
     let mut sessions = BTreeMap::new();
     for key in keys(&mut connection, "session:*").await {
         let (rest, id) = key.rsplit_once(':').expect("an id");
         let user = rest.trim_start_matches("session:");
         let mut pipe = redis::pipe();
-        let pipe = pipe.hget(&key, "token").zscore(format!("sessions:{user}"), id);
+        let pipe = pipe
+            .hget(&key, "token")
+            .hget(&key, "credentials_version")
+            .zscore(format!("session_ids:{user}"), id);
         let reply = pipe.query_async(&mut connection).await;
-        let (token, listed): (String, Option<f64>) = reply.expect("a session");
+        let (token, version, listed): (String, u64, Option<f64>) = reply.expect("a session");
         assert!(listed.is_some(), "{key} is in no set");
-        sessions.insert(id.to_owned(), token);
+        let user = user.trim_matches(['{', '}']);
+        if version_of(users, user) == Some(version) {
+            sessions.insert(id.to_owned(), token);
+        }
     }
     sessions
 }

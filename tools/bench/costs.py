@@ -46,10 +46,10 @@ REQUESTS = [
     Request("GET /users/{user_id}", "get_user", 6, 0.5, 0, 0, 0.05),
     Request("POST /users", "create_user", 25, 0, 7, 0, 0.01),
     Request("POST /login", "login", 34, 3, 5, 0, 0.05),
-    Request("POST /refresh", "refresh", 6, 0, 1, 0, 0.10),
-    Request("POST /food, 12 megapixels", "create_food", 750, 2, 6, 8, 0.02),
-    Request("PUT /food/{food_id}, text", "update_food", 16, 2, 2, 0, 0.01),
-    Request("DELETE /food/{food_id}", "delete_food", 36, 2, 6, 0, 0.01),
+    Request("POST /refresh", "refresh", 6, 1, 1, 0, 0.10),
+    Request("POST /food, 12 megapixels", "create_food", 750, 3, 6, 8, 0.02),
+    Request("PUT /food/{food_id}, text", "update_food", 16, 3, 2, 0, 0.01),
+    Request("DELETE /food/{food_id}", "delete_food", 36, 3, 6, 0, 0.01),
 ]
 FOOD_MB = 1.2  # eight renditions
 

@@ -6,6 +6,7 @@
 
 #![allow(missing_docs, reason = "the name of each function states its rule")]
 
+pub mod active_sessions;
 pub mod foods;
 pub mod idempotency;
 pub mod images;

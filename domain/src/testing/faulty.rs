@@ -14,7 +14,8 @@ use crate::rate_limit::{Attempt, CountOutcome, Counter, RateLimitStore};
 use crate::session::{RefreshTokenState, Rotation, Session, SessionStore};
 use crate::storage::StorageError;
 use crate::user::{
-    Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository,
+    Credentials, DeletedUser, Email, InsertUserError, PublicUser, StoredPassword, User,
+    UserRepository,
 };
 
 /// A fault that is injected into one call.
@@ -96,9 +97,12 @@ faulty_port! { UserRepository:
     find(id: UserId) -> Result<Option<PublicUser>, StorageError>;
     find_consistent(id: UserId) -> Result<Option<PublicUser>, StorageError>;
     find_credentials(email: &Email) -> Result<Option<Credentials>, StorageError>;
-    find_password(id: UserId) -> Result<Option<PasswordHash>, StorageError>;
+    find_password(id: UserId) -> Result<Option<StoredPassword>, StorageError>;
+    find_credentials_version(id: UserId) -> Result<Option<u64>, StorageError>;
     list(page: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError>;
     replace_password(id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StorageError>;
+    change_password(id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<Option<u64>, StorageError>;
+    increment_credentials_version(id: UserId, expected: Option<u64>) -> Result<bool, StorageError>;
     delete(id: UserId, now: Timestamp) -> Result<(), StorageError>;
     list_tombstones(page: PageRequest<UserId>) -> Result<Page<DeletedUser>, StorageError>;
     remove_tombstone(id: UserId) -> Result<(), StorageError>;
@@ -121,8 +125,7 @@ faulty_port! { SessionStore:
     rotate(user: UserId, session: SessionId, presented: TokenId, next: &RefreshTokenState, now: Timestamp)
         -> Result<Rotation, StorageError>;
     revoke(user: UserId, session: SessionId) -> Result<(), StorageError>;
-    list(user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError>;
-    revoke_all(user: UserId, except: Option<SessionId>) -> Result<(), StorageError>;
+    list(user: UserId, page: PageRequest<SessionId>) -> Result<Page<Session>, StorageError>;
 }
 
 faulty_port! { UploadStore:

@@ -15,7 +15,7 @@ pub use foods::MemoryFoods;
 pub use idempotency::MemoryIdempotencyRecords;
 pub use images::{FakeRenderer, MemoryImages, MemoryUploads};
 pub use rate_limit::MemoryRateLimits;
-pub use sessions::MemorySessions;
+pub use sessions::{MemoryActiveSessions, MemorySessions};
 pub use users::MemoryUsers;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

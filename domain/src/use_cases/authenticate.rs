@@ -1,10 +1,12 @@
 //! Authentication of requests: verify the access token, then check that its session is active.
+//!
+//! A session is active if its credentials version is that of its user; see [`UserRepository`](crate::user::UserRepository).
 
 use thiserror::Error;
 
 use crate::clock::{Clock, Timestamp};
 use crate::id::{SessionId, UserId};
-use crate::session::SessionStore;
+use crate::session::{ActiveSessions, Session};
 use crate::storage::StorageError;
 use crate::token::{TokenError, TokenSigner};
 
@@ -18,12 +20,21 @@ pub struct TokenIdentity {
     at: Timestamp,
 }
 
-/// A user with an active session. Only [`authenticate`] creates it, so functions that require one run after the
+/// A user with an active session. Only this module creates it, so functions that require one run after the
 /// session check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuthenticatedUser {
     pub(super) id: UserId,
     pub(super) session: SessionId,
+    pub(super) credentials_version: u64,
+}
+
+/// The user of a password change. Their session was active, or revoked by an earlier attempt of the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordOwner {
+    pub(super) id: UserId,
+    pub(super) session: SessionId,
+    pub(super) is_active: bool,
 }
 
 /// Why a request was not authenticated.
@@ -53,12 +64,60 @@ pub fn verify_access_token(
 
 /// Checks that the session of the token is active. A revoked session is therefore rejected immediately.
 pub async fn authenticate(
-    sessions: &impl SessionStore,
+    sessions: &impl ActiveSessions,
     identity: TokenIdentity,
 ) -> Result<AuthenticatedUser, CheckSessionError> {
+    match find(sessions, identity).await? {
+        (session, Some(version)) if session.credentials_version == version => Ok(user(&session)),
+        _ => Err(TokenError::Rejected.into()),
+    }
+}
+
+/// Like [`authenticate`], but accepts a session of a user without account: deleting an account revokes its sessions, and
+/// the request that deletes the account can be repeated.
+pub async fn authenticate_deletion(
+    sessions: &impl ActiveSessions,
+    identity: TokenIdentity,
+) -> Result<AuthenticatedUser, CheckSessionError> {
+    match find(sessions, identity).await? {
+        (session, Some(version)) if session.credentials_version != version => {
+            Err(TokenError::Rejected.into())
+        }
+        (session, _) => Ok(user(&session)),
+    }
+}
+
+/// Like [`authenticate`], but accepts a session that a newer credentials version revoked: a password change does that,
+/// and the request can be repeated.
+pub async fn authenticate_password_change(
+    sessions: &impl ActiveSessions,
+    identity: TokenIdentity,
+) -> Result<PasswordOwner, CheckSessionError> {
+    let (session, version) = find(sessions, identity).await?;
+    let version = version.ok_or(TokenError::Rejected)?;
+    Ok(PasswordOwner {
+        id: session.user,
+        session: session.id,
+        is_active: session.credentials_version == version,
+    })
+}
+
+/// Returns the session of the token and the credentials version of its user.
+async fn find(
+    sessions: &impl ActiveSessions,
+    identity: TokenIdentity,
+) -> Result<(Session, Option<u64>), CheckSessionError> {
     let TokenIdentity { user, session, at } = identity;
-    sessions.find(user, session, at).await?.ok_or(TokenError::Rejected)?;
-    Ok(AuthenticatedUser { id: user, session })
+    let (session, version) = sessions.find(user, session, at).await?;
+    Ok((session.ok_or(TokenError::Rejected)?, version))
+}
+
+fn user(session: &Session) -> AuthenticatedUser {
+    AuthenticatedUser {
+        id: session.user,
+        session: session.id,
+        credentials_version: session.credentials_version,
+    }
 }
 
 #[cfg(test)]
@@ -66,17 +125,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::session::SessionStore as _;
     use crate::testing::sample;
     use crate::use_cases::test_support::AuthFixture;
-
-    fn user() -> UserId {
-        UserId::new(sample::timestamp())
-    }
+    use crate::user::UserRepository as _;
 
     #[tokio::test]
     async fn access_token_is_valid_until_it_expires() {
         let auth = AuthFixture::new();
-        let (session, pair) = auth.log_in(user()).await;
+        let ada = auth.add_user("a hash").await.public.id;
+        let (session, pair) = auth.log_in(ada).await;
         auth.clock.advance(Duration::from_millis(15 * 60 * 1_000 - 1));
         let user = auth.authenticate(&pair.access).await.unwrap();
         assert_eq!((user.id, user.session), (session.user, session.id));
@@ -89,9 +147,30 @@ mod tests {
     async fn access_token_of_expired_session_is_rejected() {
         let mut auth = AuthFixture::new();
         auth.tokens.lifetimes.access = auth.tokens.lifetimes.refresh * 2;
-        let (_, pair) = auth.log_in(user()).await;
+        let ada = auth.add_user("a hash").await.public.id;
+        let (_, pair) = auth.log_in(ada).await;
         auth.clock.advance(auth.tokens.lifetimes.refresh);
         let rejected = auth.authenticate(&pair.access).await;
         assert!(matches!(rejected, Err(CheckSessionError::Token(TokenError::Rejected))));
+    }
+
+    #[tokio::test]
+    async fn session_of_deleted_user_permits_only_a_repeated_deletion() {
+        let auth = AuthFixture::new();
+        let ada = auth.add_user("a hash").await.public.id;
+        let (session, pair) = auth.log_in(ada).await;
+        let identity = verify_access_token(&auth.tokens.access, &auth.clock, &pair.access).unwrap();
+        let is_rejected = |error| matches!(error, CheckSessionError::Token(TokenError::Rejected));
+        let may_delete = async || authenticate_deletion(&auth.active(), identity).await;
+        assert!(may_delete().await.is_ok());
+        auth.users.increment_credentials_version(ada, None).await.unwrap();
+        assert!(is_rejected(may_delete().await.unwrap_err()));
+        auth.users.delete(ada, sample::timestamp()).await.unwrap();
+        assert_eq!(may_delete().await.unwrap().id, ada);
+        assert!(is_rejected(auth.authenticate(&pair.access).await.unwrap_err()));
+        let owner = authenticate_password_change(&auth.active(), identity).await;
+        assert!(is_rejected(owner.unwrap_err()));
+        auth.sessions.revoke(ada, session.id).await.unwrap();
+        assert!(is_rejected(may_delete().await.unwrap_err()));
     }
 }

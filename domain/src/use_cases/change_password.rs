@@ -2,14 +2,16 @@
 
 use thiserror::Error;
 
-use super::AuthenticatedUser;
 use super::rate_limit::{RateLimitError, RateLimitPermit};
+use super::{PasswordOwner, create_session};
+use crate::clock::Clock;
 use crate::password::{
     HashError, InvalidPassword, Password, PasswordCheck, PasswordHasher, PasswordPolicy,
 };
 use crate::rate_limit::RateLimitStore;
-use crate::session::SessionStore;
+use crate::session::{Session, SessionStore, UserAgent};
 use crate::storage::StorageError;
+use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
 use crate::user::UserRepository;
 
 /// A validated request for a password change.
@@ -74,46 +76,59 @@ pub enum ChangePasswordError {
     /// The password could not be hashed; see [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The new tokens could not be signed; see [`SignError`].
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// A store failed; see [`StorageError`].
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Replaces the password and revokes all other sessions of the user. If revoking fails, the request can be
-/// retried: a request whose new password is already stored succeeds.
+/// Replaces the password, which revokes all sessions of the user in the same write, and returns the tokens of a new
+/// session.
+///
+/// The change revokes the session of the request too. A retry after a lost response is therefore a request with a revoked
+/// session, and it succeeds if its new password is already stored. It changes nothing else: it is a login with the
+/// current password.
+#[expect(clippy::too_many_arguments, reason = "the ports of the function")]
 pub async fn change_password(
     users: &impl UserRepository,
     sessions: &(impl SessionStore + RateLimitStore),
     hasher: &impl PasswordHasher,
-    user: AuthenticatedUser,
-    mut permit: RateLimitPermit,
+    tokens: &TokenIssuer<impl TokenSigner>,
+    clock: &impl Clock,
+    user: PasswordOwner,
+    permit: RateLimitPermit,
     change: PasswordChange,
-) -> Result<(), ChangePasswordError> {
-    let Some(stored) = users.find_password(user.id).await? else {
+    user_agent: Option<UserAgent>,
+) -> Result<TokenPair, ChangePasswordError> {
+    let stored = users.find_password(user.id).await?;
+    let current = if user.is_active { &change.old } else { &change.new };
+    let is_valid = |stored: &StoredPassword| {
+        hasher.verify(current, &stored.hash) != PasswordCheck::Invalid
+    };
+    let Some(stored) = stored.filter(is_valid) else {
         permit.settle(sessions).await;
         return Err(ChangePasswordError::IncorrectPassword);
     };
-    // Both branches hash twice, so that timing does not reveal whether the old password is correct.
-    let is_changed = match hasher.verify(&change.old, &stored) {
-        // A retry after a lost response: the new password is already stored. It verifies a second
-        // password, so it counts as a second attempt.
-        PasswordCheck::Invalid => {
-            permit = permit.charge_again(sessions).await?;
-            hasher.verify(&change.new, &stored) != PasswordCheck::Invalid
+    let mut version = Some(stored.credentials_version);
+    if user.is_active {
+        let new = hasher.hash(&change.new)?;
+        version = users.change_password(user.id, &stored.hash, &new).await?;
+        if version.is_none() {
+            // It may have been replaced by an attempt whose response was lost.
+            let stored = users.find_password(user.id).await?.filter(|stored| stored.hash == new);
+            version = stored.map(|stored| stored.credentials_version);
         }
-        PasswordCheck::Valid | PasswordCheck::ValidNeedsRehash => {
-            let new = hasher.hash(&change.new)?;
-            users.replace_password(user.id, &stored, &new).await?
-                // It may have been replaced by an attempt whose response was lost.
-                || users.find_password(user.id).await? == Some(new)
-        }
-    };
-    if !is_changed {
-        permit.settle(sessions).await;
-        return Err(ChangePasswordError::IncorrectPassword);
     }
+    let version = version.ok_or(ChangePasswordError::IncorrectPassword)?;
     permit.refund(sessions).await;
-    Ok(sessions.revoke_all(user.id, Some(user.session)).await?)
+    let now = clock.now();
+    let session = Session::begin(user.id, version, now, tokens.lifetimes.refresh, user_agent);
+    let tokens = tokens.issue(&session, now)?;
+    // The session of the request is revoked but not deleted, so that the request can be repeated.
+    create_session(sessions, &session, Some(user.session), now).await?;
+    Ok(tokens)
 }
 
 #[cfg(test)]
@@ -121,30 +136,38 @@ mod tests {
     use super::*;
     use crate::id::UserId;
     use crate::rate_limit::{ClientIp, LimitedAction};
-    use crate::testing::{Fault, faulty, sample};
-    use crate::use_cases::check_rate_limit;
-    use crate::use_cases::test_support::{AuthFixture, authenticated_user, rate_limit_permit};
+    use crate::testing::{Fault, faulty};
+    use crate::use_cases::test_support::{AuthFixture, rate_limit_permit};
+    use crate::use_cases::{
+        CheckSessionError, authenticate_password_change, check_rate_limit, verify_access_token,
+    };
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 8 };
 
-    /// A user with two sessions; the first one makes the request.
+    /// A user with two sessions; the first one makes the requests.
     struct Fixture {
         auth: AuthFixture,
-        user: AuthenticatedUser,
+        user: UserId,
+        pair: TokenPair,
+        other: TokenPair,
     }
 
     impl Fixture {
         async fn new(hash: &str) -> Self {
             let auth = AuthFixture::new();
             let user = auth.add_user(hash).await.public.id;
-            let (session, _) = auth.log_in(user).await;
-            auth.log_in(user).await;
-            let session = session.id;
-            let user = AuthenticatedUser { id: user, session };
-            Self { auth, user }
+            let (_, pair) = auth.log_in(user).await;
+            let (_, other) = auth.log_in(user).await;
+            Self { auth, user, pair, other }
         }
 
-        async fn change(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
+        async fn owner(&self) -> Result<PasswordOwner, CheckSessionError> {
+            let (access, clock) = (&self.auth.tokens.access, &self.auth.clock);
+            let identity = verify_access_token(access, clock, &self.pair.access)?;
+            authenticate_password_change(&self.auth.active(), identity).await
+        }
+
+        async fn change(&self, old: &str, new: &str) -> Result<TokenPair, ChangePasswordError> {
             self.change_with(&self.auth.sessions, rate_limit_permit(), old, new).await
         }
 
@@ -154,14 +177,17 @@ mod tests {
             permit: RateLimitPermit,
             old: &str,
             new: &str,
-        ) -> Result<(), ChangePasswordError> {
+        ) -> Result<TokenPair, ChangePasswordError> {
             let change = PasswordChange::parse(old, new, POLICY).unwrap();
             let (users, hasher) = (&self.auth.users, &self.auth.hasher);
-            change_password(users, sessions, hasher, self.user, permit, change).await
+            let (tokens, clock) = (&self.auth.tokens, &self.auth.clock);
+            let owner = self.owner().await.unwrap();
+            change_password(users, sessions, hasher, tokens, clock, owner, permit, change, None)
+                .await
         }
 
         /// Checks the rate limit and changes the password, as one request does.
-        async fn attempt(&self, old: &str, new: &str) -> Result<(), ChangePasswordError> {
+        async fn attempt(&self, old: &str, new: &str) -> Result<TokenPair, ChangePasswordError> {
             let (limits, client_ip) = (rate_limit_permit().limits, ClientIp::parse("203.0.113.7"));
             let (clock, action) = (&self.auth.clock, LimitedAction::ChangePassword);
             let permit =
@@ -170,8 +196,15 @@ mod tests {
             self.change_with(&self.auth.sessions, permit, old, new).await
         }
 
+        /// Returns whether both tokens of a pair are accepted.
+        async fn is_active(&self, pair: &TokenPair) -> bool {
+            let is_active = self.auth.authenticate(&pair.access).await.is_ok();
+            assert_eq!(self.auth.refresh(&pair.refresh).await.is_ok(), is_active);
+            is_active
+        }
+
         fn hash(&self) -> String {
-            self.auth.hash_of(self.user.id)
+            self.auth.hash_of(self.user)
         }
     }
 
@@ -187,59 +220,76 @@ mod tests {
         }
     }
 
+    fn is_incorrect(outcome: &Result<TokenPair, ChangePasswordError>) -> bool {
+        matches!(outcome, Err(ChangePasswordError::IncorrectPassword))
+    }
+
     #[tokio::test]
-    async fn password_change_revokes_all_other_sessions() {
-        let (old, new) = ("correct horse", "better horse");
+    async fn password_change_revokes_all_sessions_and_starts_a_new_one() {
         for hash in ["new:correct horse", "old:correct horse"] {
             let fixture = Fixture::new(hash).await;
-            let failing = faulty(&fixture.auth.sessions, "revoke_all", Fault::Unavailable);
-            let failed = fixture.change_with(&failing, rate_limit_permit(), old, new).await;
-            assert!(matches!(failed, Err(ChangePasswordError::Storage(_))));
-            for _ in 0..2 {
-                fixture.change(old, new).await.unwrap();
-                assert_eq!(fixture.hash(), "new:better horse");
-                let active = fixture.auth.sessions.list(fixture.user.id, sample::timestamp());
-                let active = active.await.unwrap();
-                assert_eq!(active.len(), 1);
-                assert_eq!(active[0].id, fixture.user.session);
+            let tokens = fixture.change("correct horse", "better horse").await.unwrap();
+            assert_eq!(fixture.hash(), "new:better horse");
+            assert!(fixture.is_active(&tokens).await);
+            for old in [&fixture.pair, &fixture.other] {
+                assert!(!fixture.is_active(old).await);
             }
         }
     }
 
     #[tokio::test]
-    async fn checking_wrong_old_password_takes_as_long_as_correct_one() {
-        let mut fixture = Fixture::new("new:correct horse").await;
-        let rejected = fixture.change("battery staple", "better horse").await;
-        let is_incorrect = |outcome| matches!(outcome, Err(ChangePasswordError::IncorrectPassword));
-        assert!(is_incorrect(rejected));
-        assert_eq!(fixture.hash(), "new:correct horse");
-        assert_eq!(fixture.auth.sessions.count(), 2);
-        let calls = fixture.auth.hasher.call_count();
-        let changed = fixture.change("correct horse", "better horse").await;
-        changed.unwrap();
-        assert_eq!(fixture.auth.hasher.call_count(), calls * 2);
-        // A deleted user has no password.
-        fixture.user = authenticated_user(UserId::new(sample::timestamp()));
-        assert!(is_incorrect(fixture.change("better horse", "best horse").await));
+    async fn password_change_without_session_store_revokes_sessions() {
+        for call in ["create", "list"] {
+            let fixture = Fixture::new("new:correct horse").await;
+            let failing = faulty(&fixture.auth.sessions, call, Fault::Unavailable);
+            let permit = rate_limit_permit();
+            let failed = fixture.change_with(&failing, permit, "correct horse", "better horse");
+            assert!(matches!(failed.await, Err(ChangePasswordError::Storage(_))));
+            for old in [&fixture.pair, &fixture.other] {
+                assert!(!fixture.is_active(old).await);
+            }
+        }
     }
 
     #[tokio::test]
-    async fn failed_password_change_counts_as_two_attempts() {
+    async fn repeated_password_change_starts_a_new_session() {
         let fixture = Fixture::new("new:correct horse").await;
-        for _ in 0..20 {
-            let retried = fixture.attempt("x y z w", "correct horse").await;
-            retried.unwrap();
+        fixture.change("correct horse", "better horse").await.unwrap();
+        let again = fixture.change("correct horse", "better horse").await.unwrap();
+        assert!(fixture.is_active(&again).await);
+        // A revoked session changes nothing, even with the right old password.
+        assert!(is_incorrect(&fixture.change("better horse", "best horse").await));
+        assert_eq!(fixture.hash(), "new:better horse");
+    }
+
+    #[tokio::test]
+    async fn incorrect_old_password_changes_nothing() {
+        let fixture = Fixture::new("new:correct horse").await;
+        for new in ["better horse", "correct horse"] {
+            assert!(is_incorrect(&fixture.change("battery staple", new).await));
         }
-        let calls = fixture.auth.hasher.call_count();
-        let wrong = fixture.attempt("battery staple", "better horse").await;
-        assert!(matches!(wrong, Err(ChangePasswordError::IncorrectPassword)));
-        // Three passwords may be verified; the new one would be the fourth.
-        for _ in 0..2 {
+        assert_eq!(fixture.hash(), "new:correct horse");
+        assert_eq!(fixture.auth.sessions.count(), 2);
+        assert!(fixture.is_active(&fixture.pair).await);
+    }
+
+    #[tokio::test]
+    async fn failed_password_changes_reach_the_rate_limit() {
+        for is_revoked in [false, true] {
+            let fixture = Fixture::new("new:correct horse").await;
+            if is_revoked {
+                let (user, users) = (fixture.user, &fixture.auth.users);
+                assert!(users.increment_credentials_version(user, None).await.unwrap());
+            }
+            let calls = fixture.auth.hasher.call_count();
+            for _ in 0..3 {
+                assert!(is_incorrect(&fixture.attempt("battery staple", "better horse").await));
+            }
             assert!(matches!(
-                fixture.attempt("battery staple", "correct horse").await,
+                fixture.attempt("correct horse", "correct horse").await,
                 Err(ChangePasswordError::RateLimit(RateLimitError::TooMany { .. }))
             ));
+            assert_eq!(fixture.auth.hasher.call_count(), calls + 3);
         }
-        assert_eq!(fixture.auth.hasher.call_count(), calls + 3);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::AuthenticatedUser;
 use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::page::{PageRequest, PageSize};
 use crate::session::{Session, SessionStore};
 use crate::storage::StorageError;
 
@@ -14,17 +16,37 @@ pub struct ListedSession {
     pub is_current: bool,
 }
 
-/// Lists the active sessions of the user, newest first.
+/// A page of the list of sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The active sessions.
+    pub sessions: Vec<ListedSession>,
+    /// The session after which the next page starts; `None` for the last page.
+    pub next: Option<SessionId>,
+}
+
+/// Lists the active sessions of the user, newest first. Reads at most 100 stored sessions. Some of them may be revoked,
+/// so a page may have fewer entries than requested, or none, although another page follows.
 pub async fn list_sessions(
     sessions: &impl SessionStore,
     clock: &impl Clock,
     user: AuthenticatedUser,
-) -> Result<Vec<ListedSession>, StorageError> {
-    let mut active = sessions.list(user.id, clock.now()).await?;
-    // Ids sort by creation time.
-    active.sort_by_key(|session| std::cmp::Reverse(session.id));
-    let listed = active
+    page: PageRequest<SessionId>,
+) -> Result<SessionPage, StorageError> {
+    let request = PageRequest { size: PageSize::default(), ..page };
+    let stored = sessions.list(user.id, request).await?;
+    let now = clock.now();
+    let last_read = stored.items.last().map(|session| session.id);
+    let mut active = stored
+        .items
         .into_iter()
+        .filter(|session| session.is_active(user.credentials_version, now))
         .map(|session| ListedSession { is_current: session.id == user.session, session });
-    Ok(listed.collect())
+    let sessions: Vec<_> = active.by_ref().take(page.size.get()).collect();
+    let next = if active.next().is_some() {
+        sessions.last().map(|listed| listed.session.id)
+    } else {
+        last_read.filter(|_| stored.more)
+    };
+    Ok(SessionPage { sessions, next })
 }

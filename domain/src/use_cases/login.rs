@@ -3,6 +3,7 @@
 use futures_util::future::join;
 use thiserror::Error;
 
+use super::create_session;
 use super::rate_limit::{RateLimitError, check_rate_limit};
 use crate::clock::Clock;
 use crate::id::UserId;
@@ -133,7 +134,7 @@ pub async fn login(
     )
     .await;
     let (permit, credentials) = (permit?, credentials?);
-    let Some(Credentials { user, password: hash }) = credentials else {
+    let Some(Credentials { user, password: hash, credentials_version }) = credentials else {
         // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());
         permit.settle(sessions).await;
@@ -150,26 +151,22 @@ pub async fn login(
         PasswordCheck::ValidNeedsRehash => {
             let new = hasher.hash(&attempt.password)?;
             // If the new hash cannot be stored, the next login tries again.
-            let _ = users.replace_password(user.id, &valid_hashes[0], &new).await;
-            valid_hashes.push(new);
+            let _ = users.replace_password(user.id, &hash, &new).await;
         }
     }
     let now = clock.now();
-    let session = Session::begin(user.id, now, tokens.lifetimes.refresh, attempt.user_agent);
+    // A password change or account deletion since the password was read revokes this session, because its
+    // credentials version was read with the password.
+    let lifetime = tokens.lifetimes.refresh;
+    let session = Session::begin(user.id, credentials_version, now, lifetime, attempt.user_agent);
     let tokens = tokens.issue(&session, now)?;
-    let (created, ()) =
-        join(Box::pin(sessions.create(&session, now)), Box::pin(permit.refund(sessions))).await;
+    let (created, ()) = join(
+        Box::pin(create_session(sessions, &session, None, now)),
+        Box::pin(permit.refund(sessions)),
+    )
+    .await;
     created?;
-    // A concurrent password change or account deletion may have revoked all sessions before this one was
-    // created. Reading the hash again detects that.
-    match users.find_password(user.id).await {
-        Ok(Some(hash)) if valid_hashes.contains(&hash) => Ok(LoggedIn { user, tokens }),
-        outcome => {
-            sessions.revoke(session.user, session.id).await?;
-            outcome?;
-            Err(incorrect)
-        }
-    }
+    Ok(LoggedIn { user, tokens })
 }
 
 #[cfg(test)]
@@ -303,14 +300,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn password_change_during_login_rejects_the_login() {
+    async fn password_change_during_login_revokes_the_new_session() {
         let (fixture, ada) = fixture("new:correct horse").await;
-        let contended = Faulty::new(&fixture.users, async |call| {
-            if call == "find_password" {
+        let contended = Faulty::new(&fixture.sessions, async |call| {
+            if call == "create" {
                 let [old, new] = ["new:correct horse", "new:better horse"]
                     .map(|hash| PasswordHash::new(hash.to_owned()));
-                let replaced = fixture.users.replace_password(ada.public.id, &old, &new);
-                assert!(replaced.await.unwrap());
+                let replaced = fixture.users.change_password(ada.public.id, &old, &new);
+                assert_eq!(replaced.await.unwrap(), Some(1));
             }
             Fault::None
         });
@@ -318,6 +315,27 @@ mod tests {
         let rejected = fixture.login_on(&contended, email, "correct horse").await;
         assert!(matches!(rejected, Err(LoginError::IncorrectPassword { .. })));
         assert_eq!(fixture.sessions.count(), 0);
+        let attempt = LoginAttempt::parse(email, "correct horse", None, client_ip()).unwrap();
+        let (users, hasher) = (&fixture.users, &fixture.hasher);
+        let (tokens, clock) = (&fixture.tokens, &fixture.clock);
+        let logged_in = login(users, &contended, hasher, tokens, clock, &LIMITS, attempt).await;
+        let tokens = logged_in.unwrap().tokens;
+        assert!(fixture.authenticate(&tokens.access).await.is_err());
+        assert!(fixture.refresh(&tokens.refresh).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn fifty_first_login_revokes_the_oldest_session() {
+        let (fixture, ada) = fixture("new:correct horse").await;
+        let mut logins = Vec::new();
+        for _ in 0..51 {
+            let logged_in = fixture.login(ada.email.as_typed(), "correct horse").await;
+            logins.push(logged_in.unwrap().tokens);
+        }
+        for (nth, tokens) in logins.iter().enumerate() {
+            assert_eq!(fixture.authenticate(&tokens.access).await.is_ok(), nth > 0, "{nth}");
+        }
+        assert_eq!(fixture.sessions.count(), 50);
     }
 
     /// Logs in 24 times concurrently, at the default limits: every attempt is counted before one is verified.

@@ -67,9 +67,9 @@ mod tests {
     #[tokio::test]
     async fn expired_or_replaced_refresh_token_revokes_its_session() {
         let auth = AuthFixture::new();
-        let (other, _) = auth.log_in(user()).await;
+        let (other, _) = auth.log_in_new_user().await;
         for (refreshes, wait) in [(0, 0), (1, 0), (2, 0), (0, 8), (2, 8), (0, 400)] {
-            let (session, first) = auth.log_in(user()).await;
+            let (session, first) = auth.log_in_new_user().await;
             let mut latest = first.clone();
             for _ in 0..refreshes {
                 latest = auth.refresh(&latest.refresh).await.unwrap();
@@ -87,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn logout_with_invalid_refresh_token_changes_nothing() {
         let auth = AuthFixture::new();
-        let (session, pair) = auth.log_in(user()).await;
+        let (session, pair) = auth.log_in_new_user().await;
         let claims = auth.tokens.refresh.verify(&pair.refresh, session.created_at).unwrap();
         let foreign = FakeSigner("foreign").sign(&claims).unwrap();
         for token in ["", "garbage", "a.b.c", &pair.access, &foreign] {
@@ -99,12 +99,12 @@ mod tests {
     #[tokio::test]
     async fn logout_with_both_tokens_revokes_both_sessions() {
         let auth = AuthFixture::new();
-        let (phone, phone_pair) = auth.log_in(user()).await;
-        let (laptop, laptop_pair) = auth.log_in(user()).await;
+        let (phone, phone_pair) = auth.log_in_new_user().await;
+        let (laptop, laptop_pair) = auth.log_in_new_user().await;
         auth.log_out(&phone_pair.refresh, &laptop_pair.access).await;
         assert!(!auth.is_active(&phone).await && !auth.is_active(&laptop).await);
 
-        let (session, pair) = auth.log_in(user()).await;
+        let (session, pair) = auth.log_in_new_user().await;
         assert_eq!(auth.log_out("garbage", &pair.access).await, None);
         assert!(!auth.is_active(&session).await);
     }

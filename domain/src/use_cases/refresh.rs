@@ -1,5 +1,6 @@
 //! Refreshing the tokens of a session.
 
+use futures_util::future::join;
 use thiserror::Error;
 
 use crate::clock::Clock;
@@ -7,6 +8,7 @@ use crate::id::{SessionId, UserId};
 use crate::session::{RefreshTokenState, Rotation, SessionStore};
 use crate::storage::StorageError;
 use crate::token::{SignError, TokenError, TokenIssuer, TokenPair, TokenSigner};
+use crate::user::UserRepository;
 
 /// Why no new tokens were issued.
 #[derive(Debug, Error)]
@@ -32,8 +34,10 @@ pub enum RefreshError {
 }
 
 /// Rotates the refresh token of the session and returns new tokens; see [`SessionStore::rotate`]. The new refresh
-/// token expires at the latest when the session reaches its maximum lifetime.
+/// token expires at the latest when the session reaches its maximum lifetime. A session that a newer credentials
+/// version revoked is rejected; rotating its token has no effect.
 pub async fn refresh(
+    users: &impl UserRepository,
     sessions: &impl SessionStore,
     tokens: &TokenIssuer<impl TokenSigner>,
     clock: &impl Clock,
@@ -49,13 +53,22 @@ pub async fn refresh(
         }
     }
     let (user, session) = (claims.user, claims.session);
-    let rotation = sessions.rotate(user, session, claims.token, &next, now).await?;
+    let (rotation, version) = join(
+        Box::pin(sessions.rotate(user, session, claims.token, &next, now)),
+        Box::pin(users.find_credentials_version(user)),
+    )
+    .await;
+    let (rotation, version) = (rotation?, version?);
     match rotation {
-        Rotation::Rotated(session) | Rotation::Replayed(session) => {
+        Rotation::Rotated(session) | Rotation::Replayed(session)
+            if Some(session.credentials_version) == version =>
+        {
             Ok(tokens.issue(&session, now)?)
         }
         Rotation::Reused => Err(RefreshError::Reused { user, session }),
-        Rotation::SessionNotFound => Err(TokenError::Rejected.into()),
+        Rotation::Rotated(_) | Rotation::Replayed(_) | Rotation::SessionNotFound => {
+            Err(TokenError::Rejected.into())
+        }
     }
 }
 
@@ -67,10 +80,6 @@ mod tests {
     use crate::testing::sample;
     use crate::use_cases::CheckSessionError;
     use crate::use_cases::test_support::AuthFixture;
-
-    fn user() -> UserId {
-        UserId::new(sample::timestamp())
-    }
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -84,7 +93,8 @@ mod tests {
     #[tokio::test]
     async fn refreshing_tokens_extends_the_session() {
         let auth = AuthFixture::new();
-        let (_, mut pair) = auth.log_in(user()).await;
+        let ada = auth.add_user("a hash").await.public.id;
+        let (_, mut pair) = auth.log_in(ada).await;
         // Token times are whole seconds, and the clock starts at a whole second.
         let almost = Duration::from_secs(7 * 24 * 60 * 60 - 1);
         for _ in 0..5 {
@@ -98,7 +108,7 @@ mod tests {
     #[tokio::test]
     async fn session_refreshed_every_6_days_ends_on_day_90() {
         let auth = AuthFixture::new();
-        let (session, mut pair) = auth.log_in(user()).await;
+        let (session, mut pair) = auth.log_in_new_user().await;
         for _ in 0..14 {
             auth.clock.advance(6 * DAY);
             pair = auth.refresh(&pair.refresh).await.unwrap();
@@ -119,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn lowered_session_maximum_applies_to_existing_sessions() {
         let mut auth = AuthFixture::new();
-        let (_, pair) = auth.log_in(user()).await;
+        let (_, pair) = auth.log_in_new_user().await;
         auth.tokens.lifetimes.session = 2 * DAY;
         auth.clock.advance(2 * DAY);
         assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
@@ -128,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn refresh_a_day_after_a_lost_response_succeeds() {
         let auth = AuthFixture::new();
-        let (_, first) = auth.log_in(user()).await;
+        let (_, first) = auth.log_in_new_user().await;
         let lost = auth.refresh(&first.refresh).await.unwrap();
         auth.clock.advance(DAY);
         let again = auth.refresh(&first.refresh).await.unwrap();
@@ -140,7 +150,7 @@ mod tests {
     #[tokio::test]
     async fn refresh_token_two_generations_old_revokes_the_session() {
         let auth = AuthFixture::new();
-        let (session, first) = auth.log_in(user()).await;
+        let (session, first) = auth.log_in_new_user().await;
         let second = auth.refresh(&first.refresh).await.unwrap();
         let third = auth.refresh(&second.refresh).await.unwrap();
         match auth.refresh(&first.refresh).await {
@@ -156,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn invalid_refresh_token_is_rejected() {
         let auth = AuthFixture::new();
-        let (session, pair) = auth.log_in(user()).await;
+        let (session, pair) = auth.log_in_new_user().await;
         for token in ["", "null", "refresh|1|2|3|4|5|6"] {
             assert_rejected(&auth, token, TokenError::Malformed).await;
         }
@@ -167,5 +177,21 @@ mod tests {
         assert_eq!(auth.sessions.count(), 0);
         auth.clock.advance(auth.tokens.lifetimes.refresh);
         assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
+    }
+
+    #[tokio::test]
+    async fn newer_credentials_version_revokes_refresh_token() {
+        let auth = AuthFixture::new();
+        let ada = auth.add_user("a hash").await.public.id;
+        let (_, pair) = auth.log_in(ada).await;
+        let pair = auth.refresh(&pair.refresh).await.unwrap();
+        assert!(auth.authenticate(&pair.access).await.is_ok());
+        auth.users.increment_credentials_version(ada, None).await.unwrap();
+        assert!(auth.authenticate(&pair.access).await.is_err());
+        assert_rejected(&auth, &pair.refresh, TokenError::Rejected).await;
+        let (_, pair) = auth.log_in(ada).await;
+        let pair = auth.refresh(&pair.refresh).await.unwrap();
+        auth.users.delete(ada, sample::timestamp()).await.unwrap();
+        assert_rejected(&auth, &pair.refresh, TokenError::Rejected).await;
     }
 }

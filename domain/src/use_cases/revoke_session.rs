@@ -12,7 +12,10 @@ pub async fn revoke_session(
     user: AuthenticatedUser,
     session: SessionId,
 ) -> Result<(), LookupError> {
-    let session = sessions.find(user.id, session, clock.now()).await?;
-    let session = session.ok_or(LookupError::NotFound)?;
+    let now = clock.now();
+    let session = sessions.find(user.id, session, now).await?;
+    let session = session
+        .filter(|session| session.is_active(user.credentials_version, now))
+        .ok_or(LookupError::NotFound)?;
     Ok(sessions.revoke(user.id, session.id).await?)
 }

@@ -14,8 +14,8 @@ use crate::password::PasswordHash;
 use crate::rate_limit::{Attempt, Counter, LimitedAction, Limits};
 use crate::session::{Session, SessionStore};
 use crate::testing::{
-    FakeHasher, FakeRenderer, FakeSigner, FixedClock, MemoryFoods, MemoryImages, MemorySessions,
-    MemoryUploads, MemoryUsers, sample,
+    FakeHasher, FakeRenderer, FakeSigner, FixedClock, MemoryActiveSessions, MemoryFoods,
+    MemoryImages, MemorySessions, MemoryUploads, MemoryUsers, sample,
 };
 use crate::token::{Lifetimes, TokenIssuer, TokenPair};
 use crate::user::{User, UserRepository};
@@ -83,7 +83,8 @@ impl FoodFixture {
 
 /// Returns an authenticated user with a new session id.
 pub(super) fn authenticated_user(id: UserId) -> AuthenticatedUser {
-    AuthenticatedUser { id, session: SessionId::new(sample::timestamp()) }
+    let session = SessionId::new(sample::timestamp());
+    AuthenticatedUser { id, session, credentials_version: 0 }
 }
 
 /// Returns a permit for an attempt that was counted once; the limit is three attempts per account.
@@ -142,10 +143,17 @@ impl AuthFixture {
 
     pub(super) async fn log_in(&self, user: UserId) -> (Session, TokenPair) {
         let now = self.clock.now();
-        let session = Session::begin(user, now, self.tokens.lifetimes.refresh, None);
+        let version = self.users.find_credentials_version(user).await.unwrap();
+        let lifetime = self.tokens.lifetimes.refresh;
+        let session = Session::begin(user, version.unwrap_or_default(), now, lifetime, None);
         self.sessions.create(&session, now).await.unwrap();
         let pair = self.tokens.issue(&session, now).unwrap();
         (session, pair)
+    }
+
+    /// Creates a user and logs in.
+    pub(super) async fn log_in_new_user(&self) -> (Session, TokenPair) {
+        self.log_in(self.add_user("a hash").await.public.id).await
     }
 
     pub(super) async fn authenticate(
@@ -153,10 +161,15 @@ impl AuthFixture {
         token: &str,
     ) -> Result<AuthenticatedUser, CheckSessionError> {
         let identity = verify_access_token(&self.tokens.access, &self.clock, token)?;
-        authenticate(&self.sessions, identity).await
+        authenticate(&self.active(), identity).await
     }
 
     pub(super) async fn refresh(&self, token: &str) -> Result<TokenPair, RefreshError> {
-        refresh(&self.sessions, &self.tokens, &self.clock, token).await
+        refresh(&self.users, &self.sessions, &self.tokens, &self.clock, token).await
+    }
+
+    /// Returns the sessions with their users.
+    pub(super) fn active(&self) -> MemoryActiveSessions<'_> {
+        MemoryActiveSessions { users: &self.users, sessions: &self.sessions }
     }
 }

@@ -27,6 +27,17 @@ pub struct Credentials {
     pub user: PublicUser,
     /// The stored password hash.
     pub password: PasswordHash,
+    /// The credentials version of the user; see [`UserRepository`].
+    pub credentials_version: u64,
+}
+
+/// The password hash of a user.
+#[derive(Debug, Clone)]
+pub struct StoredPassword {
+    /// The hash.
+    pub hash: PasswordHash,
+    /// The credentials version of the user, read with the hash; see [`UserRepository`].
+    pub credentials_version: u64,
 }
 
 /// The tombstone of a deleted account: the sweep deletes foods that remain.
@@ -39,6 +50,9 @@ pub struct DeletedUser {
 }
 
 /// Port: stored user accounts. E-mails are unique by their folded form.
+///
+/// An account has a credentials version, at first 0. A session has the version of its user at login, and is revoked by
+/// a newer one. One write therefore revokes all sessions of a user.
 pub trait UserRepository {
     /// Inserts an account in one transaction with its e-mail. MUST return `EmailTaken` and write nothing if
     /// an account with this folded e-mail or id exists.
@@ -55,18 +69,38 @@ pub trait UserRepository {
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError>;
 
     /// Returns the password hash of the user; `None` if there is no user with this id. Strongly consistent.
-    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError>;
+    async fn find_password(&self, id: UserId) -> Result<Option<StoredPassword>, StorageError>;
+
+    /// Returns the credentials version of the user; `None` if there is no user with this id. Strongly consistent.
+    async fn find_credentials_version(&self, id: UserId) -> Result<Option<u64>, StorageError>;
 
     /// Lists all users, oldest first. Eventually consistent.
     async fn list(&self, page: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError>;
 
-    /// Replaces the password hash `old` by `new` (compare-and-swap). Returns `false` and writes nothing if
-    /// the stored hash is not `old` or the account does not exist.
+    /// Replaces the hash `old` of a password by another hash `new` of it (compare-and-swap). Returns `false` and writes
+    /// nothing if the stored hash is not `old` or the account does not exist. Revokes no session.
     async fn replace_password(
         &self,
         id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
+    ) -> Result<bool, StorageError>;
+
+    /// Replaces the password hash `old` by `new` and adds 1 to the credentials version, in one write. Returns the new
+    /// version; `None`, and writes nothing, if the stored hash is not `old` or the account does not exist.
+    async fn change_password(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Option<u64>, StorageError>;
+
+    /// Adds 1 to the credentials version, if `expected` is `None` or the current version. Returns `false` and writes
+    /// nothing if it is another or the account does not exist.
+    async fn increment_credentials_version(
+        &self,
+        id: UserId,
+        expected: Option<u64>,
     ) -> Result<bool, StorageError>;
 
     /// Deletes the account, releases its e-mail and writes a tombstone (see [`list_tombstones`]). Idempotent.

@@ -136,7 +136,7 @@ map_errors! {
     }
     ChangePasswordError {
         IncorrectPassword => ApiError::incorrect_old_password(),
-        ..RateLimit ..Hash ..Storage
+        ..RateLimit ..Hash ..Sign ..Storage
     }
     DeleteUserError {
         Busy => ApiError::unavailable(Some(DeleteUserError::Busy.into())),

@@ -1,21 +1,26 @@
-//! `PUT /users/me/password`: changes the user's password.
+//! `PUT /users/me/password`: changes the user's password, revokes all sessions and starts a new one.
 
 use domain::clock::SystemClock;
 use domain::password::PasswordPolicy;
 use domain::rate_limit::{LimitedAction, Limits};
-use domain::use_cases::{PasswordChange, change_password, check_rate_limit};
+use domain::session::UserAgent;
+use domain::token::TokenIssuer;
+use domain::use_cases::{
+    PasswordChange, authenticate_password_change, change_password, check_rate_limit,
+};
 use infrastructure::argon2::Argon2Hasher;
-use infrastructure::dynamodb::DynamoDbUsers;
+use infrastructure::jwt::JwtTokens;
 use serde::Deserialize;
 
+use super::refresh::TokenBody;
 use crate::http::auth::Auth;
 use crate::http::{request, response};
 use crate::{ApiError, HttpHandler, Request, Response};
 
 crate::dependencies::function!(ChangePassword {
     auth: Auth = auth,
-    users: DynamoDbUsers = users,
     hasher: Argon2Hasher = hasher,
+    tokens: TokenIssuer<JwtTokens> = token_issuer,
     limits: Limits = login_limits,
     policy: PasswordPolicy = password_policy,
 });
@@ -23,7 +28,7 @@ crate::dependencies::function!(ChangePassword {
 impl HttpHandler for ChangePassword {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let caller = self.auth.verify_token(&request)?;
-        let user = self.auth.require_session(caller).await?;
+        let user = authenticate_password_change(&self.auth.active_sessions(), caller).await?;
         let body: Body = request::json(&request)?;
         let change = PasswordChange::parse(
             &body.old_password.unwrap_or_default(),
@@ -38,9 +43,13 @@ impl HttpHandler for ChangePassword {
         let action = LimitedAction::ChangePassword;
         let permit =
             check_rate_limit(sessions, clock, limits, action, &account, &client_ip).await?;
-        let (users, hasher) = (&self.users, &self.hasher);
-        change_password(users, sessions, hasher, user, permit, change).await?;
-        Ok(response::no_content())
+        let (users, hasher, tokens) = (&self.auth.users, &self.hasher, &self.tokens);
+        let user_agent = request::user_agent(&request).and_then(UserAgent::parse);
+        let tokens = change_password(
+            users, sessions, hasher, tokens, clock, user, permit, change, user_agent,
+        )
+        .await?;
+        Ok(response::ok(&TokenBody::from(tokens)).no_store())
     }
 }
 
@@ -65,13 +74,14 @@ impl crate::openapi::OpenApiOperation for ChangePassword {
 
         let min_chars =
             usize::try_from(crate::dependencies::PASSWORD_MIN_LENGTH).unwrap_or(usize::MAX);
-        let about = "Revokes the user's other sessions. A retry after a lost response returns 204 too. Limit: 10 wrong \
-             passwords for an account and 100 from a client IP in 15 minutes; a wrong old password counts twice.";
+        let about = "Revokes all sessions of the user, also that of the request, and returns the tokens of a new one. A retry after a \
+             lost response returns new tokens too. Limit: 10 wrong passwords for an account and 100 from a client IP in 15 minutes.";
         Operation::new("Change the password", about)
             .json::<Body>(&serde_json::json!({
                 "old_password": crate::openapi::example::PASSWORD, "new_password": "battery staple correct",
             }))
-            .response_empty(204, "The password was changed.")
+            .response::<TokenBody>(200, "The tokens of a new session.", crate::openapi::example::tokens())
+            .no_store(200)
             .errors([
                 Invalid(vec![Field::OldRequired, Field::NewRequired]).into(),
                 Invalid(vec![Field::InvalidNew(Password::TooShort { min_chars })]).into(),

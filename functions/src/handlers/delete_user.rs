@@ -1,7 +1,7 @@
 //! `DELETE /users/me`: deletes the user's account, foods, images and sessions.
 
 use domain::clock::SystemClock;
-use domain::use_cases::delete_user;
+use domain::use_cases::{authenticate_deletion, delete_user};
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 use infrastructure::s3::S3Images;
 
@@ -18,7 +18,8 @@ crate::dependencies::function!(DeleteUser {
 
 impl HttpHandler for DeleteUser {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
-        let user = self.auth.authenticate(&request).await?;
+        let caller = self.auth.verify_token(&request)?;
+        let user = authenticate_deletion(&self.auth.active_sessions(), caller).await?;
         let sessions = &self.auth.sessions;
         let (users, foods, images) = (&self.users, &self.foods, &self.images);
         delete_user(users, foods, images, sessions, &SystemClock, user).await?;

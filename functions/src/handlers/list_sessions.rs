@@ -1,11 +1,13 @@
-//! `GET /sessions`: lists the user's sessions.
+//! `GET /sessions`: lists the user's sessions, newest first.
 
 use domain::clock::SystemClock;
 use domain::session::UserAgent;
 use domain::use_cases::{ListedSession, list_sessions};
+use http::header::LINK;
 use serde::Serialize;
 
 use crate::http::auth::Auth;
+use crate::http::pagination::{self, Cursor as _};
 use crate::http::response;
 use crate::{ApiError, HttpHandler, Request, Response};
 
@@ -14,9 +16,16 @@ crate::dependencies::function!(ListSessions { auth: Auth = auth });
 impl HttpHandler for ListSessions {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let user = self.auth.authenticate(&request).await?;
-        let sessions = list_sessions(&self.auth.sessions, &SystemClock, user).await?;
-        let body: Vec<_> = sessions.iter().map(SessionBody::from).collect();
-        Ok(response::ok(&body).no_store())
+        let page_request = pagination::parse(&request)?;
+        let sessions = &self.auth.sessions;
+        let page = list_sessions(sessions, &SystemClock, user, page_request).await?;
+        let body: Vec<_> = page.sessions.iter().map(SessionBody::from).collect();
+        let mut response = response::ok(&body).no_store();
+        if let Some(next) = page.next {
+            let next = pagination::next_link(&request, page_request.size, &next.encode());
+            response.headers.insert(LINK, next);
+        }
+        Ok(response)
     }
 }
 
@@ -57,8 +66,12 @@ impl<'a> From<&'a ListedSession> for SessionBody<'a> {
 impl crate::openapi::OpenApiOperation for ListSessions {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::{Operation, example};
-        Operation::new("List the user's sessions", "Newest first.")
-            .response_array::<SessionBody<'_>>(200, "The sessions of the user.", example::session())
+        let about = "Newest first. A user has at most 50 sessions; a login revokes the oldest above that. A page may have fewer \
+             entries than `limit`, or none, although another page follows: read pages until there is no `Link`.";
+        Operation::new("List the user's sessions", about)
+            .paginated::<domain::id::SessionId>()
+            .response_array::<SessionBody<'_>>(200, "A page of the list.", example::session())
+            .with_next_link(200)
             .no_store(200)
             .link(
                 200,

@@ -3,6 +3,7 @@
 use domain::clock::SystemClock;
 use domain::token::{TokenIssuer, TokenPair};
 use domain::use_cases::refresh;
+use infrastructure::dynamodb::DynamoDbUsers;
 use infrastructure::jwt::JwtTokens;
 use infrastructure::sessions::Sessions;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::http::{request, response};
 use crate::{ApiError, HttpHandler, Request, Response};
 
 crate::dependencies::function!(Refresh {
+    users: DynamoDbUsers = users,
     sessions: Sessions = sessions,
     tokens: TokenIssuer<JwtTokens> = token_issuer,
 });
@@ -22,7 +24,8 @@ impl HttpHandler for Refresh {
             .refresh_token
             .filter(|token| !token.trim().is_empty())
             .ok_or_else(ApiError::refresh_token_required)?;
-        let tokens = refresh(&self.sessions, &self.tokens, &SystemClock, &presented).await?;
+        let (users, sessions) = (&self.users, &self.sessions);
+        let tokens = refresh(users, sessions, &self.tokens, &SystemClock, &presented).await?;
         request::record_user(&request, tokens.user);
         // Old clients treat any other status as a failure.
         Ok(response::created(&TokenBody::from(tokens)).no_store())

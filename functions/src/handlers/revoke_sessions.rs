@@ -1,5 +1,6 @@
 //! `DELETE /sessions`: revokes the user's other sessions, or all with `?current=true`.
 
+use domain::clock::SystemClock;
 use domain::use_cases::{RevokeScope, revoke_sessions};
 
 use crate::http::auth::Auth;
@@ -20,7 +21,8 @@ impl HttpHandler for RevokeSessions {
                 return Err(ApiError::invalid_request(INVALID_CURRENT));
             }
         };
-        revoke_sessions(&self.auth.sessions, user, scope).await?;
+        let (users, sessions) = (&self.auth.users, self.auth.active_sessions());
+        revoke_sessions(users, &sessions, &SystemClock, user, scope).await?;
         Ok(response::no_content())
     }
 }
@@ -30,9 +32,12 @@ impl crate::openapi::OpenApiOperation for RevokeSessions {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
         let current = serde_json::json!({"type": "boolean", "default": false});
-        Operation::new("Revoke the other sessions", "")
-            .query_parameter("current", "Whether to revoke the current session too.", &current)
-            .response_empty(204, "The sessions were revoked.")
-            .errors([ApiError::invalid_request(INVALID_CURRENT)])
+        Operation::new(
+            "Revoke the other sessions",
+            "Their tokens become invalid immediately, however many sessions there are.",
+        )
+        .query_parameter("current", "Whether to revoke the current session too.", &current)
+        .response_empty(204, "The sessions were revoked.")
+        .errors([ApiError::invalid_request(INVALID_CURRENT)])
     }
 }

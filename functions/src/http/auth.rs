@@ -6,8 +6,9 @@ use domain::clock::SystemClock;
 use domain::use_cases::{AuthenticatedUser, TokenIdentity, authenticate, verify_access_token};
 use futures_util::future::join;
 use http::header::AUTHORIZATION;
+use infrastructure::dynamodb::DynamoDbUsers;
 use infrastructure::jwt::JwtTokens;
-use infrastructure::sessions::Sessions;
+use infrastructure::sessions::{Sessions, UserSessions};
 use lambda_http::Request;
 
 use crate::error::ApiError;
@@ -16,6 +17,7 @@ use crate::http::request;
 /// Verifies access tokens and checks their sessions.
 #[derive(Debug, Clone)]
 pub struct Auth {
+    pub(crate) users: DynamoDbUsers,
     pub(crate) sessions: Sessions,
     pub(crate) access: JwtTokens,
 }
@@ -36,12 +38,17 @@ impl Auth {
         self.require_session(self.verify_token(request)?).await
     }
 
-    /// Checks that the session of a verified token still exists.
+    /// Checks that the session of a verified token is active.
     pub(crate) async fn require_session(
         &self,
         caller: TokenIdentity,
     ) -> Result<AuthenticatedUser, ApiError> {
-        Ok(authenticate(&self.sessions, caller).await?)
+        Ok(authenticate(&self.active_sessions(), caller).await?)
+    }
+
+    /// Returns the sessions together with their users.
+    pub(crate) fn active_sessions(&self) -> UserSessions<'_> {
+        UserSessions { users: &self.users, sessions: &self.sessions }
     }
 
     /// Runs `read` concurrently with the session check. If the session is invalid, that error is returned, whatever

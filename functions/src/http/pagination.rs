@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::id::{FoodId, UserId};
+use domain::id::{FoodId, SessionId, UserId};
 use domain::page::{Page, PageRequest, PageSize};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, LINK, VARY};
 use http::{HeaderName, HeaderValue, Request as HttpRequest};
@@ -62,6 +62,7 @@ macro_rules! impl_cursor {
 
 impl_cursor!(UserId, b'u');
 impl_cursor!(FoodId, b'f');
+impl_cursor!(SessionId, b's');
 
 /// Parses the query parameters `limit` and `cursor`.
 pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError> {
@@ -99,7 +100,7 @@ pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
 }
 
 /// Returns the `Link` of the next page: absolute if the request has a host, else relative.
-fn next_link<B>(request: &HttpRequest<B>, size: PageSize, cursor: &str) -> HeaderValue {
+pub(crate) fn next_link<B>(request: &HttpRequest<B>, size: PageSize, cursor: &str) -> HeaderValue {
     let header = |name: HeaderName| request.headers().get(name)?.to_str().ok();
     let path = request.uri().path();
     let query = format!("limit={}&cursor={cursor}", size.get());

@@ -5,26 +5,28 @@
 //! | `pk` `sk` | user id, session id |
 //! | `token` `issued_at` `refresh_expires_at` | current refresh token |
 //! | `previous` `rotated_at` | previous refresh token and the time of its rotation, after the first refresh |
-//! | `created_at` `user_agent` | login |
+//! | `created_at` `user_agent` `credentials_version` | login |
 //! | `expires_at` | `refresh_expires_at` in seconds, rounded up, for the table's TTL |
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure, Update,
+};
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
+use domain::page::{Page, PageRequest};
 use domain::session::{
     PreviousToken, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
 };
 use domain::storage::StorageError;
-use futures_util::future::join_all;
 
 use super::item::{Item, millis, number, read, read_millis, text};
-use super::table::sessions as table;
+use super::table::{sessions as table, users};
+use super::transaction;
+use super::users::{DynamoDbUsers, VERSION, account_key, credentials_version, increment};
 use crate::aws::map_sdk_error;
 
-/// Number of sessions that `revoke_all` deletes concurrently.
-const MAX_CONCURRENT_DELETES: usize = 10;
 /// Condition of a rotation: the presented token is the current one and has not expired.
 const IS_CURRENT: &str = "#token = :presented AND refresh_expires_at > :now";
 const ROTATE: &str = "SET #token = :next, issued_at = :issued_at, \
@@ -44,32 +46,68 @@ impl DynamoDbSessions {
         Self { client, table }
     }
 
-    /// Reads all sessions of a user: all attributes, or only those in `projection`.
-    async fn query_user(
+    /// Reads a session and the credentials version of its user with one call; see `ActiveSessions::find`.
+    pub(crate) async fn find_with_version(
         &self,
+        accounts: &DynamoDbUsers,
         user: UserId,
-        projection: Option<&str>,
-    ) -> Result<Vec<Item>, StorageError> {
-        let (mut items, mut start) = (Vec::new(), None);
-        loop {
-            let response = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :user")
-                .expression_attribute_values(":user", text(user.to_string()))
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(Option<Session>, Option<u64>), StorageError> {
+        let keys = |keys: &[(&str, String)], projection: Option<&str>| {
+            KeysAndAttributes::builder()
+                .keys(keys.iter().map(|(name, key)| ((*name).to_owned(), text(key))).collect())
                 .set_projection_expression(projection.map(str::to_owned))
                 .consistent_read(true)
-                .set_exclusive_start_key(start)
+                .build()
+                .expect("keys of a table")
+        };
+        let session_key = [(table::PK, user.to_string()), (table::SK, session.to_string())];
+        let account_key = [(users::PK, account_key(user))];
+        let mut pauses = transaction::pauses();
+        let mut found = loop {
+            let response = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, keys(&session_key, None))
+                .request_items(&accounts.table, keys(&account_key, Some(VERSION)))
                 .send()
                 .await
                 .map_err(map_sdk_error)?;
-            items.extend(response.items.unwrap_or_default());
-            start = response.last_evaluated_key;
-            if start.is_none() {
-                return Ok(items);
+            if response.unprocessed_keys.is_none_or(|keys| keys.is_empty()) {
+                break response.responses.unwrap_or_default();
             }
-        }
+            // Unlike other throttled reads, the SDK does not repeat this one.
+            let Some(pause) = pauses.next() else {
+                return Err(StorageError::Unavailable("unprocessed keys".into()));
+            };
+            tokio::time::sleep(pause).await;
+        };
+        let mut item = |table: &str| found.remove(table).and_then(|mut items| items.pop());
+        let (session, account) = (item(&self.table), item(&accounts.table));
+        let session = session.as_ref().map(self::session).transpose()?;
+        let version = account.as_ref().map(credentials_version).transpose()?;
+        Ok((session.filter(|session| !session.has_expired(now)), version))
+    }
+
+    /// Adds 1 to the credentials versions of a user and of the session `kept`, in one transaction; see
+    /// `ActiveSessions::revoke_others`.
+    pub(crate) async fn revoke_others(
+        &self,
+        accounts: &DynamoDbUsers,
+        user: UserId,
+        kept: SessionId,
+        version: u64,
+    ) -> Result<bool, StorageError> {
+        let account =
+            Update::builder().table_name(&accounts.table).key(users::PK, text(account_key(user)));
+        let kept = Update::builder()
+            .table_name(&self.table)
+            .key(table::PK, text(user.to_string()))
+            .key(table::SK, text(kept.to_string()));
+        let items = [account, kept].map(|update| increment(update, version));
+        let outcome = transaction::write(&self.client, items.into(), users::PK).await?;
+        Ok(matches!(outcome, transaction::Outcome::Written))
     }
 }
 
@@ -92,6 +130,7 @@ fn session(item: &Item) -> Result<Session, StorageError> {
     Ok(Session {
         id: read(item, table::SK, SessionId::parse)?,
         user: read(item, table::PK, UserId::parse)?,
+        credentials_version: credentials_version(item)?,
         refresh: RefreshTokenState {
             token: read(item, "token", TokenId::parse)?,
             issued_at: read_millis(item, "issued_at")?,
@@ -115,7 +154,8 @@ impl SessionStore for DynamoDbSessions {
             .item("issued_at", millis(session.refresh.issued_at))
             .item("refresh_expires_at", millis(session.refresh.expires_at))
             .item(table::EXPIRES_AT, ttl(session.refresh.expires_at))
-            .item("created_at", millis(session.created_at));
+            .item("created_at", millis(session.created_at))
+            .item("credentials_version", number(session.credentials_version));
         if let Some(previous) = &session.previous {
             put = put
                 .item("previous", text(previous.token.to_string()))
@@ -218,28 +258,31 @@ impl SessionStore for DynamoDbSessions {
             .map_err(map_sdk_error)
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
-        let items = self.query_user(user, None).await?;
-        let sessions = items.iter().map(session);
-        let sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
-        let active = sessions.into_iter().filter(|session| !session.has_expired(now));
-        Ok(active.collect())
-    }
-
-    async fn revoke_all(
+    async fn list(
         &self,
         user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<(), StorageError> {
-        let items = self.query_user(user, Some(table::SK)).await?;
-        let ids = items.iter().map(|item| read(item, table::SK, SessionId::parse));
-        let mut ids: Vec<SessionId> = ids.collect::<Result<_, _>>()?;
-        ids.retain(|id| except != Some(*id));
-        for ids in ids.chunks(MAX_CONCURRENT_DELETES) {
-            let revoked = join_all(ids.iter().map(|id| self.revoke(user, *id))).await;
-            revoked.into_iter().collect::<Result<(), _>>()?;
+        page: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, StorageError> {
+        let size = page.size.get();
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :user")
+            .expression_attribute_values(":user", text(user.to_string()))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(i32::try_from(size + 1).unwrap_or(i32::MAX));
+        if let Some(after) = page.after {
+            query = query
+                .key_condition_expression("pk = :user AND sk < :after")
+                .expression_attribute_values(":after", text(after.to_string()));
         }
-        Ok(())
+        // 101 sessions have less than 1 MB, so one query returns them.
+        let response = query.send().await.map_err(map_sdk_error)?;
+        let items = response.items();
+        let sessions = items.iter().take(size).map(session).collect::<Result<_, _>>()?;
+        Ok(Page { items: sessions, more: items.len() > size })
     }
 }
 

@@ -3,22 +3,25 @@
 //!
 //! | `pk` | item | attributes |
 //! |---|---|---|
-//! | `USER#<id>` | account | `id` `first_name` `last_name` `email` `password_hash` `created_at` (ms) `directory` |
+//! | `USER#<id>` | account | `id` `first_name` `last_name` `email` `password_hash` `created_at` (ms) `directory` `credentials_version` (missing is 0) |
 //! | `EMAIL#<folded e-mail>` | claim | `user_id` |
 //! | `LEFT#<id>` | tombstone | `id` `left_at` (ms) `directory` |
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{Delete, Put};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
 use domain::clock::Timestamp;
 use domain::id::UserId;
 use domain::page::{Page, PageRequest};
 use domain::password::PasswordHash;
 use domain::storage::StorageError;
 use domain::user::{
-    Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserName, UserRepository,
+    Credentials, DeletedUser, Email, InsertUserError, PublicUser, StoredPassword, User, UserName,
+    UserRepository,
 };
 
-use super::item::{Item, corrupt, millis, read, read_millis, read_text, text};
+use super::item::{Item, corrupt, millis, number, read, read_millis, read_number, read_text, text};
 use super::page::{Index, list};
 use super::table::users as table;
 use super::transaction;
@@ -26,14 +29,23 @@ use super::update::try_update;
 use crate::aws::map_sdk_error;
 
 const PASSWORD_HASH: &str = "password_hash";
+/// Attribute of an account and of a session.
+const CREDENTIALS_VERSION: &str = "credentials_version";
+/// Update expression that adds 1 to [`CREDENTIALS_VERSION`].
+const INCREMENT: &str = "ADD credentials_version :one";
 /// Attribute of a claim: the id of the account that holds the claim.
 const USER_ID: &str = "user_id";
+/// Projection expression for the credentials version of an account. With a key attribute, so that an account without
+/// version is returned too.
+pub(super) const VERSION: &str = "pk, credentials_version";
 /// Value of [`table::DIRECTORY`] in every account.
 const ACCOUNTS: &str = "USER";
 /// Value of [`table::DIRECTORY`] in every tombstone.
 const TOMBSTONES: &str = "LEFT";
 /// Maximum size of an account or a tombstone in the directory: names of 400 bytes each, an id and a time.
 const MAX_ENTRY_BYTES: usize = 1024;
+/// Projection expression for the attributes of [`Credentials`].
+const CREDENTIALS: &str = "id, first_name, last_name, password_hash, credentials_version";
 /// Projection expression for the attributes of a [`PublicUser`].
 const PUBLIC: &str = "id, first_name, last_name";
 
@@ -41,7 +53,7 @@ const PUBLIC: &str = "id, first_name, last_name";
 #[derive(Debug, Clone)]
 pub struct DynamoDbUsers {
     client: Client,
-    table: String,
+    pub(super) table: String,
 }
 
 impl DynamoDbUsers {
@@ -83,6 +95,35 @@ impl DynamoDbUsers {
 
 pub(super) fn account_key(id: UserId) -> String {
     format!("USER#{id}")
+}
+
+/// Reads the credentials version of an account or of a session.
+pub(super) fn credentials_version(item: &Item) -> Result<u64, StorageError> {
+    if item.contains_key(CREDENTIALS_VERSION) {
+        read_number(item, CREDENTIALS_VERSION)
+    } else {
+        Ok(0)
+    }
+}
+
+/// Returns the condition that an item exists and has the credentials version `:version`.
+fn has_version(version: u64) -> &'static str {
+    if version == 0 {
+        "attribute_exists(pk) AND (attribute_not_exists(credentials_version) OR credentials_version = :version)"
+    } else {
+        "credentials_version = :version"
+    }
+}
+
+/// Adds 1 to the credentials version of an account or of a session, if it is `version`.
+pub(super) fn increment(update: UpdateBuilder, version: u64) -> TransactWriteItem {
+    transaction::update(
+        update
+            .update_expression(INCREMENT)
+            .condition_expression(has_version(version))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":version", number(version)),
+    )
 }
 
 fn tombstone_key(id: UserId) -> String {
@@ -142,8 +183,7 @@ impl UserRepository for DynamoDbUsers {
             Some(claim) => read(claim, USER_ID, UserId::parse)?,
             None => UserId::from_bytes([0; 16]),
         };
-        let account =
-            self.get(account_key(id), "id, first_name, last_name, password_hash", true).await?;
+        let account = self.get(account_key(id), CREDENTIALS, true).await?;
         // A claim without its account: the account was deleted between the two reads.
         let Some(account) = account else {
             return Ok(None);
@@ -151,14 +191,24 @@ impl UserRepository for DynamoDbUsers {
         Ok(Some(Credentials {
             user: public_user(&account)?,
             password: PasswordHash::new(read_text(&account, PASSWORD_HASH)?.to_owned()),
+            credentials_version: credentials_version(&account)?,
         }))
     }
 
-    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError> {
-        let account = self.get(account_key(id), PASSWORD_HASH, true).await?;
-        let hash = |account: &Item| Ok(read_text(account, PASSWORD_HASH)?.to_owned());
-        let hash = account.as_ref().map(hash).transpose()?;
-        Ok(hash.map(PasswordHash::new))
+    async fn find_password(&self, id: UserId) -> Result<Option<StoredPassword>, StorageError> {
+        let account = self.get(account_key(id), "password_hash, credentials_version", true).await?;
+        let password = |account: &Item| {
+            Ok(StoredPassword {
+                hash: PasswordHash::new(read_text(account, PASSWORD_HASH)?.to_owned()),
+                credentials_version: credentials_version(account)?,
+            })
+        };
+        account.as_ref().map(password).transpose()
+    }
+
+    async fn find_credentials_version(&self, id: UserId) -> Result<Option<u64>, StorageError> {
+        let account = self.get(account_key(id), VERSION, true).await?;
+        account.as_ref().map(credentials_version).transpose()
     }
 
     async fn list(&self, request: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError> {
@@ -180,6 +230,56 @@ impl UserRepository for DynamoDbUsers {
             .condition_expression("password_hash = :old")
             .expression_attribute_values(":old", text(old.as_str()))
             .expression_attribute_values(":new", text(new.as_str()));
+        try_update(update).await
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Option<u64>, StorageError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PK, text(account_key(id)))
+            .update_expression(format!("SET password_hash = :new {INCREMENT}"))
+            .condition_expression("password_hash = :old")
+            .expression_attribute_values(":old", text(old.as_str()))
+            .expression_attribute_values(":new", text(new.as_str()))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await;
+        match updated {
+            Ok(response) => {
+                let updated = response.attributes.unwrap_or_default();
+                Ok(Some(read_number(&updated, CREDENTIALS_VERSION)?))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                _ => Err(map_sdk_error(error)),
+            },
+        }
+    }
+
+    async fn increment_credentials_version(
+        &self,
+        id: UserId,
+        expected: Option<u64>,
+    ) -> Result<bool, StorageError> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PK, text(account_key(id)))
+            .update_expression(INCREMENT)
+            .condition_expression(expected.map_or("attribute_exists(pk)", has_version))
+            .expression_attribute_values(":one", number(1));
+        if let Some(version) = expected {
+            update = update.expression_attribute_values(":version", number(version));
+        }
         try_update(update).await
     }
 

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `token` `issued_at` `expires_at` | current refresh token |
 //! | `previous` `rotated_at` | previous refresh token and the time of its rotation, after the first refresh |
-//! | `created_at` `user_agent` | login |
+//! | `created_at` `user_agent` `credentials_version` | login |
 //!
-//! The key expires with the session. The sorted set `sessions:{<user id>}` lists the ids of a user's sessions
-//! by their expiry and expires with the last of them. The braces are a hash tag: they put all keys of a user
+//! The key expires with the session. The sorted set `session_ids:{<user id>}` has the ids of a user's sessions, all with
+//! score 0, so by id and therefore by time of login. It expires with the last session. Listing removes the ids of
+//! expired sessions. The braces are a hash tag: they put all keys of a user
 //! on one node of a cluster.
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 
 use domain::clock::Timestamp;
 use domain::id::{SessionId, TokenId, UserId};
+use domain::page::{Page, PageRequest};
 use domain::session::{
     PreviousToken, RefreshTokenState, Rotation, Session, SessionStore, UserAgent,
 };
@@ -23,13 +25,12 @@ use redis::Script;
 
 use super::connection::{Connection, InvalidTokenStoreUrl, corrupt};
 
-/// A Lua function: sets the expiry of a session, lists it in the user's set, removes expired ids from the set
-/// and extends the set's expiry to that of the session.
+/// A Lua function: sets the expiry of a session, lists it in the user's set and extends the set's expiry to that of
+/// the session.
 const SET_EXPIRY: &str = r"
-local function set_expiry(session, set, id, expires_at, now, lifetime)
+local function set_expiry(session, set, id, lifetime)
     redis.call('PEXPIRE', session, lifetime)
-    redis.call('ZADD', set, expires_at, id)
-    redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
+    redis.call('ZADD', set, 0, id)
     if redis.call('PTTL', set) < tonumber(lifetime) then redis.call('PEXPIRE', set, lifetime) end
 end
 ";
@@ -37,9 +38,9 @@ end
 /// Stores a session and lists it in the user's set.
 static CREATE: LazyLock<Script> = LazyLock::new(|| {
     let create = r"
-local id, expires_at, now, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
-set_expiry(KEYS[1], KEYS[2], id, expires_at, now, lifetime)
+local id, lifetime = ARGV[1], ARGV[2]
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+set_expiry(KEYS[1], KEYS[2], id, lifetime)
 return 1
 ";
     Script::new(&format!("{SET_EXPIRY}{create}"))
@@ -74,7 +75,7 @@ if token == presented then
         'token', next_token, 'issued_at', next_issued_at, 'expires_at', next_expires_at,
         'previous', presented, 'rotated_at', ARGV[2])
     local record = redis.call('HGETALL', key)
-    set_expiry(key, KEYS[2], id, next_expires_at, ARGV[2], lifetime)
+    set_expiry(key, KEYS[2], id, lifetime)
     return {'rotated', record}
 end
 if previous == presented then
@@ -85,6 +86,19 @@ redis.call('ZREM', KEYS[2], id)
 return {'reused', {}}
 ";
     Script::new(&format!("{SET_EXPIRY}{rotate}"))
+});
+
+/// Sets the credentials version of a session, if it is the given one.
+static SET_VERSION: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local stored = redis.call('HMGET', KEYS[1], 'token', 'credentials_version')
+if stored[1] and (stored[2] or '0') == ARGV[1] then
+    redis.call('HSET', KEYS[1], 'credentials_version', ARGV[2])
+end
+return 1
+",
+    )
 });
 
 /// A store of sessions, idempotency records and rate limits on a Redis-compatible server.
@@ -110,7 +124,7 @@ fn key(user: UserId, session: SessionId) -> String {
 
 /// Returns the key of the set that lists the user's sessions.
 fn set_key(user: UserId) -> String {
-    format!("sessions:{{{user}}}")
+    format!("session_ids:{{{user}}}")
 }
 
 fn remaining_millis(expires_at: Timestamp, now: Timestamp) -> i64 {
@@ -124,6 +138,7 @@ fn fields(session: &Session) -> Vec<(&'static str, String)> {
         ("issued_at", millis(session.refresh.issued_at)),
         ("expires_at", millis(session.refresh.expires_at)),
         ("created_at", millis(session.created_at)),
+        ("credentials_version", session.credentials_version.to_string()),
     ];
     if let Some(previous) = &session.previous {
         fields.push(("previous", previous.token.to_string()));
@@ -162,9 +177,12 @@ fn timestamp(raw: &str) -> Option<Timestamp> {
 
 fn session(user: UserId, id: SessionId, record: &Record) -> Result<Session, StorageError> {
     let previous = |token| Ok(PreviousToken { token, at: read(record, "rotated_at", timestamp)? });
+    let version = |raw: &str| raw.parse().ok();
     Ok(Session {
         id,
         user,
+        credentials_version: read_optional(record, "credentials_version", version)?
+            .unwrap_or_default(),
         refresh: RefreshTokenState {
             token: read(record, "token", token)?,
             issued_at: read(record, "issued_at", timestamp)?,
@@ -183,8 +201,6 @@ impl SessionStore for RedisSessions {
         let create = create
             .key(set_key(session.user))
             .arg(session.id.to_string())
-            .arg(session.refresh.expires_at.unix_millis())
-            .arg(now.unix_millis())
             .arg(remaining_millis(session.refresh.expires_at, now));
         for (name, value) in fields(session) {
             create.arg(name).arg(value);
@@ -238,59 +254,61 @@ impl SessionStore for RedisSessions {
     }
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        self.delete_sessions(user, &[session]).await
+        let mut transaction = redis::pipe();
+        transaction.atomic().del(key(user, session)).zrem(set_key(user), session.to_string());
+        self.connection.query_all(&transaction).await
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
-        let ids = self.ids(user).await?;
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut records = redis::pipe();
-        for id in &ids {
-            records.hgetall(key(user, *id));
-        }
-        let records: Vec<Record> = self.connection.query_all(&records).await?;
-        let mut active = Vec::new();
-        for (id, record) in ids.into_iter().zip(records) {
-            // The set may list an expired session.
-            if !record.is_empty() {
-                let session = self::session(user, id, &record)?;
-                active.extend((!session.has_expired(now)).then_some(session));
-            }
-        }
-        Ok(active)
-    }
-
-    async fn revoke_all(
+    async fn list(
         &self,
         user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<(), StorageError> {
-        let mut ids = self.ids(user).await?;
-        ids.retain(|id| except != Some(*id));
-        if ids.is_empty() {
-            return Ok(());
+        page: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, StorageError> {
+        let size = page.size.get();
+        let count = isize::try_from(size + 1).unwrap_or(isize::MAX);
+        let max = page.after.map_or("+".to_owned(), |after| format!("({after}"));
+        loop {
+            let range =
+                redis::Cmd::zrevrangebylex_limit(set_key(user), max.as_str(), "-", 0, count);
+            let ids: Vec<String> = self.connection.query(&range).await?;
+            let ids = ids.iter().map(|id| SessionId::parse(id)).collect::<Result<Vec<_>, _>>();
+            let ids = ids.map_err(|_| corrupt("in the set of sessions"))?;
+            if ids.is_empty() {
+                return Ok(Page { items: Vec::new(), more: false });
+            }
+            let mut records = redis::pipe();
+            for id in &ids {
+                records.hgetall(key(user, *id));
+            }
+            let records: Vec<Record> = self.connection.query_all(&records).await?;
+            let stored = || ids.iter().zip(&records);
+            let expired: Vec<_> = stored()
+                .filter(|(_, record)| record.is_empty())
+                .map(|(id, _)| id.to_string())
+                .collect();
+            if expired.is_empty() {
+                let sessions = stored().take(size).map(|(id, record)| session(user, *id, record));
+                return Ok(Page {
+                    items: sessions.collect::<Result<_, _>>()?,
+                    more: ids.len() > size,
+                });
+            }
+            let remove = redis::Cmd::zrem(set_key(user), expired);
+            let () = self.connection.query(&remove).await?;
         }
-        self.delete_sessions(user, &ids).await
     }
 }
 
 impl RedisSessions {
-    /// Returns the session ids in the user's set. Some may be those of expired sessions.
-    async fn ids(&self, user: UserId) -> Result<Vec<SessionId>, StorageError> {
-        let range = redis::Cmd::zrange(set_key(user), 0, -1);
-        let ids: Vec<String> = self.connection.query(&range).await?;
-        let ids = ids.iter().map(|id| SessionId::parse(id));
-        ids.collect::<Result<_, _>>().map_err(|_| corrupt("in the set of sessions"))
-    }
-
-    async fn delete_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<(), StorageError> {
-        let keys: Vec<_> = ids.iter().map(|id| key(user, *id)).collect();
-        let ids: Vec<_> = ids.iter().map(SessionId::to_string).collect();
-        let mut transaction = redis::pipe();
-        transaction.atomic().del(keys).zrem(set_key(user), ids);
-        self.connection.query_all(&transaction).await
+    /// Adds 1 to the credentials version of a session if it is `version`. Idempotent.
+    pub(crate) async fn increment_version(
+        &self,
+        user: UserId,
+        session: SessionId,
+        version: u64,
+    ) -> Result<(), StorageError> {
+        let mut set = SET_VERSION.key(key(user, session));
+        self.connection.run(set.arg(version).arg(version + 1)).await
     }
 }
 

@@ -142,7 +142,7 @@ pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
     let now = SystemClock.now();
     for fixture in &USERS {
         let user = fixture.user(now);
-        fixture.seed_user(&users, &user).await?;
+        let version = fixture.seed_user(&users, &user).await?;
         let owner = user.public.id;
         let food = fixture.food(user.public, now);
         store_image(&images, food.id, food.image.id, renditions()).await?;
@@ -156,11 +156,11 @@ pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
             let session = Session {
                 id: SessionId::parse(ADAS_LAPTOP).expect("an id"),
                 user_agent: UserAgent::parse("laptop/1.0"),
-                ..fixture.session(now)
+                ..fixture.session(version, now)
             };
             sessions.create(&session, now).await?;
         }
-        let session = fixture.session(now);
+        let session = fixture.session(version, now);
         // An event may have rotated its refresh token.
         sessions.revoke(session.user, session.id).await?;
         sessions.create(&session, now).await?;
@@ -169,16 +169,17 @@ pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
 }
 
 impl FixtureUser {
-    async fn seed_user(&self, users: &impl UserRepository, user: &User) -> Result<(), SeedError> {
+    /// Creates or restores an account. Returns its credentials version.
+    async fn seed_user(&self, users: &impl UserRepository, user: &User) -> Result<u64, SeedError> {
         let id = user.public.id;
         // Events may have changed the password or deleted the account.
         if let Some(current) = users.find_password(id).await? {
-            users.replace_password(id, &current, &PASSWORD_HASH).await?;
-            return Ok(());
+            users.replace_password(id, &current.hash, &PASSWORD_HASH).await?;
+            return Ok(current.credentials_version);
         }
         users.remove_tombstone(id).await?;
         let created = users.create(user, &PASSWORD_HASH).await;
-        created.map_err(|error| match error {
+        created.map(|()| 0).map_err(|error| match error {
             InsertUserError::EmailTaken => SeedError::EmailTaken(self.email),
             InsertUserError::Storage(error) => error.into(),
         })
@@ -229,10 +230,11 @@ impl FixtureUser {
         }
     }
 
-    fn session(&self, now: Timestamp) -> Session {
+    fn session(&self, credentials_version: u64, now: Timestamp) -> Session {
         Session {
             id: SessionId::parse(self.session).expect("an id"),
             user: UserId::parse(self.id).expect("an id"),
+            credentials_version,
             refresh: RefreshTokenState {
                 token: TokenId::parse(REFRESH_TOKEN).expect("an id"),
                 issued_at: now,

@@ -116,7 +116,7 @@ struct Record {
     holds_reads: AtomicBool,
     rejects_transaction: AtomicBool,
     delay: Mutex<Duration>,
-    /// The names of the tables of all `GetItem` calls so far.
+    /// The names of the tables of all `GetItem` calls so far, and the first table of each `BatchGetItem` call.
     tables_read: watch::Sender<BTreeSet<String>>,
 }
 
@@ -145,16 +145,10 @@ impl Recorder {
 
     /// Makes all calls of this operation return a server error although they are executed.
     pub fn lose_responses_to(&self, operation: &'static str) {
-        self.lose_responses_after(operation, 0);
-    }
-
-    /// Makes calls of this operation return a server error although they are executed, except the first
-    /// `successes` calls.
-    pub fn lose_responses_after(&self, operation: &'static str, successes: usize) {
         self.faults().add(Fault {
             operation: operation.to_owned(),
             resource: None,
-            skip: successes,
+            skip: 0,
             times: usize::MAX,
             failure: Failure::Failed,
         });
@@ -164,8 +158,7 @@ impl Recorder {
     pub fn reject_next_transaction(&self) {
         self.record.rejects_transaction.store(true, Ordering::SeqCst);
     }
-
-    /// Delays every `GetItem` response until items of two tables are requested. A function that reads them one
+    /// Delays every `GetItem` and `BatchGetItem` response until items of two tables are requested. A function that reads them one
     /// after the other therefore waits forever.
     pub fn require_concurrent_reads(&self) {
         self.record.holds_reads.store(true, Ordering::SeqCst);
@@ -259,7 +252,7 @@ impl Proxy {
         if let Ok(output) = serde_json::from_slice::<Value>(&body) {
             call.capacity = capacity(&output["ConsumedCapacity"]);
         }
-        if call.operation == "GetItem" {
+        if matches!(call.operation.as_str(), "GetItem" | "BatchGetItem") {
             self.wait_for_second_table(&call).await;
         }
         let delay = *self.record.delay.lock().expect("no panic");

@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 
+use super::read_all;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::session::{RefreshTokenState, Rotation, Session, SessionStore, UserAgent};
 use crate::testing::sample;
+use crate::use_cases::create_session;
 
 /// Generates the contract tests of a `SessionStore`.
 #[macro_export]
@@ -21,9 +23,9 @@ macro_rules! session_store_contract {
                 refresh_token_from_two_rotations_ago_revokes_session,
                 refresh_token_of_expired_session_is_not_rotated,
                 revoking_a_session_keeps_other_sessions_of_the_user,
-                active_sessions_of_one_user_are_listed,
-                revoke_all_keeps_excepted_session_and_those_of_other_users,
-                sixty_sessions_of_a_user_are_listed_and_revoked,
+                sessions_of_one_user_are_listed_newest_first,
+                login_above_50_sessions_revokes_the_oldest,
+                concurrent_logins_keep_at_most_50_sessions,
                 concurrent_rotations_return_the_same_refresh_token,
                 session_revoked_during_token_rotation_stays_revoked,
             ]
@@ -35,7 +37,7 @@ const LIFETIME: Duration = Duration::from_hours(1);
 
 async fn created(sessions: &impl SessionStore, user: UserId, lifetime: Duration) -> Session {
     let (now, agent) = (sample::timestamp(), UserAgent::parse("contract/1.0 (ünïcode)"));
-    let session = Session::begin(user, now, lifetime, agent);
+    let session = Session::begin(user, 7, now, lifetime, agent);
     sessions.create(&session, now).await.expect("created");
     session
 }
@@ -69,11 +71,16 @@ async fn rotated(sessions: &impl SessionStore, session: &Session, now: Timestamp
     expected
 }
 
-/// Lists the sessions of the user, sorted by id.
-async fn list(sessions: &impl SessionStore, user: UserId, now: Timestamp) -> Vec<Session> {
-    let mut all = sessions.list(user, now).await.expect("listed");
-    all.sort_by_key(|session| session.id);
-    all
+/// Lists the sessions of the user in pages of `size`.
+async fn list(sessions: &impl SessionStore, user: UserId, size: usize) -> Vec<Session> {
+    read_all(size, |session: &Session| session.id, |page| sessions.list(user, page)).await
+}
+
+async fn log_in(sessions: &impl SessionStore, user: UserId, credentials_version: u64) -> Session {
+    let now = sample::timestamp();
+    let session = Session::begin(user, credentials_version, now, LIFETIME, None);
+    create_session(sessions, &session, None, now).await.expect("created");
+    session
 }
 
 pub async fn session_is_found_until_it_expires(sessions: &impl SessionStore) {
@@ -142,55 +149,50 @@ pub async fn revoking_a_session_keeps_other_sessions_of_the_user(sessions: &impl
     assert_eq!(find(sessions, &other).await, Some(other.clone()));
 }
 
-pub async fn active_sessions_of_one_user_are_listed(sessions: &impl SessionStore) {
+pub async fn sessions_of_one_user_are_listed_newest_first(sessions: &impl SessionStore) {
     let ada = new_user();
     let first = created(sessions, ada, LIFETIME).await;
-    let short = created(sessions, ada, Duration::from_mins(1)).await;
     let second = created(sessions, ada, LIFETIME).await;
+    let third = created(sessions, ada, LIFETIME * 2).await;
     created(sessions, new_user(), LIFETIME).await;
-    let now = second.created_at;
-    let first = rotated(sessions, &first, now).await;
-    let all = [first.clone(), short.clone(), second.clone()];
-    assert_eq!(list(sessions, ada, now).await, all);
-    let later = short.refresh.expires_at;
-    assert_eq!(list(sessions, ada, later).await, [first.clone(), second.clone()]);
-    sessions.revoke(ada, second.id).await.expect("revoked");
-    assert_eq!(list(sessions, ada, later).await, [first]);
-    assert_eq!(list(sessions, new_user(), now).await, []);
-}
-
-pub async fn revoke_all_keeps_excepted_session_and_those_of_other_users(
-    sessions: &impl SessionStore,
-) {
-    let ada = new_user();
-    let one = created(sessions, ada, LIFETIME).await;
-    let two = created(sessions, ada, LIFETIME).await;
-    let other_user = created(sessions, new_user(), LIFETIME).await;
-    let now = two.created_at;
-    let revoke_all = async |except| {
-        let revoked = sessions.revoke_all(ada, except).await;
-        revoked.expect("revoked");
-    };
-    revoke_all(Some(one.id)).await;
-    assert_eq!(list(sessions, ada, now).await, std::slice::from_ref(&one));
-    let (_, rotation) = rotate(sessions, &two, two.refresh.token, now).await;
-    assert_eq!(rotation, Rotation::SessionNotFound);
-    for _ in 0..2 {
-        revoke_all(None).await;
-        assert_eq!(list(sessions, ada, now).await, []);
+    let first = rotated(sessions, &first, third.created_at).await;
+    for size in [1, 2, 3, 100] {
+        let all = [third.clone(), second.clone(), first.clone()];
+        assert_eq!(list(sessions, ada, size).await, all, "in pages of {size}");
     }
-    assert_eq!(find(sessions, &one).await, None);
-    assert_eq!(find(sessions, &other_user).await, Some(other_user.clone()));
+    sessions.revoke(ada, second.id).await.expect("revoked");
+    assert_eq!(list(sessions, ada, 1).await, [third, first]);
+    assert_eq!(list(sessions, new_user(), 1).await, []);
 }
 
-pub async fn sixty_sessions_of_a_user_are_listed_and_revoked(sessions: &impl SessionStore) {
+pub async fn login_above_50_sessions_revokes_the_oldest(sessions: &impl SessionStore) {
     let ada = new_user();
-    let all = join_all((0..60).map(|_| created(sessions, ada, LIFETIME))).await;
-    let now = sample::timestamp();
-    assert_eq!(list(sessions, ada, now).await.len(), 60);
-    let revoked = sessions.revoke_all(ada, Some(all[7].id)).await;
-    revoked.expect("revoked");
-    assert_eq!(list(sessions, ada, now).await, all[7..8]);
+    let mut all = Vec::new();
+    for _ in 0..52 {
+        all.push(log_in(sessions, ada, 1).await);
+    }
+    for (nth, session) in all.iter().enumerate() {
+        assert_eq!(find(sessions, session).await.is_some(), nth > 1, "{nth}");
+    }
+    all.reverse();
+    assert_eq!(list(sessions, ada, 100).await, all[..50]);
+    // Sessions of an older credentials version are revoked, and are deleted now.
+    let newest = log_in(sessions, ada, 2).await;
+    assert_eq!(list(sessions, ada, 100).await, std::slice::from_ref(&newest));
+    // A concurrent revocation must not delete newer sessions.
+    let older = log_in(sessions, ada, 1).await;
+    assert_eq!(list(sessions, ada, 100).await, [older, newest]);
+}
+
+pub async fn concurrent_logins_keep_at_most_50_sessions(sessions: &impl SessionStore) {
+    let ada = new_user();
+    for _ in 0..45 {
+        log_in(sessions, ada, 1).await;
+    }
+    let newest = join_all((0..30).map(|_| log_in(sessions, ada, 1))).await;
+    let kept = list(sessions, ada, 100).await;
+    assert_eq!(kept.len(), 50);
+    assert!(newest.iter().all(|session| kept.contains(session)));
 }
 
 pub async fn concurrent_rotations_return_the_same_refresh_token(sessions: &impl SessionStore) {
@@ -217,20 +219,14 @@ pub async fn concurrent_rotations_return_the_same_refresh_token(sessions: &impl 
 }
 
 pub async fn session_revoked_during_token_rotation_stays_revoked(sessions: &impl SessionStore) {
-    for nth in 0..10 {
+    for _ in 0..10 {
         let session = created(sessions, new_user(), LIFETIME).await;
         let (presented, now) = (session.refresh.token, session.created_at);
         let rotations = join_all((0..5).map(|_| rotate(sessions, &session, presented, now)));
-        let revocation = async {
-            if nth % 2 == 0 {
-                sessions.revoke(session.user, session.id).await
-            } else {
-                sessions.revoke_all(session.user, None).await
-            }
-        };
+        let revocation = sessions.revoke(session.user, session.id);
         let (outcomes, revoked) = join(rotations, revocation).await;
         revoked.expect("revoked");
-        assert_eq!(list(sessions, session.user, now).await, []);
+        assert_eq!(list(sessions, session.user, 100).await, []);
         assert_eq!(find(sessions, &session).await, None);
         for (next, _) in outcomes {
             let (_, outcome) = rotate(sessions, &session, next.token, now).await;

@@ -18,6 +18,8 @@ macro_rules! user_repository_contract {
                 email_is_unique_ignoring_case,
                 user_id_is_unique,
                 password_hash_is_replaced_only_if_unchanged,
+                password_change_increments_credentials_version,
+                credentials_version_is_incremented_only_if_expected,
                 deleted_user_is_not_found_and_email_is_free,
                 tombstone_of_deleted_user_is_listed_until_removed,
                 users_are_listed_oldest_first,
@@ -48,7 +50,8 @@ pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) 
         assert_eq!(found.expect("found").as_ref(), Some(&ada.public));
     }
     let password = users.find_password(id).await.expect("found");
-    assert_eq!(password, Some(hash("a hash")));
+    let password = password.expect("a password");
+    assert_eq!((password.hash, password.credentials_version), (hash("a hash"), 0));
     let found = users.find_credentials(&uppercase(&ada.email)).await;
     let credentials = found.expect("found").expect("credentials");
     assert_eq!(credentials.user, ada.public);
@@ -61,6 +64,13 @@ pub async fn unknown_user_is_not_found(users: &impl UserRepository) {
     let (old, new) = (hash("old"), hash("new"));
     let replaced = users.replace_password(unknown.public.id, &old, &new).await;
     assert!(!replaced.expect("a response"));
+    let changed = users.change_password(unknown.public.id, &old, &new).await;
+    assert_eq!(changed.expect("a response"), None);
+    for expected in [None, Some(0)] {
+        let id = unknown.public.id;
+        let incremented = users.increment_credentials_version(id, expected).await;
+        assert!(!incremented.expect("a response"));
+    }
     assert_is_unknown(users, &unknown).await;
 }
 
@@ -69,7 +79,8 @@ async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
     for found in [users.find(id).await, users.find_consistent(id).await] {
         assert_eq!(found.expect("a response"), None);
     }
-    assert_eq!(users.find_password(id).await.expect("a response"), None);
+    assert!(users.find_password(id).await.expect("a response").is_none());
+    assert_eq!(users.find_credentials_version(id).await.expect("a response"), None);
     let credentials = users.find_credentials(&user.email).await;
     assert!(credentials.expect("a response").is_none());
 }
@@ -101,7 +112,39 @@ pub async fn password_hash_is_replaced_only_if_unchanged(users: &impl UserReposi
         assert_eq!(replaced.expect("a response"), is_replaced);
     }
     let credentials = users.find_credentials(&ada.email).await.expect("found");
-    assert_eq!(credentials.expect("credentials").password, hash("newer"));
+    let credentials = credentials.expect("credentials");
+    assert_eq!((credentials.password, credentials.credentials_version), (hash("newer"), 0));
+}
+
+pub async fn password_change_increments_credentials_version(users: &impl UserRepository) {
+    let ada = created(users).await;
+    for (old, new, version) in
+        [("a hash", "newer", Some(1)), ("a hash", "newest", None), ("newer", "newest", Some(2))]
+    {
+        let changed = users.change_password(ada.public.id, &hash(old), &hash(new)).await;
+        assert_eq!(changed.expect("a response"), version);
+    }
+    let credentials = users.find_credentials(&ada.email).await.expect("found");
+    let credentials = credentials.expect("credentials");
+    assert_eq!((credentials.password, credentials.credentials_version), (hash("newest"), 2));
+    let stored = users.find_password(ada.public.id).await.expect("found");
+    assert_eq!(stored.expect("a password").credentials_version, 2);
+}
+
+pub async fn credentials_version_is_incremented_only_if_expected(users: &impl UserRepository) {
+    let id = created(users).await.public.id;
+    for (expected, is_incremented, version) in [
+        (Some(1), false, 0),
+        (Some(0), true, 1),
+        (Some(0), false, 1),
+        (None, true, 2),
+        (Some(2), true, 3),
+    ] {
+        let incremented = users.increment_credentials_version(id, expected).await;
+        assert_eq!(incremented.expect("a response"), is_incremented);
+        let stored = users.find_credentials_version(id).await;
+        assert_eq!(stored.expect("a response"), Some(version));
+    }
 }
 
 pub async fn deleted_user_is_not_found_and_email_is_free(users: &impl UserRepository) {

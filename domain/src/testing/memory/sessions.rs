@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::{MemoryRateLimits, lock};
+use super::{MemoryRateLimits, MemoryUsers, lock, page};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
+use crate::page::{Page, PageRequest};
 use crate::rate_limit::{Attempt, CountOutcome, Counter, RateLimitStore};
-use crate::session::{RefreshTokenState, Rotation, Session, SessionStore};
+use crate::session::{ActiveSessions, RefreshTokenState, Rotation, Session, SessionStore};
 use crate::storage::StorageError;
+use crate::user::UserRepository as _;
 
 /// A [`SessionStore`] and [`RateLimitStore`] in memory.
 #[derive(Debug, Default)]
@@ -74,20 +76,56 @@ impl SessionStore for MemorySessions {
         Ok(())
     }
 
-    async fn list(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StorageError> {
-        let sessions = lock(&self.sessions);
-        let active =
-            sessions.values().filter(|session| session.user == user && !session.has_expired(now));
-        Ok(active.cloned().collect())
-    }
-
-    async fn revoke_all(
+    async fn list(
         &self,
         user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<(), StorageError> {
-        lock(&self.sessions).retain(|(owner, id), _| *owner != user || except == Some(*id));
-        Ok(())
+        request: PageRequest<SessionId>,
+    ) -> Result<Page<Session>, StorageError> {
+        let sessions = lock(&self.sessions);
+        let mut stored: Vec<_> = sessions.values().filter(|session| session.user == user).collect();
+        stored.sort_by_key(|session| std::cmp::Reverse(session.id));
+        let entries = stored.into_iter().map(|session| (session.id, session.clone()));
+        Ok(page(entries, request, |id, after| id < after))
+    }
+}
+
+/// [`ActiveSessions`] in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryActiveSessions<'a> {
+    /// The users.
+    pub users: &'a MemoryUsers,
+    /// Their sessions.
+    pub sessions: &'a MemorySessions,
+}
+
+impl ActiveSessions for MemoryActiveSessions<'_> {
+    async fn find(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(Option<Session>, Option<u64>), StorageError> {
+        let session = self.sessions.find(user, session, now).await?;
+        Ok((session, self.users.find_credentials_version(user).await?))
+    }
+
+    async fn revoke_others(
+        &self,
+        user: UserId,
+        kept: SessionId,
+        credentials_version: u64,
+    ) -> Result<bool, StorageError> {
+        let expected = Some(credentials_version);
+        let mut sessions = lock(&self.sessions.sessions);
+        let Some(kept) = sessions
+            .get_mut(&(user, kept))
+            .filter(|session| session.credentials_version == credentials_version)
+        else {
+            return Ok(false);
+        };
+        let is_revoked = self.users.increment(user, expected);
+        kept.credentials_version += u64::from(is_revoked);
+        Ok(is_revoked)
     }
 }
 

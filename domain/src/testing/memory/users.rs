@@ -10,25 +10,54 @@ use crate::page::{Page, PageRequest};
 use crate::password::PasswordHash;
 use crate::storage::StorageError;
 use crate::user::{
-    Credentials, DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository,
+    Credentials, DeletedUser, Email, InsertUserError, PublicUser, StoredPassword, User,
+    UserRepository,
 };
 
 /// A [`UserRepository`] in memory. Clones share their users.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryUsers {
-    users: Arc<Mutex<BTreeMap<UserId, (User, PasswordHash)>>>,
+    users: Arc<Mutex<BTreeMap<UserId, (User, StoredPassword)>>>,
     tombstones: Arc<Mutex<BTreeMap<UserId, DeletedUser>>>,
 }
 
 impl MemoryUsers {
     /// Returns the password hash of the user; `None` if no user has this id.
     pub fn password_of(&self, id: UserId) -> Option<PasswordHash> {
-        lock(&self.users).get(&id).map(|(_, hash)| hash.clone())
+        lock(&self.users).get(&id).map(|(_, password)| password.hash.clone())
     }
 
     /// Returns the account with this id; `None` if it does not exist.
     pub fn account(&self, id: UserId) -> Option<User> {
         lock(&self.users).get(&id).map(|(user, _)| user.clone())
+    }
+
+    /// Replaces the hash `old` by `new`. Adds `versions` to the credentials version and
+    /// returns it; `None` if the stored hash is not `old`.
+    fn replace(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+        versions: u64,
+    ) -> Option<u64> {
+        let mut users = lock(&self.users);
+        let (_, password) = users.get_mut(&id).filter(|(_, password)| password.hash == *old)?;
+        password.hash = new.clone();
+        password.credentials_version += versions;
+        Some(password.credentials_version)
+    }
+
+    /// Adds 1 to the credentials version; see [`UserRepository::increment_credentials_version`].
+    pub(super) fn increment(&self, id: UserId, expected: Option<u64>) -> bool {
+        let mut users = lock(&self.users);
+        let is_expected = |version| expected.is_none_or(|expected| expected == version);
+        let user = users.get_mut(&id).map(|(_, password)| &mut password.credentials_version);
+        let Some(version) = user.filter(|version| is_expected(**version)) else {
+            return false;
+        };
+        *version += 1;
+        true
     }
 }
 
@@ -39,7 +68,8 @@ impl UserRepository for MemoryUsers {
         if is_taken || users.contains_key(&user.public.id) {
             return Err(InsertUserError::EmailTaken);
         }
-        users.insert(user.public.id, (user.clone(), password.clone()));
+        let password = StoredPassword { hash: password.clone(), credentials_version: 0 };
+        users.insert(user.public.id, (user.clone(), password));
         Ok(())
     }
 
@@ -55,13 +85,18 @@ impl UserRepository for MemoryUsers {
         Ok(lock(&self.users).values().find(|(user, _)| user.email == *email).map(
             |(user, password)| Credentials {
                 user: user.public.clone(),
-                password: password.clone(),
+                password: password.hash.clone(),
+                credentials_version: password.credentials_version,
             },
         ))
     }
 
-    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StorageError> {
-        Ok(self.password_of(id))
+    async fn find_password(&self, id: UserId) -> Result<Option<StoredPassword>, StorageError> {
+        Ok(lock(&self.users).get(&id).map(|(_, password)| password.clone()))
+    }
+
+    async fn find_credentials_version(&self, id: UserId) -> Result<Option<u64>, StorageError> {
+        Ok(lock(&self.users).get(&id).map(|(_, password)| password.credentials_version))
     }
 
     async fn list(&self, request: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError> {
@@ -76,13 +111,24 @@ impl UserRepository for MemoryUsers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, StorageError> {
-        let mut users = lock(&self.users);
-        let password = users.get_mut(&id).map(|(_, password)| password);
-        let Some(password) = password.filter(|password| **password == *old) else {
-            return Ok(false);
-        };
-        *password = new.clone();
-        Ok(true)
+        Ok(self.replace(id, old, new, 0).is_some())
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Option<u64>, StorageError> {
+        Ok(self.replace(id, old, new, 1))
+    }
+
+    async fn increment_credentials_version(
+        &self,
+        id: UserId,
+        expected: Option<u64>,
+    ) -> Result<bool, StorageError> {
+        Ok(self.increment(id, expected))
     }
 
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {

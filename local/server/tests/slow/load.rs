@@ -87,7 +87,7 @@ impl Client {
         match name {
             "create_user" => self.user_id = text(&body["id"]),
             "create_food" => self.food_id = text(&body["id"]),
-            "login" | "refresh" => {
+            "login" | "refresh" | "change_password" => {
                 self.access_token = text(&body["access_token"]);
                 self.refresh_token = text(&body["refresh_token"]);
             }
