@@ -203,7 +203,7 @@ async fn ids_of_expired_redis_sessions_are_removed_when_listed() {
     let user = UserId::new(now);
     let mut all = Vec::new();
     for _ in 0..5 {
-        let session = Session::begin(user, 0, now, LIFETIME, None);
+        let session = Session::begin(user, 0, sample::timestamp(), LIFETIME, None);
         sessions.create(&session, now).await.unwrap();
         all.push(session);
     }

@@ -40,6 +40,7 @@ pub async fn revoke_sessions(
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::time::Duration;
 
     use super::*;
     use crate::page::PageRequest;
@@ -85,6 +86,7 @@ mod tests {
         assert!(auth.authenticate(&pair.access).await.is_err());
 
         // One read lists only the new session, and the next page starts after the last session that was read.
+        auth.clock.advance(Duration::from_millis(1));
         let (newest, _) = auth.log_in(ada).await;
         let request = PageRequest::with_max_size(None);
         let page = list_sessions(&auth.sessions, clock, user_of(&newest), request).await.unwrap();

@@ -14,9 +14,9 @@ use crate::http::response::Response;
 use crate::http::{request, response};
 
 /// How long caches may return a page that they got without `Authorization`.
-const ANONYMOUS_PAGE: HeaderValue = HeaderValue::from_static("public, max-age=5");
+const ANONYMOUS_PAGE: &str = "public, max-age=5";
 /// A signed-in caller sees what it just created.
-const PRIVATE_PAGE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const PRIVATE_PAGE: &str = "private, no-cache";
 
 /// An id after which a page can start. A cursor consists of the list's tag and the id, so that a list rejects the
 /// cursors of another list.
@@ -94,7 +94,7 @@ pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
     }
     let is_anonymous = !request.headers().contains_key(AUTHORIZATION);
     let cached = if is_anonymous { ANONYMOUS_PAGE } else { PRIVATE_PAGE };
-    response.headers.insert(CACHE_CONTROL, cached);
+    response.headers.insert(CACHE_CONTROL, HeaderValue::from_static(cached));
     response.headers.insert(VARY, HeaderValue::from_static("authorization"));
     response
 }
