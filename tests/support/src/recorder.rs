@@ -85,18 +85,21 @@ pub fn longest_sequence(calls: &[RecordedCall]) -> usize {
     later.count()
 }
 
-fn dynamodb_error(status: u16, code: &str) -> Response<Full<Bytes>> {
-    response(status, format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}"}}"#))
-}
-
 fn error_responses(is_dynamodb: bool) -> ErrorResponses<Response<Full<Bytes>>> {
+    let error = |status, code| {
+        if is_dynamodb {
+            let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}"}}"#);
+            response(status, body)
+        } else {
+            response(status, format!("<Error><Code>{code}</Code></Error>"))
+        }
+    };
     if is_dynamodb {
         ErrorResponses {
-            throttled: dynamodb_error(400, "ThrottlingException"),
-            failed: dynamodb_error(500, "InternalServerError"),
+            throttled: error(400, "ThrottlingException"),
+            failed: error(500, "InternalServerError"),
         }
     } else {
-        let error = |status, code| response(status, format!("<Error><Code>{code}</Code></Error>"));
         ErrorResponses { throttled: error(503, "SlowDown"), failed: error(500, "InternalError") }
     }
 }
@@ -154,7 +157,7 @@ impl Recorder {
         });
     }
 
-    /// Makes the next transaction fail because another one is in progress on its items.
+    /// Makes the next transaction fail because of a conflict with another one.
     pub fn reject_next_transaction(&self) {
         self.record.rejects_transaction.store(true, Ordering::SeqCst);
     }
@@ -204,7 +207,8 @@ impl Proxy {
         let is_transaction = call.operation == "TransactWriteItems";
         if is_transaction && self.record.rejects_transaction.swap(false, Ordering::SeqCst) {
             self.add(call);
-            return Ok(dynamodb_error(400, "TransactionInProgressException"));
+            let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","CancellationReasons":[{"Code":"TransactionConflict"}]}"#;
+            return Ok(response(400, body));
         }
         let faults = &self.record.faults;
         let failure = faults.next_failure(&call.operation, &call.grants[0].resource);
