@@ -93,6 +93,7 @@ faulty_port! { UserRepository:
     create(user: &User, password: &PasswordHash) -> Result<(), InsertUserError>;
     find(id: UserId) -> Result<Option<PublicUser>, StorageError>;
     find_consistent(id: UserId) -> Result<Option<PublicUser>, StorageError>;
+    find_account(id: UserId) -> Result<Option<User>, StorageError>;
     find_credentials(email: &Email) -> Result<Option<Credentials>, StorageError>;
     find_password(id: UserId) -> Result<Option<PasswordHash>, StorageError>;
     list(page: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError>;

@@ -47,6 +47,9 @@ pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) 
     for found in [users.find(id).await, users.find_consistent(id).await] {
         assert_eq!(found.expect("found").as_ref(), Some(&ada.public));
     }
+    let account = users.find_account(id).await.expect("found").expect("an account");
+    assert_eq!(account, ada);
+    assert_eq!(account.email.as_typed(), ada.email.as_typed());
     let password = users.find_password(id).await.expect("found");
     assert_eq!(password, Some(hash("a hash")));
     let found = users.find_credentials(&uppercase(&ada.email)).await;
@@ -69,6 +72,7 @@ async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
     for found in [users.find(id).await, users.find_consistent(id).await] {
         assert_eq!(found.expect("a response"), None);
     }
+    assert_eq!(users.find_account(id).await.expect("a response"), None);
     assert_eq!(users.find_password(id).await.expect("a response"), None);
     let credentials = users.find_credentials(&user.email).await;
     assert!(credentials.expect("a response").is_none());
