@@ -41,7 +41,8 @@ impl HttpHandler for CreateUser {
                 check_rate_limit(store, clock, limits, action, account, &client_ip).await?;
             let (users, hasher) = (&self.users, &self.hasher);
             let user = create_user(users, hasher, clock, permit, id, new).await?;
-            Ok(response::created(&UserBody::from(&user)))
+            let path = format!("/users/{}", user.id);
+            Ok(response::created_at(&path, &UserBody::from(&user)))
         };
         self.idempotency.execute(operation, id, UserId::parse, create).await
     }
@@ -84,6 +85,7 @@ impl crate::openapi::OpenApiOperation for CreateUser {
                 "password": example::PASSWORD,
             }))
             .response::<UserBody<'_>>(201, "The user was created.", example::user())
+            .with_location(201, "/users/01990000-0000-7000-8000-00000000ada0")
             .link(
                 201,
                 "get_user",
