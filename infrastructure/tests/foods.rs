@@ -19,7 +19,7 @@ use domain::page::{PageRequest, PageSize};
 use domain::testing::sample;
 use engines::dynoxide::actions::scan::ScanRequest;
 use engines::dynoxide::{AttributeValue, ImportOptions, Item};
-use engines::{DynamoDb, Engines, S3, TableNames, create_tables, settings};
+use engines::{AccessKey, DynamoDb, Engines, S3, TableNames, create_tables, settings};
 use infrastructure::aws::Aws;
 use infrastructure::dynamodb::DynamoDbFoods;
 
@@ -35,8 +35,9 @@ domain::food_repository_contract!(on_dynamodb().await);
 #[tokio::test]
 async fn read_cost_of_food_list_is_independent_of_table_size() {
     // The import blocks the engine for longer than other tests wait, so the shared one is not used.
-    let dynamodb = DynamoDb::memory().unwrap();
-    let s3 = S3::temporary("test", "test-secret").unwrap();
+    let key = AccessKey::random();
+    let dynamodb = DynamoDb::memory(&key).unwrap();
+    let s3 = S3::temporary(&key).unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("listing-");
     create_tables(&client, &names).await.unwrap();
