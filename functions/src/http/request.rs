@@ -122,6 +122,12 @@ mod tests {
         name: Option<String>,
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Number {
+        #[serde(rename = "size")]
+        _size: u64,
+    }
+
     fn parse(body: impl Into<Body>) -> Option<Shape> {
         json(&Request::new(body.into())).ok()
     }
@@ -196,14 +202,9 @@ mod tests {
             assert_eq!(problem["detail"], detail, "{body}");
             assert_eq!(problem["invalid_json"], "invalid json");
         }
-        #[derive(Debug, Deserialize)]
-        struct Number {
-            #[serde(rename = "size")]
-            _size: u64,
-        }
         let request = Request::new(r#"{"size": "a secret, expected text"}"#.into());
         let problem = serde_json::to_value(json::<Number>(&request).unwrap_err()).unwrap();
-        assert_eq!(problem["detail"], "size: expected u64 at line 1 column 33");
+        assert_eq!(problem["detail"], "size: expected u64 at line 1 column 34");
     }
 
     #[test]

@@ -123,7 +123,7 @@ async fn log_request(
     let id = RequestId::generate();
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
-    if method == Method::OPTIONS {
+    if method == Method::OPTIONS && response.status() == StatusCode::OK {
         // A preflight: tower-http returns 200, API Gateway 204.
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
