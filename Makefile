@@ -93,7 +93,7 @@ invoke: ## send an event to a function of `make watch`
 local-invoke: ## run a function with an event in Lambda's container image (needs Docker)
 	$(SAM) build $(LOGICAL_ID)
 	"$$(.ci/tools aws-sam-cli)/python" .ci/local-template.py .aws-sam/build
-	AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local-secret AWS_DEFAULT_REGION=us-east-1 $(SAM) local invoke $(LOGICAL_ID) \
+	. ./$(ENGINES) && AWS_DEFAULT_REGION=us-east-1 $(SAM) local invoke $(LOGICAL_ID) \
 	  --template-file .aws-sam/build/local.yaml --event $(EVENT) --env-vars $(ENGINES).json --docker-network host
 
 validate: ## validate template.yaml without an AWS account

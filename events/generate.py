@@ -166,6 +166,8 @@ EVENTS = {
     "get_user": event("GET /users/{user_id}", path={"user_id": ADA}),
     "get_user.not_found": event("GET /users/{user_id}", path={"user_id": UNKNOWN_USER}),
     "get_user.bad_id": event("GET /users/{user_id}", path={"user_id": "1"}),
+    "get_current_user": event("GET /users/me", bearer=ADAS_ACCESS_TOKEN),
+    "get_current_user.no_token": event("GET /users/me"),
     "change_password": with_json(
         "PUT /users/me/password",
         {"old_password": "analytical", "new_password": "difference engine"}, bearer=ADAS_ACCESS_TOKEN,

@@ -9,6 +9,7 @@ mod e2e {
     mod errors;
     mod foods;
     mod hostile;
+    mod http;
     mod idempotency;
     mod images;
     mod lists;

@@ -50,13 +50,15 @@ impl Food {
     }
 }
 
-/// The versions of a food that a request may change or delete (`If-Match`).
+/// The versions of a food that a request may change or delete (`If-Match`, `If-None-Match`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionPrecondition {
-    /// Any version: the request has no `If-Match`, or `*`.
+    /// Any version: the request has no precondition, or `If-Match: *`.
     None,
     /// Only one of these versions, as listed in `If-Match`.
     AnyOf(Vec<u64>),
+    /// All versions except these, as listed in `If-None-Match`.
+    NoneOf(Vec<u64>),
 }
 
 impl VersionPrecondition {
@@ -65,6 +67,7 @@ impl VersionPrecondition {
         match self {
             Self::None => true,
             Self::AnyOf(versions) => versions.contains(&version),
+            Self::NoneOf(versions) => !versions.contains(&version),
         }
     }
 }

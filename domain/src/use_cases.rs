@@ -17,6 +17,7 @@ mod create_user;
 mod delete_food;
 mod delete_user;
 mod food_input;
+mod get_current_user;
 mod get_food;
 mod get_user;
 mod list_sessions;
@@ -49,6 +50,7 @@ pub use create_user::{CreateUserError, InvalidUser, InvalidUserField, NewUser, c
 pub use delete_food::{DeleteFoodError, delete_food};
 pub use delete_user::{DeleteUserError, delete_user};
 pub use food_input::{FoodInput, InvalidFood, InvalidFoodField};
+pub use get_current_user::get_current_user;
 pub use get_food::get_food;
 pub use get_user::get_user;
 pub use list_sessions::{ListedSession, SessionPage, list_sessions};

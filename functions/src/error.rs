@@ -8,8 +8,8 @@ mod mapping;
 use std::borrow::Cow;
 use std::error::Error;
 
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::http::response::Response;
@@ -28,9 +28,13 @@ type Source = Box<dyn Error + Send + Sync>;
 pub struct ApiError {
     status: StatusCode,
     codes: Vec<Code>,
+    /// An explanation of this occurrence (RFC 9457, section 3.1.4). Contains no value of the request.
+    detail: Option<Message>,
     /// The label of the error in metrics; `None` if that is the first code.
     kind: Option<&'static str>,
     challenge: Option<&'static str>,
+    /// What a 415 response names as acceptable: `Accept` or `Accept-Encoding` (RFC 9110, section 15.5.16).
+    accepted: Option<(HeaderName, Message)>,
     /// Seconds until the client should retry.
     retry_after: Option<u64>,
     source: Option<Source>,
@@ -55,8 +59,10 @@ impl ApiError {
         Self {
             status,
             codes,
+            detail: None,
             kind: None,
             challenge: None,
+            accepted: None,
             retry_after: None,
             source: None,
             attributes: Vec::new(),
@@ -102,8 +108,28 @@ impl ApiError {
     }
 
     /// Creates the 422 for a body that is not a JSON object with members of the expected types.
-    pub(crate) fn invalid_json() -> Self {
-        Self::unprocessable("invalid_json", "invalid json")
+    pub(crate) fn invalid_json(detail: impl Into<Message>) -> Self {
+        let detail = Some(detail.into());
+        Self { detail, ..Self::unprocessable("invalid_json", "invalid json") }
+    }
+
+    /// Creates the 415 for a body of a media type that the route does not accept.
+    pub(crate) fn unsupported_media_type(accepted: impl Into<Message>) -> Self {
+        let accepted = accepted.into();
+        let message = format!("the Content-Type should be {}", accepted.replace(", ", " or "));
+        Self::unsupported(message, (ACCEPT, accepted))
+    }
+
+    /// Creates the 415 for a compressed body.
+    pub(crate) fn unsupported_encoding() -> Self {
+        let message = "send the body without a Content-Encoding, such as gzip";
+        Self::unsupported(message, (ACCEPT_ENCODING, "identity".into()))
+    }
+
+    fn unsupported(message: impl Into<Message>, accepted: (HeaderName, Message)) -> Self {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let accepted = Some(accepted);
+        Self { accepted, ..Self::single(status, "unsupported_media_type", message) }
     }
 
     /// Creates the 422 for a body without a refresh token.
@@ -204,6 +230,11 @@ impl ApiError {
             let challenge = HeaderValue::from_static(challenge);
             response.headers.insert(WWW_AUTHENTICATE, challenge);
         }
+        if let Some((name, accepted)) = self.accepted
+            && let Ok(accepted) = HeaderValue::from_str(&accepted)
+        {
+            response.headers.insert(name, accepted);
+        }
         if let Some(seconds) = self.retry_after {
             response.headers.insert(RETRY_AFTER, seconds.into());
         }
@@ -231,6 +262,9 @@ impl Serialize for ApiError {
         let title = self.status.canonical_reason().unwrap_or_default();
         members.serialize_entry("title", title)?;
         members.serialize_entry("status", &self.status.as_u16())?;
+        if let Some(detail) = &self.detail {
+            members.serialize_entry("detail", detail)?;
+        }
         for (code, message) in &self.codes {
             members.serialize_entry(code, message)?;
         }

@@ -11,6 +11,7 @@ mod delete_food;
 mod delete_user;
 mod food_body;
 pub(crate) mod food_request;
+mod get_current_user;
 mod get_docs;
 mod get_food;
 mod get_openapi;

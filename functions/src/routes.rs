@@ -11,6 +11,7 @@ macro_rules! for_each_function {
                 create_user CreateUser (POST "/users", anonymous, 1769);
                 list_users ListUsers (GET "/users", anonymous, 512);
                 get_user GetUser (GET "/users/{user_id}", anonymous, 512);
+                get_current_user GetCurrentUser (GET "/users/me", signed_in, 512);
                 change_password ChangePassword (PUT "/users/me/password", signed_in, 1769);
                 delete_user DeleteUser (DELETE "/users/me", signed_in, 256);
                 login Login (POST "/login", anonymous, 1769);

@@ -20,7 +20,7 @@ use domain::page::{PageRequest, PageSize};
 use domain::testing::sample;
 use engines::dynoxide::actions::scan::ScanRequest;
 use engines::dynoxide::{AttributeValue, ImportOptions, Item};
-use engines::{DynamoDb, Engines, S3, TableNames, create_tables, settings};
+use engines::{AccessKey, DynamoDb, Engines, S3, TableNames, create_tables, settings};
 use infrastructure::aws::Aws;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
 
@@ -51,8 +51,9 @@ struct Metered {
 impl Metered {
     /// Stores one food with this description.
     async fn with(description: &str) -> Self {
-        let dynamodb = DynamoDb::memory().unwrap();
-        let s3 = S3::temporary("test", "test-secret").unwrap();
+        let key = AccessKey::random();
+        let dynamodb = DynamoDb::memory(&key).unwrap();
+        let s3 = S3::temporary(&key).unwrap();
         let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
         let names = TableNames::with_prefix("listing-");
         create_tables(&client, &names).await.unwrap();

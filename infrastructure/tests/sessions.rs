@@ -17,7 +17,7 @@ use domain::storage::StorageError;
 use domain::testing::contracts::active_sessions::Stores;
 use domain::testing::sample;
 use domain::user::UserRepository;
-use engines::{DynamoDb, Engines, S3, TableNames, Valkey, create_tables, settings};
+use engines::{AccessKey, DynamoDb, Engines, S3, TableNames, Valkey, create_tables, settings};
 use futures_util::future::join_all;
 use infrastructure::aws::Aws;
 use infrastructure::dynamodb::{DynamoDbSessions, DynamoDbUsers};
@@ -352,8 +352,9 @@ async fn concurrent_redis_calls_share_one_connection_timeout() {
 
 #[tokio::test]
 async fn dynamodb_ttl_removes_only_expired_sessions() {
-    let dynamodb = DynamoDb::memory().unwrap();
-    let s3 = S3::temporary("test", "test-secret").unwrap();
+    let key = AccessKey::random();
+    let dynamodb = DynamoDb::memory(&key).unwrap();
+    let s3 = S3::temporary(&key).unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("sweep-");
     create_tables(&client, &names).await.unwrap();

@@ -26,7 +26,7 @@ async fn error_responses_carry_cors_headers() {
         assert_eq!(response.header("access-control-allow-origin"), "*");
         let exposed = response.header("access-control-expose-headers");
         let exposed = exposed.to_lowercase();
-        for header in ["link", "etag", "retry-after"] {
+        for header in ["link", "etag", "location", "retry-after"] {
             assert!(exposed.contains(header), "{exposed}");
         }
     }

@@ -54,7 +54,9 @@ async fn json_body_of_one_megabyte_is_parsed_and_validated() {
 async fn json_body_is_accepted_with_any_content_type() {
     let api = Api::start().await;
     let body = json!({"email": "a@example.com", "password": "x"}).to_string();
-    for content_type in ["text/plain", "application/octet-stream", "image/png", "nonsense"] {
+    // `curl -d` sends the first one.
+    for content_type in ["application/x-www-form-urlencoded", "text/plain", "image/png", "nonsense"]
+    {
         let response = api.post("/login").body(content_type, body.clone()).send().await;
         response.has_code(401, "incorrect_password");
     }
@@ -109,7 +111,6 @@ async fn request_with_malformed_header_succeeds() {
         ("cookie", "a=b; c; =d; ;"),
         ("accept-encoding", "identity;q=0"),
         ("x-amzn-trace-id", "Root=;;;"),
-        ("content-encoding", "gzip"),
     ] {
         let response = api.get("/food").header(name, value).send().await;
         assert_eq!(response.status, 200, "{name}");

@@ -70,7 +70,7 @@ async fn request_with_invalid_token_makes_no_backend_call() {
 
 #[tokio::test]
 async fn invalid_request_reads_only_the_session() {
-    for (name, status) in [("create_food.not_a_form", 400), ("delete_food.bad_id", 400)] {
+    for (name, status) in [("create_food.not_a_form", 415), ("delete_food.bad_id", 400)] {
         let recorded = RecordedFixture::with(&[]).await;
         let function = crate::event::expected::function(name);
         let response = recorded.start(function).await.invoke(&event(name)).await;
@@ -87,7 +87,7 @@ async fn revoked_session_is_401_even_with_bad_input_or_failed_read() {
         ("create_food", 500),
         ("update_food", 500),
         ("delete_food", 500),
-        ("create_food.not_a_form", 400),
+        ("create_food.not_a_form", 415),
         ("update_food.not_found", 500),
         ("delete_food.bad_id", 400),
     ] {

@@ -130,6 +130,7 @@ impl StateCheck {
             // Reads and presigned uploads change nothing.
             "list_users"
             | "get_user"
+            | "get_current_user"
             | "list_food"
             | "get_food"
             | "list_sessions"

@@ -29,6 +29,7 @@ FUNCTIONS = {
     "create_user": (20, 29, 2 * [DYNAMODB]),
     "list_users": (0.25, 2.6, [DYNAMODB]),
     "get_user": (0.24, 2.6, [DYNAMODB]),
+    "get_current_user": (0.6, 3, [DYNAMODB]),
     "change_password": (40, 50, 8 * [DYNAMODB]),
     "delete_user": (2, 6, 8 * [DYNAMODB] + [DELETE]),
     "login": (21, 30, 4 * [DYNAMODB]),

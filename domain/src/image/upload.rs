@@ -28,6 +28,15 @@ impl ImageKind {
             Self::Gif => "image/gif",
         }
     }
+
+    /// Parses a declared media type; case does not matter. `image/jpg` is no registered type, but common.
+    fn parse(media_type: &str) -> Option<Self> {
+        if media_type.eq_ignore_ascii_case("image/jpg") {
+            return Some(Self::Jpeg);
+        }
+        let matches = |kind: &Self| kind.media_type().eq_ignore_ascii_case(media_type);
+        Self::ALL.into_iter().find(matches)
+    }
 }
 
 /// A valid request for a presigned POST that uploads an image.
@@ -73,11 +82,7 @@ impl NewUpload {
     ) -> Result<Self, InvalidUpload> {
         let kind = match media_type.map(str::trim) {
             None | Some("") => Err(InvalidUploadField::KindRequired),
-            Some(media_type) => {
-                let matches = |kind: &ImageKind| kind.media_type().eq_ignore_ascii_case(media_type);
-                let kind = ImageKind::ALL.into_iter().find(matches);
-                kind.ok_or(InvalidUploadField::UnknownKind)
-            }
+            Some(media_type) => ImageKind::parse(media_type).ok_or(InvalidUploadField::UnknownKind),
         };
         let bytes = match bytes {
             None | Some(0) => Err(InvalidUploadField::SizeRequired),
@@ -110,8 +115,10 @@ mod tests {
             let new = NewUpload::parse(Some(kind.media_type()), Some(1_000), 1_000);
             assert_eq!(new, Ok(NewUpload { kind, bytes: 1_000 }));
         }
-        let uppercase = NewUpload::parse(Some(" IMAGE/JPEG "), Some(1), 1_000);
-        assert_eq!(uppercase.unwrap().kind, ImageKind::Jpeg);
+        for jpeg in [" IMAGE/JPEG ", "image/jpg", "Image/JPG"] {
+            let new = NewUpload::parse(Some(jpeg), Some(1), 1_000);
+            assert_eq!(new.unwrap().kind, ImageKind::Jpeg);
+        }
     }
 
     #[test]

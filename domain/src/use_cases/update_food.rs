@@ -41,7 +41,7 @@ pub enum UpdateFoodError {
 }
 
 /// Updates the food if nothing has modified it since `food` was read, and deletes the replaced image. Keeps
-/// the image if the input has none. `food` is the result of [`FoodRepository::find_consistent`].
+/// the image if the input has none. Writes nothing if the input changes nothing. `food` is the result of [`FoodRepository::find_consistent`].
 pub async fn update_food(
     foods: &impl FoodRepository,
     images: &ImagePipeline<impl ImageStore, impl UploadStore, impl ImageRenderer>,
@@ -66,6 +66,12 @@ pub async fn update_food(
         ValidateError::Invalid(invalid) => UpdateFoodError::Invalid(invalid),
         ValidateError::Storage(error) => error.into(),
     })?;
+    if valid.image.is_none()
+        && valid.title == current.title
+        && valid.description == current.description
+    {
+        return Ok(current);
+    }
     let mut changed = Food {
         title: valid.title,
         description: valid.description,
@@ -115,8 +121,10 @@ async fn save(
             let stored = check_owner(foods.find_consistent(current.id).await?, user)?;
             match expected {
                 _ if stored == *changed => Ok(()),
-                VersionPrecondition::None => Err(UpdateFoodError::Conflict),
                 VersionPrecondition::AnyOf(_) => Err(UpdateFoodError::PreconditionFailed),
+                VersionPrecondition::None | VersionPrecondition::NoneOf(_) => {
+                    Err(UpdateFoodError::Conflict)
+                }
             }
         }
         Err(ReplaceFoodError::Storage(error)) => match foods.find_consistent(current.id).await {
@@ -215,6 +223,24 @@ mod tests {
         let retried = fixture.update(&first, rice()).await.unwrap();
         assert_eq!(retried.image, first.image);
         assert!(fixture.has_image_of(&first));
+    }
+
+    #[tokio::test]
+    async fn food_update_without_a_change_writes_nothing() {
+        let (fixture, food) = fixture().await;
+        let same = || FoodInput {
+            title: format!(" {} ", food.title.as_str()),
+            description: food.description.as_str().to_owned(),
+            image: ImageSource::None,
+        };
+        let foods = unavailable(&fixture.foods);
+        let updated = fixture.update_in(&foods, &food, &ANY_VERSION, same()).await;
+        assert_eq!(updated.unwrap(), food);
+        let stale = VersionPrecondition::NoneOf(vec![food.version]);
+        let rejected = fixture.update_in(&foods, &food, &stale, same()).await;
+        assert!(matches!(rejected, Err(UpdateFoodError::PreconditionFailed)));
+        let case = FoodInput { title: food.title.as_str().to_uppercase(), ..same() };
+        assert_eq!(fixture.update(&food, case).await.unwrap().version, 2);
     }
 
     #[tokio::test]

@@ -78,7 +78,13 @@ impl From<TokenError> for ApiError {
             TokenError::Expired => ("token_expired", TOKEN_EXPIRED, EXPIRED_TOKEN),
             TokenError::Rejected => ("token_refused", "unauthorized", INVALID_TOKEN),
         };
-        Self { kind: Some(kind), ..Self::unauthorized("error", message, challenge) }
+        let detail = (error == TokenError::Missing)
+            .then_some("the request has no access token; send it as `Authorization: Bearer …`");
+        Self {
+            kind: Some(kind),
+            detail: detail.map(Into::into),
+            ..Self::unauthorized("error", message, challenge)
+        }
     }
 }
 

@@ -43,7 +43,8 @@ impl HttpHandler for CreateFood {
             let (foods, images) = (&self.foods, &self.images);
             let food = create_food(foods, images, &SystemClock, user, creator, id, input);
             let food = Box::pin(food).await?;
-            let response = response::created(&FoodBody::new(&food, &self.urls));
+            let path = format!("/food/{}", food.id);
+            let response = response::created_at(&path, &FoodBody::new(&food, &self.urls));
             Ok(response.with_etag(etag(&food)))
         };
         let created = self.idempotency.execute(operation, id, FoodId::parse, create);
@@ -76,6 +77,7 @@ impl crate::openapi::OpenApiOperation for CreateFood {
             .required("application/json", "image_id")
             .response::<FoodBody<'_>>(201, "The food was created.", example::food())
             .with_etag(201)
+            .with_location(201, "/food/01990000-0000-7000-8000-00000000f001")
             .link(201, "get_food", &food_id, None)
             .link(201, "update_food", &food_id, None)
             .link(201, "delete_food", &food_id, None)

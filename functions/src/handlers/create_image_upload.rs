@@ -34,8 +34,8 @@ impl HttpHandler for CreateImageUpload {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewImageUpload))]
 struct Body {
-    /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpeg|png|webp|gif)$"))]
+    /// `image/jpeg` (or `image/jpg`), `image/png`, `image/webp` or `image/gif`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = r"^image/(jpe?g|png|webp|gif)$"))]
     content_type: Option<String>,
     /// The size of the image in bytes.
     #[cfg_attr(feature = "openapi", schema(value_type = u64, required = true, minimum = 1, maximum = 8_192_000))]

@@ -42,7 +42,8 @@ impl HttpHandler for CreateUser {
             let (users, hasher, permit) = (&self.users, &self.hasher, &permit);
             async move {
                 let user = create_user(users, hasher, clock, permit, id, new).await?;
-                Ok(response::created(&UserBody::from(&user)))
+                let path = format!("/users/{}", user.id);
+                Ok(response::created_at(&path, &UserBody::from(&user)))
             }
         };
         let outcome = self.idempotency.execute(operation, id, UserId::parse, create).await;
@@ -94,6 +95,7 @@ impl crate::openapi::OpenApiOperation for CreateUser {
                 "password": example::PASSWORD,
             }))
             .response::<UserBody<'_>>(201, "The user was created.", example::user())
+            .with_location(201, "/users/01990000-0000-7000-8000-00000000ada0")
             .link(
                 201,
                 "get_user",

@@ -8,7 +8,7 @@ use infrastructure::s3::S3Images;
 use lambda_http::Request;
 
 use crate::http::auth::Auth;
-use crate::http::etag::if_match;
+use crate::http::etag::precondition;
 use crate::http::{request, response};
 use crate::{ApiError, HttpHandler, Response};
 
@@ -27,7 +27,7 @@ impl HttpHandler for DeleteFood {
             Ok(self.foods.find_consistent(id).await?)
         };
         let (user, found) = self.auth.require_session_while(caller, read).await?;
-        let expected = if_match(&request)?;
+        let expected = precondition(&request)?;
         delete_food(&self.foods, &self.images, user, found, &expected).await?;
         Ok(response::ok(&"food deleted"))
     }

@@ -2,13 +2,15 @@
 
 use domain::image::ImageSource;
 use domain::use_cases::FoodInput;
-use http::header::CONTENT_TYPE;
 use lambda_http::Request;
 use serde::Deserialize;
 
 use crate::error::ApiError;
 use crate::http::multipart::FoodForm;
-use crate::http::request;
+use crate::http::request::{self, JSON};
+
+/// The media types of a food.
+const MEDIA_TYPES: &str = "application/json, multipart/form-data";
 
 /// Returns the validation errors of a food, except those of missing fields, for the `OpenAPI` document.
 #[cfg(feature = "openapi")]
@@ -72,9 +74,13 @@ pub(crate) struct Body {
     image_id: Option<String>,
 }
 
-/// Parses the body of a food request: JSON if the content type is `application/json`, else a multipart form.
+/// Parses the body of a food request: JSON or a multipart form, depending on the content type.
 pub(crate) async fn parse(request: &mut Request) -> Result<FoodInput, ApiError> {
-    if is_json(request) {
+    request::check_encoding(request)?;
+    let is = |media_type| {
+        request::media_type(request).is_some_and(|given| given.eq_ignore_ascii_case(media_type))
+    };
+    if is(JSON) {
         let body: Body = request::json(request)?;
         let image = body.image_id.map_or(ImageSource::None, ImageSource::Upload);
         return Ok(FoodInput {
@@ -82,6 +88,9 @@ pub(crate) async fn parse(request: &mut Request) -> Result<FoodInput, ApiError> 
             description: body.description.unwrap_or_default(),
             image,
         });
+    }
+    if !is("multipart/form-data") {
+        return Err(ApiError::unsupported_media_type(MEDIA_TYPES));
     }
     let form = FoodForm::parse(request).await?;
     Ok(FoodInput {
@@ -101,16 +110,10 @@ pub(crate) fn content(input: &FoodInput) -> Vec<&[u8]> {
     }
 }
 
-fn is_json(request: &Request) -> bool {
-    let content_type = request.headers().get(CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use http::header::CONTENT_TYPE;
     use lambda_http::Body;
 
     use super::*;
@@ -141,13 +144,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn invalid_food_json_is_422_and_unknown_content_type_is_400() {
+    async fn invalid_food_json_is_422_and_other_content_type_is_415() {
         for body in ["", "[]", r#"{"title":1}"#, r#"{"image_id":{}}"#] {
             assert_eq!(parsed("application/json", body).await, Err(422), "{body}");
         }
-        for content_type in ["text/plain", "application/jsonx", "multipart/form-data"] {
-            assert_eq!(parsed(content_type, "{}").await, Err(400), "{content_type}");
+        for content_type in [
+            "",
+            "text/plain",
+            "application/jsonx",
+            "application/merge-patch+json",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert_eq!(parsed(content_type, "{}").await, Err(415), "{content_type}");
         }
+        assert_eq!(parsed("multipart/form-data", "{}").await, Err(400));
     }
 
     #[test]

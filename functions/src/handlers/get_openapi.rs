@@ -25,7 +25,7 @@ impl HttpHandler for GetOpenapi {
 #[cfg(feature = "openapi")]
 impl crate::openapi::OpenApiOperation for GetOpenapi {
     fn operation() -> crate::openapi::Operation {
-        let about = "By default pages of any origin may call the API (CORS) and read `Link`, `ETag` and `Retry-After`.";
+        let about = "By default pages of any origin may call the API (CORS) and read `Link`, `ETag`, `Location` and `Retry-After`.";
         crate::openapi::Operation::new("OpenAPI document", about)
             .response_file(
                 200,

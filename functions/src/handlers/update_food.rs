@@ -11,7 +11,7 @@ use super::food_body::FoodBody;
 use crate::dependencies::{ImageUrls, Images};
 use crate::handlers::food_request;
 use crate::http::auth::Auth;
-use crate::http::etag::{etag, if_match};
+use crate::http::etag::{etag, precondition};
 use crate::http::{request, response};
 use crate::{ApiError, HttpHandler, Response};
 
@@ -27,7 +27,7 @@ impl HttpHandler for UpdateFood {
         let caller = self.auth.verify_token(&request)?;
         let read = async {
             let id = FoodId::parse(&request::path(&request, "food_id"))?;
-            let expected = if_match(&request)?;
+            let expected = precondition(&request)?;
             let input = food_request::parse(&mut request).await?;
             Ok((expected, input, self.foods.find_consistent(id).await?))
         };

@@ -8,8 +8,9 @@ use lambda_http::Request;
 
 use crate::error::ApiError;
 
-/// The message for an `If-Match` that cannot be parsed.
-pub(crate) const INVALID_IF_MATCH: &str = "If-Match should be * or a list of entity tags";
+/// The message for an `If-Match` or `If-None-Match` that cannot be parsed.
+pub(crate) const INVALID_CONDITION: &str =
+    "If-Match and If-None-Match should be * or a list of entity tags";
 
 /// Returns the `ETag` of a food: its version in quotes.
 pub(crate) fn etag(food: &Food) -> HeaderValue {
@@ -20,20 +21,39 @@ fn opaque(food: &Food) -> String {
     food.version.to_string()
 }
 
-/// Returns the food versions that `If-Match` allows to change. A malformed header is an error: ignoring it could
-/// overwrite a version that the client has not seen.
-pub(crate) fn if_match(request: &Request) -> Result<VersionPrecondition, ApiError> {
-    let Some(list) = list(request.headers(), IF_MATCH) else {
-        return Ok(VersionPrecondition::None);
+/// Returns the food versions that `If-Match` and `If-None-Match` allow to change. A malformed header is an error:
+/// ignoring it could overwrite a version that the client has not seen.
+pub(crate) fn precondition(request: &Request) -> Result<VersionPrecondition, ApiError> {
+    let malformed = || ApiError::invalid_request(INVALID_CONDITION);
+    let allowed = match list(request.headers(), IF_MATCH) {
+        None => None,
+        Some(list) => match Tags::parse(&list).ok_or_else(malformed)? {
+            Tags::Any => None,
+            // Strong comparison: a weak tag never matches.
+            Tags::These { strong, .. } => Some(versions(strong)),
+        },
     };
-    match Tags::parse(&list) {
-        Some(Tags::Any) => Ok(VersionPrecondition::None),
-        // Strong comparison: a weak tag never matches.
-        Some(Tags::These { strong, .. }) => {
-            Ok(VersionPrecondition::AnyOf(strong.into_iter().filter_map(version).collect()))
+    let excluded = match list(request.headers(), IF_NONE_MATCH) {
+        None => Vec::new(),
+        Some(list) => match Tags::parse(&list).ok_or_else(malformed)? {
+            // Only a food that does not exist has no version.
+            Tags::Any => return Ok(VersionPrecondition::AnyOf(Vec::new())),
+            Tags::These { strong, weak } => versions([strong, weak].concat()),
+        },
+    };
+    Ok(match allowed {
+        None if excluded.is_empty() => VersionPrecondition::None,
+        None => VersionPrecondition::NoneOf(excluded),
+        Some(mut allowed) => {
+            allowed.retain(|version| !excluded.contains(version));
+            VersionPrecondition::AnyOf(allowed)
         }
-        None => Err(ApiError::invalid_request(INVALID_IF_MATCH)),
-    }
+    })
+}
+
+/// Parses entity tags as food versions; others match no version.
+fn versions(tags: Vec<&str>) -> Vec<u64> {
+    tags.into_iter().filter_map(version).collect()
 }
 
 /// Returns whether `If-None-Match` has the food's current version. A malformed header is ignored.
@@ -114,7 +134,7 @@ mod tests {
     }
 
     fn matched(value: &str) -> Result<VersionPrecondition, u16> {
-        if_match(&request("if-match", value)).map_err(|error| error.status().as_u16())
+        precondition(&request("if-match", value)).map_err(|error| error.status().as_u16())
     }
 
     #[test]
@@ -130,11 +150,27 @@ mod tests {
             assert_eq!(matched(value), Ok(VersionPrecondition::AnyOf(versions)), "{value}");
         }
         assert_eq!(matched("*"), Ok(VersionPrecondition::None));
-        assert_eq!(if_match(&Request::new(Body::Empty)).unwrap(), VersionPrecondition::None);
+        assert_eq!(precondition(&Request::new(Body::Empty)).unwrap(), VersionPrecondition::None);
         let mut repeated = request("if-match", "\"3\"");
         let headers = repeated.headers_mut();
         headers.append(IF_MATCH, HeaderValue::from_static("\"5\""));
-        assert_eq!(if_match(&repeated).unwrap(), VersionPrecondition::AnyOf(vec![3, 5]));
+        assert_eq!(precondition(&repeated).unwrap(), VersionPrecondition::AnyOf(vec![3, 5]));
+        let headers = repeated.headers_mut();
+        headers.append(IF_NONE_MATCH, HeaderValue::from_static("W/\"5\""));
+        assert_eq!(precondition(&repeated).unwrap(), VersionPrecondition::AnyOf(vec![3]));
+    }
+
+    #[test]
+    fn if_none_match_header_excludes_versions_of_a_write() {
+        for (value, expected) in [
+            ("*", Ok(VersionPrecondition::AnyOf(Vec::new()))),
+            ("\"3\", W/\"4\"", Ok(VersionPrecondition::NoneOf(vec![3, 4]))),
+            ("\"x\"", Ok(VersionPrecondition::None)),
+            ("3", Err(400)),
+        ] {
+            let parsed = precondition(&request("if-none-match", value));
+            assert_eq!(parsed.map_err(|error| error.status().as_u16()), expected, "{value}");
+        }
     }
 
     #[test]

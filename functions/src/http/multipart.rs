@@ -135,6 +135,7 @@ mod tests {
             ("; filename=\"a.jpg\"", "undefined", Some("undefined")),
             ("; filename=\"a.jpg\"", "", Some("")),
             ("\r\ncontent-type: image/png", "undefined", Some("undefined")),
+            ("\r\ncontent-type: image/jpg", "undefined", Some("undefined")),
             ("\r\ncontent-type: text/plain", "undefined", None),
             ("; filename=\"\"", "", None),
             ("", "undefined", None),

@@ -1,6 +1,6 @@
 //! The HTTP response that a handler returns.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -56,6 +56,14 @@ pub(crate) fn ok(body: &impl Serialize) -> Response {
 /// Returns 201 with a JSON body.
 pub(crate) fn created(body: &impl Serialize) -> Response {
     json(StatusCode::CREATED, body)
+}
+
+/// Returns 201 with a JSON body and the path of the new resource in `Location`.
+pub(crate) fn created_at(path: &str, body: &impl Serialize) -> Response {
+    let mut response = created(body);
+    let path = HeaderValue::from_str(path).expect("a path of letters, digits and hyphens");
+    response.headers.insert(LOCATION, path);
+    response
 }
 
 /// Returns 200 with a document that only a deployment changes, so clients may cache it for five minutes.

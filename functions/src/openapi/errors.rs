@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderName;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
 use crate::{ApiError, Response};
@@ -34,6 +34,8 @@ fn merge(responses: &[Response]) -> Value {
         for (name, value) in &problem {
             if STANDARD.contains(&name.as_str()) {
                 properties.insert(name.clone(), json!({ "const": value }));
+            } else if name == "detail" {
+                properties.insert(name.clone(), json!({"type": "string"}));
             } else {
                 names.push(name.clone());
                 codes.entry(name.clone()).or_default().push(value.clone());
@@ -79,6 +81,8 @@ fn merge(responses: &[Response]) -> Value {
 /// Returns the header name in the capitalization of RFC 9110.
 fn canonical_name(name: &HeaderName) -> &str {
     match *name {
+        ACCEPT => "Accept",
+        ACCEPT_ENCODING => "Accept-Encoding",
         RETRY_AFTER => "Retry-After",
         WWW_AUTHENTICATE => "WWW-Authenticate",
         _ => name.as_str(),

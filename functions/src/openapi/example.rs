@@ -19,6 +19,13 @@ pub(crate) fn user() -> Value {
     json!({"id": USER_ID, "first_name": "Ada", "last_name": "Okafor"})
 }
 
+pub(crate) fn current_user() -> Value {
+    let mut account = user();
+    account["email"] = EMAIL.into();
+    account["created_at"] = "2026-11-22T18:53:26.123Z".into();
+    account
+}
+
 pub(crate) fn tokens() -> Value {
     json!({
         "access_token": "eyJhbGciOiJIUzI1NiJ9.e30.YW4gYWNjZXNz",

@@ -45,6 +45,13 @@ impl Operation {
     /// Adds the errors that every route has and returns the operation as JSON.
     pub(super) fn finish(mut self, id: &str, tag: &str, signed_in: bool) -> Value {
         let mut security = json!([]);
+        if !self.request.is_empty() {
+            let media_types: Vec<_> = self.request.keys().cloned().collect();
+            self.errors.extend([
+                ApiError::unsupported_media_type(media_types.join(", ")),
+                ApiError::unsupported_encoding(),
+            ]);
+        }
         self.errors.extend([
             StorageError::Corrupt("example".into()).into(),
             StorageError::Unavailable("example".into()).into(),
@@ -147,9 +154,10 @@ impl Operation {
     /// Adds the header `If-Match` and its errors.
     pub(crate) fn if_match(self) -> Self {
         let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#});
-        let about = "The `ETag` of the version to modify. If the food has another version, the response is 412 and nothing changes.";
+        let about = "The `ETag` of the version to modify. If the food has another version, the response is 412 and nothing changes, as \
+             with `If-None-Match: *`.";
         self.header_parameter("If-Match", about, &schema).errors([
-            ApiError::invalid_request(crate::http::etag::INVALID_IF_MATCH),
+            ApiError::invalid_request(crate::http::etag::INVALID_CONDITION),
             ApiError::precondition_failed(),
         ])
     }
@@ -157,7 +165,8 @@ impl Operation {
     /// Adds a JSON request body. Panics if the example cannot be parsed as `T`.
     pub(crate) fn json<T: ToSchema + DeserializeOwned>(self, example: &Value) -> Self {
         serde_json::from_value::<T>(example.clone()).expect("the example is valid");
-        self.request_body::<T>("application/json", example).errors([ApiError::invalid_json()])
+        self.request_body::<T>("application/json", example)
+            .errors([ApiError::invalid_json("email: expected a string at line 1 column 10")])
     }
 
     /// Adds an optional JSON request body with which the route requires no access token.
@@ -291,6 +300,11 @@ impl Operation {
     pub(crate) fn with_etag(self, status: u16) -> Self {
         let about = "The version of the food.";
         self.response_header(status, "ETag", about, "\"1\"", true)
+    }
+
+    /// Adds the header `Location` to the response with this status.
+    pub(crate) fn with_location(self, status: u16, example: &str) -> Self {
+        self.response_header(status, "Location", "The path of the new resource.", example, true)
     }
 
     /// Adds the header `Cache-Control: no-store` to the response with this status.

@@ -49,6 +49,9 @@ const CREDENTIALS: &str = "id, first_name, last_name, password_hash, credentials
 /// Projection expression for the attributes of a [`PublicUser`].
 const PUBLIC: &str = "id, first_name, last_name";
 
+/// Projection expression for the attributes of a [`User`].
+const ACCOUNT: &str = "id, first_name, last_name, email, created_at";
+
 /// A user repository on a `DynamoDB` table.
 #[derive(Debug, Clone)]
 pub struct DynamoDbUsers {
@@ -174,6 +177,18 @@ impl UserRepository for DynamoDbUsers {
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
         let item = self.get(account_key(id), PUBLIC, true).await?;
         item.as_ref().map(public_user).transpose()
+    }
+
+    async fn find_account(&self, id: UserId) -> Result<Option<User>, StorageError> {
+        let item = self.get(account_key(id), ACCOUNT, true).await?;
+        let account = |item| {
+            Ok(User {
+                public: public_user(item)?,
+                email: read(item, "email", Email::parse)?,
+                created_at: read_millis(item, "created_at")?,
+            })
+        };
+        item.as_ref().map(account).transpose()
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {

@@ -4,16 +4,19 @@
 //! acknowledged write. The log is not synced after each write: a power failure may lose the last
 //! writes, but never damages the file.
 
+mod api;
+
 use std::fmt::{self, Display};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dynoxide::{Database, server};
+use dynoxide::Database;
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 
+use crate::access_key::AccessKey;
 use crate::server::Server;
 
 /// The interval at which expired items are removed.
@@ -46,10 +49,11 @@ pub enum DynamoDbError {
     System(#[from] io::Error),
 }
 
-/// A running `DynamoDB` server. Drop waits up to 5 seconds for requests in flight and closes the database.
+/// A running `DynamoDB` server; requests must be signed with its key. Drop waits up to 5 seconds for requests in flight and closes the database.
 pub struct DynamoDb {
     server: Server,
     database: Database,
+    key: AccessKey,
 }
 
 impl fmt::Debug for DynamoDb {
@@ -60,13 +64,13 @@ impl fmt::Debug for DynamoDb {
 
 impl DynamoDb {
     /// Starts a server that stores its data in memory.
-    pub fn memory() -> Result<Self, DynamoDbError> {
+    pub fn memory(key: &AccessKey) -> Result<Self, DynamoDbError> {
         let path = Path::new(":memory:");
-        Self::start(Database::memory().map_err(|error| unusable(path, &error))?)
+        Self::start(Database::memory().map_err(|error| unusable(path, &error))?, key)
     }
 
     /// Starts a server that stores its data in the `SQLite` file at `path`, and creates a missing file.
-    pub fn open(path: &Path) -> Result<Self, DynamoDbError> {
+    pub fn open(path: &Path, key: &AccessKey) -> Result<Self, DynamoDbError> {
         if path.try_exists().map_err(|error| unusable(path, &error))? {
             check(path)?;
         } else {
@@ -74,26 +78,32 @@ impl DynamoDb {
         }
         let database = database(path)?;
         database.disable_bulk_loading().map_err(|error| unusable(path, &error))?;
-        Self::start(database)
+        Self::start(database, key)
     }
 
-    fn start(database: Database) -> Result<Self, DynamoDbError> {
-        let engine = database.clone();
+    fn start(database: Database, key: &AccessKey) -> Result<Self, DynamoDbError> {
+        let (engine, router) = (database.clone(), api::router(database.clone(), key.clone()));
         let server = Server::start("dynamodb", |listener, stop| async move {
-            let sweeper = tokio::spawn(sweep_expired(engine.clone()));
+            let sweeper = tokio::spawn(sweep_expired(engine));
             // A dropped sender is a stop as well.
             let stop = async { stop.await.unwrap_or_default() };
-            if let Err(error) = server::serve_with_shutdown(listener, engine, stop).await {
-                tracing::error!(error, "the DynamoDB engine stopped");
+            let server = axum::serve(listener, router).with_graceful_shutdown(stop);
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the DynamoDB engine stopped");
             }
             sweeper.abort();
         })?;
-        Ok(Self { server, database })
+        Ok(Self { server, database, key: key.clone() })
     }
 
     /// Returns the endpoint URL: `http://127.0.0.1:<port>`.
     pub fn url(&self) -> &str {
         self.server.url()
+    }
+
+    /// Returns the key that clients sign requests with.
+    pub fn key(&self) -> &AccessKey {
+        &self.key
     }
 
     /// Returns the dynoxide database, for tests that write thousands of items without HTTP requests.

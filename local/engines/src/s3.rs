@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::error_handling::HandleError;
+use axum::middleware::from_fn;
 use http::{Method, StatusCode};
 use s3s::HttpError;
 use s3s::auth::SimpleAuth;
@@ -22,6 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower_http::cors::{Any, CorsLayer};
 
+use crate::access_key::AccessKey;
+use crate::host::require_this_machine;
 use crate::server::Server;
 
 /// Errors of starting the embedded S3.
@@ -40,45 +43,36 @@ pub enum S3Error {
     System(#[from] io::Error),
 }
 
-/// A running S3 server; requests must be signed with its keys. Drop waits up to 5 seconds for requests in flight.
+/// A running S3 server; requests must be signed with its key. Drop waits up to 5 seconds for requests in flight.
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
-    access_key: String,
-    secret_key: String,
     // Dropped after the server, which writes to it.
     _temporary: Option<TempDir>,
 }
 
 impl S3 {
     /// Starts a server that stores its buckets in the folder `root`, and creates a missing folder.
-    pub fn open(root: &Path, access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
-        Self::start(root, None, access_key, secret_key)
+    pub fn open(root: &Path, key: &AccessKey) -> Result<Self, S3Error> {
+        Self::start(root, None, key)
     }
 
     /// Starts a server with a temporary folder, which is removed when the server is dropped.
-    pub fn temporary(access_key: &str, secret_key: &str) -> Result<Self, S3Error> {
+    pub fn temporary(key: &AccessKey) -> Result<Self, S3Error> {
         let folder = tempfile::tempdir()?;
         let root = folder.path().to_owned();
-        Self::start(&root, Some(folder), access_key, secret_key)
+        Self::start(&root, Some(folder), key)
     }
 
-    fn start(
-        root: &Path,
-        temporary: Option<TempDir>,
-        access_key: &str,
-        secret_key: &str,
-    ) -> Result<Self, S3Error> {
+    fn start(root: &Path, temporary: Option<TempDir>, key: &AccessKey) -> Result<Self, S3Error> {
         let unusable = |reason: String| S3Error::Unusable { root: root.to_owned(), reason };
         fs::create_dir_all(root).map_err(|error| unusable(error.to_string()))?;
         let files = FileSystem::new(root).map_err(|error| unusable(format!("{error:?}")))?;
         let mut service = S3ServiceBuilder::new(files);
-        service.set_auth(SimpleAuth::from_single(access_key, secret_key));
+        service.set_auth(SimpleAuth::from_single(key.id.as_str(), key.secret.as_str()));
         let service = service.build();
         Ok(Self {
             server: Server::start("s3", |listener, stop| serve(service, listener, stop))?,
-            access_key: access_key.to_owned(),
-            secret_key: secret_key.to_owned(),
             _temporary: temporary,
         })
     }
@@ -86,16 +80,6 @@ impl S3 {
     /// Returns the endpoint URL, `http://127.0.0.1:<port>`. A bucket is a segment of the path, not a subdomain.
     pub fn url(&self) -> &str {
         self.server.url()
-    }
-
-    /// Returns the access key id that clients sign requests with.
-    pub fn access_key(&self) -> &str {
-        &self.access_key
-    }
-
-    /// Returns the secret access key that clients sign requests with.
-    pub fn secret_key(&self) -> &str {
-        &self.secret_key
     }
 }
 
@@ -110,7 +94,8 @@ async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receive
         .allow_methods([Method::POST])
         .allow_headers(Any)
         .max_age(Duration::from_hours(2));
-    let router = Router::new().fallback_service(service).layer(cors);
+    let router = Router::new().fallback_service(service);
+    let router = router.layer(cors).layer(from_fn(require_this_machine));
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = stop.await;
     });

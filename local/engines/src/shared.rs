@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use infrastructure::aws::{Aws, AwsSettings};
 use uuid::Uuid;
 
-use crate::{DynamoDb, S3, TableNames, create_bucket, create_tables, settings};
+use crate::{AccessKey, DynamoDb, S3, TableNames, create_bucket, create_tables, settings};
 
 /// A `DynamoDB` in memory and an S3 in a temporary folder.
 #[derive(Debug)]
@@ -23,12 +23,18 @@ impl Engines {
         if let Some(engines) = current.upgrade() {
             return engines;
         }
+        let key = Self::key();
         let engines = Arc::new(Self {
-            dynamodb: DynamoDb::memory().expect("the DynamoDB engine starts"),
-            s3: S3::temporary("test", "test-secret").expect("the S3 engine starts"),
+            dynamodb: DynamoDb::memory(&key).expect("the DynamoDB engine starts"),
+            s3: S3::temporary(&key).expect("the S3 engine starts"),
         });
         *current = Arc::downgrade(&engines);
         engines
+    }
+
+    /// Returns the access key of the shared engines.
+    pub fn key() -> AccessKey {
+        AccessKey::new("test", "test-secret")
     }
 
     /// Returns the shared `DynamoDB` engine.

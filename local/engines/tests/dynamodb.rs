@@ -3,18 +3,25 @@
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
 use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use engines::dynamodb::DynamoDbError;
-use engines::{DynamoDb, S3, TableNames, create_tables, settings};
+use engines::{AccessKey, DynamoDb, S3, TableNames, create_tables, settings};
 use infrastructure::aws::Aws;
+
+fn open(path: &Path) -> Result<DynamoDb, DynamoDbError> {
+    DynamoDb::open(path, &AccessKey::random())
+}
 
 /// Creates all tables; returns a client and the name of the users table.
 async fn with_tables(dynamodb: &DynamoDb) -> (Client, String) {
-    let s3 = S3::temporary("test", "test-secret").unwrap();
+    let s3 = S3::temporary(dynamodb.key()).unwrap();
     let client = Aws::new(settings(dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("");
     create_tables(&client, &names).await.unwrap();
@@ -39,10 +46,10 @@ async fn holds((client, table): &(Client, String), pk: &str) -> bool {
 async fn dynamodb_items_and_tables_survive_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db.sqlite");
-    let dynamodb = DynamoDb::open(&path).unwrap();
+    let dynamodb = open(&path).unwrap();
     put(&with_tables(&dynamodb).await, "1").await;
     drop(dynamodb);
-    let dynamodb = DynamoDb::open(&path).unwrap();
+    let dynamodb = open(&path).unwrap();
     assert!(holds(&with_tables(&dynamodb).await, "1").await);
 }
 
@@ -50,7 +57,7 @@ async fn dynamodb_items_and_tables_survive_restart() {
 async fn acknowledged_dynamodb_items_survive_process_kill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db.sqlite");
-    let dynamodb = DynamoDb::open(&path).unwrap();
+    let dynamodb = open(&path).unwrap();
     let users = with_tables(&dynamodb).await;
     for number in 0..5 {
         let pk = number.to_string();
@@ -62,7 +69,7 @@ async fn acknowledged_dynamodb_items_survive_process_kill() {
             let with = |path: &Path| format!("{}{suffix}", path.display());
             fs::copy(with(&path), with(&copy)).unwrap();
         }
-        let reopened = DynamoDb::open(&copy).unwrap();
+        let reopened = open(&copy).unwrap();
         assert!(holds(&with_tables(&reopened).await, &pk).await);
     }
 }
@@ -74,7 +81,7 @@ fn dynamodb_start_replaces_files_of_interrupted_start() {
         fs::write(folder.path().join(leftover), "partial file").unwrap();
     }
     for _ in 0..2 {
-        DynamoDb::open(&folder.path().join("db.sqlite")).unwrap();
+        open(&folder.path().join("db.sqlite")).unwrap();
     }
 }
 
@@ -82,7 +89,7 @@ fn dynamodb_start_replaces_files_of_interrupted_start() {
 async fn damaged_database_file_is_reported_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let intact = folder.path().join("intact.sqlite");
-    let dynamodb = DynamoDb::open(&intact).unwrap();
+    let dynamodb = open(&intact).unwrap();
     let users = with_tables(&dynamodb).await;
     for number in 0..100 {
         put(&users, &number.to_string()).await;
@@ -106,7 +113,7 @@ async fn damaged_database_file_is_reported_at_start() {
     for (name, damage) in cases {
         fs::copy(&intact, &path).unwrap();
         damage();
-        let error = DynamoDb::open(&path).unwrap_err();
+        let error = open(&path).unwrap_err();
         assert!(matches!(error, DynamoDbError::Damaged { .. }), "{name}: {error:?}");
         let message = error.to_string();
         assert!(message.contains("damaged.sqlite is damaged"), "{message}");
@@ -118,7 +125,63 @@ fn unusable_database_path_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("no such folder/db.sqlite");
     for path in [folder.path(), &missing] {
-        let error = DynamoDb::open(path).unwrap_err();
+        let error = open(path).unwrap_err();
         assert!(matches!(error, DynamoDbError::Unusable { .. }), "{error:?}");
+    }
+}
+
+/// Sends an unsigned `ListTables` with these headers. Returns the whole response.
+fn list_tables(dynamodb: &DynamoDb, headers: &str) -> String {
+    let address = dynamodb.url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\n{headers}Connection: close\r\nContent-Length: 2\r\n\
+         Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\n\r\n{{}}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+#[test]
+fn dynamodb_rejects_web_pages_and_foreign_hosts() {
+    let dynamodb = DynamoDb::memory(&AccessKey::random()).unwrap();
+    let unsigned = "Authorization: AWS4-HMAC-SHA256 Credential=local/20261127/us-east-1/dynamodb/aws4_request, \
+                    SignedHeaders=host, Signature=00\r\nX-Amz-Date: 20261127T000000Z\r\n";
+    for (headers, status) in [
+        ("Host: localhost\r\n", 400),
+        ("Host: localhost\r\nOrigin: https://evil.example\r\n", 403),
+        ("Host: localhost\r\nOrigin: null\r\n", 403),
+        ("Host: evil.example\r\n", 403),
+        ("", 400),
+        ("Host: localhost\r\nHost: localhost\r\n", 400),
+    ] {
+        let response = list_tables(&dynamodb, &format!("{headers}{unsigned}"));
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{headers}: {response}");
+        assert!(!response.to_lowercase().contains("access-control"), "{response}");
+        assert!(!response.contains("TableNames"), "{response}");
+    }
+}
+
+#[tokio::test]
+async fn dynamodb_requires_signatures_with_its_key() {
+    let key = AccessKey::random();
+    let dynamodb = DynamoDb::memory(&key).unwrap();
+    let s3 = S3::temporary(&key).unwrap();
+    let tables = async |key: &AccessKey| {
+        let mut settings = settings(&dynamodb, &s3);
+        settings.access_key_id.clone_from(&key.id);
+        settings.secret_access_key.clone_from(&key.secret);
+        Aws::new(settings).unwrap().dynamodb().list_tables().send().await
+    };
+    assert!(tables(&key).await.is_ok());
+    let other = AccessKey::random();
+    for wrong in [
+        AccessKey { id: other.id.clone(), ..key.clone() },
+        AccessKey { secret: other.secret.clone(), ..key.clone() },
+    ] {
+        let error = tables(&wrong).await.unwrap_err().into_service_error();
+        assert_eq!(error.code(), Some("UnrecognizedClientException"));
     }
 }

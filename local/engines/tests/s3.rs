@@ -3,18 +3,24 @@
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use engines::s3::S3Error;
-use engines::{DynamoDb, S3, create_bucket, settings};
+use engines::{AccessKey, DynamoDb, S3, create_bucket, settings};
 use infrastructure::aws::{Aws, AwsSettings};
 
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
+fn access_key() -> AccessKey {
+    AccessKey::new("key", "secret")
+}
+
 fn settings_of(s3: &S3) -> AwsSettings {
-    settings(&DynamoDb::memory().unwrap(), s3)
+    settings(&DynamoDb::memory(&access_key()).unwrap(), s3)
 }
 
 async fn with_bucket(s3: &S3) -> Client {
@@ -46,7 +52,7 @@ async fn assert_intact(client: &Client, key: &str) {
 #[tokio::test]
 async fn s3_objects_survive_restart() {
     let root = tempfile::tempdir().unwrap();
-    let open = || S3::open(&root.path().join("new"), "key", "secret").unwrap();
+    let open = || S3::open(&root.path().join("new"), &access_key()).unwrap();
     let s3 = open();
     put(&with_bucket(&s3).await, "foods/1/image.webp").await;
     drop(s3);
@@ -58,7 +64,7 @@ async fn s3_objects_survive_restart() {
 async fn acknowledged_s3_objects_survive_process_kill() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
-    let s3 = S3::open(&root, "key", "secret").unwrap();
+    let s3 = S3::open(&root, &access_key()).unwrap();
     let client = with_bucket(&s3).await;
     for number in 0..5 {
         let key = format!("foods/{number}/image.webp");
@@ -67,14 +73,14 @@ async fn acknowledged_s3_objects_survive_process_kill() {
         let copy = folder.path().join(format!("copy-{number}"));
         let status = Command::new("cp").arg("-r").arg(&root).arg(&copy).status();
         assert!(status.unwrap().success());
-        let reopened = S3::open(&copy, "key", "secret").unwrap();
+        let reopened = S3::open(&copy, &access_key()).unwrap();
         assert_intact(&with_bucket(&reopened).await, &key).await;
     }
 }
 
 #[tokio::test]
 async fn s3_request_with_wrong_credentials_is_rejected() {
-    let s3 = S3::temporary("key", "secret").unwrap();
+    let s3 = S3::temporary(&access_key()).unwrap();
     put(&with_bucket(&s3).await, "image").await;
     for (key, secret) in [("key", "guess"), ("guess", "secret")] {
         let mut settings = settings_of(&s3);
@@ -87,9 +93,27 @@ async fn s3_request_with_wrong_credentials_is_rejected() {
 }
 
 #[test]
+fn s3_rejects_foreign_hosts() {
+    let s3 = S3::temporary(&access_key()).unwrap();
+    let address = s3.url().strip_prefix("http://").unwrap();
+    for (host, status) in [("evil.example", "403"), ("localhost", "200")] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        // A preflight is not signed.
+        let request = format!(
+            "OPTIONS /uploads HTTP/1.1\r\nHost: {host}\r\nOrigin: https://app.example\r\n\
+             Access-Control-Request-Method: POST\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {response}");
+    }
+}
+
+#[test]
 fn unusable_s3_folder_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let error = S3::open(file.path(), "key", "secret").unwrap_err();
+    let error = S3::open(file.path(), &access_key()).unwrap_err();
     assert!(matches!(error, S3Error::Unusable { .. }), "{error:?}");
     assert!(fs::metadata(file.path()).unwrap().is_file());
 }

@@ -60,7 +60,8 @@ Settings are environment variables; unset or empty ones have the default in brac
                              run and stored in the data dir]
   ACCESS_SECRET_PREVIOUS, REFRESH_SECRET_PREVIOUS
                              rotated secrets that are still accepted [none]
-  IMAGE_BASE_URL             URL prefix of images [/images on this server]
+  IMAGE_BASE_URL             URL prefix of images [/images on this server]; requests for its host
+                             are accepted, besides those for localhost
   USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET, UPLOADS_BUCKET
                              names of tables and buckets [users, foods, sessions, images, uploads]
   NO_COLOR                   any value disables colours [colours on a terminal]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use image::{ImageFormat, Rgb, RgbImage};
@@ -61,9 +61,11 @@ struct DemoFood {
 pub(crate) async fn seed(mut gateway: Gateway) -> Result<(), DemoError> {
     let client = ConnectInfo(gateway.address);
     gateway.log = false;
+    let host = gateway.address.to_string();
     let router = Arc::new(gateway).router(true);
     let post = async |path, token: &str, content_type, body: Vec<u8>| {
         let request = Request::post(path)
+            .header(HOST, &host)
             .header(AUTHORIZATION, format!("Bearer {token}"))
             .header(CONTENT_TYPE, content_type)
             .extension(client)

@@ -9,9 +9,14 @@ use thiserror::Error;
 /// An error that the gateway returns instead of a function's response, with the message of the real API Gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum GatewayError {
-    /// The percent-decoded path is not UTF-8, or the body is incomplete.
+    /// The percent-decoded path is not UTF-8, the request has not exactly one valid `Host`, or the body is incomplete.
     #[error("Bad Request")]
     BadRequest,
+    /// The request is for another host: a page of that host may have sent it (DNS rebinding).
+    #[error(
+        "Forbidden: the host is not this machine; behind a proxy, set IMAGE_BASE_URL to its URL"
+    )]
+    ForeignHost,
     /// No route matches the method and path, or no image has the requested key.
     #[error("Not Found")]
     NotFound,
@@ -41,6 +46,7 @@ impl IntoResponse for GatewayError {
     fn into_response(self) -> Response {
         let status = match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::ForeignHost => StatusCode::FORBIDDEN,
             Self::NotFound | Self::EnginesOnly => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -9,11 +9,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
+use engines::host::{is_this_machine, requested_host};
 use functions::api::Api;
 use functions::routes::{ROUTES, Route};
+use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
@@ -29,9 +32,8 @@ use crate::request_log;
 /// API Gateway's quota for the body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The routes, by a key of method and path such as `GET/food/{food_id}`. API Gateway matches the method first:
-/// `GET /users/me` matches `GET /users/{user_id}`, although `DELETE /users/me` is a route. Axum's router would
-/// return 405 instead, because it matches the path first.
+/// The routes, by a key of method and path such as `GET/food/{food_id}`. API Gateway matches the method first: an
+/// unknown method is a 404. Axum's router would return 405 instead, because it matches the path first.
 static ROUTER: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
     let mut router = matchit::Router::new();
     for route in &ROUTES {
@@ -47,6 +49,8 @@ pub(crate) struct Gateway {
     pub(crate) api: Arc<Api>,
     pub(crate) images: Images,
     pub(crate) address: SocketAddr,
+    /// The host in the setting `IMAGE_BASE_URL`, which may be a proxy in front of this server.
+    pub(crate) public_host: Option<Authority>,
     /// The value of the setting `ALLOWED_ORIGIN`: `*`, or a comma-separated list of origins for CORS.
     pub(crate) allowed_origin: String,
     /// Whether requests are logged to standard output.
@@ -65,8 +69,20 @@ impl Gateway {
         };
         router
             .layer(cors(&self.allowed_origin))
+            .layer(from_fn_with_state(Arc::clone(self), check_host))
             .layer(from_fn_with_state(Arc::clone(self), log_request))
             .with_state(Arc::clone(self))
+    }
+
+    fn check_host(&self, request: &Parts) -> Result<(), GatewayError> {
+        let host = requested_host(request).map_err(|_| GatewayError::BadRequest)?;
+        let Some(host) = host else { return Ok(()) };
+        let is_public = |public: &Authority| public.host().eq_ignore_ascii_case(host.host());
+        if is_this_machine(&host) || self.public_host.as_ref().is_some_and(is_public) {
+            Ok(())
+        } else {
+            Err(GatewayError::ForeignHost)
+        }
     }
 }
 
@@ -92,7 +108,7 @@ fn cors(allowed_origin: &str) -> CorsLayer {
             HeaderName::from_static("tracestate"),
             HeaderName::from_static("x-requested-with"),
         ])
-        .expose_headers([header::LINK, header::ETAG, header::RETRY_AFTER])
+        .expose_headers([header::LINK, header::ETAG, header::LOCATION, header::RETRY_AFTER])
         .max_age(Duration::from_hours(2))
 }
 
@@ -107,7 +123,7 @@ async fn log_request(
     let id = RequestId::generate();
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
-    if method == Method::OPTIONS {
+    if method == Method::OPTIONS && response.status() == StatusCode::OK {
         // A preflight: tower-http returns 200, API Gateway 204.
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
@@ -118,6 +134,15 @@ async fn log_request(
         request_log::write(&method, uri.path(), &response, started.elapsed());
     }
     response
+}
+
+/// Middleware that rejects requests for other hosts, against DNS rebinding.
+async fn check_host(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match gateway.check_host(&parts) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 async fn image(
@@ -215,7 +240,8 @@ mod tests {
             assert_eq!(function(&key), Some(route.name));
         }
         assert_eq!(function("DELETE/users/me"), Some("delete_user"));
-        assert_eq!(function("GET/users/me"), Some("get_user"));
+        assert_eq!(function("GET/users/me"), Some("get_current_user"));
+        assert_eq!(function("GET/users/you"), Some("get_user"));
         for key in ["HEAD/food", "GET/food/", "GET//food", "GET/food/1/2", "GET/login"] {
             assert_eq!(function(key), None, "{key}");
         }

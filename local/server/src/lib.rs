@@ -20,10 +20,12 @@ use axum::serve::ListenerExt as _;
 use engines::dynamodb::DynamoDbError;
 use engines::s3::S3Error;
 use engines::setup::SetupError;
-use engines::{DynamoDb, S3, TableNames};
+use engines::{AccessKey, DynamoDb, S3, TableNames};
 use functions::api::Api;
 use functions::dependencies::Dependencies;
 use functions::settings::{Settings, SettingsError};
+use http::Uri;
+use http::uri::Authority;
 use infrastructure::aws::{Aws, InvalidCaBundle};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -36,9 +38,7 @@ pub use crate::demo::DemoError;
 pub use crate::fixtures::SeedError;
 use crate::gateway::Gateway;
 use crate::images::Images;
-use crate::settings::{
-    ACCESS_KEY_ID, EffectiveSettings, JSON_FILE, LocalDefaults, SECRET_ACCESS_KEY, SHELL_FILE,
-};
+use crate::settings::{EffectiveSettings, JSON_FILE, LocalDefaults, SHELL_FILE};
 
 /// The time limit for requests in flight to complete after [`Local::stop`].
 const GRACE: Duration = Duration::from_secs(5);
@@ -175,12 +175,13 @@ struct Engines {
 
 impl Engines {
     fn start(storage: &Storage) -> Result<(Self, Secrets), StartError> {
-        let (key, secret) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+        // A new one for each start, so that only functions with the settings of this start can use the engines.
+        let key = &AccessKey::random();
         match storage {
             Storage::Memory => {
                 let engines = Self {
-                    dynamodb: DynamoDb::memory()?,
-                    s3: S3::temporary(key, secret)?,
+                    dynamodb: DynamoDb::memory(key)?,
+                    s3: S3::temporary(key)?,
                     data_dir: None,
                 };
                 Ok((engines, Secrets::generate()?))
@@ -189,8 +190,8 @@ impl Engines {
                 let dir = DataDir::open(path)?;
                 let secrets = dir.secrets()?;
                 let engines = Self {
-                    dynamodb: DynamoDb::open(&dir.database())?,
-                    s3: S3::open(&dir.images(), key, secret)?,
+                    dynamodb: DynamoDb::open(&dir.database(), key)?,
+                    s3: S3::open(&dir.images(), key)?,
                     data_dir: Some(dir),
                 };
                 Ok((engines, secrets))
@@ -238,6 +239,7 @@ impl Local {
                 image_base_url: &format!("{base_url}{}", Images::PATH),
                 dynamodb_url: engines.dynamodb.url(),
                 s3_url: engines.s3.url(),
+                key: engines.dynamodb.key(),
                 secrets: &secrets,
             },
         );
@@ -248,6 +250,7 @@ impl Local {
             api: Arc::clone(&api),
             images: Images::new(aws.s3(), settings.get("IMAGES_BUCKET").to_owned()),
             address,
+            public_host: host_of(settings.get("IMAGE_BASE_URL")),
             allowed_origin: settings.get("ALLOWED_ORIGIN").to_owned(),
             log: options.log,
         };
@@ -308,6 +311,11 @@ impl Local {
         // Dropping them blocks until their threads end.
         let _ = tokio::task::spawn_blocking(move || drop(engines)).await;
     }
+}
+
+/// Returns the host of a URL; `None` if it is no absolute URL.
+fn host_of(url: &str) -> Option<Authority> {
+    url.parse::<Uri>().ok()?.into_parts().authority
 }
 
 /// Serves HTTP requests until `stop` is sent or dropped and the requests in flight are complete.

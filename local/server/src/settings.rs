@@ -3,14 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
+use engines::AccessKey;
 use serde_json::{Map, Value, json};
 
 use crate::data_dir::Secrets;
 
-/// The access key id that clients of the S3 engine sign requests with.
-pub(crate) const ACCESS_KEY_ID: &str = "local";
-/// The secret access key of the S3 engine. It need not be secret, because the engine listens on 127.0.0.1 only.
-pub(crate) const SECRET_ACCESS_KEY: &str = "local-secret";
 const REGION: &str = "us-east-1";
 
 /// The file in the data dir with the output of [`EffectiveSettings::shell`].
@@ -55,11 +52,13 @@ const NAMES: [&str; 30] = [
     "AWS_LAMBDA_LOG_LEVEL",
 ];
 
-/// The default settings that differ between runs: URLs with free ports, and the secrets of the data dir.
+/// The default settings that differ between runs: URLs with free ports, the access key of the engines, and the
+/// secrets of the data dir.
 pub(crate) struct LocalDefaults<'a> {
     pub(crate) image_base_url: &'a str,
     pub(crate) dynamodb_url: &'a str,
     pub(crate) s3_url: &'a str,
+    pub(crate) key: &'a AccessKey,
     pub(crate) secrets: &'a Secrets,
 }
 
@@ -85,8 +84,8 @@ impl EffectiveSettings {
             ("REFRESH_SECRET", &defaults.secrets.refresh_secret),
             ("ALLOWED_ORIGIN", "*"),
             ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+            ("AWS_ACCESS_KEY_ID", &defaults.key.id),
+            ("AWS_SECRET_ACCESS_KEY", &defaults.key.secret),
             ("AWS_ENDPOINT_URL_DYNAMODB", defaults.dynamodb_url),
             ("AWS_ENDPOINT_URL_S3", defaults.s3_url),
         ]
@@ -151,6 +150,7 @@ mod tests {
             image_base_url: "http://127.0.0.1:8888/images",
             dynamodb_url: "http://127.0.0.1:1",
             s3_url: "http://127.0.0.1:2",
+            key: &AccessKey::new("key", "secret"),
             secrets: &Secrets {
                 access_secret: "sesame".to_owned(),
                 refresh_secret: "r".to_owned(),

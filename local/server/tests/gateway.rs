@@ -65,6 +65,42 @@ async fn unknown_route_returns_api_gateway_404() {
     assert_eq!(undecodable.json(), json!({"message": "Bad Request"}));
 }
 
+/// Sends `GET /food` with this request line and headers. Returns the status.
+async fn status_of(local: &Local, head: &str) -> String {
+    let address = local.base_url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{head}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response.split(' ').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn request_needs_one_host_that_is_this_machine() {
+    let local = Local::start(Options {
+        settings: vec![("IMAGE_BASE_URL".to_owned(), "https://tunnel.example/images".to_owned())],
+        ..Options::default()
+    });
+    let local = local.await.unwrap();
+    for (head, status) in [
+        ("GET /food HTTP/1.1\r\nHost: localhost:8888\r\n", "200"),
+        ("GET /food HTTP/1.1\r\nHost: [::1]\r\n", "200"),
+        ("GET /food HTTP/1.1\r\nHost: tunnel.example\r\n", "200"),
+        ("GET http://localhost/food HTTP/1.1\r\nHost: localhost\r\n", "200"),
+        ("GET /food HTTP/1.0\r\n", "200"),
+        ("GET /food HTTP/1.1\r\n", "400"),
+        ("GET /food HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n", "400"),
+        ("GET /food HTTP/1.1\r\nHost: \r\n", "400"),
+        ("GET /food HTTP/1.1\r\nHost: evil.example:8888\r\n", "403"),
+        ("GET http://evil.example/food HTTP/1.1\r\nHost: localhost\r\n", "403"),
+        ("GET /docs HTTP/1.1\r\nHost: evil.example\r\n", "403"),
+        ("GET /images/x HTTP/1.1\r\nHost: evil.example\r\n", "403"),
+    ] {
+        assert_eq!(status_of(&local, head).await, status, "{head}");
+    }
+}
+
 #[tokio::test]
 async fn request_body_over_10_mb_returns_api_gateway_413() {
     let (_local, client) = start().await;

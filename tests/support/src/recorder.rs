@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use engines::Engines;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -185,7 +186,7 @@ impl Recorder {
 
 impl Proxy {
     async fn handle(self: Arc<Self>, request: Request<Bytes>) -> io::Result<Response<Full<Bytes>>> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let target = parts.headers.get("x-amz-target");
         let is_dynamodb = target.is_some();
         let (mut call, body) = match target {
@@ -195,7 +196,10 @@ impl Proxy {
                 let mut input: Value = serde_json::from_slice(&body).expect("JSON");
                 let call = dynamodb(operation, &input);
                 input["ReturnConsumedCapacity"] = "TOTAL".into();
-                (call, Bytes::from(input.to_string()))
+                let body = Bytes::from(input.to_string());
+                parts.headers.insert(CONTENT_LENGTH, body.len().into());
+                Engines::key().sign_again(&mut parts, &body);
+                (call, body)
             }
             None => (s3(&parts, &body), body),
         };

@@ -17,7 +17,7 @@ use crate::server::Server;
 const MAX_ROUNDS: usize = 10_000;
 
 /// All routes, in the order in which a client calls them in a round. The second login's session revokes the first one.
-const ROUND: [&str; 21] = [
+const ROUND: [&str; 22] = [
     "create_user",
     "login",
     "create_image_upload",
@@ -32,6 +32,7 @@ const ROUND: [&str; 21] = [
     "get_docs",
     "refresh",
     "login",
+    "get_current_user",
     "list_sessions",
     "revoke_session",
     "revoke_sessions",

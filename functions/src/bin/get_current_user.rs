@@ -1,0 +1,3 @@
+//! `GET /users/me`: returns the user's own account.
+
+functions::main!(GetCurrentUser);
