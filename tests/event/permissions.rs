@@ -12,7 +12,7 @@ use serde_json::Value;
 use test_support::Client;
 use test_support::fixture::{ADA, event};
 use test_support::recorder::{Grant, RecordedCall};
-use test_support::template::{template, texts};
+use test_support::template::template;
 
 use crate::event::expected::{expected, function};
 use crate::event::recorded_fixture::{RecordedFixture, eves_login};

@@ -12,7 +12,7 @@ use crate::rate_limit::RateLimitStore;
 use crate::session::{Session, SessionStore, UserAgent};
 use crate::storage::StorageError;
 use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
-use crate::user::UserRepository;
+use crate::user::{StoredPassword, UserRepository};
 
 /// A validated request for a password change.
 #[derive(Debug, Clone)]
@@ -104,9 +104,8 @@ pub async fn change_password(
 ) -> Result<TokenPair, ChangePasswordError> {
     let stored = users.find_password(user.id).await?;
     let current = if user.is_active { &change.old } else { &change.new };
-    let is_valid = |stored: &StoredPassword| {
-        hasher.verify(current, &stored.hash) != PasswordCheck::Invalid
-    };
+    let is_valid =
+        |stored: &StoredPassword| hasher.verify(current, &stored.hash) != PasswordCheck::Invalid;
     let Some(stored) = stored.filter(is_valid) else {
         permit.settle(sessions).await;
         return Err(ChangePasswordError::IncorrectPassword);

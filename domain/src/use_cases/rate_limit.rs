@@ -33,8 +33,6 @@ pub struct RateLimitPermit {
     /// The time until the next time window, when the counters start at zero.
     pub(super) retry_after: Duration,
     pub(super) attempt: Attempt,
-    /// How often the attempt was counted.
-    pub(super) charge_count: u32,
 }
 
 /// Why an attempt was rejected.
@@ -81,26 +79,27 @@ pub async fn check_rate_limit(
     let now = clock.now();
     let per_account = Counter::per_account(action, account, limits, now);
     let per_ip = Counter::per_ip(action, client_ip, limits, now);
-    let mut permit = RateLimitPermit {
+    let permit = RateLimitPermit {
         retry_after: per_account.ends_at.since(now),
         counters: [per_account, per_ip],
         limits: *limits,
         attempt: action.initially(),
-        charge_count: 0,
     };
     let mut pauses = PAUSES.into_iter();
     loop {
         match (permit.charge(attempts).await?, pauses.next()) {
             (Charge::Counted, _) => return Ok(permit),
             (Charge::InProgress, Some(longest)) => attempts.wait(longest).await,
-            (Charge::InProgress | Charge::LimitReached, _) => return Err(permit.too_many()),
+            (Charge::InProgress | Charge::LimitReached, _) => {
+                return Err(RateLimitError::TooMany { retry_after: permit.retry_after });
+            }
         }
     }
 }
 
 impl RateLimitPermit {
     /// Counts the attempt on both counters, or on none.
-    async fn charge(&mut self, attempts: &impl RateLimitStore) -> Result<Charge, StorageError> {
+    async fn charge(&self, attempts: &impl RateLimitStore) -> Result<Charge, StorageError> {
         let [per_account, per_ip] = &self.counters;
         let limit = self.limits.per_ip;
         let from_ip = match attempts.count(per_ip, limit, self.attempt).await? {
@@ -109,10 +108,7 @@ impl RateLimitPermit {
         };
         let limit = self.limits.on_account(from_ip);
         match attempts.count(per_account, limit, self.attempt).await? {
-            CountOutcome::Counted(_) => {
-                self.charge_count += 1;
-                Ok(Charge::Counted)
-            }
+            CountOutcome::Counted(_) => Ok(Charge::Counted),
             CountOutcome::LimitReached { settled } => {
                 attempts.refund(per_ip, self.attempt).await?;
                 Ok(Charge::refused(settled, limit))
@@ -120,46 +116,21 @@ impl RateLimitPermit {
         }
     }
 
-    fn too_many(&self) -> RateLimitError {
-        RateLimitError::TooMany { retry_after: self.retry_after }
-    }
-
-    /// Counts the attempt once more. If this exceeds the limits, settles the attempt and returns `TooMany`. Does not
-    /// wait, because attempts that are counted once would wait for each other.
-    pub(super) async fn charge_again(
-        mut self,
-        attempts: &impl RateLimitStore,
-    ) -> Result<Self, RateLimitError> {
-        match self.charge(attempts).await? {
-            Charge::Counted => Ok(self),
-            Charge::InProgress | Charge::LimitReached => {
-                let error = self.too_many();
-                self.settle(attempts).await;
-                Err(error)
-            }
-        }
-    }
-
     /// Counts the attempt as failed. If the store fails, the attempt stays counted as pending.
     pub(super) async fn settle(self, attempts: &impl RateLimitStore) {
         let [per_account, per_ip] = &self.counters;
-        for _ in 0..self.charge_count {
-            let settled =
-                join(Box::pin(attempts.settle(per_account)), Box::pin(attempts.settle(per_ip)));
-            let _ = settled.await;
-        }
+        let _ =
+            join(Box::pin(attempts.settle(per_account)), Box::pin(attempts.settle(per_ip))).await;
     }
 
     /// Uncounts the attempt. It stays counted if the store fails.
     pub async fn refund(self, attempts: &impl RateLimitStore) {
         let [per_account, per_ip] = &self.counters;
-        for _ in 0..self.charge_count {
-            let refunded = join(
-                Box::pin(attempts.refund(per_account, self.attempt)),
-                Box::pin(attempts.refund(per_ip, self.attempt)),
-            );
-            let _ = refunded.await;
-        }
+        let _ = join(
+            Box::pin(attempts.refund(per_account, self.attempt)),
+            Box::pin(attempts.refund(per_ip, self.attempt)),
+        )
+        .await;
     }
 }
 

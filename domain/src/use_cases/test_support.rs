@@ -96,7 +96,6 @@ pub(super) fn rate_limit_permit() -> RateLimitPermit {
         limits,
         retry_after: limits.window,
         attempt: Attempt::Pending,
-        charge_count: 1,
     }
 }
 
