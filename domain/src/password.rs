@@ -208,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn wrong_password_takes_equal_time_for_each_hash() {
+        for (password, calls) in [("crème", 1), ("cre\u{300}me", 2)] {
+            let other = PasswordHash::new("new:other".to_owned());
+            for hash in [other, FakeHasher::default().dummy_hash()] {
+                let hasher = FakeHasher::default();
+                let check = hasher.verify(&Password::unvalidated(password), &hash);
+                assert_eq!((check, hasher.call_count()), (PasswordCheck::Invalid, calls));
+            }
+        }
+    }
+
+    #[test]
     fn debug_output_hides_password_and_password_hash() {
         let password = Password::unvalidated("correct horse");
         let hash = PasswordHash::new("$argon2id$secret".to_owned());

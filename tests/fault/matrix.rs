@@ -10,9 +10,11 @@ use crate::fault::cases::{FAILURES, IDEMPOTENT_EVENTS, assert_survives};
 
 /// Events whose backend calls differ from those of their function's plain event: `login` is the plain event of
 /// `login.bcrypt_hash`.
-const EXTRA_EVENTS: [&str; 8] = [
+const EXTRA_EVENTS: [&str; 9] = [
     // The password has a bcrypt hash, which is replaced.
     "login.bcrypt_hash",
+    // The failed attempt is settled.
+    "login.incorrect_password",
     "refresh.reused_token",
     "revoke_session.current",
     "revoke_sessions.all",

@@ -134,6 +134,7 @@ impl StateCheck {
             | "list_food"
             | "get_food"
             | "list_sessions"
+            | "login.incorrect_password"
             | "create_image_upload" => true,
             other => panic!("the effect of {other} is unknown"),
         };

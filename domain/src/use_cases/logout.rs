@@ -42,13 +42,9 @@ mod tests {
 
     use super::*;
     use crate::session::Session;
-    use crate::testing::{FakeSigner, sample};
+    use crate::testing::FakeSigner;
     use crate::use_cases::test_support::AuthFixture;
     use crate::use_cases::verify_access_token;
-
-    fn user() -> UserId {
-        UserId::new(sample::timestamp())
-    }
 
     impl AuthFixture {
         /// Logs out with a refresh token, and an access token unless it is empty; returns the user.
