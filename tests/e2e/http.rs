@@ -87,10 +87,11 @@ async fn created_resource_is_at_its_location() {
     assert_eq!(api.get(path).send().await.json(), user.json());
 
     let ada = api.log_in("ada").await;
+    let form = Form::food_with_image("Soup");
     let post = async || {
         let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         let post = api.post("/food").bearer(&ada).header("idempotency-key", key);
-        post.form(Form::food_with_image("Soup")).send().await
+        post.form(form.clone()).send().await
     };
     let (food, retried) = (post().await, post().await);
     let path = food.header("location");
