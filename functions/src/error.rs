@@ -32,11 +32,8 @@ pub struct ApiError {
     detail: Option<Message>,
     /// The label of the error in metrics; `None` if that is the first code.
     kind: Option<&'static str>,
-    challenge: Option<&'static str>,
-    /// What a 415 response names as acceptable: `Accept` or `Accept-Encoding` (RFC 9110, section 15.5.16).
-    accepted: Option<(HeaderName, Message)>,
-    /// Seconds until the client should retry.
-    retry_after: Option<u64>,
+    /// A header that tells the client how to proceed, such as `Retry-After`.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     source: Option<Source>,
     attributes: Vec<Attribute>,
 }
@@ -61,12 +58,14 @@ impl ApiError {
             codes,
             detail: None,
             kind: None,
-            challenge: None,
-            accepted: None,
-            retry_after: None,
+            header: None,
             source: None,
             attributes: Vec::new(),
         }
+    }
+
+    fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some(Box::new((name, value))), ..self }
     }
 
     /// Adds fields to the log of the request. The response does not contain them.
@@ -114,22 +113,22 @@ impl ApiError {
     }
 
     /// Creates the 415 for a body of a media type that the route does not accept.
-    pub(crate) fn unsupported_media_type(accepted: impl Into<Message>) -> Self {
-        let accepted = accepted.into();
+    pub(crate) fn unsupported_media_type(accepted: &str) -> Self {
         let message = format!("the Content-Type should be {}", accepted.replace(", ", " or "));
-        Self::unsupported(message, (ACCEPT, accepted))
+        Self::unsupported(message, ACCEPT, accepted)
     }
 
     /// Creates the 415 for a compressed body.
     pub(crate) fn unsupported_encoding() -> Self {
         let message = "send the body without a Content-Encoding, such as gzip";
-        Self::unsupported(message, (ACCEPT_ENCODING, "identity".into()))
+        Self::unsupported(message, ACCEPT_ENCODING, "identity")
     }
 
-    fn unsupported(message: impl Into<Message>, accepted: (HeaderName, Message)) -> Self {
+    /// Creates a 415 with what is accepted instead (RFC 9110, section 15.5.16).
+    fn unsupported(message: impl Into<Message>, name: HeaderName, accepted: &str) -> Self {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        let accepted = Some(accepted);
-        Self { accepted, ..Self::single(status, "unsupported_media_type", message) }
+        Self::single(status, "unsupported_media_type", message)
+            .with_header(name, HeaderValue::from_str(accepted).expect("media types or an encoding"))
     }
 
     /// Creates the 422 for a body without a refresh token.
@@ -140,10 +139,8 @@ impl ApiError {
     /// Creates the 409 for a request while another one with the same `Idempotency-Key` is in progress.
     pub(crate) fn request_in_progress() -> Self {
         let message = "a request with this idempotency key is in progress; retry later";
-        Self {
-            retry_after: Some(1),
-            ..Self::single(StatusCode::CONFLICT, "request_in_progress", message)
-        }
+        Self::single(StatusCode::CONFLICT, "request_in_progress", message)
+            .with_header(RETRY_AFTER, 1.into())
     }
 
     /// Creates the 422 for an `Idempotency-Key` that another request used.
@@ -185,17 +182,15 @@ impl ApiError {
     }
 
     fn unauthorized(code: &'static str, message: &'static str, challenge: &'static str) -> Self {
-        Self { challenge: Some(challenge), ..Self::single(StatusCode::UNAUTHORIZED, code, message) }
+        Self::single(StatusCode::UNAUTHORIZED, code, message)
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
     /// Creates the 503 for a backend, such as `DynamoDB`, that is unavailable or busy.
     pub(crate) fn unavailable(source: Option<Source>) -> Self {
         let message = "temporarily unavailable; retry later";
-        Self {
-            retry_after: Some(1),
-            source,
-            ..Self::single(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
-        }
+        let error = Self::single(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+        Self { source, ..error.with_header(RETRY_AFTER, 1.into()) }
     }
 
     fn internal(source: impl Into<Source>) -> Self {
@@ -226,17 +221,8 @@ impl ApiError {
     pub(crate) fn into_response(self) -> Response {
         let body = serde_json::to_string(&self).expect("texts and a number");
         let mut response = Response::with_body(self.status, "application/problem+json", body);
-        if let Some(challenge) = self.challenge {
-            let challenge = HeaderValue::from_static(challenge);
-            response.headers.insert(WWW_AUTHENTICATE, challenge);
-        }
-        if let Some((name, accepted)) = self.accepted
-            && let Ok(accepted) = HeaderValue::from_str(&accepted)
-        {
-            response.headers.insert(name, accepted);
-        }
-        if let Some(seconds) = self.retry_after {
-            response.headers.insert(RETRY_AFTER, seconds.into());
+        if let Some((name, value)) = self.header.map(|header| *header) {
+            response.headers.insert(name, value);
         }
         response
     }

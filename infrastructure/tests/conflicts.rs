@@ -82,13 +82,11 @@ impl State {
             }
             let rest = self.conflicts.checked_sub(1);
             self.conflicts = rest.unwrap_or_default();
-            return match rest {
-                Some(_) => (200, json!({"Responses": {}, "UnprocessedKeys": requested})),
-                None => {
-                    let account = json!({"pk": {"S": "USER#"}, "credentials_version": {"N": "3"}});
-                    (200, json!({"Responses": {"users": [account]}, "UnprocessedKeys": {}}))
-                }
-            };
+            if rest.is_some() {
+                return (200, json!({"Responses": {}, "UnprocessedKeys": requested}));
+            }
+            let account = json!({"pk": {"S": "USER#"}, "credentials_version": {"N": "3"}});
+            return (200, json!({"Responses": {"users": [account]}, "UnprocessedKeys": {}}));
         }
         assert_eq!(operation, "TransactWriteItems");
         let Some(rest) = self.conflicts.checked_sub(1) else {

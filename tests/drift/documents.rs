@@ -159,7 +159,10 @@ fn asvs_names_existing_tests() {
         name.contains('_')
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
-    for (at, file) in parts.iter().enumerate().filter(|(_, part)| part.ends_with(".rs")) {
+    let is_rust_file = |part: &str| {
+        std::path::Path::new(part).extension().is_some_and(|extension| extension == "rs")
+    };
+    for (at, file) in parts.iter().enumerate().filter(|(_, part)| is_rust_file(part)) {
         let mut name = at;
         while name >= 2 && (parts[name - 1] == " in " || (name < at && parts[name - 1] == ", ")) {
             name -= 2;

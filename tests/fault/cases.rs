@@ -59,9 +59,12 @@ fn repeat_status(event_name: &str) -> Option<u64> {
     match event_name {
         "create_user" | "create_food" | "create_food.upload" => Some(409),
         "delete_food" | "revoke_session" => Some(404),
-        "logout" | "delete_user" | "revoke_session.current" | "revoke_sessions.all" => Some(401),
-        // Redis: the session of the request is updated after the write that revokes all.
-        "revoke_sessions" => Some(401),
+        // `revoke_sessions` on Redis: the session of the request is updated after the write that revokes all.
+        "logout"
+        | "delete_user"
+        | "revoke_session.current"
+        | "revoke_sessions.all"
+        | "revoke_sessions" => Some(401),
         _ => None,
     }
 }

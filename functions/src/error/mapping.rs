@@ -19,6 +19,7 @@ use domain::use_cases::{
 };
 use domain::user::UserName;
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 
 use super::{ApiError, CHALLENGE, Code};
 
@@ -92,11 +93,12 @@ impl From<RateLimitError> for ApiError {
     fn from(error: RateLimitError) -> Self {
         let message = "too many attempts, please wait";
         match error {
-            RateLimitError::TooMany { retry_after } => Self {
+            RateLimitError::TooMany { retry_after } => {
                 // Rounded up, so that the next window has started.
-                retry_after: Some(retry_after.as_secs() + 1),
-                ..Self::single(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message)
-            },
+                let seconds = retry_after.as_secs() + 1;
+                Self::single(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message)
+                    .with_header(RETRY_AFTER, seconds.into())
+            }
             RateLimitError::Storage(error) => error.into(),
         }
     }

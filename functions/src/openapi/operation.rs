@@ -48,7 +48,7 @@ impl Operation {
         if !self.request.is_empty() {
             let media_types: Vec<_> = self.request.keys().cloned().collect();
             self.errors.extend([
-                ApiError::unsupported_media_type(media_types.join(", ")),
+                ApiError::unsupported_media_type(&media_types.join(", ")),
                 ApiError::unsupported_encoding(),
             ]);
         }

@@ -64,7 +64,7 @@ pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<Entry<R::Value>>, ExportEr
         let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
         let is_empty = |byte: &&u8| matches!(byte, b'\r' | b'\n');
         let start = start + file[start..].iter().take_while(is_empty).count();
-        line += file[counted..start].iter().filter(|byte| **byte == b'\n').count();
+        line += file[counted..start].split(|byte| *byte == b'\n').count() - 1;
         counted = start;
         let row = match reader.read_record(&mut record) {
             Ok(false) => return Ok(entries),

@@ -49,8 +49,8 @@ async fn user_with_sessions(stores: &impl Stores, count: usize) -> Vec<Session> 
 
 async fn is_active(stores: &impl Stores, session: &Session) -> bool {
     let found = stores.active().find(session.user, session.id, session.created_at).await;
-    let (stored, version) = found.expect("a response");
-    stored.is_some_and(|stored| Some(stored.credentials_version) == version)
+    let (session, version) = found.expect("a response");
+    session.is_some_and(|session| Some(session.credentials_version) == version)
 }
 
 async fn revoke_others(stores: &impl Stores, kept: &Session) -> bool {
@@ -92,8 +92,8 @@ pub async fn other_sessions_are_revoked_with_one_write_of_the_user(stores: &impl
     assert!(is_active(stores, &other_user).await);
     // The kept session is unchanged otherwise.
     let kept = &sessions[1];
-    let stored = stores.sessions().find(kept.user, kept.id, kept.created_at).await;
-    assert_eq!(stored.expect("a response").as_ref(), Some(kept));
+    let found = stores.sessions().find(kept.user, kept.id, kept.created_at).await;
+    assert_eq!(found.expect("a response").as_ref(), Some(kept));
 }
 
 pub async fn revoked_session_revokes_no_others(stores: &impl Stores) {
