@@ -129,6 +129,8 @@ impl Operation {
         let first = char::from(BASE64URL[usize::from(Id::TAG >> 2)]);
         let second = usize::from(Id::TAG & 3) * 16;
         let second = String::from_utf8_lossy(&BASE64URL[second..second + 16]);
+        // In a class, a hyphen between two characters is a range.
+        let second = second.replace('-', r"\-");
         let pattern = format!("^{first}[{second}][A-Za-z0-9_-]{{20}}[AEIMQUYcgkosw048]$");
         let cursor = json!({"type": "string", "pattern": pattern});
         let about = "The cursor from the `Link` header of the previous page of this list.";
