@@ -10,8 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::error_handling::HandleError;
-use axum::middleware::from_fn;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use futures_util::TryStreamExt as _;
 use http::{Method, StatusCode};
 use s3s::HttpError;
 use s3s::auth::SimpleAuth;
@@ -26,6 +30,9 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::access_key::AccessKey;
 use crate::host::require_this_machine;
 use crate::server::Server;
+
+/// Maximum size of a chunk of a form; see [`split_body`].
+const MAX_CHUNK_BYTES: usize = 32 * 1024;
 
 /// Errors of starting the embedded S3.
 #[derive(Debug, Error)]
@@ -83,6 +90,25 @@ impl S3 {
     }
 }
 
+/// Splits the body of a form into small chunks. s3s 0.14 rejects an upload (`BoundaryBufferTooLarge`) if a chunk of more than
+/// 64 KB follows one that ends with a carriage return; a busy server reads up to 400 KB at a time.
+async fn split_body(request: Request, next: Next) -> Response {
+    let request =
+        if request.method() == Method::POST { request.map(in_small_chunks) } else { request };
+    next.run(request).await
+}
+
+fn in_small_chunks(body: Body) -> Body {
+    let chunks = body.into_data_stream().map_ok(|mut bytes| {
+        let chunks = std::iter::from_fn(move || {
+            (!bytes.is_empty())
+                .then(|| Ok::<_, axum::Error>(bytes.split_to(bytes.len().min(MAX_CHUNK_BYTES))))
+        });
+        futures_util::stream::iter(chunks)
+    });
+    Body::from_stream(chunks.try_flatten())
+}
+
 async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receiver<()>) {
     let service = HandleError::new(service, async |error: HttpError| {
         tracing::warn!(?error, "the S3 engine failed to respond");
@@ -95,11 +121,25 @@ async fn serve(service: S3Service, listener: TcpListener, stop: oneshot::Receive
         .allow_headers(Any)
         .max_age(Duration::from_hours(2));
     let router = Router::new().fallback_service(service);
-    let router = router.layer(cors).layer(from_fn(require_this_machine));
+    let router = router.layer(from_fn(split_body)).layer(cors).layer(from_fn(require_this_machine));
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = stop.await;
     });
     if let Err(error) = server.await {
         tracing::error!(%error, "the S3 engine stopped");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn body_is_split_into_small_chunks() {
+        let sent = vec![b'\r'; 3 * MAX_CHUNK_BYTES + 1];
+        let body = in_small_chunks(Body::from(sent.clone()));
+        let chunks: Vec<_> = body.into_data_stream().try_collect().await.unwrap();
+        assert!(chunks.iter().all(|chunk| (1..=MAX_CHUNK_BYTES).contains(&chunk.len())));
+        assert_eq!(chunks.concat(), sent);
     }
 }
