@@ -44,7 +44,9 @@ impl AccessKey {
         };
         let given = hex::decode(signed.signature);
         match (self.string_to_sign(request, &signed, body), given) {
-            (Some((key, text)), Ok(given)) if signed.key_id == self.id => {
+            (Some((key, text)), Ok(given))
+                if signed.key_id == self.id && signed.is_for_dynamodb() =>
+            {
                 hmac::verify(&key, text.as_bytes(), &given).is_ok()
             }
             _ => false,
@@ -103,6 +105,13 @@ struct Signed<'a> {
 }
 
 impl<'a> Signed<'a> {
+    /// Returns whether the scope is that of a `DynamoDB` request. With a longer scope, the published signature of a presigned
+    /// form would be a signing key.
+    fn is_for_dynamodb(&self) -> bool {
+        let parts: Vec<_> = self.scope.split('/').collect();
+        matches!(parts[..], [_, _, "dynamodb", "aws4_request"])
+    }
+
     fn parse(headers: &'a HeaderMap) -> Option<Self> {
         let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let parts = header.strip_prefix(ALGORITHM)?;
@@ -126,4 +135,35 @@ fn hmac_key(bytes: &[u8]) -> hmac::Key {
 
 fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(key: &AccessKey, scope: &str) -> Parts {
+        let id = &key.id;
+        let header =
+            format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders=host, Signature=00");
+        let request = http::Request::post("/")
+            .header("host", "localhost")
+            .header("x-amz-date", "20261127T000000Z")
+            .header(AUTHORIZATION, header);
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        key.sign_again(&mut parts, b"{}");
+        parts
+    }
+
+    #[test]
+    fn only_signatures_for_dynamodb_are_accepted() {
+        let key = AccessKey::random();
+        for (scope, expected) in [
+            ("20261127/us-east-1/dynamodb/aws4_request", true),
+            ("20261127/us-east-1/s3/aws4_request", false),
+            ("20261127/us-east-1/dynamodb/aws4_request/policy", false),
+            ("dynamodb/aws4_request", false),
+        ] {
+            assert_eq!(key.verifies(&signed(&key, scope), b"{}"), expected, "{scope}");
+        }
+    }
 }

@@ -17,12 +17,14 @@ use http::{StatusCode, Version};
 const DOCKER_HOST: &str = "host.docker.internal";
 
 /// Returns the host that a request is for: of an absolute request target, else of `Host` (RFC 9112, section 3.2).
-/// An error for `HTTP/1.1` without exactly one valid `Host`; `None` for `HTTP/1.0` without one.
+/// An error for `HTTP/1.1` without exactly one valid `Host`; `None` for `HTTP/1.0` without one. `HTTP/2` has no `Host`.
 pub fn requested_host(request: &Parts) -> Result<Option<Authority>, InvalidHost> {
     let mut hosts = request.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Authority::try_from(host.as_bytes()).map_err(|_| InvalidHost)?,
-        (None, _) if request.version < Version::HTTP_11 => return Ok(None),
+        (None, _) if request.version != Version::HTTP_11 => {
+            return Ok(request.uri.authority().cloned());
+        }
         _ => return Err(InvalidHost),
     };
     Ok(Some(request.uri.authority().cloned().unwrap_or(host)))
@@ -55,6 +57,13 @@ pub(crate) async fn require_this_machine(request: Request, next: Next) -> Respon
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_2_request_is_for_its_authority() {
+        let request = http::Request::get("http://localhost:8888/").version(Version::HTTP_2);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        assert_eq!(requested_host(&parts), Ok(Some("localhost:8888".parse().unwrap())));
+    }
 
     #[test]
     fn only_names_of_this_machine_are_accepted() {
