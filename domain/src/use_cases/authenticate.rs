@@ -34,7 +34,8 @@ pub struct AuthenticatedUser {
 pub struct PasswordOwner {
     pub(super) id: UserId,
     pub(super) session: SessionId,
-    pub(super) is_active: bool,
+    /// The version of the session. The session is revoked if the user has a newer one.
+    pub(super) credentials_version: u64,
 }
 
 /// Why a request was not authenticated.
@@ -94,11 +95,11 @@ pub async fn authenticate_password_change(
     identity: TokenIdentity,
 ) -> Result<PasswordOwner, CheckSessionError> {
     let (session, version) = find(sessions, identity).await?;
-    let version = version.ok_or(TokenError::Rejected)?;
+    version.ok_or(TokenError::Rejected)?;
     Ok(PasswordOwner {
         id: session.user,
         session: session.id,
-        is_active: session.credentials_version == version,
+        credentials_version: session.credentials_version,
     })
 }
 

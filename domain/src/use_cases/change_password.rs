@@ -67,9 +67,12 @@ impl PasswordChange {
 /// Why the password was not changed.
 #[derive(Debug, Error)]
 pub enum ChangePasswordError {
-    /// The old password is wrong, or the account was deleted.
+    /// The old password is wrong.
     #[error("the old password is wrong")]
     IncorrectPassword,
+    /// The session was revoked, and not by an earlier attempt of this change.
+    #[error("the session was revoked")]
+    SessionRevoked,
     /// The rate limit was exceeded or could not be checked; see [`RateLimitError`].
     #[error(transparent)]
     RateLimit(#[from] RateLimitError),
@@ -89,7 +92,7 @@ pub enum ChangePasswordError {
 ///
 /// The change revokes the session of the request too. A retry after a lost response is therefore a request with a revoked
 /// session, and it succeeds if its new password is already stored. It changes nothing else: it is a login with the
-/// current password.
+/// current password. The session check and the password are read at different times, so only the second read decides.
 #[expect(clippy::too_many_arguments, reason = "the ports of the function")]
 pub async fn change_password(
     users: &impl UserRepository,
@@ -102,26 +105,15 @@ pub async fn change_password(
     change: PasswordChange,
     user_agent: Option<UserAgent>,
 ) -> Result<TokenPair, ChangePasswordError> {
-    let stored = users.find_password(user.id).await?;
-    let current = if user.is_active { &change.old } else { &change.new };
-    let is_valid =
-        |stored: &StoredPassword| hasher.verify(current, &stored.hash) != PasswordCheck::Invalid;
-    let Some(stored) = stored.filter(is_valid) else {
+    let changed = replace(users, hasher, user, &change).await;
+    if let Err(ChangePasswordError::IncorrectPassword | ChangePasswordError::SessionRevoked) =
+        changed
+    {
         permit.settle(sessions).await;
-        return Err(ChangePasswordError::IncorrectPassword);
-    };
-    let mut version = Some(stored.credentials_version);
-    if user.is_active {
-        let new = hasher.hash(&change.new)?;
-        version = users.change_password(user.id, &stored.hash, &new).await?;
-        if version.is_none() {
-            // It may have been replaced by an attempt whose response was lost.
-            let stored = users.find_password(user.id).await?.filter(|stored| stored.hash == new);
-            version = stored.map(|stored| stored.credentials_version);
-        }
+    } else {
+        permit.refund(sessions).await;
     }
-    let version = version.ok_or(ChangePasswordError::IncorrectPassword)?;
-    permit.refund(sessions).await;
+    let version = changed?;
     let now = clock.now();
     let session = Session::begin(user.id, version, now, tokens.lifetimes.refresh, user_agent);
     let tokens = tokens.issue(&session, now)?;
@@ -130,12 +122,46 @@ pub async fn change_password(
     Ok(tokens)
 }
 
+/// Replaces the password; returns the new credentials version. If an earlier attempt replaced it, returns the stored one.
+async fn replace(
+    users: &impl UserRepository,
+    hasher: &impl PasswordHasher,
+    user: PasswordOwner,
+    change: &PasswordChange,
+) -> Result<u64, ChangePasswordError> {
+    loop {
+        let stored = users.find_password(user.id).await?;
+        let is_active =
+            |stored: &StoredPassword| stored.credentials_version == user.credentials_version;
+        let (presented, error) = if stored.as_ref().is_some_and(is_active) {
+            (&change.old, ChangePasswordError::IncorrectPassword)
+        } else {
+            (&change.new, ChangePasswordError::SessionRevoked)
+        };
+        let is_valid = |stored: &StoredPassword| {
+            hasher.verify(presented, &stored.hash) != PasswordCheck::Invalid
+        };
+        let stored = stored.filter(is_valid).ok_or(error)?;
+        if !is_active(&stored) {
+            return Ok(stored.credentials_version);
+        }
+        let new = hasher.hash(&change.new)?;
+        if let Some(version) = users.change_password(user.id, &stored.hash, &new).await? {
+            return Ok(version);
+        }
+        // A concurrent request stored another hash: an attempt whose response was lost, or a login that replaced an
+        // outdated hash.
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::id::UserId;
     use crate::rate_limit::{ClientIp, LimitedAction};
-    use crate::testing::{Fault, faulty};
+    use crate::testing::{Fault, Faulty, faulty};
     use crate::use_cases::test_support::{AuthFixture, rate_limit_permit};
     use crate::use_cases::{
         CheckSessionError, authenticate_password_change, check_rate_limit, verify_access_token,
@@ -238,12 +264,12 @@ mod tests {
 
     #[tokio::test]
     async fn password_change_without_session_store_revokes_sessions() {
-        for call in ["create", "list"] {
+        for (call, is_changed) in [("create", false), ("list", true)] {
             let fixture = Fixture::new("new:correct horse").await;
             let failing = faulty(&fixture.auth.sessions, call, Fault::Unavailable);
             let permit = rate_limit_permit();
-            let failed = fixture.change_with(&failing, permit, "correct horse", "better horse");
-            assert!(matches!(failed.await, Err(ChangePasswordError::Storage(_))));
+            let outcome = fixture.change_with(&failing, permit, "correct horse", "better horse");
+            assert_eq!(outcome.await.is_ok(), is_changed, "{call}");
             for old in [&fixture.pair, &fixture.other] {
                 assert!(!fixture.is_active(old).await);
             }
@@ -257,8 +283,33 @@ mod tests {
         let again = fixture.change("correct horse", "better horse").await.unwrap();
         assert!(fixture.is_active(&again).await);
         // A revoked session changes nothing, even with the right old password.
-        assert!(is_incorrect(&fixture.change("better horse", "best horse").await));
+        let rejected = fixture.change("better horse", "best horse").await;
+        assert!(matches!(rejected, Err(ChangePasswordError::SessionRevoked)));
         assert_eq!(fixture.hash(), "new:better horse");
+    }
+
+    #[tokio::test]
+    async fn concurrent_repeats_of_a_password_change_all_succeed() {
+        let fixture = Fixture::new("new:correct horse").await;
+        let first = Mutex::new(None);
+        let contended = Faulty::new(&fixture.auth.users, async |call| {
+            if call == "change_password" && first.lock().unwrap().is_none() {
+                let changed = fixture.change("correct horse", "better horse").await;
+                *first.lock().unwrap() = Some(changed.unwrap());
+            }
+            Fault::None
+        });
+        let change = PasswordChange::parse("correct horse", "better horse", POLICY).unwrap();
+        let (sessions, hasher) = (&fixture.auth.sessions, &fixture.auth.hasher);
+        let (tokens, clock) = (&fixture.auth.tokens, &fixture.auth.clock);
+        let (owner, permit) = (fixture.owner().await.unwrap(), rate_limit_permit());
+        let second = change_password(
+            &contended, sessions, hasher, tokens, clock, owner, permit, change, None,
+        )
+        .await;
+        assert!(fixture.is_active(&second.unwrap()).await);
+        let first = first.into_inner().unwrap().unwrap();
+        assert!(fixture.is_active(&first).await);
     }
 
     #[tokio::test]
@@ -282,7 +333,9 @@ mod tests {
             }
             let calls = fixture.auth.hasher.call_count();
             for _ in 0..3 {
-                assert!(is_incorrect(&fixture.attempt("battery staple", "better horse").await));
+                let failed = fixture.attempt("battery staple", "better horse").await;
+                let is_rejected = matches!(failed, Err(ChangePasswordError::SessionRevoked));
+                assert!(if is_revoked { is_rejected } else { is_incorrect(&failed) });
             }
             assert!(matches!(
                 fixture.attempt("correct horse", "correct horse").await,

@@ -133,7 +133,14 @@ pub async fn login(
         Box::pin(users.find_credentials(&attempt.email)),
     )
     .await;
-    let (permit, credentials) = (permit?, credentials?);
+    let permit = permit?;
+    let credentials = match credentials {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            permit.refund(sessions).await;
+            return Err(error.into());
+        }
+    };
     let Some(Credentials { user, password: hash, credentials_version }) = credentials else {
         // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());

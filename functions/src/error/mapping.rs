@@ -144,6 +144,7 @@ map_errors! {
     }
     ChangePasswordError {
         IncorrectPassword => ApiError::incorrect_old_password(),
+        SessionRevoked => TokenError::Rejected.into(),
         ..RateLimit ..Hash ..Sign ..Storage
     }
     DeleteUserError {

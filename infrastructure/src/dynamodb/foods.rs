@@ -132,7 +132,11 @@ impl DynamoDbFoods {
             .update_expression(update_expression(current, changed))
             .condition_expression(UNCHANGED)
             .set_expression_attribute_values(Some(update_values(current, changed)));
-        if try_update(update).await? { Ok(()) } else { Err(ReplaceFoodError::VersionConflict) }
+        if try_update(update).await?.is_some() {
+            Ok(())
+        } else {
+            Err(ReplaceFoodError::VersionConflict)
+        }
     }
 
     /// Updates a food and writes its claims in one transaction. Each claim is given with the error to return if the

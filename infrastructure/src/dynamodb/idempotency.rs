@@ -96,7 +96,7 @@ impl IdempotencyStore for DynamoDbSessions {
             .condition_expression("lease_ends_at = :current AND attribute_not_exists(answer)")
             .expression_attribute_values(":next", millis(now.plus(LEASE_DURATION)))
             .expression_attribute_values(":current", millis(lease_ends_at));
-        Ok(if try_update(take_over).await? {
+        Ok(if try_update(take_over).await?.is_some() {
             IdempotencyOutcome::Acquired(first)
         } else {
             IdempotencyOutcome::InProgress

@@ -65,7 +65,9 @@ impl RateLimitStore for DynamoDbSessions {
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let counts = failed.item().ok_or_else(|| corrupt("attempts"))?;
-                Ok(CountOutcome::LimitReached { settled: read_number(counts, "settled")? })
+                // A counter of an earlier version has no settled attempts: all were.
+                let name = if counts.contains_key("settled") { "settled" } else { "attempts" };
+                Ok(CountOutcome::LimitReached { settled: read_number(counts, name)? })
             }
             _ => Err(map_sdk_error(error)),
         }

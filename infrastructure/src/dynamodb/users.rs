@@ -8,7 +8,6 @@
 //! | `LEFT#<id>` | tombstone | `id` `left_at` (ms) `directory` |
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
 use domain::clock::Timestamp;
@@ -245,7 +244,7 @@ impl UserRepository for DynamoDbUsers {
             .condition_expression("password_hash = :old")
             .expression_attribute_values(":old", text(old.as_str()))
             .expression_attribute_values(":new", text(new.as_str()));
-        try_update(update).await
+        Ok(try_update(update).await?.is_some())
     }
 
     async fn change_password(
@@ -254,7 +253,7 @@ impl UserRepository for DynamoDbUsers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<Option<u64>, StorageError> {
-        let updated = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -264,19 +263,10 @@ impl UserRepository for DynamoDbUsers {
             .expression_attribute_values(":old", text(old.as_str()))
             .expression_attribute_values(":new", text(new.as_str()))
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::UpdatedNew)
-            .send()
-            .await;
-        match updated {
-            Ok(response) => {
-                let updated = response.attributes.unwrap_or_default();
-                Ok(Some(read_number(&updated, CREDENTIALS_VERSION)?))
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-                _ => Err(map_sdk_error(error)),
-            },
-        }
+            .return_values(ReturnValue::UpdatedNew);
+        let updated =
+            try_update(update).await?.map(|response| response.attributes.unwrap_or_default());
+        updated.map(|updated| read_number(&updated, CREDENTIALS_VERSION)).transpose()
     }
 
     async fn increment_credentials_version(
@@ -295,7 +285,7 @@ impl UserRepository for DynamoDbUsers {
         if let Some(version) = expected {
             update = update.expression_attribute_values(":version", number(version));
         }
-        try_update(update).await
+        Ok(try_update(update).await?.is_some())
     }
 
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {
