@@ -1,6 +1,5 @@
 //! Refreshing the tokens of a session.
 
-use futures_util::future::join;
 use thiserror::Error;
 
 use crate::clock::Clock;
@@ -53,15 +52,12 @@ pub async fn refresh(
         }
     }
     let (user, session) = (claims.user, claims.session);
-    let (rotation, version) = join(
-        Box::pin(sessions.rotate(user, session, claims.token, &next, now)),
-        Box::pin(users.find_credentials_version(user)),
-    )
-    .await;
-    let (rotation, version) = (rotation?, version?);
-    match rotation {
+    // Read before the session. No session has a newer version than its user, so a session that is newer than what was
+    // read has since revoked all others, and is active.
+    let version = users.find_credentials_version(user).await?.ok_or(TokenError::Rejected)?;
+    match sessions.rotate(user, session, claims.token, &next, now).await? {
         Rotation::Rotated(session) | Rotation::Replayed(session)
-            if Some(session.credentials_version) == version =>
+            if session.credentials_version >= version =>
         {
             Ok(tokens.issue(&session, now)?)
         }
@@ -77,7 +73,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testing::sample;
+    use crate::session::ActiveSessions as _;
+    use crate::testing::{Fault, Faulty, sample};
     use crate::use_cases::CheckSessionError;
     use crate::use_cases::test_support::AuthFixture;
 
@@ -177,6 +174,22 @@ mod tests {
         assert_eq!(auth.sessions.count(), 0);
         auth.clock.advance(auth.tokens.lifetimes.refresh);
         assert_rejected(&auth, &pair.refresh, TokenError::Expired).await;
+    }
+
+    #[tokio::test]
+    async fn session_that_revokes_others_during_its_refresh_is_kept() {
+        let auth = AuthFixture::new();
+        let (session, pair) = auth.log_in_new_user().await;
+        let contended = Faulty::new(&auth.sessions, async |call| {
+            if call == "rotate" {
+                let version = session.credentials_version;
+                let revoked = auth.active().revoke_others(session.user, session.id, version).await;
+                assert!(revoked.unwrap());
+            }
+            Fault::None
+        });
+        let refreshed = refresh(&auth.users, &contended, &auth.tokens, &auth.clock, &pair.refresh);
+        assert!(auth.authenticate(&refreshed.await.unwrap().access).await.is_ok());
     }
 
     #[tokio::test]
