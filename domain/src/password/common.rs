@@ -34,7 +34,7 @@ pub(super) fn is_context_specific(password: &str) -> bool {
 pub(super) fn is_common(password: &str) -> bool {
     let password = password.to_ascii_lowercase();
     let letters = password.replace('@', "a").replace('$', "s").replace('!', "i");
-    let without_symbols = password.replace(|c: char| c.is_ascii_punctuation(), "");
+    let without_symbols = password.replace(|c: char| c.is_ascii_punctuation() || c == ' ', "");
     let (hashes, _) = COMMON.as_chunks();
     [password, letters, without_symbols]
         .iter()
@@ -69,6 +69,7 @@ mod tests {
             ("Admin@123", true),
             ("P@$$w0rd", true),
             ("iloveyou!", true),
+            (" 12345678", true),
             ("correct horse battery", false),
             ("crème brûlée", false),
             ("!@#-!@#-!@#-!@#", false),

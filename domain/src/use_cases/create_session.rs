@@ -13,7 +13,7 @@ const CONCURRENCY: usize = 10;
 
 /// Stores a new session and deletes the oldest sessions of the user above [`MAX_SESSIONS`], and those that a newer
 /// credentials version revoked, except `kept`. Reads the newest 100, so the work is bounded. Of concurrent calls, the last
-/// one to read sees all new sessions.
+/// one to read sees all new sessions. Succeeds if only deleting fails; the next call repeats that.
 pub async fn create_session(
     sessions: &impl SessionStore,
     session: &Session,
@@ -21,6 +21,16 @@ pub async fn create_session(
     now: Timestamp,
 ) -> Result<(), StorageError> {
     sessions.create(session, now).await?;
+    let _ = delete_surplus(sessions, session, kept, now).await;
+    Ok(())
+}
+
+async fn delete_surplus(
+    sessions: &impl SessionStore,
+    session: &Session,
+    kept: Option<SessionId>,
+    now: Timestamp,
+) -> Result<(), StorageError> {
     let newest = sessions.list(session.user, PageRequest::with_max_size(None)).await?;
     let mut active = 0;
     let is_surplus = |stored: &Session| {

@@ -84,7 +84,7 @@ impl NewUser {
         );
         let last_name =
             name(last_name, InvalidUserField::LastNameRequired, InvalidUserField::InvalidLastName);
-        let is_email = email.trim().eq_ignore_ascii_case(password);
+        let is_email = email.trim().eq_ignore_ascii_case(password.trim());
         let email = match email.trim() {
             "" => Err(InvalidUserField::EmailRequired),
             email => Email::parse(email).map_err(|_| InvalidUserField::InvalidEmail),
