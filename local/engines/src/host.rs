@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{StatusCode, Version};
 
-/// The name of a host in a container of Docker Desktop. Nobody can register a domain of `.internal`.
+/// The name of a host in a container of Docker Desktop. `.internal` is reserved for private use.
 const DOCKER_HOST: &str = "host.docker.internal";
 
 /// Returns the host that a request is for: of an absolute request target, else of `Host` (RFC 9112, section 3.2).
