@@ -102,7 +102,7 @@ validate: ## validate template.yaml without an AWS account
 template: ## validate template.yaml and update tests/template
 	.ci/validate-template --write
 
-deploy-first: validate ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOYMENT.md)
+deploy-first: validate ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOY.md)
 	$(SAM) build
 	sed 's/DeletionProtection=true/DeletionProtection=false/' samconfig.toml >.aws-sam/first.toml
 	$(SAM) deploy --config-file $(CURDIR)/.aws-sam/first.toml --config-env $(STAGE)
@@ -117,7 +117,7 @@ rotate: ## rotate the signing secrets without revoking sessions; a week later ag
 logs: ## follow the log of a function
 	$(SAM) logs --config-env $(STAGE) --name $(LOGICAL_ID) --tail
 
-destroy: ## delete the stack; keeps tables and images (see docs/DEPLOYMENT.md)
+destroy: ## delete the stack; keeps tables and images (see docs/DEPLOY.md)
 	@echo 'This deletes the stack $(STACK): the API, its functions, logs, alarms, secrets and CDN.'
-	@echo 'It keeps the tables and the bucket of images; docs/DEPLOYMENT.md, "Tear down", explains how to delete those.'
+	@echo 'It keeps the tables and the bucket of images; docs/DEPLOY.md, "Tear down", explains how to delete those.'
 	$(SAM) delete --config-env $(STAGE)

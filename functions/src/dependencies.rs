@@ -73,6 +73,27 @@ macro_rules! function {
 
 pub(crate) use function;
 
+/// Reads the settings of the AWS clients. As in the SDKs, an endpoint of one service takes precedence over that of all.
+fn aws_settings(settings: &Settings) -> Result<AwsSettings, SettingsError> {
+    let required = |name| settings.required(name).map(str::to_owned);
+    let optional = |name| settings.optional(name).map(str::to_owned);
+    let endpoint = |name| optional(name).or_else(|| optional("AWS_ENDPOINT_URL"));
+    let ca_bundle = settings
+        .optional("AWS_CA_BUNDLE")
+        .map(std::fs::read)
+        .transpose()
+        .map_err(|_| Settings::error("AWS_CA_BUNDLE", "should name a readable file"))?;
+    Ok(AwsSettings {
+        region: required("AWS_REGION")?,
+        access_key_id: required("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: required("AWS_SECRET_ACCESS_KEY")?,
+        session_token: optional("AWS_SESSION_TOKEN"),
+        dynamodb_endpoint: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
+        s3_endpoint: endpoint("AWS_ENDPOINT_URL_S3"),
+        ca_bundle,
+    })
+}
+
 /// Creates adapters, such as repositories, on request. Each method reads only the settings of its adapter.
 #[derive(Clone)]
 pub struct Dependencies {
@@ -83,23 +104,7 @@ pub struct Dependencies {
 impl Dependencies {
     /// Reads the settings of the AWS clients. Opens no connection.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let text = |name: &str| settings.required(name).map(str::to_owned);
-        let optional = |name: &str| settings.optional(name).map(str::to_owned);
-        let ca_bundle = settings
-            .optional("AWS_CA_BUNDLE")
-            .map(std::fs::read)
-            .transpose()
-            .map_err(|_| Settings::error("AWS_CA_BUNDLE", "should name a readable file"))?;
-        let aws = Aws::new(AwsSettings {
-            region: text("AWS_REGION")?,
-            access_key_id: text("AWS_ACCESS_KEY_ID")?,
-            secret_access_key: text("AWS_SECRET_ACCESS_KEY")?,
-            session_token: optional("AWS_SESSION_TOKEN"),
-            dynamodb_endpoint: optional("AWS_ENDPOINT_URL_DYNAMODB"),
-            s3_endpoint: optional("AWS_ENDPOINT_URL_S3"),
-            ca_bundle,
-        })
-        .map_err(|_| {
+        let aws = Aws::new(aws_settings(&settings)?).map_err(|_| {
             Settings::error("AWS_CA_BUNDLE", "should name a file with PEM certificates")
         })?;
         Ok(Self { settings, aws })
@@ -300,4 +305,24 @@ impl Dependencies {
 pub fn max_image_bytes(settings: &Settings) -> Result<usize, SettingsError> {
     let bytes = settings.number("MAX_IMAGE_BYTES", MAX_IMAGE_BYTES, 1..=100_000_000)?;
     Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoint_of_a_service_precedes_that_of_all_services() {
+        let variables = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let aws = aws_settings(&Settings::new(variables)).unwrap();
+        assert_eq!(aws.dynamodb_endpoint.unwrap(), "http://127.0.0.1:1");
+        assert_eq!(aws.s3_endpoint.unwrap(), "http://127.0.0.1:2");
+    }
 }

@@ -58,9 +58,10 @@ pub struct AwsSettings {
     pub secret_access_key: String,
     /// The value of `AWS_SESSION_TOKEN`.
     pub session_token: Option<String>,
-    /// The value of `AWS_ENDPOINT_URL_DYNAMODB`: replaces the endpoint of the region.
+    /// The value of `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: replaces the endpoint of the region.
     pub dynamodb_endpoint: Option<String>,
-    /// The value of `AWS_ENDPOINT_URL_S3`: replaces the endpoint of the region, with path-style bucket URLs.
+    /// The value of `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`: replaces the endpoint of the region, with path-style
+    /// bucket URLs.
     pub s3_endpoint: Option<String>,
     /// The content of the PEM file that `AWS_CA_BUNDLE` names, whose certificates replace Amazon's roots.
     pub ca_bundle: Option<Vec<u8>>,

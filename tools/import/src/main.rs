@@ -41,8 +41,9 @@ struct Args {
 const AFTER_HELP: &str = "\
 Settings are environment variables, as for the functions: USERS_TABLE, FOODS_TABLE,
 IMAGES_BUCKET, MAX_IMAGE_BYTES [8192000], AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3. --dry-run needs none: it does
-not read the target, so it does not know e-mails and titles that are already stored there.
+AWS_SESSION_TOKEN, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3. --dry-run
+needs none: it does not read the target, so it does not know e-mails and titles that are already
+stored there.
 
 Each failed row is a line of output: file, line, old id and the reason, without the row's content.
 Standard error shows the progress if it is a terminal.
