@@ -26,7 +26,7 @@ class CloudFormation:
     def get_waiter(self, _):
         return self
 
-    def wait(self, StackName):
+    def wait(self, StackName, WaiterConfig):
         pass
 
 

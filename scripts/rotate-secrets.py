@@ -41,7 +41,8 @@ def update(cloudformation, stack, parameters, **changed):
             for name in parameters
         ],
     )
-    cloudformation.get_waiter("stack_update_complete").wait(StackName=stack)
+    # An hour, as the default of the waiter, which polls only twice a minute.
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 3, "MaxAttempts": 1200})
 
 
 def arns(outputs):

@@ -33,18 +33,23 @@ ENVIRONMENT = {
 }
 
 
-def tools():
-    """Installs requirements.txt into the target folder and returns the folder of its commands."""
-    folder = TARGET / "api-tools"
-    requirements = ROOT / ".ci/api/requirements.txt"
+def install(name, requirements, packages):
+    """Installs a requirements file into a folder of the target folder and returns the folder of its commands."""
+    folder = TARGET / name
+    requirements = ROOT / requirements
     installed = folder / "requirements.txt"
     if not installed.exists() or installed.read_bytes() != requirements.read_bytes():
-        step("installing schemathesis, Selenium, Node.js and a client generator with pip")
+        step(f"installing {packages} with pip")
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements]
         subprocess.run(install, check=True, stdout=sys.stderr)
         shutil.copy(requirements, installed)
     return folder / "bin"
+
+
+def tools():
+    """Installs the Python packages of the checks over HTTP."""
+    return install("api-tools", ".ci/api/requirements.txt", "schemathesis, Selenium, Node.js and a client generator")
 
 
 def node_tools():

@@ -1,0 +1,90 @@
+"""Deletes the tables and buckets that stay after a stack was deleted, with all data. Region and credentials come from the environment.
+
+  delete-data.py STACK                  prints the command for an existing stack; run it before `make destroy`
+  delete-data.py STACK NAME… [--yes]    deletes the tables and buckets with these names, after a question
+
+Refuses names that do not begin with the name of the stack, and the names of an existing stack. Turns the deletion protection of tables
+off and empties buckets with all versions and delete markers. Backups of the tables stay for 35 days. Runs with the Python of .ci/tools."""
+
+import argparse
+import sys
+
+import boto3
+from botocore.exceptions import ClientError
+
+
+def describe(stack):
+    """The outputs of the stack; `None` if it does not exist."""
+    try:
+        (description,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return None
+    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
+
+
+def exists(name, describe, *codes):
+    try:
+        describe(name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in codes:
+            raise
+        return False
+    return True
+
+
+def delete_table(name):
+    client = boto3.client("dynamodb")
+    if client.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
+        client.update_table(TableName=name, DeletionProtectionEnabled=False)
+        client.get_waiter("table_exists").wait(TableName=name)
+    client.delete_table(TableName=name)
+    client.get_waiter("table_not_exists").wait(TableName=name)
+
+
+def delete_bucket(name):
+    bucket = boto3.resource("s3").Bucket(name)
+    bucket.object_versions.delete()
+    bucket.delete()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description="Deletes the tables and buckets that a deleted stack left.")
+    arguments.add_argument("stack")
+    arguments.add_argument("names", nargs="*")
+    arguments.add_argument("--yes", action="store_true", help="delete without a question")
+    options = arguments.parse_args()
+    outputs = describe(options.stack)
+    if not options.names:
+        if outputs is None:
+            sys.exit(f"there is no stack {options.stack}; pass the names of its tables and buckets")
+        kept = [value for key, value in outputs.items() if key.endswith(("TableName", "BucketName"))]
+        print(f"make delete-data STACK={options.stack} NAMES='{' '.join(kept)}'")
+        return
+    if outputs is not None:
+        sys.exit(f"the stack {options.stack} exists; delete it first (make destroy)")
+    if others := [name for name in options.names if not name.lower().startswith(f"{options.stack.lower()}-")]:
+        sys.exit(f"not of the stack {options.stack}: {', '.join(others)}")
+    dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
+    tables = [
+        name for name in options.names if exists(name, lambda name: dynamodb.describe_table(TableName=name), "ResourceNotFoundException")
+    ]
+    buckets = [
+        name for name in options.names
+        if name not in tables and name.islower() and exists(name, lambda name: s3.head_bucket(Bucket=name), "404")
+    ]
+    for name in options.names:
+        print(f"{'table' if name in tables else 'bucket' if name in buckets else 'does not exist'}: {name}", flush=True)
+    if not options.yes and input(f"This deletes all data. Type {options.stack} to continue: ") != options.stack:
+        sys.exit("nothing was deleted")
+    for name in tables:
+        delete_table(name)
+        print(f"deleted {name}", flush=True)
+    for name in buckets:
+        delete_bucket(name)
+        print(f"deleted {name}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The deployed API: creates its routes in the emulator, and sends requests."""
+
+import json
+import urllib.error
+import urllib.request
+
+import boto3
+import stack
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+
+class NoManagedPolicies:
+    def load(self):
+        return {}
+
+
+def import_body():
+    """Creates the routes and the CORS configuration of the OpenAPI document that the SAM transform puts into `Body`: the emulator
+    ignores it. Fails once the emulator imports it. Returns the number of routes."""
+    gateway = boto3.client("apigatewayv2")
+    resources = stack.resources()
+    api = resources["Api"]
+    assert not gateway.get_routes(ApiId=api)["Items"], "the emulator imports the body of the API: remove import_body"
+    body, parameters = expanded_body()
+    integrations = {}
+    for path, operations in body["paths"].items():
+        for method, operation in operations.items():
+            integration = operation["x-amazon-apigateway-integration"]
+            function = integration["uri"]["Fn::Sub"].split("functions/${")[1].split(".Arn}")[0]
+            created = gateway.create_integration(
+                ApiId=api, IntegrationType="AWS_PROXY", IntegrationMethod="POST",
+                IntegrationUri=boto3.client("lambda").get_function(FunctionName=resources[function])["Configuration"]["FunctionArn"],
+                PayloadFormatVersion=integration["payloadFormatVersion"],
+            )
+            integrations[f"{method.upper()} {path}"] = created["IntegrationId"]
+    for route, integration in integrations.items():
+        gateway.create_route(ApiId=api, RouteKey=route, Target=f"integrations/{integration}")
+    import_cors()
+    return len(integrations)
+
+
+def expanded_body():
+    """The OpenAPI document of the API and the values of the stack's parameters."""
+    template = boto3.client("cloudformation").get_template(StackName=stack.NAME, TemplateStage="Original")["TemplateBody"]
+    template = yaml_parse(template) if isinstance(template, str) else template
+    parameters = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.describe()["Parameters"]}
+    expanded = transform(template, parameters, NoManagedPolicies())
+    return expanded["Resources"]["Api"]["Properties"]["Body"], parameters
+
+
+def import_cors():
+    """Sets the CORS configuration from the parameters of the stack."""
+    body, parameters = expanded_body()
+    # Inside a condition that is always true.
+    _, cors, _ = body["x-amazon-apigateway-cors"]["Fn::If"]
+    origins = {"allowOrigins": parameters["AllowedOrigin"].split(",")}
+    configuration = {name[0].upper() + name[1:]: value for name, value in (cors | origins).items()}
+    boto3.client("apigatewayv2").update_api(ApiId=stack.resources()["Api"], CorsConfiguration=configuration)
+
+
+class Response:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Client:
+    """Sends requests to a base URL and counts them."""
+
+    requests = 0
+
+    def __init__(self, url, token=None):
+        self.url, self.token = url, token
+
+    def call(self, expected, method, path, body=None, **headers):
+        """Sends a request with an object as JSON, or with bytes, and fails if the status is not the expected one. `if_match="x"` sends
+        `If-Match: x`."""
+        Client.requests += 1
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+            headers.setdefault("content-type", "application/json")
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        url = path if path.startswith("https://") else self.url + path
+        request = urllib.request.Request(url, body, headers, method=method)
+        try:
+            response = urllib.request.urlopen(request, timeout=60)
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            answer = Response(response.status, response.headers, response.read())
+        assert answer.status == expected, f"{method} {url}: {answer.status} instead of {expected}\n{answer.body[:2000].decode(errors='replace')}"
+        return answer

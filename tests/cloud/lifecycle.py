@@ -1,0 +1,138 @@
+"""What an operator does with a stack: removes a permission, changes parameters, rotates secrets, waits for the sweep, and deletes everything."""
+
+import json
+import subprocess
+import sys
+import time
+
+import boto3
+import gateway
+import stack
+import story
+from gateway import Client
+from local_api import ROOT
+
+ORPHAN = "foods/01990000-0000-7000-8000-00000000ffff/01990000-0000-7000-8000-00000000fffe/320.jpg"
+
+
+def script(name, *arguments):
+    """Runs a script of the operator; prints its output only if it fails."""
+    result = subprocess.run([sys.executable, ROOT / "scripts" / name, stack.NAME, *arguments], capture_output=True, text=True)
+    if result.returncode:
+        raise SystemExit(f"{result.stdout}{result.stderr}\n{name} exited with {result.returncode}")
+    return result.stdout
+
+
+def check_denials(url):
+    """Removes a permission, and then an attribute of a condition, from the role of get_user. Its requests fail until they are back."""
+    iam, client = boto3.client("iam"), Client(url)
+    path = f"/users/{client.call(200, 'GET', '/users').json[0]['id']}"
+    role, name = stack.resources()["GetUserRole"], "get_user"
+    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+
+    def put(policy):
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy)
+
+    original = json.dumps(policy)
+    for old, new in [('"dynamodb:GetItem"', '"dynamodb:Scan"'), ('"first_name", ', "")]:
+        assert old in original, original
+        client.call(200, "GET", path)
+        put(original.replace(old, new))
+        problem = client.call(500, "GET", path).json
+        assert "internal_error" in problem, problem
+        put(original)
+    client.call(200, "GET", path)
+
+
+def update(folder, **parameters):
+    stack.deploy(folder, **parameters)
+    gateway.import_cors()
+
+
+def check_update(folder, url):
+    """Changes parameters: the functions and the gateway get them, and users stay logged in."""
+    client = story.log_in(url, story.sign_up(url))
+    update(folder, LogLevel="WARN", AllowedOrigin=story.ORIGIN)
+    settings = boto3.client("lambda").get_function_configuration(FunctionName=stack.resources()["LoginFunction"])
+    assert settings["LoggingConfig"]["ApplicationLogLevel"] == "WARN", settings
+    for origin, allowed in [(story.ORIGIN, story.ORIGIN), ("https://other.example", None)]:
+        headers = client.call(200, "GET", "/sessions", origin=origin).headers
+        assert headers["access-control-allow-origin"] == allowed, headers
+    Client(url).call(201, "POST", "/refresh", {"refresh_token": client.refresh_token})
+
+
+def check_rotation(url):
+    """Rotates the secrets: tokens from before are accepted until `--finish`, and rejected afterwards."""
+    email = story.sign_up(url)
+    before, idle = story.log_in(url, email), story.log_in(url, email)
+    script("rotate-secrets.py")
+    before.call(200, "GET", "/sessions")
+    after = Client(url).call(201, "POST", "/refresh", {"refresh_token": before.refresh_token}).json
+    client = Client(url, after["access_token"])
+    client.call(200, "GET", "/sessions")
+    script("rotate-secrets.py", "--finish")
+    before.call(401, "GET", "/sessions")
+    Client(url).call(401, "POST", "/refresh", {"refresh_token": idle.refresh_token})
+    client.call(200, "GET", "/sessions")
+    Client(url).call(201, "POST", "/refresh", {"refresh_token": after["refresh_token"]})
+
+
+def put_orphan():
+    """Stores an image without a food."""
+    boto3.client("s3").put_object(Bucket=stack.outputs()["ImagesBucketName"], Key=ORPHAN, Body=b"orphan")
+
+
+def check_sweep():
+    """Lets the schedule run each minute until the sweep has deleted the orphan, which is older than OrphanMinAgeSeconds by then."""
+    events, s3 = boto3.client("events"), boto3.client("s3")
+    name, bucket = stack.resources()["SweepImagesFunctionDaily"], stack.outputs()["ImagesBucketName"]
+    rule = {key: value for key, value in events.describe_rule(Name=name).items() if key in ("Name", "State", "Description")}
+    assert s3.list_objects_v2(Bucket=bucket, Prefix=ORPHAN)["KeyCount"] == 1
+    events.put_rule(**rule, ScheduleExpression="rate(1 minute)")
+    deadline = time.monotonic() + 600
+    while s3.list_objects_v2(Bucket=bucket, Prefix=ORPHAN)["KeyCount"]:
+        assert time.monotonic() < deadline, "sweep_images did not delete the orphan"
+        time.sleep(1)
+    events.put_rule(**rule, ScheduleExpression="rate(1 day)")
+
+
+def check_valkey(folder, url, token_store_url):
+    """Moves the sessions to Valkey, which logs all users out, and returns the client of a new session."""
+    email = story.sign_up(url)
+    client = story.log_in(url, email)
+    update(folder, TokenStoreUrl=token_store_url)
+    client.call(401, "GET", "/sessions")
+    story.log_in(url, email).call(200, "GET", "/sessions")
+
+
+def remaining():
+    """Names of resources of the account by type, without those of the SAM CLI."""
+    listings = {
+        "tables": boto3.client("dynamodb").list_tables()["TableNames"],
+        "buckets": [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]],
+        "functions": [function["FunctionName"] for function in boto3.client("lambda").list_functions()["Functions"]],
+        "roles": [role["RoleName"] for role in boto3.client("iam").list_roles()["Roles"]],
+        "policies": [policy["PolicyName"] for policy in boto3.client("iam").list_policies(Scope="Local")["Policies"]],
+        "log groups": [group["logGroupName"] for group in boto3.client("logs").describe_log_groups()["logGroups"]],
+        "alarms": [alarm["AlarmName"] for alarm in boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "dashboards": [entry["DashboardName"] for entry in boto3.client("cloudwatch").list_dashboards()["DashboardEntries"]],
+        "secrets": [secret["Name"] for secret in boto3.client("secretsmanager").list_secrets()["SecretList"]],
+        "topics": [topic["TopicArn"] for topic in boto3.client("sns").list_topics()["Topics"]],
+        "rules": [rule["Name"] for rule in boto3.client("events").list_rules()["Rules"]],
+        "APIs": [api["ApiId"] for api in boto3.client("apigatewayv2").get_apis()["Items"]],
+        "distributions": [item["Id"] for item in boto3.client("cloudfront").list_distributions()["DistributionList"].get("Items", [])],
+    }
+    # The bucket for packages belongs to the account.
+    return {kind: own for kind, names in listings.items() if (own := [name for name in names if not name.startswith("aws-sam-cli-managed")])}
+
+
+def check_destroy(folder):
+    """Deletes the stack, then its data by the command that was printed before. Nothing is left."""
+    command = script("delete-data.py").split("NAMES=")[1].strip().strip("'").split()
+    stack.sam(folder, "delete", "--no-prompts", "--region", boto3.session.Session().region_name)
+    left = remaining()
+    assert left.keys() == {"tables", "buckets"} and sorted(sum(left.values(), [])) == sorted(command), (left, command)
+    tables, buckets = len(left["tables"]), len(left["buckets"])
+    script("delete-data.py", *command, "--yes")
+    assert not remaining(), remaining()
+    return f"{tables} tables and {buckets} buckets were left, then nothing"
