@@ -3,13 +3,13 @@
 use futures_util::future::join;
 use thiserror::Error;
 
-use super::create_session;
+use super::create_session::start_session;
 use super::rate_limit::{RateLimitError, check_rate_limit};
 use crate::clock::Clock;
 use crate::id::UserId;
 use crate::password::{HashError, Password, PasswordCheck, PasswordHasher};
 use crate::rate_limit::{ClientIp, LimitedAction, Limits, RateLimitStore};
-use crate::session::{Session, SessionStore, UserAgent};
+use crate::session::{SessionStore, UserAgent};
 use crate::storage::StorageError;
 use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
 use crate::user::{Credentials, Email, PublicUser, UserRepository};
@@ -160,19 +160,12 @@ pub async fn login(
             let _ = users.replace_password(user.id, &hash, &new).await;
         }
     }
-    let now = clock.now();
     // A password change or account deletion since the password was read revokes this session, because its
     // credentials version was read with the password.
-    let lifetime = tokens.lifetimes.refresh;
-    let session = Session::begin(user.id, credentials_version, now, lifetime, attempt.user_agent);
-    let tokens = tokens.issue(&session, now)?;
-    let (created, ()) = join(
-        Box::pin(create_session(sessions, &session, None, now)),
-        Box::pin(permit.refund(sessions)),
-    )
-    .await;
-    created?;
-    Ok(LoggedIn { user, tokens })
+    let (now, version, agent) = (clock.now(), credentials_version, attempt.user_agent);
+    let session = start_session(sessions, tokens, now, user.id, version, agent, None);
+    let (tokens, ()) = join(Box::pin(session), Box::pin(permit.refund(sessions))).await;
+    tokens.map(|tokens| LoggedIn { user, tokens })
 }
 
 #[cfg(test)]
