@@ -8,6 +8,7 @@
 //! | `LEFT#<id>` | tombstone | `id` `left_at` (ms) `directory` |
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
 use domain::clock::Timestamp;
@@ -129,6 +130,11 @@ impl DynamoDbUsers {
     ) -> Result<Option<T>, StorageError> {
         let item = self.get(pk, part.expression, consistent).await?;
         item.as_ref().map(part.parse).transpose()
+    }
+
+    fn update_account(&self, id: UserId) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.table);
+        update.key(table::PK, text(account_key(id)))
     }
 
     async fn get(
@@ -267,10 +273,7 @@ impl UserRepository for DynamoDbUsers {
         new: &PasswordHash,
     ) -> Result<bool, StorageError> {
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(table::PK, text(account_key(id)))
+            .update_account(id)
             .update_expression("SET password_hash = :new")
             .condition_expression("password_hash = :old")
             .expression_attribute_values(":old", text(old.as_str()))
@@ -285,10 +288,7 @@ impl UserRepository for DynamoDbUsers {
         new: &PasswordHash,
     ) -> Result<Option<u64>, StorageError> {
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(table::PK, text(account_key(id)))
+            .update_account(id)
             .update_expression(format!("SET password_hash = :new {INCREMENT}"))
             .condition_expression("password_hash = :old")
             .expression_attribute_values(":old", text(old.as_str()))
@@ -306,10 +306,7 @@ impl UserRepository for DynamoDbUsers {
         expected: Option<u64>,
     ) -> Result<bool, StorageError> {
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(table::PK, text(account_key(id)))
+            .update_account(id)
             .update_expression(INCREMENT)
             .condition_expression(expected.map_or("attribute_exists(pk)", has_version))
             .expression_attribute_values(":one", number(1));
