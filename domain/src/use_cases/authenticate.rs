@@ -17,7 +17,7 @@ pub struct TokenIdentity {
     /// The id of the user in the token.
     pub user: UserId,
     pub(super) session: SessionId,
-    at: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 /// A user with an active session. Only this module creates it, so functions that require one run after the
@@ -68,10 +68,8 @@ pub async fn authenticate(
     sessions: &impl ActiveSessions,
     identity: TokenIdentity,
 ) -> Result<AuthenticatedUser, CheckSessionError> {
-    match find(sessions, identity).await? {
-        (session, Some(version)) if session.credentials_version == version => Ok(user(&session)),
-        _ => Err(TokenError::Rejected.into()),
-    }
+    let (session, version) = find(sessions, identity).await?;
+    active_user(&session, version.ok_or(TokenError::Rejected)?)
 }
 
 /// Like [`authenticate`], but accepts a session of a user without account: deleting an account revokes its sessions, and
@@ -80,12 +78,8 @@ pub async fn authenticate_deletion(
     sessions: &impl ActiveSessions,
     identity: TokenIdentity,
 ) -> Result<AuthenticatedUser, CheckSessionError> {
-    match find(sessions, identity).await? {
-        (session, Some(version)) if session.credentials_version != version => {
-            Err(TokenError::Rejected.into())
-        }
-        (session, _) => Ok(user(&session)),
-    }
+    let (session, version) = find(sessions, identity).await?;
+    active_user(&session, version.unwrap_or(session.credentials_version))
 }
 
 /// Like [`authenticate`], but accepts a session that a newer credentials version revoked: a password change does that,
@@ -113,12 +107,15 @@ async fn find(
     Ok((session.ok_or(TokenError::Rejected)?, version))
 }
 
-fn user(session: &Session) -> AuthenticatedUser {
-    AuthenticatedUser {
-        id: session.user,
-        session: session.id,
-        credentials_version: session.credentials_version,
+/// Returns the user of a session; `Rejected` if the user has another credentials version.
+pub(super) fn active_user(
+    session: &Session,
+    credentials_version: u64,
+) -> Result<AuthenticatedUser, CheckSessionError> {
+    if session.credentials_version != credentials_version {
+        return Err(TokenError::Rejected.into());
     }
+    Ok(AuthenticatedUser { id: session.user, session: session.id, credentials_version })
 }
 
 #[cfg(test)]

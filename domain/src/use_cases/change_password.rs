@@ -2,14 +2,15 @@
 
 use thiserror::Error;
 
+use super::PasswordOwner;
+use super::create_session::start_session;
 use super::rate_limit::{RateLimitError, RateLimitPermit};
-use super::{PasswordOwner, create_session};
 use crate::clock::Clock;
 use crate::password::{
     HashError, InvalidPassword, Password, PasswordCheck, PasswordHasher, PasswordPolicy,
 };
 use crate::rate_limit::RateLimitStore;
-use crate::session::{Session, SessionStore, UserAgent};
+use crate::session::{SessionStore, UserAgent};
 use crate::storage::StorageError;
 use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
 use crate::user::{StoredPassword, UserRepository};
@@ -113,13 +114,10 @@ pub async fn change_password(
     } else {
         permit.refund(sessions).await;
     }
-    let version = changed?;
-    let now = clock.now();
-    let session = Session::begin(user.id, version, now, tokens.lifetimes.refresh, user_agent);
-    let tokens = tokens.issue(&session, now)?;
+    let (version, now) = (changed?, clock.now());
     // The session of the request is revoked but not deleted, so that the request can be repeated.
-    create_session(sessions, &session, Some(user.session), now).await?;
-    Ok(tokens)
+    let kept = Some(user.session);
+    start_session(sessions, tokens, now, user.id, version, user_agent, kept).await
 }
 
 /// Replaces the password; returns the new credentials version. If an earlier attempt replaced it, returns the stored one.

@@ -3,13 +3,31 @@
 use futures_util::future::join_all;
 
 use crate::clock::Timestamp;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::page::PageRequest;
-use crate::session::{MAX_SESSIONS, Session, SessionStore};
+use crate::session::{MAX_SESSIONS, Session, SessionStore, UserAgent};
 use crate::storage::StorageError;
+use crate::token::{SignError, TokenIssuer, TokenPair, TokenSigner};
 
 /// The number of sessions that are deleted concurrently.
 const CONCURRENCY: usize = 10;
+
+/// Creates a session of the user, which starts at `now`, and returns its tokens; see [`create_session`].
+pub(super) async fn start_session<E: From<SignError> + From<StorageError>>(
+    sessions: &impl SessionStore,
+    tokens: &TokenIssuer<impl TokenSigner>,
+    now: Timestamp,
+    user: UserId,
+    credentials_version: u64,
+    user_agent: Option<UserAgent>,
+    kept: Option<SessionId>,
+) -> Result<TokenPair, E> {
+    let lifetime = tokens.lifetimes.refresh;
+    let session = Session::begin(user, credentials_version, now, lifetime, user_agent);
+    let tokens = tokens.issue(&session, now)?;
+    create_session(sessions, &session, kept, now).await?;
+    Ok(tokens)
+}
 
 /// Stores a new session and deletes the oldest sessions of the user above [`MAX_SESSIONS`], and those that a newer
 /// credentials version revoked, except `kept`. Reads the newest 100, so the work is bounded. Of concurrent calls, the last

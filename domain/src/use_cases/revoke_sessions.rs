@@ -1,9 +1,8 @@
 //! Revoking several sessions.
 
-use super::{AuthenticatedUser, CheckSessionError};
+use super::{AuthenticatedUser, CheckSessionError, TokenIdentity, authenticate};
 use crate::clock::Clock;
 use crate::session::ActiveSessions;
-use crate::token::TokenError;
 use crate::user::UserRepository;
 
 /// The sessions to revoke.
@@ -32,9 +31,8 @@ pub async fn revoke_sessions(
         return Ok(());
     }
     // The session is still active if a concurrent or repeated request with it revoked the others.
-    let (session, version) = sessions.find(user.id, user.session, clock.now()).await?;
-    let is_active = session.is_some_and(|session| Some(session.credentials_version) == version);
-    if is_active { Ok(()) } else { Err(TokenError::Rejected.into()) }
+    let identity = TokenIdentity { user: user.id, session: user.session, at: clock.now() };
+    authenticate(sessions, identity).await.map(|_| ())
 }
 
 #[cfg(test)]
@@ -46,6 +44,7 @@ mod tests {
     use crate::page::PageRequest;
     use crate::session::{Session, SessionStore as _};
     use crate::testing::{Fault, Faulty, unavailable};
+    use crate::token::TokenError;
     use crate::use_cases::list_sessions;
     use crate::use_cases::test_support::AuthFixture;
 

@@ -16,6 +16,7 @@ macro_rules! active_sessions_contract {
             $adapter,
             [
                 session_is_found_with_credentials_version_of_its_user,
+                session_is_found_with_account_of_its_user,
                 other_sessions_are_revoked_with_one_write_of_the_user,
                 revoked_session_revokes_no_others,
                 one_of_concurrent_revocations_keeps_its_session,
@@ -77,6 +78,27 @@ pub async fn session_is_found_with_credentials_version_of_its_user(stores: &impl
     assert_eq!(find(now).await, (Some(session.clone()), None));
     stores.sessions().revoke(session.user, session.id).await.expect("revoked");
     assert_eq!(find(now).await, (None, None));
+}
+
+pub async fn session_is_found_with_account_of_its_user(stores: &impl Stores) {
+    let (user, now) = (sample::user(), sample::timestamp());
+    let (id, hash) = (user.public.id, PasswordHash::new("a hash".to_owned()));
+    let session = Session::begin(id, 0, now, Duration::from_hours(1), None);
+    let find = async || {
+        let found = stores.active().find_with_account(id, session.id, now).await;
+        found.expect("a response")
+    };
+    assert_eq!(find().await, (None, None));
+    stores.sessions().create(&session, now).await.expect("created");
+    assert_eq!(find().await, (Some(session.clone()), None));
+    stores.users().create(&user, &hash).await.expect("created");
+    assert_eq!(find().await, (Some(session.clone()), Some((user.clone(), 0))));
+    stores.users().increment_credentials_version(id, None).await.expect("a response");
+    stores.sessions().revoke(id, session.id).await.expect("revoked");
+    let (revoked, account) = find().await;
+    let (account, version) = account.expect("an account");
+    assert_eq!((revoked, &account, version), (None, &user, 1));
+    assert_eq!(account.email.as_typed(), user.email.as_typed());
 }
 
 pub async fn other_sessions_are_revoked_with_one_write_of_the_user(stores: &impl Stores) {
