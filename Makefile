@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Arguments of `sam` and `aws`: the function's logical id and the name of the stack.
 LOGICAL_ID = $(shell python3 -c 'print("$(FUNCTION)".title().replace("_", "") + "Function")')
-STACK = $(shell sed -n '/^\[$(STAGE).deploy/,/^stack_name/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml)
+STACK = $(shell sed -n '/^\[$(STAGE).global/,/^stack_name/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml)
 
 # cargo-lambda looks for zig on the PATH.
 LAMBDA = PATH="$$(.ci/tools cargo-lambda ziglang):$$PATH" cargo lambda
@@ -103,12 +103,12 @@ template: ## validate template.yaml and update tests/template
 	.ci/validate-template --write
 
 deploy-first: validate ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOY.md)
-	$(SAM) build
+	$(SAM) build --config-env $(STAGE)
 	sed 's/DeletionProtection=true/DeletionProtection=false/' samconfig.toml >.aws-sam/first.toml
 	$(SAM) deploy --config-file $(CURDIR)/.aws-sam/first.toml --config-env $(STAGE)
 
 deploy: validate ## build and deploy with your AWS credentials; shows the changes and asks for confirmation
-	$(SAM) build
+	$(SAM) build --config-env $(STAGE)
 	$(SAM) deploy --config-env $(STAGE)
 
 rotate: ## rotate the signing secrets without revoking sessions; a week later again with FINISH=--finish
