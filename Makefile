@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Arguments of `sam` and `aws`: the function's logical id and the name of the stack.
 LOGICAL_ID = $(shell python3 -c 'print("$(FUNCTION)".title().replace("_", "") + "Function")')
-STACK = $(shell sed -n '/^\[$(STAGE).deploy/,/^stack_name/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml)
+STACK = $(shell sed -n '/^\[$(STAGE).global/,/^stack_name/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml)
 
 # cargo-lambda looks for zig on the PATH.
 LAMBDA = PATH="$$(.ci/tools cargo-lambda ziglang):$$PATH" cargo lambda
@@ -107,7 +107,7 @@ deploy-role: ## create the roles of a stage for deployments from GitHub: REPOSIT
 	  --capabilities CAPABILITY_NAMED_IAM --parameter-overrides Stage=$(STACK:food-app-%=%) Repository=$(REPOSITORY) $(ARGS)
 
 package: validate ## build what `make deploy` deploys
-	$(SAM) build
+	$(SAM) build --config-env $(STAGE)
 
 deploy-first: package ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOY.md)
 	sed 's/DeletionProtection=true/DeletionProtection=false/' samconfig.toml >.aws-sam/first.toml

@@ -132,6 +132,13 @@ def the_first_deployment_can_be_without_deletion_protection(deploy):
             assert table["DeletionProtectionEnabled"] == value, name
 
 
+def warnings_of_api_gateway_do_not_fail_the_deployment(deploy):
+    """API Gateway warns about a server without URL (aws/serverless-application-model#2424), and then `FailOnWarnings` fails the import."""
+    for api in deploy().resources("AWS::ApiGatewayV2::Api").values():
+        if any("url" not in server for server in api["Body"].get("servers", [])):
+            assert str(api.get("FailOnWarnings", False)).lower() == "false"
+
+
 def change(*path, to=None):
     """Returns a change of a template that replaces or removes what is at a path."""
 
@@ -196,6 +203,10 @@ RULES = {
     attacks_on_accounts_raise_alarms: [
         change("Resources", "RefusedLoginsAlarm", "Properties", "MetricName", to="errors"),
         change("Parameters", "ReusedRefreshTokensAlarmThreshold", "Default", to=100),
+    ],
+    warnings_of_api_gateway_do_not_fail_the_deployment: [
+        change("Resources", "Api", "Properties", "FailOnWarnings", to=True),
+        change("Resources", "Api", "Properties", "FailOnWarnings", to="true"),
     ],
     the_first_deployment_can_be_without_deletion_protection: [
         change("Resources", "UsersTable", "Properties", "DeletionProtectionEnabled", to=True),
