@@ -23,7 +23,7 @@ def sam(folder, *arguments):
 
 def deploy(folder, **parameters):
     """Runs the command of `make deploy` after `sam build`, without the question, for the architecture of this machine."""
-    config = tomllib.loads((ROOT / "samconfig.toml").read_text())[STAGE]["deploy"]["parameters"]
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())[STAGE]["global"]["parameters"]
     assert config["stack_name"] == NAME
     parameters["Architecture"] = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     overrides = [*config["parameter_overrides"], *(f"{name}={value}" for name, value in parameters.items())]
