@@ -103,7 +103,7 @@ def needed(template):
 
 
 def cloudformation_may_do_what_the_template_needs(role, template):
-    policies = [role["Resources"][name] for name in ("ComputePolicy", "StoragePolicy")]
+    policies = [role["Resources"][name] for name in ("ComputePolicy", "StoragePolicy", "DnsPolicy")]
     allowed, required = {action.lower() for action in actions(policies)}, needed(template)
     assert allowed == required, f"missing: {sorted(required - allowed)}; not needed: {sorted(allowed - required)}"
     return len(allowed)
