@@ -103,7 +103,7 @@ def needed(template):
 
 
 def cloudformation_may_do_what_the_template_needs(role, template):
-    policies = [role["Resources"][name] for name in ("ComputePolicy", "StoragePolicy")]
+    policies = [role["Resources"][name] for name in ("ComputePolicy", "StoragePolicy", "DnsPolicy")]
     allowed, required = {action.lower() for action in actions(policies)}, needed(template)
     assert allowed == required, f"missing: {sorted(required - allowed)}; not needed: {sorted(allowed - required)}"
     return len(allowed)
@@ -126,7 +126,8 @@ def rights_of_roles_are_bounded(role, template):
 
 
 def the_boundary_is_what_functions_may_do(role, template):
-    policies = [resource for resource in template["Resources"].values() if resource["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")]
+    kinds = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
+    policies = [resource for resource in template["Resources"].values() if resource["Type"] in kinds]
     allowed, required = actions(role["Resources"]["Boundary"]), actions(policies)
     assert allowed == required, f"missing: {sorted(required - allowed)}; not needed: {sorted(allowed - required)}"
 
