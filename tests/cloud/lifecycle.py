@@ -134,13 +134,13 @@ def remaining():
 
 
 def check_destroy(folder):
-    """Protects the tables and deletes the stack, then its data by the command that was printed before. Nothing is left."""
+    """Protects the tables and deletes the stack, then its data by the names that were printed before. Nothing is left."""
     stack.update(DeletionProtection="true")
-    command = script("delete-data.py").split("NAMES=")[1].strip().strip("'").split()
+    names = script("delete-data.py").split()
     stack.sam(folder, "delete", "--no-prompts", "--region", boto3.session.Session().region_name)
     left = remaining()
-    assert left.keys() == {"tables", "buckets"} and sorted(sum(left.values(), [])) == sorted(command), (left, command)
+    assert left.keys() == {"tables", "buckets"} and sorted(sum(left.values(), [])) == sorted(names), (left, names)
     versions = boto3.client("s3").list_object_versions(Bucket=next(name for name in left["buckets"] if "images" in name))
     assert versions["Versions"] and versions["DeleteMarkers"], "the story should leave deleted renditions"
-    script("delete-data.py", *command, "--yes")
+    script("delete-data.py", *names, "--yes")
     assert not remaining(), remaining()
