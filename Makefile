@@ -13,17 +13,18 @@ STACK = $(shell sed -n '/^\[$(STAGE).global/,/^stack_name/s/^stack_name = "\(.*\
 # cargo-lambda looks for zig on the PATH.
 LAMBDA = PATH="$$(.ci/tools cargo-lambda ziglang):$$PATH" cargo lambda
 SAM = PATH="$$(.ci/tools):$$PATH" SAM_CLI_TELEMETRY=0 sam
+DELETE_DATA = "$$(.ci/tools aws-sam-cli)/python" scripts/delete-data.py
 BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-role package deploy-first deploy smoke rotate logs destroy
+.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'FUNCTION=login selects the function of invoke, local-invoke and logs, EVENT=events/login.json its event;'
-	@echo 'STAGE=prod selects the section of samconfig.toml for deploy, rotate, logs and destroy.'
+	@echo 'STAGE=prod selects the section of samconfig.toml for deploy, rotate, logs, destroy and delete-data.'
 
 run: ## run the API on this machine: http://127.0.0.1:8888
 	cargo run -p local
@@ -126,7 +127,11 @@ rotate: ## rotate the signing secrets without revoking sessions; a week later ag
 logs: ## follow the log of a function
 	$(SAM) logs --config-env $(STAGE) --name $(LOGICAL_ID) --tail
 
-destroy: ## delete the stack; keeps tables and images (see docs/DEPLOY.md)
+destroy: ## delete the stack; keeps tables and buckets, and prints the command that deletes them
 	@echo 'This deletes the stack $(STACK): the API, its functions, logs, alarms, secrets and CDN.'
-	@echo 'It keeps the tables and the bucket of images; docs/DEPLOY.md, "Tear down", explains how to delete those.'
+	@echo 'It keeps the tables and buckets with all data. Note the command that deletes them later:'
+	@echo "make delete-data STAGE=$(STAGE) NAMES='$$($(DELETE_DATA) $(STACK))'"
 	$(SAM) delete --config-env $(STAGE)
+
+delete-data: ## delete the tables and buckets that `make destroy` kept, with all data: NAMES='NAME ...'
+	$(DELETE_DATA) $(STACK) $(NAMES)

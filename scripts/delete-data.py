@@ -1,6 +1,6 @@
 """Deletes the tables and buckets that stay after a stack was deleted, with all data. Region and credentials come from the environment.
 
-  delete-data.py STACK                  prints the command for an existing stack; run it before `make destroy`
+  delete-data.py STACK                  prints the names for an existing stack; `make destroy` runs it
   delete-data.py STACK NAME… [--yes]    deletes the tables and buckets with these names, after a question
 
 Refuses names that do not begin with the name of the stack, and the names of an existing stack. Turns the deletion protection of tables
@@ -13,15 +13,19 @@ import boto3
 from botocore.exceptions import ClientError
 
 
-def describe(stack):
-    """The outputs of the stack; `None` if it does not exist."""
+def retained(stack):
+    """Names of the tables and buckets of a stack, also of one whose creation failed; `None` if it does not exist."""
+    pages = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     try:
-        (description,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
         return None
-    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
+    return [
+        resource["PhysicalResourceId"] for resource in resources
+        if resource["ResourceType"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket") and resource["ResourceStatus"] != "DELETE_COMPLETE"
+    ]
 
 
 def exists(name, describe, *codes):
@@ -55,14 +59,13 @@ def main():
     arguments.add_argument("names", nargs="*")
     arguments.add_argument("--yes", action="store_true", help="delete without a question")
     options = arguments.parse_args()
-    outputs = describe(options.stack)
+    names = retained(options.stack)
     if not options.names:
-        if outputs is None:
+        if names is None:
             sys.exit(f"there is no stack {options.stack}; pass the names of its tables and buckets")
-        kept = [value for key, value in outputs.items() if key.endswith(("TableName", "BucketName"))]
-        print(f"make delete-data STACK={options.stack} NAMES='{' '.join(kept)}'")
+        print(*names)
         return
-    if outputs is not None:
+    if names is not None:
         sys.exit(f"the stack {options.stack} exists; delete it first (make destroy)")
     if others := [name for name in options.names if not name.lower().startswith(f"{options.stack.lower()}-")]:
         sys.exit(f"not of the stack {options.stack}: {', '.join(others)}")

@@ -1,6 +1,8 @@
 """The deployed API: creates its routes in the emulator, and sends requests."""
 
 import json
+import logging
+import sys
 import urllib.error
 import urllib.request
 
@@ -8,6 +10,9 @@ import boto3
 import stack
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
+
+# It warns of metrics that it does not send.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 class NoManagedPolicies:
@@ -57,6 +62,15 @@ def import_cors():
     origins = {"allowOrigins": parameters["AllowedOrigin"].split(",")}
     configuration = {name[0].upper() + name[1:]: value for name, value in (cors | origins).items()}
     boto3.client("apigatewayv2").update_api(ApiId=stack.resources()["Api"], CorsConfiguration=configuration)
+
+
+def print_errors():
+    """Prints the errors in the logs of the functions."""
+    logs = boto3.client("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
+            if '"level":"ERROR"' in event["message"]:
+                print(event["message"], file=sys.stderr)
 
 
 class Response:

@@ -26,6 +26,7 @@ def script(name, *arguments):
 def check_denials(url):
     """Removes a permission, and then an attribute of a condition, from the role of get_user. Its requests fail until they are back."""
     iam, client = boto3.client("iam"), Client(url)
+    story.sign_up(url)
     path = f"/users/{client.call(200, 'GET', '/users').json[0]['id']}"
     role, name = stack.resources()["GetUserRole"], "get_user"
     policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
@@ -44,21 +45,22 @@ def check_denials(url):
     client.call(200, "GET", path)
 
 
-def update(folder, **parameters):
-    stack.deploy(folder, **parameters)
+def update(**parameters):
+    stack.update(**parameters)
     gateway.import_cors()
 
 
-def check_update(folder, url):
+def check_update(url):
     """Changes parameters: the functions and the gateway get them, and users stay logged in."""
     client = story.log_in(url, story.sign_up(url))
-    update(folder, LogLevel="WARN", AllowedOrigin=story.ORIGIN)
+    update(LogLevel="WARN", AllowedOrigin=story.ORIGIN)
     settings = boto3.client("lambda").get_function_configuration(FunctionName=stack.resources()["LoginFunction"])
     assert settings["LoggingConfig"]["ApplicationLogLevel"] == "WARN", settings
     for origin, allowed in [(story.ORIGIN, story.ORIGIN), ("https://other.example", None)]:
         headers = client.call(200, "GET", "/sessions", origin=origin).headers
         assert headers["access-control-allow-origin"] == allowed, headers
     Client(url).call(201, "POST", "/refresh", {"refresh_token": client.refresh_token})
+    update(LogLevel="INFO", AllowedOrigin="*")
 
 
 def check_rotation(url):
@@ -96,13 +98,18 @@ def check_sweep():
     events.put_rule(**rule, ScheduleExpression="rate(1 day)")
 
 
-def check_valkey(folder, url, token_store_url):
-    """Moves the sessions to Valkey, which logs all users out, and returns the client of a new session."""
+def check_valkey(url, token_store_url):
+    """Moves the sessions to Valkey, which logs all users out."""
+    def stored_sessions():
+        return boto3.client("dynamodb").scan(TableName=stack.outputs()["SessionsTableName"], Select="COUNT")["Count"]
+
     email = story.sign_up(url)
     client = story.log_in(url, email)
-    update(folder, TokenStoreUrl=token_store_url)
+    stored = stored_sessions()
+    update(TokenStoreUrl=token_store_url)
     client.call(401, "GET", "/sessions")
     story.log_in(url, email).call(200, "GET", "/sessions")
+    assert stored_sessions() == stored > 0
 
 
 def remaining():
@@ -127,12 +134,13 @@ def remaining():
 
 
 def check_destroy(folder):
-    """Deletes the stack, then its data by the command that was printed before. Nothing is left."""
-    command = script("delete-data.py").split("NAMES=")[1].strip().strip("'").split()
+    """Protects the tables and deletes the stack, then its data by the names that were printed before. Nothing is left."""
+    stack.update(DeletionProtection="true")
+    names = script("delete-data.py").split()
     stack.sam(folder, "delete", "--no-prompts", "--region", boto3.session.Session().region_name)
     left = remaining()
-    assert left.keys() == {"tables", "buckets"} and sorted(sum(left.values(), [])) == sorted(command), (left, command)
-    tables, buckets = len(left["tables"]), len(left["buckets"])
-    script("delete-data.py", *command, "--yes")
+    assert left.keys() == {"tables", "buckets"} and sorted(sum(left.values(), [])) == sorted(names), (left, names)
+    versions = boto3.client("s3").list_object_versions(Bucket=next(name for name in left["buckets"] if "images" in name))
+    assert versions["Versions"] and versions["DeleteMarkers"], "the story should leave deleted renditions"
+    script("delete-data.py", *names, "--yes")
     assert not remaining(), remaining()
-    return f"{tables} tables and {buckets} buckets were left, then nothing"

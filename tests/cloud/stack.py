@@ -30,6 +30,20 @@ def deploy(folder, **parameters):
     sam(folder, "deploy", "--no-confirm-changeset", "--parameter-overrides", *overrides)
 
 
+def update(**parameters):
+    """Changes parameters of the stack and nothing else."""
+    cloudformation = boto3.client("cloudformation")
+    values = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    kept = [
+        {"ParameterKey": name, "UsePreviousValue": True}
+        for name in (parameter["ParameterKey"] for parameter in describe()["Parameters"]) if name not in parameters
+    ]
+    cloudformation.update_stack(
+        StackName=NAME, UsePreviousTemplate=True, Parameters=values + kept, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
+
+
 def describe():
     (stack,) = boto3.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
     return stack
