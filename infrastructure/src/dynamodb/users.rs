@@ -85,9 +85,6 @@ const CREDENTIALS: Projection<Credentials> = Projection {
     },
 };
 const EMAIL: Projection<Email> = Projection { expression: "email", parse: email };
-/// Of a claim.
-const OWNER: Projection<UserId> =
-    Projection { expression: USER_ID, parse: |claim| read(claim, USER_ID, UserId::parse) };
 
 /// A user repository on a `DynamoDB` table.
 #[derive(Debug, Clone)]
@@ -119,17 +116,8 @@ impl DynamoDbUsers {
         id: UserId,
         part: &Projection<T>,
     ) -> Result<Option<T>, StorageError> {
-        self.read(account_key(id), part, true).await
-    }
-
-    async fn read<T>(
-        &self,
-        pk: String,
-        part: &Projection<T>,
-        consistent: bool,
-    ) -> Result<Option<T>, StorageError> {
-        let item = self.get(pk, part.expression, consistent).await?;
-        item.as_ref().map(part.parse).transpose()
+        let account = self.get(account_key(id), part.expression, true).await?;
+        account.as_ref().map(part.parse).transpose()
     }
 
     fn update_account(&self, id: UserId) -> UpdateItemFluentBuilder {
@@ -239,7 +227,8 @@ impl UserRepository for DynamoDbUsers {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
-        self.read(account_key(id), &PUBLIC, false).await
+        let account = self.get(account_key(id), PUBLIC.expression, false).await?;
+        account.as_ref().map(public_user).transpose()
     }
 
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
@@ -247,7 +236,8 @@ impl UserRepository for DynamoDbUsers {
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
-        let owner = self.read(claim_key(email), &OWNER, true).await?;
+        let claim = self.get(claim_key(email), USER_ID, true).await?;
+        let owner = claim.as_ref().map(|claim| read(claim, USER_ID, UserId::parse)).transpose()?;
         // An unknown e-mail reads an account too, with an id that none has, so that timing does not reveal it.
         let id = owner.unwrap_or(UserId::from_bytes([0; 16]));
         // The account of a claim is missing if it was deleted between the two reads.
