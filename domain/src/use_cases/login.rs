@@ -141,14 +141,14 @@ pub async fn login(
             return Err(error.into());
         }
     };
-    let Some(Credentials { user, password: hash, credentials_version }) = credentials else {
+    let Some(Credentials { user, password: stored }) = credentials else {
         // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());
         permit.settle(sessions).await;
         return Err(LoginError::IncorrectPassword { user: None });
     };
     let incorrect = LoginError::IncorrectPassword { user: Some(user.id) };
-    match hasher.verify(&attempt.password, &hash) {
+    match hasher.verify(&attempt.password, &stored.hash) {
         PasswordCheck::Invalid => {
             permit.settle(sessions).await;
             return Err(incorrect);
@@ -157,12 +157,13 @@ pub async fn login(
         PasswordCheck::ValidNeedsRehash => {
             let new = hasher.hash(&attempt.password)?;
             // If the new hash cannot be stored, the next login tries again.
-            let _ = users.replace_password(user.id, &hash, &new).await;
+            let _ = users.replace_password(user.id, &stored.hash, &new).await;
         }
     }
     // A password change or account deletion since the password was read revokes this session, because its
     // credentials version was read with the password.
-    let (now, version, agent) = (clock.now(), credentials_version, attempt.user_agent);
+    let (now, version) = (clock.now(), stored.credentials_version);
+    let agent = attempt.user_agent;
     let session = start_session(sessions, tokens, now, user.id, version, agent, None);
     let (tokens, ()) = join(Box::pin(session), Box::pin(permit.refund(sessions))).await;
     tokens.map(|tokens| LoggedIn { user, tokens })
@@ -176,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::password::PasswordHash;
-    use crate::testing::{Fault, Faulty, faulty};
+    use crate::testing::{Fault, contended, faulty};
     use crate::use_cases::test_support::AuthFixture;
     use crate::user::User;
 
@@ -302,14 +303,11 @@ mod tests {
     #[tokio::test]
     async fn password_change_during_login_revokes_the_new_session() {
         let (fixture, ada) = fixture("new:correct horse").await;
-        let contended = Faulty::new(&fixture.sessions, async |call| {
-            if call == "create" {
-                let [old, new] = ["new:correct horse", "new:better horse"]
-                    .map(|hash| PasswordHash::new(hash.to_owned()));
-                let replaced = fixture.users.change_password(ada.public.id, &old, &new);
-                assert_eq!(replaced.await.unwrap(), Some(1));
-            }
-            Fault::None
+        let contended = contended(&fixture.sessions, "create", async || {
+            let [old, new] = ["new:correct horse", "new:better horse"]
+                .map(|hash| PasswordHash::new(hash.to_owned()));
+            let replaced = fixture.users.change_password(ada.public.id, &old, &new);
+            assert_eq!(replaced.await.unwrap(), Some(1));
         });
         let (email, users) = (ada.email.as_typed(), &fixture.users);
         let logged_in = fixture.login_on(users, &contended, &LIMITS, email, "correct horse").await;

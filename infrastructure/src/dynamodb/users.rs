@@ -56,38 +56,15 @@ pub(crate) const VERSION: Projection<u64> =
 /// The account with its credentials version.
 pub(crate) const ACCOUNT: Projection<(User, u64)> = Projection {
     expression: "id, first_name, last_name, email, created_at, credentials_version",
-    parse: |item| {
-        let user = User {
-            public: public_user(item)?,
-            email: email(item)?,
-            created_at: read_millis(item, "created_at")?,
-        };
-        Ok((user, credentials_version(item)?))
-    },
+    parse: account,
 };
-const PASSWORD: Projection<StoredPassword> = Projection {
-    expression: "password_hash, credentials_version",
-    parse: |item| {
-        Ok(StoredPassword {
-            hash: password_hash(item)?,
-            credentials_version: credentials_version(item)?,
-        })
-    },
-};
+const PASSWORD: Projection<StoredPassword> =
+    Projection { expression: "password_hash, credentials_version", parse: stored_password };
 const CREDENTIALS: Projection<Credentials> = Projection {
     expression: "id, first_name, last_name, password_hash, credentials_version",
-    parse: |item| {
-        Ok(Credentials {
-            user: public_user(item)?,
-            password: password_hash(item)?,
-            credentials_version: credentials_version(item)?,
-        })
-    },
+    parse: |item| Ok(Credentials { user: public_user(item)?, password: stored_password(item)? }),
 };
 const EMAIL: Projection<Email> = Projection { expression: "email", parse: email };
-/// Of a claim.
-const OWNER: Projection<UserId> =
-    Projection { expression: USER_ID, parse: |claim| read(claim, USER_ID, UserId::parse) };
 
 /// A user repository on a `DynamoDB` table.
 #[derive(Debug, Clone)]
@@ -119,17 +96,8 @@ impl DynamoDbUsers {
         id: UserId,
         part: &Projection<T>,
     ) -> Result<Option<T>, StorageError> {
-        self.read(account_key(id), part, true).await
-    }
-
-    async fn read<T>(
-        &self,
-        pk: String,
-        part: &Projection<T>,
-        consistent: bool,
-    ) -> Result<Option<T>, StorageError> {
-        let item = self.get(pk, part.expression, consistent).await?;
-        item.as_ref().map(part.parse).transpose()
+        let account = self.get(account_key(id), part.expression, true).await?;
+        account.as_ref().map(part.parse).transpose()
     }
 
     fn update_account(&self, id: UserId) -> UpdateItemFluentBuilder {
@@ -210,8 +178,20 @@ fn email(item: &Item) -> Result<Email, StorageError> {
     read(item, "email", Email::parse)
 }
 
-fn password_hash(item: &Item) -> Result<PasswordHash, StorageError> {
-    Ok(PasswordHash::new(read_text(item, PASSWORD_HASH)?.to_owned()))
+fn account(item: &Item) -> Result<(User, u64), StorageError> {
+    let user = User {
+        public: public_user(item)?,
+        email: email(item)?,
+        created_at: read_millis(item, "created_at")?,
+    };
+    Ok((user, credentials_version(item)?))
+}
+
+fn stored_password(item: &Item) -> Result<StoredPassword, StorageError> {
+    Ok(StoredPassword {
+        hash: PasswordHash::new(read_text(item, PASSWORD_HASH)?.to_owned()),
+        credentials_version: credentials_version(item)?,
+    })
 }
 
 impl UserRepository for DynamoDbUsers {
@@ -239,7 +219,8 @@ impl UserRepository for DynamoDbUsers {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
-        self.read(account_key(id), &PUBLIC, false).await
+        let account = self.get(account_key(id), PUBLIC.expression, false).await?;
+        account.as_ref().map(public_user).transpose()
     }
 
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
@@ -247,7 +228,8 @@ impl UserRepository for DynamoDbUsers {
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
-        let owner = self.read(claim_key(email), &OWNER, true).await?;
+        let claim = self.get(claim_key(email), USER_ID, true).await?;
+        let owner = claim.as_ref().map(|claim| read(claim, USER_ID, UserId::parse)).transpose()?;
         // An unknown e-mail reads an account too, with an id that none has, so that timing does not reveal it.
         let id = owner.unwrap_or(UserId::from_bytes([0; 16]));
         // The account of a claim is missing if it was deleted between the two reads.
