@@ -15,10 +15,18 @@ LAMBDA = PATH="$$(.ci/tools cargo-lambda ziglang):$$PATH" cargo lambda
 SAM = PATH="$$(.ci/tools):$$PATH" SAM_CLI_TELEMETRY=0 sam
 DELETE_DATA = "$$(.ci/tools aws-sam-cli)/python" scripts/delete-data.py
 BUILD = build --release --locked --package functions
+
+# Functions in containers find the engines at host.docker.internal. On Linux that is the address of Docker's bridge; Docker Desktop has no
+# bridge on this machine and forwards to 127.0.0.1.
+BRIDGE = $(shell ip -4 -o address show docker0 2>/dev/null | sed 's|.* inet \([0-9.]*\)/.*|\1|')
+HOST_ARCHITECTURE = $(if $(filter x86_64,$(shell uname -m)),x86_64,arm64)
+SAM_LOCAL = --template-file .aws-sam/build/local.json --parameter-overrides Architecture=$(HOST_ARCHITECTURE) \
+  --env-vars $(ENGINES).json --add-host host.docker.internal:host-gateway $(ARGS)
+
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
+.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-build local-invoke start-api validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +37,8 @@ help: ## list the commands
 run: ## run the API on this machine: http://127.0.0.1:8888
 	cargo run -p local
 
-engines: ## run local DynamoDB and S3 with the data for events/; used by watch, invoke and local-invoke
-	cargo run -p local -- --engines-only --seed-fixtures --data-dir .local/events
+engines: ## run local DynamoDB and S3 with the data for events/; used by watch, local-invoke and start-api
+	cargo run -p local -- --engines-only --seed-fixtures --data-dir $(dir $(ENGINES)) $(if $(BRIDGE),--listen $(BRIDGE))
 
 test: ## run the unit, contract, event and end-to-end tests: about a minute after compiling
 	cargo test --workspace
@@ -91,11 +99,18 @@ watch: ## run the functions on this machine and rebuild them after changes: http
 invoke: ## send an event to a function of `make watch`
 	$(LAMBDA) invoke --invoke-address 127.0.0.1 $(FUNCTION) --data-file $(EVENT)
 
-local-invoke: ## run a function with an event in Lambda's container image (needs Docker)
-	$(SAM) build $(LOGICAL_ID)
-	"$$(.ci/tools aws-sam-cli)/python" .ci/local-template.py .aws-sam/build
-	. ./$(ENGINES) && AWS_DEFAULT_REGION=us-east-1 $(SAM) local invoke $(LOGICAL_ID) \
-	  --template-file .aws-sam/build/local.yaml --event $(EVENT) --env-vars $(ENGINES).json --docker-network host
+# Builds the function, or all if LOGICAL_ID is empty, for the architecture of this machine.
+local-build:
+	@test -e $(ENGINES).json || { echo 'run `make engines` in another terminal first'; exit 1; }
+	$(SAM) build $(LOGICAL_ID) --parameter-overrides Architecture=$(HOST_ARCHITECTURE)
+	"$$(.ci/tools aws-sam-cli)/python" .ci/local-template.py .aws-sam/build $(ENGINES).json
+
+local-invoke: local-build ## run a function with an event in Lambda's container image (needs Docker)
+	$(SAM) local invoke $(LOGICAL_ID) --event $(EVENT) $(SAM_LOCAL)
+
+start-api: LOGICAL_ID =
+start-api: local-build ## run all functions in Lambda's container image: http://127.0.0.1:3000 (needs Docker)
+	$(SAM) local start-api $(SAM_LOCAL)
 
 validate: ## validate template.yaml without an AWS account
 	.ci/validate-template

@@ -13,8 +13,9 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{StatusCode, Version};
 
-/// The name of a host in a container of Docker Desktop. `.internal` is reserved for private use.
-const DOCKER_HOST: &str = "host.docker.internal";
+/// The name of this machine in a container: Docker Desktop resolves it, and `sam local` with `--add-host`. `.internal` is
+/// reserved for private use.
+pub const DOCKER_HOST: &str = "host.docker.internal";
 
 /// Returns the host that a request is for: of an absolute request target, else of `Host` (RFC 9112, section 3.2).
 /// An error for `HTTP/1.1` without exactly one valid `Host`; `None` for `HTTP/1.0` without one. `HTTP/2` has no `Host`.

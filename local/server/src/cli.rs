@@ -1,5 +1,6 @@
 //! The command line of the program `local`.
 
+use std::net::{AddrParseError, IpAddr};
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -38,6 +39,20 @@ pub(crate) struct Args {
     /// variables that the functions need.
     #[arg(long)]
     engines_only: bool,
+
+    /// Make the database and the image storage reachable at this address too, for containers: on
+    /// Linux the address of Docker's bridge, such as 172.17.0.1. Docker Desktop needs no address.
+    #[arg(long, value_name = "ADDRESS", value_parser = one_address, requires = "engines_only")]
+    listen: Option<IpAddr>,
+}
+
+/// Parses an IP address. Rejects those that stand for all addresses of this machine.
+fn one_address(argument: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = argument.parse().map_err(|error: AddrParseError| error.to_string())?;
+    if address.is_unspecified() {
+        return Err("this stands for all addresses of this machine, name one".to_owned());
+    }
+    Ok(address)
 }
 
 const AFTER_HELP: &str = "\
@@ -71,7 +86,8 @@ With --seed-fixtures, ACCESS_SECRET and REFRESH_SECRET are always those of the f
 With --engines-only, the output is a shell script of `export` lines and comments. Two files in the
 data dir, readable by the owner only, are replaced on each start (the engines use free ports):
   env        the same lines: for `. .local/env`, or `cargo lambda watch --env-file .local/env`
-  env.json   for `sam local invoke --env-vars .local/env.json`
+  env.json   for `sam local invoke --env-vars .local/env.json`: functions in containers find the
+             engines at host.docker.internal
 With --memory neither is written.
 
 The request log has a line per request: method, path, status and time, followed by its errors.
@@ -100,6 +116,7 @@ impl Args {
                 _ => None,
             },
             engines_only: self.engines_only,
+            listen: self.listen,
             // The output of `--engines-only` is a shell script.
             log: !self.engines_only,
         }
@@ -121,7 +138,7 @@ mod tests {
         assert_eq!(options.port, 8888);
         assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
         assert_eq!(options.seed, None);
-        assert!(!options.engines_only && options.log);
+        assert!(!options.engines_only && options.listen.is_none() && options.log);
     }
 
     #[test]
@@ -130,6 +147,9 @@ mod tests {
             &["--memory", "--data-dir", "x"][..],
             &["--demo", "--seed-fixtures"],
             &["--port", "65536"],
+            &["--listen", "127.0.0.2"],
+            &["--engines-only", "--listen", "0.0.0.0"],
+            &["--engines-only", "--listen", "docker0"],
         ] {
             assert!(options(arguments).is_err(), "{arguments:?}");
         }

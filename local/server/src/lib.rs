@@ -5,13 +5,14 @@ mod data_dir;
 pub mod demo;
 mod error;
 pub mod fixtures;
+mod forward;
 mod gateway;
 mod images;
 mod request_log;
 pub mod settings;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use infrastructure::aws::{Aws, InvalidCaBundle};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use crate::data_dir::DataDirError;
 use crate::data_dir::{DataDir, Secrets};
@@ -57,6 +58,8 @@ pub struct Options {
     /// Whether to serve images but no routes of the API, and to write the settings of functions that run in other
     /// processes to the data dir.
     pub engines_only: bool,
+    /// Another address of this machine at which the engines are reachable, for functions in containers.
+    pub listen: Option<IpAddr>,
     /// Whether requests are logged to standard output.
     pub log: bool,
 }
@@ -70,6 +73,7 @@ impl Default for Options {
             settings: Vec::new(),
             seed: None,
             engines_only: false,
+            listen: None,
             log: false,
         }
     }
@@ -103,6 +107,14 @@ pub enum StartError {
     Port {
         /// The requested port.
         port: u16,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The address is none of this machine, or a port of an engine is in use there.
+    #[error("cannot listen on {address}: {source}; name another address with --listen")]
+    Address {
+        /// The requested address.
+        address: IpAddr,
         /// The error of the operating system.
         source: io::Error,
     },
@@ -199,6 +211,18 @@ impl Engines {
         }
     }
 
+    /// Starts forwarding connections to the engines from the same ports of `address`, until the tasks are dropped.
+    async fn listen(&self, address: IpAddr) -> Result<JoinSet<()>, StartError> {
+        let mut forwarders = JoinSet::new();
+        for url in [self.dynamodb.url(), self.s3.url()] {
+            let server = url.trim_start_matches("http://").parse();
+            let server = server.expect("the URL of an engine has an IP address and a port");
+            let forwarder = forward::listen(address, server).await;
+            forwarders.spawn(forwarder.map_err(|source| StartError::Address { address, source })?);
+        }
+        Ok(forwarders)
+    }
+
     /// Creates the missing tables and buckets with the names in the settings. Returns AWS clients of the engines.
     async fn create(&self, settings: &EffectiveSettings) -> Result<Aws, StartError> {
         let aws = Aws::new(engines::settings(&self.dynamodb, &self.s3))?;
@@ -225,6 +249,10 @@ impl Local {
         let address = listener.local_addr();
         let address = address.map_err(|source| StartError::Port { port, source })?;
         let (engines, secrets) = Engines::start(&options.storage)?;
+        let forwarders = match options.listen {
+            Some(address) => engines.listen(address).await?,
+            None => JoinSet::new(),
+        };
         let base_url = format!("http://{address}");
         let mut overrides = options.settings;
         if options.seed == Some(Seed::Fixtures) {
@@ -272,6 +300,7 @@ impl Local {
             aws,
             stop,
             server: tokio::spawn(async move {
+                let _forwarders = forwarders;
                 tokio::select! {
                     () = serve(listener, router, stopped) => {}
                     () = sweep(api) => {}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
 use engines::AccessKey;
+use engines::host::DOCKER_HOST;
 use serde_json::{Map, Value, json};
 
 use crate::data_dir::Secrets;
@@ -117,9 +118,16 @@ impl EffectiveSettings {
         lines
     }
 
-    /// Formats all settings of the functions as JSON for `sam local invoke --env-vars`.
+    /// Formats all settings of the functions as JSON for `sam local invoke --env-vars`. The functions run in containers,
+    /// where the engines have another host.
     pub fn json(&self) -> String {
-        let variables = NAMES.map(|name| (name.to_owned(), Value::from(self.get(name))));
+        let variables = NAMES.map(|name| {
+            let mut value = self.get(name).to_owned();
+            if name.starts_with("AWS_ENDPOINT_URL") {
+                value = value.replace("127.0.0.1", DOCKER_HOST);
+            }
+            (name.to_owned(), Value::from(value))
+        });
         let parameters = Map::from_iter(variables);
         format!("{:#}\n", json!({ "Parameters": parameters }))
     }

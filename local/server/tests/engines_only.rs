@@ -26,7 +26,10 @@ struct Functions(Api);
 
 impl Functions {
     fn of(program: &Program) -> Self {
-        let variables = exported(&program.banner);
+        Self::with(exported(&program.banner))
+    }
+
+    fn with(variables: Variables) -> Self {
         Self(Api::new(&Settings::new(variables)).unwrap())
     }
 
@@ -83,8 +86,9 @@ async fn engines_only_exports_every_function_setting() {
         word.contains('_') && word.chars().all(is_letter)
     };
     let mut documented: BTreeSet<_> = settings.split('`').filter(is_name).collect();
-    // Only the gateway reads the first; an empty second disables certificate checks in other tools.
-    for other in ["ALLOWED_ORIGIN", "AWS_CA_BUNDLE"] {
+    // Only the gateway reads the first; an empty second disables certificate checks in other tools; the endpoints of
+    // the services take precedence over the third.
+    for other in ["ALLOWED_ORIGIN", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL"] {
         assert!(documented.remove(other));
     }
     let names: BTreeSet<_> = variables.keys().map(String::as_str).collect();
@@ -117,8 +121,40 @@ async fn setting_files_are_readable_by_owner_only() {
         let script = fs::read_to_string(dir.join("env")).unwrap();
         assert_eq!(exported(&script), variables);
         let json: Value = serde_json::from_slice(&fs::read(dir.join("env.json")).unwrap()).unwrap();
-        assert_eq!(json, json!({ "Parameters": variables }));
+        let in_container = at_host(&variables, "host.docker.internal");
+        assert_eq!(json, json!({ "Parameters": in_container }));
     }
+}
+
+/// Returns the variables with another host in the URLs of the engines.
+fn at_host(variables: &Variables, host: &str) -> Variables {
+    let mut variables = variables.clone();
+    for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3"] {
+        let url = variables.get_mut(name).unwrap();
+        *url = url.replace("127.0.0.1", host);
+    }
+    variables
+}
+
+/// Only Linux has the address 127.0.0.2 without configuration.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn engines_listen_on_another_address_only_with_listen() {
+    for (arguments, status) in
+        [(&["--seed-fixtures"][..], 503), (&["--seed-fixtures", "--listen", "127.0.0.2"], 201)]
+    {
+        let program = in_memory(arguments);
+        let variables = at_host(&exported(&program.banner), "127.0.0.2");
+        // Writes to both engines.
+        assert_eq!(Functions::with(variables).invoke("create_food").await.0, status);
+    }
+}
+
+#[test]
+fn address_of_another_machine_is_a_one_line_error() {
+    // Reserved for documentation.
+    let arguments = ["--memory", "--engines-only", "--listen", "192.0.2.1"];
+    assert_fails(&output(&mut command(&arguments)), &["192.0.2.1", "--listen"]);
 }
 
 #[tokio::test]

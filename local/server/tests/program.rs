@@ -26,6 +26,7 @@ fn help_lists_flags_and_settings() {
         "--demo",
         "--seed-fixtures",
         "--engines-only",
+        "--listen",
         "PASSWORD_MIN_LENGTH",
         "TOKEN_STORE_URL",
         "ALLOWED_ORIGIN",
