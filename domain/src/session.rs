@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
+use crate::user::User;
 
 /// The maximum number of active sessions of a user. A login revokes the oldest above it.
 pub const MAX_SESSIONS: usize = 50;
@@ -194,6 +195,14 @@ pub trait ActiveSessions {
         session: SessionId,
         now: Timestamp,
     ) -> Result<(Option<Session>, Option<u64>), StorageError>;
+
+    /// Like [`find`](Self::find), but returns the whole account of the user with its credentials version.
+    async fn find_with_account(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(Option<Session>, Option<(User, u64)>), StorageError>;
 
     /// Revokes all sessions of the user except `kept` with one write of the user. Returns `false` and revokes
     /// nothing if `credentials_version` is not the version of the user and of `kept`. If the call fails, the session

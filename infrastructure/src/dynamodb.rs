@@ -16,3 +16,4 @@ mod users;
 pub use foods::DynamoDbFoods;
 pub use sessions::DynamoDbSessions;
 pub use users::DynamoDbUsers;
+pub(crate) use users::{ACCOUNT, Projection, VERSION};

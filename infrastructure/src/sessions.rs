@@ -9,10 +9,10 @@ use domain::page::{Page, PageRequest};
 use domain::rate_limit::{Attempt, CountOutcome, Counter, RateLimitStore};
 use domain::session::{ActiveSessions, RefreshTokenState, Rotation, Session, SessionStore};
 use domain::storage::StorageError;
-use domain::user::UserRepository as _;
+use domain::user::{User, UserRepository as _};
 use futures_util::future::join;
 
-use crate::dynamodb::{DynamoDbSessions, DynamoDbUsers};
+use crate::dynamodb::{self, DynamoDbSessions, DynamoDbUsers, Projection};
 use crate::redis::RedisSessions;
 
 /// The store of sessions, idempotency records and rate limits that `TOKEN_STORE_URL` selects.
@@ -81,6 +81,31 @@ pub struct UserSessions<'a> {
     pub sessions: &'a Sessions,
 }
 
+impl UserSessions<'_> {
+    /// Reads a session and a part of the account of its user.
+    async fn find_with<T>(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+        part: &Projection<T>,
+    ) -> Result<(Option<Session>, Option<T>), StorageError> {
+        match self.sessions {
+            Sessions::DynamoDb(sessions) => {
+                sessions.find_with(self.users, part, user, session, now).await
+            }
+            Sessions::Redis(sessions) => {
+                let (session, account) = join(
+                    Box::pin(sessions.find(user, session, now)),
+                    Box::pin(self.users.find_part(user, part)),
+                )
+                .await;
+                Ok((session?, account?))
+            }
+        }
+    }
+}
+
 impl ActiveSessions for UserSessions<'_> {
     async fn find(
         &self,
@@ -88,19 +113,16 @@ impl ActiveSessions for UserSessions<'_> {
         session: SessionId,
         now: Timestamp,
     ) -> Result<(Option<Session>, Option<u64>), StorageError> {
-        match self.sessions {
-            Sessions::DynamoDb(sessions) => {
-                sessions.find_with_version(self.users, user, session, now).await
-            }
-            Sessions::Redis(sessions) => {
-                let (session, version) = join(
-                    Box::pin(sessions.find(user, session, now)),
-                    Box::pin(self.users.find_credentials_version(user)),
-                )
-                .await;
-                Ok((session?, version?))
-            }
-        }
+        self.find_with(user, session, now, &dynamodb::VERSION).await
+    }
+
+    async fn find_with_account(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(Option<Session>, Option<(User, u64)>), StorageError> {
+        self.find_with(user, session, now, &dynamodb::ACCOUNT).await
     }
 
     async fn revoke_others(

@@ -96,7 +96,6 @@ faulty_port! { UserRepository:
     create(user: &User, password: &PasswordHash) -> Result<(), InsertUserError>;
     find(id: UserId) -> Result<Option<PublicUser>, StorageError>;
     find_consistent(id: UserId) -> Result<Option<PublicUser>, StorageError>;
-    find_account(id: UserId) -> Result<Option<User>, StorageError>;
     find_credentials(email: &Email) -> Result<Option<Credentials>, StorageError>;
     find_password(id: UserId) -> Result<Option<StoredPassword>, StorageError>;
     find_credentials_version(id: UserId) -> Result<Option<u64>, StorageError>;

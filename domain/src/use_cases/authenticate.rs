@@ -69,7 +69,7 @@ pub async fn authenticate(
     identity: TokenIdentity,
 ) -> Result<AuthenticatedUser, CheckSessionError> {
     let (session, version) = find(sessions, identity).await?;
-    user(&session, version.ok_or(TokenError::Rejected)?)
+    active_user(&session, version.ok_or(TokenError::Rejected)?)
 }
 
 /// Like [`authenticate`], but accepts a session of a user without account: deleting an account revokes its sessions, and
@@ -79,7 +79,7 @@ pub async fn authenticate_deletion(
     identity: TokenIdentity,
 ) -> Result<AuthenticatedUser, CheckSessionError> {
     let (session, version) = find(sessions, identity).await?;
-    user(&session, version.unwrap_or(session.credentials_version))
+    active_user(&session, version.unwrap_or(session.credentials_version))
 }
 
 /// Like [`authenticate`], but accepts a session that a newer credentials version revoked: a password change does that,
@@ -108,7 +108,7 @@ async fn find(
 }
 
 /// Returns the user of a session; `Rejected` if the user has another credentials version.
-fn user(
+pub(super) fn active_user(
     session: &Session,
     credentials_version: u64,
 ) -> Result<AuthenticatedUser, CheckSessionError> {

@@ -1,36 +1,48 @@
 //! Getting the account of the authenticated user.
 
+use super::authenticate::active_user;
 use super::{CheckSessionError, TokenIdentity};
+use crate::session::ActiveSessions;
 use crate::token::TokenError;
-use crate::user::{User, UserRepository};
+use crate::user::User;
 
-/// Returns the account of the user in a verified token; `Rejected` if it was deleted. The caller must also check
-/// the session.
+/// Returns the account of the user in a verified token; `Rejected` if it was deleted or the session is not active.
 pub async fn get_current_user(
-    users: &impl UserRepository,
-    caller: TokenIdentity,
+    sessions: &impl ActiveSessions,
+    identity: TokenIdentity,
 ) -> Result<User, CheckSessionError> {
-    Ok(users.find_account(caller.user).await?.ok_or(TokenError::Rejected)?)
+    let TokenIdentity { user, session, at } = identity;
+    let (session, account) = sessions.find_with_account(user, session, at).await?;
+    let (session, (user, version)) = session.zip(account).ok_or(TokenError::Rejected)?;
+    active_user(&session, version)?;
+    Ok(user)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::PasswordHash;
-    use crate::testing::{MemoryUsers, sample, unavailable};
+    use crate::testing::sample;
     use crate::use_cases::test_support::AuthFixture;
     use crate::use_cases::verify_access_token;
+    use crate::user::UserRepository as _;
 
     #[tokio::test]
-    async fn current_user_is_rejected_once_the_account_is_deleted() {
-        let (auth, users, ada) = (AuthFixture::new(), MemoryUsers::default(), sample::user());
-        let (_, pair) = auth.log_in(ada.public.id).await;
-        let caller = verify_access_token(&auth.tokens.access, &auth.clock, &pair.access).unwrap();
-        let deleted = get_current_user(&users, caller).await;
-        assert!(matches!(deleted, Err(CheckSessionError::Token(TokenError::Rejected))));
-        users.create(&ada, &PasswordHash::new("a hash".to_owned())).await.unwrap();
-        assert_eq!(get_current_user(&users, caller).await.unwrap(), ada);
-        let failed = get_current_user(&unavailable(&users), caller).await;
-        assert!(matches!(failed, Err(CheckSessionError::Storage(_))));
+    async fn current_user_is_rejected_once_revoked_or_deleted() {
+        let auth = AuthFixture::new();
+        let ada = auth.add_user("a hash").await;
+        let id = ada.public.id;
+        let get = async |token: &str| {
+            let caller = verify_access_token(&auth.tokens.access, &auth.clock, token).unwrap();
+            get_current_user(&auth.active(), caller).await
+        };
+        let is_rejected = |error| matches!(error, CheckSessionError::Token(TokenError::Rejected));
+        let (_, revoked) = auth.log_in(id).await;
+        assert_eq!(get(&revoked.access).await.unwrap(), ada);
+        auth.users.increment_credentials_version(id, None).await.unwrap();
+        assert!(is_rejected(get(&revoked.access).await.unwrap_err()));
+        let (_, active) = auth.log_in(id).await;
+        assert_eq!(get(&active.access).await.unwrap(), ada);
+        auth.users.delete(id, sample::timestamp()).await.unwrap();
+        assert!(is_rejected(get(&active.access).await.unwrap_err()));
     }
 }

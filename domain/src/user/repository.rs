@@ -64,9 +64,6 @@ pub trait UserRepository {
     /// Returns the user; `None` if there is none with this id. Strongly consistent: for checks before writes.
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError>;
 
-    /// Returns the account with its e-mail; `None` if there is none with this id. Strongly consistent.
-    async fn find_account(&self, id: UserId) -> Result<Option<User>, StorageError>;
-
     /// Returns the user and password hash for an e-mail; `None` if no account has it. Strongly consistent.
     /// Takes the same time in both cases, so that timing does not reveal registered e-mails.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError>;

@@ -2,7 +2,6 @@
 
 use domain::use_cases::get_current_user;
 use domain::user::User;
-use infrastructure::dynamodb::DynamoDbUsers;
 use serde::Serialize;
 
 use super::user_body::UserBody;
@@ -10,13 +9,12 @@ use crate::http::auth::Auth;
 use crate::http::response;
 use crate::{ApiError, HttpHandler, Request, Response};
 
-crate::dependencies::function!(GetCurrentUser { auth: Auth = auth, users: DynamoDbUsers = users });
+crate::dependencies::function!(GetCurrentUser { auth: Auth = auth });
 
 impl HttpHandler for GetCurrentUser {
     async fn handle(&self, request: Request) -> Result<Response, ApiError> {
         let caller = self.auth.verify_token(&request)?;
-        let read = async { Ok(get_current_user(&self.users, caller).await?) };
-        let (_, user) = self.auth.require_session_while(caller, read).await?;
+        let user = get_current_user(&self.auth.active_sessions(), caller).await?;
         Ok(response::ok(&Body::from(&user)).no_store())
     }
 }

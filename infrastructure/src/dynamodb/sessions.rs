@@ -24,7 +24,7 @@ use domain::storage::StorageError;
 use super::item::{Item, millis, number, read, read_millis, text};
 use super::table::{sessions as table, users};
 use super::transaction;
-use super::users::{DynamoDbUsers, VERSION, account_key, credentials_version, increment};
+use super::users::{DynamoDbUsers, Projection, account_key, credentials_version, increment};
 use crate::aws::map_sdk_error;
 
 /// Condition of a rotation: the presented token is the current one and has not expired.
@@ -46,14 +46,15 @@ impl DynamoDbSessions {
         Self { client, table }
     }
 
-    /// Reads a session and the credentials version of its user with one call; see `ActiveSessions::find`.
-    pub(crate) async fn find_with_version(
+    /// Reads a session and a part of the account of its user with one call; see `ActiveSessions::find`.
+    pub(crate) async fn find_with<T>(
         &self,
         accounts: &DynamoDbUsers,
+        part: &Projection<T>,
         user: UserId,
         session: SessionId,
         now: Timestamp,
-    ) -> Result<(Option<Session>, Option<u64>), StorageError> {
+    ) -> Result<(Option<Session>, Option<T>), StorageError> {
         let keys = |keys: &[(&str, String)], projection: Option<&str>| {
             KeysAndAttributes::builder()
                 .keys(keys.iter().map(|(name, key)| ((*name).to_owned(), text(key))).collect())
@@ -70,7 +71,7 @@ impl DynamoDbSessions {
                 .client
                 .batch_get_item()
                 .request_items(&self.table, keys(&session_key, None))
-                .request_items(&accounts.table, keys(&account_key, Some(VERSION)))
+                .request_items(&accounts.table, keys(&account_key, Some(part.expression)))
                 .send()
                 .await
                 .map_err(map_sdk_error)?;
@@ -86,8 +87,8 @@ impl DynamoDbSessions {
         let mut item = |table: &str| found.remove(table).and_then(|mut items| items.pop());
         let (session, account) = (item(&self.table), item(&accounts.table));
         let session = session.as_ref().map(self::session).transpose()?;
-        let version = account.as_ref().map(credentials_version).transpose()?;
-        Ok((session.filter(|session| !session.has_expired(now)), version))
+        let account = account.as_ref().map(part.parse).transpose()?;
+        Ok((session.filter(|session| !session.has_expired(now)), account))
     }
 
     /// Adds 1 to the credentials versions of a user and of the session `kept`, in one transaction; see

@@ -34,22 +34,56 @@ const CREDENTIALS_VERSION: &str = "credentials_version";
 const INCREMENT: &str = "ADD credentials_version :one";
 /// Attribute of a claim: the id of the account that holds the claim.
 const USER_ID: &str = "user_id";
-/// Projection expression for the credentials version of an account. With a key attribute, so that an account without
-/// version is returned too.
-pub(super) const VERSION: &str = "pk, credentials_version";
 /// Value of [`table::DIRECTORY`] in every account.
 const ACCOUNTS: &str = "USER";
 /// Value of [`table::DIRECTORY`] in every tombstone.
 const TOMBSTONES: &str = "LEFT";
 /// Maximum size of an account or a tombstone in the directory: names of 400 bytes each, an id and a time.
 const MAX_ENTRY_BYTES: usize = 1024;
-/// Projection expression for the attributes of [`Credentials`].
-const CREDENTIALS: &str = "id, first_name, last_name, password_hash, credentials_version";
-/// Projection expression for the attributes of a [`PublicUser`].
-const PUBLIC: &str = "id, first_name, last_name";
 
-/// Projection expression for the attributes of a [`User`].
-const ACCOUNT: &str = "id, first_name, last_name, email, created_at";
+/// A part of an account: a projection expression, and the function that parses its attributes.
+pub(crate) struct Projection<T> {
+    pub(super) expression: &'static str,
+    pub(super) parse: fn(&Item) -> Result<T, StorageError>,
+}
+
+const PUBLIC: Projection<PublicUser> =
+    Projection { expression: "id, first_name, last_name", parse: public_user };
+/// The credentials version. With a key attribute, so that an account without version is returned too.
+pub(crate) const VERSION: Projection<u64> =
+    Projection { expression: "pk, credentials_version", parse: credentials_version };
+/// The account with its credentials version.
+pub(crate) const ACCOUNT: Projection<(User, u64)> = Projection {
+    expression: "id, first_name, last_name, email, created_at, credentials_version",
+    parse: |item| {
+        let user = User {
+            public: public_user(item)?,
+            email: email(item)?,
+            created_at: read_millis(item, "created_at")?,
+        };
+        Ok((user, credentials_version(item)?))
+    },
+};
+const PASSWORD: Projection<StoredPassword> = Projection {
+    expression: "password_hash, credentials_version",
+    parse: |item| {
+        Ok(StoredPassword {
+            hash: password_hash(item)?,
+            credentials_version: credentials_version(item)?,
+        })
+    },
+};
+const CREDENTIALS: Projection<Credentials> = Projection {
+    expression: "id, first_name, last_name, password_hash, credentials_version",
+    parse: |item| {
+        Ok(Credentials {
+            user: public_user(item)?,
+            password: password_hash(item)?,
+            credentials_version: credentials_version(item)?,
+        })
+    },
+};
+const EMAIL: Projection<Email> = Projection { expression: "email", parse: email };
 
 /// A user repository on a `DynamoDB` table.
 #[derive(Debug, Clone)]
@@ -73,6 +107,16 @@ impl DynamoDbUsers {
             ascending: true,
             max_item_bytes: MAX_ENTRY_BYTES,
         }
+    }
+
+    /// Returns a part of the account; `None` if it does not exist. Strongly consistent.
+    pub(crate) async fn find_part<T>(
+        &self,
+        id: UserId,
+        part: &Projection<T>,
+    ) -> Result<Option<T>, StorageError> {
+        let account = self.get(account_key(id), part.expression, true).await?;
+        account.as_ref().map(part.parse).transpose()
     }
 
     async fn get(
@@ -144,6 +188,14 @@ fn public_user(item: &Item) -> Result<PublicUser, StorageError> {
     })
 }
 
+fn email(item: &Item) -> Result<Email, StorageError> {
+    read(item, "email", Email::parse)
+}
+
+fn password_hash(item: &Item) -> Result<PasswordHash, StorageError> {
+    Ok(PasswordHash::new(read_text(item, PASSWORD_HASH)?.to_owned()))
+}
+
 impl UserRepository for DynamoDbUsers {
     async fn create(&self, user: &User, password: &PasswordHash) -> Result<(), InsertUserError> {
         let new = || {
@@ -169,60 +221,29 @@ impl UserRepository for DynamoDbUsers {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
-        let item = self.get(account_key(id), PUBLIC, false).await?;
-        item.as_ref().map(public_user).transpose()
+        let account = self.get(account_key(id), PUBLIC.expression, false).await?;
+        account.as_ref().map(public_user).transpose()
     }
 
     async fn find_consistent(&self, id: UserId) -> Result<Option<PublicUser>, StorageError> {
-        let item = self.get(account_key(id), PUBLIC, true).await?;
-        item.as_ref().map(public_user).transpose()
-    }
-
-    async fn find_account(&self, id: UserId) -> Result<Option<User>, StorageError> {
-        let item = self.get(account_key(id), ACCOUNT, true).await?;
-        let account = |item| {
-            Ok(User {
-                public: public_user(item)?,
-                email: read(item, "email", Email::parse)?,
-                created_at: read_millis(item, "created_at")?,
-            })
-        };
-        item.as_ref().map(account).transpose()
+        self.find_part(id, &PUBLIC).await
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
         let claim = self.get(claim_key(email), USER_ID, true).await?;
+        let owner = claim.as_ref().map(|claim| read(claim, USER_ID, UserId::parse)).transpose()?;
         // An unknown e-mail reads an account too, with an id that none has, so that timing does not reveal it.
-        let id = match &claim {
-            Some(claim) => read(claim, USER_ID, UserId::parse)?,
-            None => UserId::from_bytes([0; 16]),
-        };
-        let account = self.get(account_key(id), CREDENTIALS, true).await?;
-        // A claim without its account: the account was deleted between the two reads.
-        let Some(account) = account else {
-            return Ok(None);
-        };
-        Ok(Some(Credentials {
-            user: public_user(&account)?,
-            password: PasswordHash::new(read_text(&account, PASSWORD_HASH)?.to_owned()),
-            credentials_version: credentials_version(&account)?,
-        }))
+        let id = owner.unwrap_or(UserId::from_bytes([0; 16]));
+        // The account of a claim is missing if it was deleted between the two reads.
+        self.find_part(id, &CREDENTIALS).await
     }
 
     async fn find_password(&self, id: UserId) -> Result<Option<StoredPassword>, StorageError> {
-        let account = self.get(account_key(id), "password_hash, credentials_version", true).await?;
-        let password = |account: &Item| {
-            Ok(StoredPassword {
-                hash: PasswordHash::new(read_text(account, PASSWORD_HASH)?.to_owned()),
-                credentials_version: credentials_version(account)?,
-            })
-        };
-        account.as_ref().map(password).transpose()
+        self.find_part(id, &PASSWORD).await
     }
 
     async fn find_credentials_version(&self, id: UserId) -> Result<Option<u64>, StorageError> {
-        let account = self.get(account_key(id), VERSION, true).await?;
-        account.as_ref().map(credentials_version).transpose()
+        self.find_part(id, &VERSION).await
     }
 
     async fn list(&self, request: PageRequest<UserId>) -> Result<Page<PublicUser>, StorageError> {
@@ -289,11 +310,9 @@ impl UserRepository for DynamoDbUsers {
     }
 
     async fn delete(&self, id: UserId, now: Timestamp) -> Result<(), StorageError> {
-        let account = self.get(account_key(id), "email", true).await?;
-        let Some(account) = account else {
+        let Some(email) = self.find_part(id, &EMAIL).await? else {
             return Ok(());
         };
-        let email = read(&account, "email", Email::parse)?;
         let delete = |pk| Delete::builder().table_name(&self.table).key(table::PK, text(pk));
         let account = delete(account_key(id)).condition_expression("attribute_exists(pk)");
         let claim = delete(claim_key(&email))

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use crate::password::PasswordHash;
 use crate::session::{ActiveSessions, Session, SessionStore};
 use crate::testing::sample;
-use crate::user::UserRepository;
+use crate::user::{User, UserRepository};
 
 /// Generates the contract tests of an `ActiveSessions`.
 #[macro_export]
@@ -35,7 +35,7 @@ pub trait Stores {
 }
 
 /// Creates a user with `count` sessions.
-async fn user_with_sessions(stores: &impl Stores, count: usize) -> Vec<Session> {
+async fn user_with_sessions(stores: &impl Stores, count: usize) -> (User, Vec<Session>) {
     let (user, now) = (sample::user(), sample::timestamp());
     let hash = PasswordHash::new("a hash".to_owned());
     stores.users().create(&user, &hash).await.expect("created");
@@ -44,7 +44,7 @@ async fn user_with_sessions(stores: &impl Stores, count: usize) -> Vec<Session> 
     let all: Vec<_> = (0..count).map(|_| session()).collect();
     let created = join_all(all.iter().map(|session| stores.sessions().create(session, now))).await;
     created.into_iter().collect::<Result<(), _>>().expect("created");
-    all
+    (user, all)
 }
 
 async fn is_active(stores: &impl Stores, session: &Session) -> bool {
@@ -60,11 +60,19 @@ async fn revoke_others(stores: &impl Stores, kept: &Session) -> bool {
 }
 
 pub async fn session_is_found_with_credentials_version_of_its_user(stores: &impl Stores) {
-    let sessions = user_with_sessions(stores, 1).await;
+    let (user, sessions) = user_with_sessions(stores, 1).await;
     let session = &sessions[0];
     let find = async |now| {
-        let found = stores.active().find(session.user, session.id, now).await;
-        found.expect("a response")
+        let (active, id) = (stores.active(), session.user);
+        let found = active.find(id, session.id, now).await.expect("a response");
+        let with_account = active.find_with_account(id, session.id, now).await;
+        let with_account = with_account.expect("a response");
+        if let Some((account, _)) = &with_account.1 {
+            assert_eq!(account.email.as_typed(), user.email.as_typed());
+        }
+        let account = found.1.map(|version| (user.clone(), version));
+        assert_eq!(with_account, (found.0.clone(), account));
+        found
     };
     let (now, users) = (session.created_at, stores.users());
     assert_eq!(find(now).await, (Some(session.clone()), Some(0)));
@@ -80,8 +88,8 @@ pub async fn session_is_found_with_credentials_version_of_its_user(stores: &impl
 }
 
 pub async fn other_sessions_are_revoked_with_one_write_of_the_user(stores: &impl Stores) {
-    let mut sessions = user_with_sessions(stores, 3).await;
-    let other_user = user_with_sessions(stores, 1).await.remove(0);
+    let (_, mut sessions) = user_with_sessions(stores, 3).await;
+    let other_user = user_with_sessions(stores, 1).await.1.remove(0);
     for version in [1, 2] {
         assert!(revoke_others(stores, &sessions[1]).await);
         sessions[1].credentials_version = version;
@@ -97,7 +105,7 @@ pub async fn other_sessions_are_revoked_with_one_write_of_the_user(stores: &impl
 }
 
 pub async fn revoked_session_revokes_no_others(stores: &impl Stores) {
-    let sessions = user_with_sessions(stores, 2).await;
+    let (_, sessions) = user_with_sessions(stores, 2).await;
     let [revoked, kept] = &sessions[..] else { panic!("two sessions") };
     assert!(revoke_others(stores, kept).await);
     assert!(!revoke_others(stores, revoked).await);
@@ -108,7 +116,7 @@ pub async fn revoked_session_revokes_no_others(stores: &impl Stores) {
 }
 
 pub async fn one_of_concurrent_revocations_keeps_its_session(stores: &impl Stores) {
-    let sessions = user_with_sessions(stores, 8).await;
+    let (_, sessions) = user_with_sessions(stores, 8).await;
     let outcomes = join_all(sessions.iter().map(|kept| revoke_others(stores, kept))).await;
     assert_eq!(outcomes.iter().filter(|is_revoked| **is_revoked).count(), 1);
     for (session, is_kept) in sessions.iter().zip(outcomes) {

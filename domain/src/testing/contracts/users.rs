@@ -49,9 +49,6 @@ pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) 
     for found in [users.find(id).await, users.find_consistent(id).await] {
         assert_eq!(found.expect("found").as_ref(), Some(&ada.public));
     }
-    let account = users.find_account(id).await.expect("found").expect("an account");
-    assert_eq!(account, ada);
-    assert_eq!(account.email.as_typed(), ada.email.as_typed());
     let password = users.find_password(id).await.expect("found");
     let password = password.expect("a password");
     assert_eq!((password.hash, password.credentials_version), (hash("a hash"), 0));
@@ -84,7 +81,6 @@ async fn assert_is_unknown(users: &impl UserRepository, user: &User) {
     }
     assert!(users.find_password(id).await.expect("a response").is_none());
     assert_eq!(users.find_credentials_version(id).await.expect("a response"), None);
-    assert_eq!(users.find_account(id).await.expect("a response"), None);
     let credentials = users.find_credentials(&user.email).await;
     assert!(credentials.expect("a response").is_none());
 }

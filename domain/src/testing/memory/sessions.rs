@@ -11,7 +11,7 @@ use crate::page::{Page, PageRequest};
 use crate::rate_limit::{Attempt, CountOutcome, Counter, RateLimitStore};
 use crate::session::{ActiveSessions, RefreshTokenState, Rotation, Session, SessionStore};
 use crate::storage::StorageError;
-use crate::user::UserRepository as _;
+use crate::user::{User, UserRepository as _};
 
 /// A [`SessionStore`] and [`RateLimitStore`] in memory.
 #[derive(Debug, Default)]
@@ -107,6 +107,16 @@ impl ActiveSessions for MemoryActiveSessions<'_> {
     ) -> Result<(Option<Session>, Option<u64>), StorageError> {
         let session = self.sessions.find(user, session, now).await?;
         Ok((session, self.users.find_credentials_version(user).await?))
+    }
+
+    async fn find_with_account(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(Option<Session>, Option<(User, u64)>), StorageError> {
+        let (session, version) = self.find(user, session, now).await?;
+        Ok((session, self.users.account(user).zip(version)))
     }
 
     async fn revoke_others(

@@ -81,10 +81,6 @@ impl UserRepository for MemoryUsers {
         self.find(id).await
     }
 
-    async fn find_account(&self, id: UserId) -> Result<Option<User>, StorageError> {
-        Ok(self.account(id))
-    }
-
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
         Ok(lock(&self.users).values().find(|(user, _)| user.email == *email).map(
             |(user, password)| Credentials {
