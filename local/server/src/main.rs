@@ -83,9 +83,10 @@ fn banner(local: &Local, seed: Option<Seed>, started: Instant) -> String {
     ];
     lines.extend(login(seed));
     lines.push(String::new());
+    let width = ROUTES.iter().map(|route| route.path.len()).max().unwrap_or_default();
     for route in &ROUTES {
         let key = if route.signed_in { "signed in" } else { "" };
-        let line = format!("  {:<7} {:<17} {key}", route.method, route.path);
+        let line = format!("  {:<7} {:<width$} {key}", route.method, route.path);
         lines.push(line.trim_end().to_owned());
     }
     lines.push("  GET     /images/{key}".to_owned());
