@@ -1,9 +1,10 @@
-//! Tests conflicts of transactions on a claim, and incomplete batch reads. The embedded engine reports neither, so a
+//! Tests conflicts of a transaction with another write, and incomplete batch reads. The embedded engine reports neither, so a
 //! scripted connector responds here.
 
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
@@ -16,9 +17,11 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use domain::food::{Food, FoodRepository as _, InsertFoodError, ReplaceFoodError, Title};
-use domain::id::{FoodId, ImageId, SessionId, UserId};
+use domain::id::{FoodId, ImageId, SessionId, TokenId, UserId};
 use domain::password::PasswordHash;
-use domain::session::{ActiveSessions as _, Session};
+use domain::session::{
+    ActiveSessions as _, RefreshTokenState, Rotation, Session, SessionStore as _,
+};
 use domain::storage::StorageError;
 use domain::testing::sample;
 use domain::user::{InsertUserError, UserRepository as _};
@@ -88,20 +91,27 @@ impl State {
             let account = json!({"pk": {"S": "USER#"}, "credentials_version": {"N": "3"}});
             return (200, json!({"Responses": {"users": [account]}, "UnprocessedKeys": {}}));
         }
-        assert_eq!(operation, "TransactWriteItems");
+        let error = |code| json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}")});
         let Some(rest) = self.conflicts.checked_sub(1) else {
-            return (200, json!({}));
+            return match operation {
+                // No item is stored.
+                "UpdateItem" => (400, error("ConditionalCheckFailedException")),
+                _ => (200, json!({})),
+            };
         };
         self.conflicts = rest;
+        if operation != "TransactWriteItems" {
+            return (400, error("TransactionConflictException"));
+        }
         let items = input["TransactItems"].as_array().expect("items");
         // Only the claims conflict, not the entity.
         let reasons = (0..items.len()).map(|index| match index {
             0 => json!({"Code": "None"}),
             _ => json!({"Code": "TransactionConflict"}),
         });
-        let error = format!("com.amazonaws.dynamodb.v20120810#{}", self.error);
-        let reasons: Vec<_> = reasons.collect();
-        (400, json!({"__type": error, "CancellationReasons": reasons}))
+        let mut canceled = error(self.error);
+        canceled["CancellationReasons"] = reasons.collect();
+        (400, canceled)
     }
 }
 
@@ -199,10 +209,27 @@ async fn transaction_conflict_on_own_title_claim_is_retried() {
     foods(&script).create(&food).await.unwrap();
 }
 
+fn sessions(script: &Script) -> DynamoDbSessions {
+    DynamoDbSessions::new(script.client(), "sessions".to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn rotation_and_revocation_during_a_transaction_are_retried() {
+    let now = sample::timestamp();
+    let (user, session, token) = (UserId::new(now), SessionId::new(now), TokenId::new(now));
+    let script = Script::new(CONFLICT, 30, None);
+    let next = RefreshTokenState::new(now, Duration::from_hours(1));
+    let rotated = sessions(&script).rotate(user, session, token, &next, now).await;
+    assert_eq!(rotated.unwrap(), Rotation::SessionNotFound);
+    assert_eq!(script.operations(), ["UpdateItem"; 31]);
+    let script = Script::new(CONFLICT, 30, None);
+    sessions(&script).revoke(user, session).await.unwrap();
+    assert_eq!(script.operations(), ["DeleteItem"; 31]);
+}
+
 async fn check_session(script: &Script) -> Result<(Option<Session>, Option<u64>), StorageError> {
     let users = DynamoDbUsers::new(script.client(), "users".to_owned());
-    let sessions = DynamoDbSessions::new(script.client(), "sessions".to_owned());
-    let sessions = &Sessions::DynamoDb(sessions);
+    let sessions = &Sessions::DynamoDb(sessions(script));
     let now = sample::timestamp();
     let active = UserSessions { users: &users, sessions };
     active.find(UserId::new(now), SessionId::new(now), now).await

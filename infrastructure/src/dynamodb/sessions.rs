@@ -24,6 +24,7 @@ use domain::storage::StorageError;
 use super::item::{Item, millis, number, read, read_millis, text};
 use super::table::{sessions as table, users};
 use super::transaction;
+use super::update::retry_conflicts;
 use super::users::{DynamoDbUsers, Projection, account_key, credentials_version, increment};
 use crate::aws::map_sdk_error;
 
@@ -202,7 +203,7 @@ impl SessionStore for DynamoDbSessions {
         next: &RefreshTokenState,
         now: Timestamp,
     ) -> Result<Rotation, StorageError> {
-        let updated = self
+        let rotation = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -218,10 +219,8 @@ impl SessionStore for DynamoDbSessions {
             .expression_attribute_values(":refresh_expires_at", millis(next.expires_at))
             .expression_attribute_values(":expires_at", ttl(next.expires_at))
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let error = match updated {
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let error = match retry_conflicts(|| rotation.clone().send()).await {
             Ok(response) => {
                 let item = response.attributes.unwrap_or_default();
                 return Ok(Rotation::Rotated(self::session(&item)?));
@@ -248,15 +247,14 @@ impl SessionStore for DynamoDbSessions {
     }
 
     async fn revoke(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        self.client
+        let deletion = self
+            .client
             .delete_item()
             .table_name(&self.table)
             .key(table::PK, text(user.to_string()))
-            .key(table::SK, text(session.to_string()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(map_sdk_error)
+            .key(table::SK, text(session.to_string()));
+        let deleted = retry_conflicts(|| deletion.clone().send()).await;
+        deleted.map(|_| ()).map_err(map_sdk_error)
     }
 
     async fn list(
