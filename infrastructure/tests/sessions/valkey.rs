@@ -1,38 +1,25 @@
-//! Tests the contracts of sessions, rate limits and idempotency records on Valkey and on `DynamoDB`, and rules of
-//! only one of these stores.
-
-#![allow(clippy::unwrap_used, reason = "a test stops here")]
+//! Sessions on Valkey.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use domain::clock::{Clock, SystemClock, Timestamp};
 use domain::id::{TokenId, UserId};
 use domain::page::{PageRequest, PageSize};
-use domain::session::{ActiveSessions, RefreshTokenState, Rotation, Session, SessionStore};
+use domain::session::{RefreshTokenState, Rotation, Session, SessionStore as _};
 use domain::storage::StorageError;
-use domain::testing::contracts::active_sessions::Stores;
 use domain::testing::sample;
-use domain::user::UserRepository;
-use engines::{AccessKey, DynamoDb, Engines, S3, TableNames, Valkey, create_tables, settings};
+use engines::{Engines, Valkey};
 use futures_util::future::join_all;
-use infrastructure::aws::Aws;
-use infrastructure::dynamodb::{DynamoDbSessions, DynamoDbUsers};
 use infrastructure::redis::RedisSessions;
-use infrastructure::sessions::{Sessions, UserSessions};
-use redis::AsyncCommands;
+use infrastructure::sessions::Sessions;
+use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-const LIFETIME: Duration = Duration::from_hours(1);
-
-fn begin(now: Timestamp) -> Session {
-    Session::begin(UserId::new(now), 0, now, LIFETIME, None)
-}
+use crate::{Accounts, LIFETIME, assert_corrupt, begin, find, rotate, users_on};
 
 fn key(session: &Session) -> String {
     format!("session:{{{}}}:{}", session.user, session.id)
@@ -47,96 +34,22 @@ async fn connect(valkey: &Valkey) -> MultiplexedConnection {
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-async fn rotate(
-    sessions: &impl SessionStore,
-    session: &Session,
-    now: Timestamp,
-) -> (RefreshTokenState, Result<Rotation, StorageError>) {
-    let next = RefreshTokenState::new(now, LIFETIME);
-    let presented = session.refresh.token;
-    let rotation = sessions.rotate(session.user, session.id, presented, &next, now).await;
-    (next, rotation)
+fn start() -> (Sessions, Valkey) {
+    let valkey = Valkey::start().unwrap();
+    (Sessions::Redis(Box::new(sessions_on(&valkey))), valkey)
 }
 
-async fn find(
-    sessions: &impl SessionStore,
-    session: &Session,
-    now: Timestamp,
-) -> Result<Option<Session>, StorageError> {
-    sessions.find(session.user, session.id, now).await
+async fn accounts() -> (Accounts, (Valkey, Arc<Engines>)) {
+    let (sessions, valkey) = start();
+    let engines = Engines::shared();
+    let users = users_on(&engines).await;
+    (Accounts { users, sessions }, (valkey, engines))
 }
 
-/// Users on `DynamoDB` with their sessions on either store.
-struct Accounts {
-    users: DynamoDbUsers,
-    sessions: Sessions,
-}
-
-impl Stores for Accounts {
-    fn users(&self) -> &impl UserRepository {
-        &self.users
-    }
-
-    fn sessions(&self) -> &impl SessionStore {
-        &self.sessions
-    }
-
-    fn active(&self) -> impl ActiveSessions {
-        UserSessions { users: &self.users, sessions: &self.sessions }
-    }
-}
-
-async fn users_on(engines: &Engines) -> DynamoDbUsers {
-    DynamoDbUsers::new(engines.aws().dynamodb(), engines.tables().await.users)
-}
-
-mod on_valkey {
-    use super::*;
-
-    fn start() -> (Sessions, Valkey) {
-        let valkey = Valkey::start().unwrap();
-        (Sessions::Redis(Box::new(sessions_on(&valkey))), valkey)
-    }
-
-    async fn accounts() -> (Accounts, (Valkey, Arc<Engines>)) {
-        let (sessions, valkey) = start();
-        let engines = Engines::shared();
-        let users = users_on(&engines).await;
-        (Accounts { users, sessions }, (valkey, engines))
-    }
-
-    domain::active_sessions_contract!(accounts().await);
-    domain::session_store_contract!(start());
-    domain::rate_limit_store_contract!(start());
-    domain::idempotency_store_contract!(start());
-}
-
-mod on_dynamodb {
-    use super::*;
-
-    async fn start() -> (Sessions, Arc<Engines>) {
-        let engines = Engines::shared();
-        let table = engines.tables().await.sessions;
-        let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-        (Sessions::DynamoDb(sessions), engines)
-    }
-
-    async fn accounts() -> (Accounts, Arc<Engines>) {
-        let (sessions, engines) = start().await;
-        let users = users_on(&engines).await;
-        (Accounts { users, sessions }, engines)
-    }
-
-    domain::active_sessions_contract!(accounts().await);
-    domain::session_store_contract!(start().await);
-    domain::rate_limit_store_contract!(start().await);
-    domain::idempotency_store_contract!(start().await);
-}
-
-fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StorageError>, case: &str) {
-    let error = result.expect_err(case);
-    assert!(matches!(error, StorageError::Corrupt(_)), "{case}: {error}");
-}
+domain::active_sessions_contract!(accounts().await);
+domain::session_store_contract!(start());
+domain::rate_limit_store_contract!(start());
+domain::idempotency_store_contract!(start());
 
 fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, StorageError>) {
     let error = result.unwrap_err();
@@ -221,7 +134,7 @@ async fn ids_of_expired_redis_sessions_are_removed_when_listed() {
 }
 
 #[tokio::test]
-async fn session_without_stored_version_has_version_0() {
+async fn redis_session_without_stored_version_has_version_0() {
     let valkey = Valkey::start().unwrap();
     let sessions = sessions_on(&valkey);
     let now = sample::timestamp();
@@ -229,20 +142,6 @@ async fn session_without_stored_version_has_version_0() {
     sessions.create(&session, now).await.unwrap();
     let mut redis = connect(&valkey).await;
     let () = redis.hdel(key(&session), "credentials_version").await.unwrap();
-    assert_eq!(find(&sessions, &session, now).await.unwrap(), Some(session));
-
-    let engines = Engines::shared();
-    let (client, table) = (engines.aws().dynamodb(), engines.tables().await.sessions);
-    let sessions = DynamoDbSessions::new(client.clone(), table.clone());
-    let session = begin(now);
-    sessions.create(&session, now).await.unwrap();
-    let update = client
-        .update_item()
-        .table_name(&table)
-        .key("pk", AttributeValue::S(session.user.to_string()))
-        .key("sk", AttributeValue::S(session.id.to_string()))
-        .update_expression("REMOVE credentials_version");
-    update.send().await.unwrap();
     assert_eq!(find(&sessions, &session, now).await.unwrap(), Some(session));
 }
 
@@ -347,72 +246,6 @@ async fn concurrent_redis_calls_share_one_connection_timeout() {
         // 20 sequential timeouts would take at least 20 s.
         let results = tokio::time::timeout(Duration::from_secs(15), calls).await;
         results.unwrap().into_iter().for_each(assert_unavailable);
-    }
-}
-
-#[tokio::test]
-async fn dynamodb_ttl_removes_only_expired_sessions() {
-    let key = AccessKey::random();
-    let dynamodb = DynamoDb::memory(&key).unwrap();
-    let s3 = S3::temporary(&key).unwrap();
-    let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
-    let names = TableNames::with_prefix("sweep-");
-    create_tables(&client, &names).await.unwrap();
-    let sessions = DynamoDbSessions::new(client, names.sessions);
-
-    let now = SystemClock.now();
-    let long_ago = Timestamp::from_unix_millis(1_000_000_000_000).unwrap();
-    let (active, expired, refreshed) = (begin(now), begin(long_ago), begin(long_ago));
-    sessions.create(&active, now).await.unwrap();
-    for session in [&expired, &refreshed] {
-        sessions.create(session, long_ago).await.unwrap();
-    }
-    let (user, id, presented) = (refreshed.user, refreshed.id, refreshed.refresh.token);
-    let next = RefreshTokenState::new(now, LIFETIME);
-    let rotation = sessions.rotate(user, id, presented, &next, long_ago).await;
-    assert!(matches!(rotation, Ok(Rotation::Rotated(_))), "{rotation:?}");
-    assert!(find(&sessions, &expired, long_ago).await.unwrap().is_some());
-    assert_eq!(dynamodb.database().sweep_ttl().unwrap(), 1);
-    assert_eq!(find(&sessions, &expired, long_ago).await.unwrap(), None);
-    assert_eq!(find(&sessions, &active, now).await.unwrap(), Some(active));
-    assert!(find(&sessions, &refreshed, now).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn corrupt_dynamodb_session_is_reported_and_kept() {
-    let engines = Engines::shared();
-    let (client, table) = (engines.aws().dynamodb(), engines.tables().await.sessions);
-    let sessions = DynamoDbSessions::new(client.clone(), table.clone());
-    let now = sample::timestamp();
-    let text = |value: &str| AttributeValue::S(value.to_owned());
-    let number = |value: &str| AttributeValue::N(value.to_owned());
-    for (name, value) in [
-        ("token", text("nonsense")),
-        ("token", number("1")),
-        ("created_at", text("")),
-        ("issued_at", number("-1")),
-        ("refresh_expires_at", text("tomorrow")),
-        ("user_agent", text(" ")),
-        ("credentials_version", text("1")),
-        ("previous", text(&TokenId::new(now).to_string())),
-    ] {
-        let session = begin(now);
-        sessions.create(&session, now).await.unwrap();
-        let update = client
-            .update_item()
-            .table_name(&table)
-            .key("pk", text(&session.user.to_string()))
-            .key("sk", text(&session.id.to_string()))
-            .update_expression("SET #name = :value")
-            .expression_attribute_names("#name", name)
-            .expression_attribute_values(":value", value);
-        update.send().await.unwrap();
-        let mut other = session.clone();
-        other.refresh.token = TokenId::new(now);
-        for _ in 0..2 {
-            assert_corrupt(find(&sessions, &session, now).await, name);
-            assert_corrupt(rotate(&sessions, &other, now).await.1, name);
-        }
     }
 }
 
