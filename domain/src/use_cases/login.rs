@@ -170,9 +170,9 @@ pub async fn login(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    mod rate_limit;
 
-    use futures_util::future::join_all;
+    use std::time::Duration;
 
     use super::*;
     use crate::password::PasswordHash;
@@ -195,19 +195,20 @@ mod tests {
 
     impl AuthFixture {
         async fn login(&self, email: &str, password: &str) -> Result<LoggedIn, LoginError> {
-            self.login_on(&self.users, email, password).await
+            self.login_on(&self.users, &self.sessions, &LIMITS, email, password).await
         }
 
         async fn login_on(
             &self,
             users: &impl UserRepository,
+            sessions: &(impl SessionStore + RateLimitStore),
+            limits: &Limits,
             email: &str,
             password: &str,
         ) -> Result<LoggedIn, LoginError> {
             let attempt = LoginAttempt::parse(email, password, Some("test/1.0"), client_ip());
-            let (sessions, hasher) = (&self.sessions, &self.hasher);
-            let (tokens, clock, attempt) = (&self.tokens, &self.clock, attempt.unwrap());
-            login(users, sessions, hasher, tokens, clock, &LIMITS, attempt).await
+            let (hasher, tokens, clock) = (&self.hasher, &self.tokens, &self.clock);
+            login(users, sessions, hasher, tokens, clock, limits, attempt.unwrap()).await
         }
     }
 
@@ -285,8 +286,8 @@ mod tests {
     async fn outdated_password_hash_is_replaced_at_login() {
         let (fixture, ada) = fixture("old:correct horse").await;
         let failing = faulty(&fixture.users, "replace_password", Fault::Unavailable);
-        let email = ada.email.as_typed();
-        let logged_in = fixture.login_on(&failing, email, "correct horse").await;
+        let (email, sessions) = (ada.email.as_typed(), &fixture.sessions);
+        let logged_in = fixture.login_on(&failing, sessions, &LIMITS, email, "correct horse").await;
         assert_eq!(logged_in.unwrap().user, ada.public);
         assert_eq!(fixture.hash_of(ada.public.id), "old:correct horse");
         // Verify and rehash, then only verify.
@@ -310,11 +311,8 @@ mod tests {
             }
             Fault::None
         });
-        let email = ada.email.as_typed();
-        let attempt = LoginAttempt::parse(email, "correct horse", None, client_ip()).unwrap();
-        let (users, hasher) = (&fixture.users, &fixture.hasher);
-        let (tokens, clock) = (&fixture.tokens, &fixture.clock);
-        let logged_in = login(users, &contended, hasher, tokens, clock, &LIMITS, attempt).await;
+        let (email, users) = (ada.email.as_typed(), &fixture.users);
+        let logged_in = fixture.login_on(users, &contended, &LIMITS, email, "correct horse").await;
         let tokens = logged_in.unwrap().tokens;
         assert!(fixture.authenticate(&tokens.access).await.is_err());
         assert!(fixture.refresh(&tokens.refresh).await.is_err());
@@ -333,83 +331,5 @@ mod tests {
             assert_eq!(fixture.authenticate(&tokens.access).await.is_ok(), nth > 0, "{nth}");
         }
         assert_eq!(fixture.sessions.count(), 50);
-    }
-
-    /// Logs in 24 times concurrently, at the default limits: every attempt is counted before one is verified.
-    async fn concurrent_logins(
-        fixture: &AuthFixture,
-        email: &str,
-        password: &str,
-    ) -> Vec<Result<LoggedIn, LoginError>> {
-        let limits = Limits { per_account: 10, per_ip: 100, window: Duration::from_mins(15) };
-        let users = Faulty::new(&fixture.users, async |call| {
-            if call == "find_credentials" {
-                fixture.sessions.wait(Duration::ZERO).await;
-            }
-            Fault::None
-        });
-        let logins = (0..24).map(|_| {
-            let attempt = LoginAttempt::parse(email, password, None, client_ip()).unwrap();
-            let (sessions, hasher) = (&fixture.sessions, &fixture.hasher);
-            let (tokens, clock) = (&fixture.tokens, &fixture.clock);
-            login(&users, sessions, hasher, tokens, clock, &limits, attempt)
-        });
-        join_all(logins).await
-    }
-
-    #[tokio::test]
-    async fn concurrent_logins_with_correct_password_all_succeed() {
-        let (fixture, ada) = fixture("new:correct horse").await;
-        let email = ada.email.as_typed();
-        let outcomes = concurrent_logins(&fixture, email, "correct horse").await;
-        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-        // Some had to wait for others.
-        assert!(fixture.sessions.attempts.take_waits() > 24);
-        assert_eq!(fixture.sessions.attempts.counts(), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn concurrent_wrong_passwords_never_exceed_the_rate_limit() {
-        let (fixture, ada) = fixture("new:correct horse").await;
-        for email in [ada.email.as_typed(), "nobody@example.com"] {
-            let calls = fixture.hasher.call_count();
-            let outcomes = concurrent_logins(&fixture, email, "battery staple").await;
-            let is_verified = |outcome: &&Result<_, _>| {
-                matches!(outcome, Err(LoginError::IncorrectPassword { .. }))
-            };
-            assert_eq!(outcomes.iter().filter(is_verified).count(), 10);
-            assert_eq!(fixture.hasher.call_count(), calls + 10);
-        }
-        // Each failure is counted for an account and for the client IP.
-        assert_eq!(fixture.sessions.attempts.counts(), (0, 40));
-    }
-
-    #[tokio::test]
-    async fn valid_logins_leave_failure_counters_at_zero() {
-        let (fixture, ada) = fixture("new:correct horse").await;
-        for _ in 0..30 {
-            fixture.login(ada.email.as_typed(), "correct horse").await.unwrap();
-        }
-        assert_eq!(fixture.sessions.attempts.counts(), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn only_failed_logins_count_toward_the_rate_limit() {
-        let (fixture, ada) = fixture("new:correct horse").await;
-        let known = ada.email.as_typed();
-        for email in [known, "nobody@example.com"] {
-            let calls = fixture.hasher.call_count();
-            for _ in 0..10 {
-                assert!(fixture.login(known, "correct horse").await.is_ok());
-            }
-            for _ in 0..3 {
-                let wrong = fixture.login(email, "battery staple").await;
-                assert!(matches!(wrong, Err(LoginError::IncorrectPassword { .. })));
-            }
-            let rejected = fixture.login(email, "battery staple").await;
-            assert!(matches!(rejected, Err(LoginError::RateLimit(RateLimitError::TooMany { .. }))));
-            assert_eq!(fixture.hasher.call_count(), calls + 13, "no hash is verified");
-            fixture.clock.advance(LIMITS.window);
-        }
     }
 }
