@@ -1,11 +1,9 @@
 //! Error responses: CORS headers, corrupt data, malformed requests.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use functions::api::Api as Functions;
-use functions::settings::Settings;
 use serde_json::Value;
 
-use test_support::fixture::{Fixture, event};
+use test_support::fixture::{Fixture, invoke};
 use test_support::{Api, Form};
 
 #[tokio::test]
@@ -70,16 +68,6 @@ async fn corrupt_dynamodb_item_is_a_500_without_details() {
     }
 }
 
-/// Invokes `function` with its example event, modified by `change`; returns the response.
-async fn invoke(function: &str, change: impl Fn(&mut Value)) -> Value {
-    let fixture = Fixture::seeded().await;
-    let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
-    let mut event: Value = serde_json::from_str(&event(function)).unwrap();
-    change(&mut event);
-    let response = functions.invoke(function, &event.to_string()).await;
-    serde_json::from_str(&response.unwrap()).unwrap()
-}
-
 #[tokio::test]
 async fn request_with_malformed_host_or_path_succeeds() {
     let changes: [fn(&mut Value); 7] = [
@@ -91,8 +79,10 @@ async fn request_with_malformed_host_or_path_succeeds() {
         |event| event["rawPath"] = ":99999".into(),
         |event| event["requestContext"]["stage"] = "pro d".into(),
     ];
+    let fixture = Fixture::seeded().await;
+    let functions = fixture.functions();
     for change in changes {
-        let response = invoke("list_food", change).await;
+        let response = invoke(&functions, "list_food", change).await;
         assert_eq!(response["statusCode"], 200, "{response}");
     }
 }

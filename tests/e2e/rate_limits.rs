@@ -2,10 +2,9 @@
 
 use engines::{Engines, Valkey};
 use functions::api::Api as Functions;
-use functions::settings::Settings;
 use serde_json::{Value, json};
 
-use test_support::fixture::{Fixture, event};
+use test_support::fixture::{Fixture, invoke};
 
 const CORRECT: &str = "analytical";
 const WRONG: &str = "difference";
@@ -24,8 +23,7 @@ impl RateLimited {
         let mut settings = vec![("ATTEMPT_WINDOW_SECONDS", "86400"), ("TOKEN_STORE_URL", &url)];
         settings.extend(extra);
         let fixture = Fixture::with(&settings).await;
-        let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
-        Self { functions, fixture, valkey }
+        Self { functions: fixture.functions(), fixture, valkey }
     }
 
     /// Starts the handlers twice: with counters in `DynamoDB` and in a Redis-compatible server.
@@ -34,37 +32,34 @@ impl RateLimited {
         vec![Self::on(None, extra).await, Self::on(Some(valkey), extra).await]
     }
 
-    async fn invoke(&self, function: &str, client_ip: &str, body: &Value) -> Value {
-        let event: Value = serde_json::from_str(&event(function)).unwrap();
-        self.invoke_with(event, function, client_ip, body).await
-    }
-
-    async fn invoke_with(
+    async fn invoke(
         &self,
-        mut event: Value,
         function: &str,
         client_ip: &str,
         body: &Value,
+        key: Option<&str>,
     ) -> Value {
-        event["requestContext"]["http"]["sourceIp"] = client_ip.into();
-        event["body"] = body.to_string().into();
-        let response = self.functions.invoke(function, &event.to_string()).await;
-        serde_json::from_str(&response.unwrap()).unwrap()
+        let change = |event: &mut Value| {
+            event["requestContext"]["http"]["sourceIp"] = client_ip.into();
+            event["body"] = body.to_string().into();
+            if let Some(key) = key {
+                event["headers"]["idempotency-key"] = key.into();
+            }
+        };
+        invoke(&self.functions, function, change).await
     }
 
     async fn log_in(&self, client_ip: &str, email: &str, password: &str) -> Value {
         let body = json!({"email": email, "password": password});
-        self.invoke("login", client_ip, &body).await
+        self.invoke("login", client_ip, &body, None).await
     }
 
     async fn sign_up(&self, client_ip: &str, email: &str) -> Value {
-        self.invoke("create_user", client_ip, &grace(email)).await
+        self.invoke("create_user", client_ip, &grace(email), None).await
     }
 
     async fn sign_up_with_key(&self, key: &str, client_ip: &str, email: &str) -> Value {
-        let mut event: Value = serde_json::from_str(&event("create_user")).unwrap();
-        event["headers"]["idempotency-key"] = key.into();
-        self.invoke_with(event, "create_user", client_ip, &grace(email)).await
+        self.invoke("create_user", client_ip, &grace(email), Some(key)).await
     }
 
     /// Returns the number of stored idempotency records.

@@ -3,7 +3,7 @@
 use functions::api::Api as Functions;
 use functions::settings::Settings;
 use serde_json::{Value, json};
-use test_support::fixture::{Fixture, event};
+use test_support::fixture::{Fixture, invoke};
 
 /// Creates the handlers of one deployment: tokens are signed with the secret `current`, and tokens signed with
 /// `previous` are accepted as well.
@@ -17,13 +17,6 @@ fn deploy(fixture: &Fixture, current: char, previous: Option<char>) -> Functions
         settings.extend(previous);
     }
     Functions::new(&Settings::new(settings)).unwrap()
-}
-
-async fn invoke(functions: &Functions, name: &str, change: impl FnOnce(&mut Value)) -> Value {
-    let mut event: Value = serde_json::from_str(&event(name)).unwrap();
-    change(&mut event);
-    let response = functions.invoke(name, &event.to_string()).await;
-    serde_json::from_str(&response.expect("a function")).unwrap()
 }
 
 fn tokens(response: &Value) -> (String, String) {

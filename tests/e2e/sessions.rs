@@ -81,6 +81,12 @@ fn claims(signer: &JwtTokens, token: &str) -> Claims {
     signer.verify(token, SystemClock.now()).expect("our token")
 }
 
+/// Returns the claims of a token of 2023.
+fn expire(claims: Claims) -> Claims {
+    let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+    Claims { issued_at: past(1_700_000_000), expires_at: past(1_700_000_900), ..claims }
+}
+
 /// Returns whether an access token is valid. An empty food form gets a 422 with a valid token, otherwise a 401.
 async fn is_signed_in(api: &Api, access: &str) -> bool {
     let response = api.post("/food").token(access).form(Form::new());
@@ -172,11 +178,8 @@ async fn refresh_token_in_the_body_logs_out(on: WithSessionStore) {
         let response = call.send().await;
         assert_eq!((response.status, response.json()), (200, json!("Successfully logged out")));
     };
-    let expired = |signer: &JwtTokens, token: &str| {
-        let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
-        let (issued_at, expires_at) = (past(1_700_000_000), past(1_700_000_900));
-        signer.sign(&Claims { issued_at, expires_at, ..claims(signer, token) }).unwrap()
-    };
+    let expired =
+        |signer: &JwtTokens, token: &str| signer.sign(&expire(claims(signer, token))).unwrap();
     for garbage in ["garbage", "a.b.c", &phone.access] {
         log_out(garbage, None).await;
     }
@@ -236,21 +239,15 @@ async fn call_signed_in_routes(api: &Api, authorization: Option<&str>) -> Vec<Re
 async fn invalid_access_or_refresh_token_is_rejected() {
     let api = &Api::with(&SECRETS).await;
     let ada = api.member("ada").await;
-    let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
-    let expire = |claims: &Claims| Claims {
-        issued_at: past(1_700_000_000),
-        expires_at: past(1_700_000_900),
-        ..claims.clone()
-    };
     let ours = claims(&access_signer(), &ada.access);
     let other_user = Claims { user: UserId::new(SystemClock.now()), ..ours.clone() };
     let other_session = Claims { session: SessionId::new(SystemClock.now()), ..ours.clone() };
     let (signed, _) = ada.access.rsplit_once('.').unwrap();
     let foreign = signer(TokenUse::Access, "a secret that the server does not have");
     for (token, problem) in [
-        (access_signer().sign(&expire(&ours)).unwrap(), EXPIRED),
+        (access_signer().sign(&expire(ours.clone())).unwrap(), EXPIRED),
         (foreign.sign(&ours).unwrap(), UNAUTHORIZED),
-        (foreign.sign(&expire(&ours)).unwrap(), UNAUTHORIZED),
+        (foreign.sign(&expire(ours.clone())).unwrap(), UNAUTHORIZED),
         (access_signer().sign(&other_user).unwrap(), UNAUTHORIZED),
         (access_signer().sign(&other_session).unwrap(), UNAUTHORIZED),
         (ada.refresh.clone(), UNAUTHORIZED),
@@ -278,7 +275,7 @@ async fn invalid_access_or_refresh_token_is_rejected() {
     let ours = claims(&refresh, &ada.refresh);
     let foreign = signer(TokenUse::Refresh, "a secret that the server does not have");
     for (token, problem) in [
-        (refresh.sign(&expire(&ours)).unwrap(), EXPIRED),
+        (refresh.sign(&expire(ours.clone())).unwrap(), EXPIRED),
         (foreign.sign(&ours).unwrap(), UNAUTHORIZED),
         (ada.access.clone(), UNAUTHORIZED),
         ("a.b.c".to_owned(), MALFORMED),

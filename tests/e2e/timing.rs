@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use functions::api::Api as Functions;
-use functions::settings::Settings;
 use nix::time::ClockId;
 use serde_json::{Value, json};
 
 use test_support::NO_RATE_LIMITS;
-use test_support::fixture::{Fixture, event};
+use test_support::fixture::{Fixture, invoke};
 
 /// The handlers of the functions, without rate limits.
 struct Unlimited {
@@ -19,15 +18,11 @@ struct Unlimited {
 impl Unlimited {
     async fn start() -> Self {
         let fixture = Fixture::with(&NO_RATE_LIMITS).await;
-        let functions = Functions::new(&Settings::new(fixture.settings.clone())).unwrap();
-        Self { functions, _fixture: fixture }
+        Self { functions: fixture.functions(), _fixture: fixture }
     }
 
     async fn invoke(&self, function: &str, body: &Value) -> Value {
-        let mut event: Value = serde_json::from_str(&event(function)).unwrap();
-        event["body"] = body.to_string().into();
-        let response = self.functions.invoke(function, &event.to_string()).await;
-        serde_json::from_str(&response.unwrap()).unwrap()
+        invoke(&self.functions, function, |event| event["body"] = body.to_string().into()).await
     }
 
     async fn log_in(&self, email: &str) -> Value {

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use functions::api::Api;
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
-use functions::settings::Settings;
 use serde_json::Value;
 
 use crate::event::expected::{STATIC_RESPONSES, check, expected, function};
@@ -14,8 +12,7 @@ use test_support::fixture::{Fixture, event, folder};
 async fn each_handler_returns_the_expected_response_to_each_event() {
     for (name, status, body) in expected() {
         let fixture = Fixture::seeded().await;
-        let api = Api::new(&Settings::new(fixture.settings.clone())).unwrap();
-        let response = api.invoke(function(name), &event(name)).await.unwrap();
+        let response = fixture.functions().invoke(function(name), &event(name)).await.unwrap();
         check(name, &serde_json::from_str(&response).unwrap(), status, &body);
     }
 }

@@ -148,25 +148,20 @@ async fn needed(name: &str, settings: &[(&str, &str)]) -> Vec<Grant> {
         "login" => {
             let recorded = RecordedFixture::with(settings).await;
             recorded.set_bcrypt_hash().await;
-            let mut running = recorded.start(name).await;
-            let response = running.invoke(&eves_login()).await;
-            assert_eq!(response["statusCode"], 200, "{response}");
-            grants.extend(recorded.grants(&recorded.take()));
+            let calls = recorded.calls(name, &eves_login(), 200).await;
+            grants.extend(recorded.grants(&calls));
             // Login deletes revoked sessions.
             let recorded = RecordedFixture::with(settings).await;
             recorded.revoke_sessions(ADA).await;
-            let response = recorded.start(name).await.invoke(&self::event(name)).await;
-            assert_eq!(response["statusCode"], 200, "{response}");
-            grants.extend(recorded.grants(&recorded.take()));
+            let calls = recorded.calls(name, &event(name), 200).await;
+            grants.extend(recorded.grants(&calls));
         }
         // A lost response of the transaction, so the function reads the food to see whether it was saved.
         "create_food" => {
             let recorded = RecordedFixture::with(settings).await;
             recorded.dynamodb.lose_responses_to("TransactWriteItems");
-            let mut running = recorded.start(name).await;
-            let response = running.invoke(&event(name)).await;
-            assert_eq!(response["statusCode"], 201, "{response}");
-            grants.extend(recorded.grants(&recorded.take()));
+            let calls = recorded.calls(name, &event(name), 201).await;
+            grants.extend(recorded.grants(&calls));
         }
         _ => {}
     }
@@ -242,9 +237,7 @@ fn assert_denied_by_condition(name: &str, grant: &Grant) {
 #[tokio::test]
 async fn iam_conditions_deny_password_hashes_and_foreign_keys() {
     let recorded = RecordedFixture::with(&[]).await;
-    let response = recorded.start("login").await.invoke(&event("login")).await;
-    assert_eq!(response["statusCode"], 200, "{response}");
-    let grants = recorded.grants(&recorded.take());
+    let grants = recorded.grants(&recorded.calls("login", &event("login"), 200).await);
     let find = |action: &str, resource: &str, attribute: &str| {
         let mut grants = grants.iter().filter(|grant| {
             grant.context.get("dynamodb:Attributes").is_some_and(|names| names.contains(attribute))

@@ -71,6 +71,13 @@ impl RecordedFixture {
         Self { fixture, dynamodb, s3_proxy, redis, aws: aws.unwrap() }
     }
 
+    /// Starts a function, sends it one event, checks the status of the response and returns the recorded calls.
+    pub(crate) async fn calls(&self, name: &str, event: &str, status: u16) -> Vec<RecordedCall> {
+        let response = self.start(name).await.invoke(event).await;
+        assert_eq!(response["statusCode"], status, "{name}: {response}");
+        self.take()
+    }
+
     pub(crate) async fn start(&self, name: &str) -> Function {
         Function::start(binary(name), &self.settings()).await
     }

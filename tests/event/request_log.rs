@@ -128,10 +128,7 @@ async fn scheduled_function_logs_a_line_with_its_report() {
 #[tokio::test]
 async fn dynamodb_and_s3_calls_carry_the_x_ray_trace_id() {
     let recorded = RecordedFixture::with(&[]).await;
-    let mut running = recorded.start("create_food").await;
-    let response = running.invoke(&event("create_food")).await;
-    assert_eq!(response["statusCode"], 201, "{response}");
-    let calls = recorded.take();
+    let calls = recorded.calls("create_food", &event("create_food"), 201).await;
     for name in ["PutObject", "TransactWriteItems", "GetItem"] {
         assert!(calls.iter().any(|call| call.operation == name), "{name}");
     }

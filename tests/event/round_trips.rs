@@ -60,9 +60,7 @@ async fn request_with_invalid_token_makes_no_backend_call() {
         ] {
             let recorded = RecordedFixture::with(&[]).await;
             let event = event_with_token_of(name, other);
-            let response = recorded.start(name).await.invoke(&event).await;
-            assert_eq!(response["statusCode"], 401, "{name}, {other}: {response}");
-            let calls = recorded.take();
+            let calls = recorded.calls(name, &event, 401).await;
             assert!(calls.is_empty(), "{name}, {other}: {calls:?}");
         }
     }
@@ -73,9 +71,7 @@ async fn invalid_request_reads_only_the_session() {
     for (name, status) in [("create_food.not_a_form", 415), ("delete_food.bad_id", 400)] {
         let recorded = RecordedFixture::with(&[]).await;
         let function = crate::event::expected::function(name);
-        let response = recorded.start(function).await.invoke(&event(name)).await;
-        assert_eq!(response["statusCode"], status, "{response}");
-        let calls = recorded.take();
+        let calls = recorded.calls(function, &event(name), status).await;
         let is_expected = calls.len() == 1 && is_session(&calls[0]);
         assert!(is_expected, "{name}: {calls:?}");
     }
@@ -92,10 +88,8 @@ async fn revoked_session_is_401_even_with_bad_input_or_failed_read() {
         ("delete_food.bad_id", 400),
     ] {
         let fixture = Fixture::seeded().await;
-        let mut settings = fixture.settings.clone();
         // All calls to the table of foods fail.
-        settings.retain(|(other, _)| other != "FOODS_TABLE");
-        settings.push(("FOODS_TABLE".to_owned(), "no-such-table".to_owned()));
+        let settings = fixture.settings_with(&[("FOODS_TABLE", "no-such-table")]);
         let functions = Functions::new(&Settings::new(settings)).unwrap();
         let invoke = async |name: &str| {
             let event = event_with_token_of(name, "logout");

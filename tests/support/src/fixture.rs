@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use domain::storage::StorageError;
 use engines::shared::Engines;
+use functions::api::Api as Functions;
 use functions::dependencies::Dependencies;
 use functions::settings::Settings;
 use local::SeedError;
+use serde_json::Value;
+
 pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
 
 /// The tables and buckets of one test, seeded with two users, their foods and their sessions.
@@ -51,6 +54,11 @@ impl Fixture {
         panic!("the engines are unavailable");
     }
 
+    /// Returns the handlers of all functions, which run in this process.
+    pub fn functions(&self) -> Functions {
+        Functions::new(&Settings::new(self.settings.clone())).expect("valid settings")
+    }
+
     pub fn setting(&self, name: &str) -> &str {
         let found = self.settings.iter().find(|(other, _)| other == name);
         &found.expect("a setting").1
@@ -76,6 +84,14 @@ pub fn folder() -> PathBuf {
 pub fn event(name: &str) -> String {
     let path = folder().join(format!("{name}.json"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Invokes a function in this process with its example event, modified by `change`; returns the response.
+pub async fn invoke(functions: &Functions, name: &str, change: impl FnOnce(&mut Value)) -> Value {
+    let mut event: Value = serde_json::from_str(&event(name)).expect("JSON");
+    change(&mut event);
+    let response = functions.invoke(name, &event.to_string()).await;
+    serde_json::from_str(&response.expect("a function")).expect("JSON")
 }
 
 /// Parts of the e-mails, passwords, hashes, tokens, keys and client IPs in the fixture and in all example events.
