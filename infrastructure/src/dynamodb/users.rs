@@ -8,6 +8,7 @@
 //! | `LEFT#<id>` | tombstone | `id` `left_at` (ms) `directory` |
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
 use domain::clock::Timestamp;
@@ -117,6 +118,11 @@ impl DynamoDbUsers {
     ) -> Result<Option<T>, StorageError> {
         let account = self.get(account_key(id), part.expression, true).await?;
         account.as_ref().map(part.parse).transpose()
+    }
+
+    fn update_account(&self, id: UserId) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.table);
+        update.key(table::PK, text(account_key(id)))
     }
 
     async fn get(
@@ -257,10 +263,7 @@ impl UserRepository for DynamoDbUsers {
         new: &PasswordHash,
     ) -> Result<bool, StorageError> {
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(table::PK, text(account_key(id)))
+            .update_account(id)
             .update_expression("SET password_hash = :new")
             .condition_expression("password_hash = :old")
             .expression_attribute_values(":old", text(old.as_str()))
@@ -275,10 +278,7 @@ impl UserRepository for DynamoDbUsers {
         new: &PasswordHash,
     ) -> Result<Option<u64>, StorageError> {
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(table::PK, text(account_key(id)))
+            .update_account(id)
             .update_expression(format!("SET password_hash = :new {INCREMENT}"))
             .condition_expression("password_hash = :old")
             .expression_attribute_values(":old", text(old.as_str()))
@@ -296,10 +296,7 @@ impl UserRepository for DynamoDbUsers {
         expected: Option<u64>,
     ) -> Result<bool, StorageError> {
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(table::PK, text(account_key(id)))
+            .update_account(id)
             .update_expression(INCREMENT)
             .condition_expression(expected.map_or("attribute_exists(pk)", has_version))
             .expression_attribute_values(":one", number(1));

@@ -25,18 +25,18 @@ fn key(session: &Session) -> String {
     format!("session:{{{}}}:{}", session.user, session.id)
 }
 
-fn sessions_on(valkey: &Valkey) -> RedisSessions {
-    RedisSessions::new(&valkey.url()).unwrap()
-}
-
-async fn connect(valkey: &Valkey) -> MultiplexedConnection {
-    let client = redis::Client::open(valkey.url()).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
-}
-
 fn start() -> (Sessions, Valkey) {
     let valkey = Valkey::start().unwrap();
-    (Sessions::Redis(Box::new(sessions_on(&valkey))), valkey)
+    let sessions = RedisSessions::new(&valkey.url()).unwrap();
+    (Sessions::Redis(Box::new(sessions)), valkey)
+}
+
+/// Starts a server and connects to it; the connection is the test's own.
+async fn connected() -> (Sessions, Valkey, MultiplexedConnection) {
+    let (sessions, valkey) = start();
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let connection = client.get_multiplexed_async_connection().await.unwrap();
+    (sessions, valkey, connection)
 }
 
 async fn accounts() -> (Accounts, (Valkey, Arc<Engines>)) {
@@ -58,9 +58,7 @@ fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, StorageError>) {
 
 #[tokio::test]
 async fn redis_session_key_expires_with_the_session() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = sessions_on(&valkey);
-    let mut redis = connect(&valkey).await;
+    let (sessions, _valkey, mut redis) = connected().await;
     let now = sample::timestamp().whole_seconds();
     let session = begin(now);
     let mut assert_ttl = async |lifetime: Duration| {
@@ -81,8 +79,7 @@ async fn redis_session_key_expires_with_the_session() {
 
 #[tokio::test]
 async fn expired_or_revoked_session_leaves_no_redis_key() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = sessions_on(&valkey);
+    let (sessions, _valkey, mut redis) = connected().await;
     let now = sample::timestamp();
 
     let expired = begin(now);
@@ -102,16 +99,13 @@ async fn expired_or_revoked_session_leaves_no_redis_key() {
     let (_, rotation) = rotate(&sessions, &reused, now).await;
     assert_eq!(rotation.unwrap(), Rotation::Reused);
 
-    let mut redis = connect(&valkey).await;
     let keys: usize = redis::cmd("DBSIZE").query_async(&mut redis).await.unwrap();
     assert_eq!(keys, 0);
 }
 
 #[tokio::test]
 async fn ids_of_expired_redis_sessions_are_removed_when_listed() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = sessions_on(&valkey);
-    let mut redis = connect(&valkey).await;
+    let (sessions, _valkey, mut redis) = connected().await;
     let now = sample::timestamp();
     let user = UserId::new(now);
     let mut all = Vec::new();
@@ -135,20 +129,17 @@ async fn ids_of_expired_redis_sessions_are_removed_when_listed() {
 
 #[tokio::test]
 async fn redis_session_without_stored_version_has_version_0() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = sessions_on(&valkey);
+    let (sessions, _valkey, mut redis) = connected().await;
     let now = sample::timestamp();
     let session = begin(now);
     sessions.create(&session, now).await.unwrap();
-    let mut redis = connect(&valkey).await;
     let () = redis.hdel(key(&session), "credentials_version").await.unwrap();
     assert_eq!(find(&sessions, &session, now).await.unwrap(), Some(session));
 }
 
 #[tokio::test]
 async fn broken_redis_connection_is_replaced() {
-    let mut valkey = Valkey::start().unwrap();
-    let sessions = sessions_on(&valkey);
+    let (sessions, mut valkey) = start();
     let now = sample::timestamp();
     let session = begin(now);
     for _ in 0..2 {
@@ -190,9 +181,7 @@ async fn redis_token_rotation_is_replayed_after_a_lost_reply() {
 
 #[tokio::test]
 async fn corrupt_redis_session_is_reported_and_kept() {
-    let valkey = Valkey::start().unwrap();
-    let sessions = sessions_on(&valkey);
-    let mut redis = connect(&valkey).await;
+    let (sessions, _valkey, mut redis) = connected().await;
     let now = sample::timestamp();
     let id = TokenId::new(now).to_string();
     let corruptions: [(&str, &[u8]); 10] = [
