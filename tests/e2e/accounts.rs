@@ -27,14 +27,6 @@ async fn sessions(api: &Api, access: &str) -> Vec<Value> {
     response.json().as_array().expect("an array").clone()
 }
 
-async fn is_signed_in(api: &Api, member: &Member) -> bool {
-    match api.get("/sessions").bearer(member).send().await.status {
-        200 => true,
-        401 => false,
-        status => panic!("{status}"),
-    }
-}
-
 async fn change_password(api: &Api, member: &Member, old: &str, new: &str) -> Response {
     let body = json!({"old_password": old, "new_password": new});
     let call = api.put("/users/me/password").bearer(member);
@@ -88,7 +80,7 @@ async fn password_change_revokes_all_sessions_and_returns_new_tokens(on: WithSes
         assert_eq!(api.refresh(&text(&tokens["refresh_token"])).await.status, 201);
     }
     for revoked in [&phone, &laptop] {
-        assert!(!is_signed_in(api, revoked).await);
+        assert!(!api.is_signed_in(&revoked.access).await);
         assert_eq!(api.refresh(&revoked.refresh).await.status, 401);
     }
     let old = log_in(api, &phone, PASSWORD).await;
@@ -103,9 +95,9 @@ async fn login_above_50_sessions_revokes_the_oldest(on: WithSessionStore) {
     for _ in 0..48 {
         api.log_in("ada").await;
     }
-    assert!(is_signed_in(api, &phone).await);
+    assert!(api.is_signed_in(&phone.access).await);
     api.log_in("ada").await;
-    assert!(!is_signed_in(api, &phone).await);
+    assert!(!api.is_signed_in(&phone.access).await);
     assert_eq!(api.refresh(&phone.refresh).await.status, 401);
     assert_eq!(sessions(api, &laptop.access).await.len(), 50);
 }
@@ -152,7 +144,7 @@ async fn account_deletion_removes_sessions_foods_and_images(on: WithSessionStore
     }
     assert_empty(&api.delete("/users/me").bearer(&ada).send().await);
     for token in [&ada, &laptop] {
-        assert!(!is_signed_in(api, token).await);
+        assert!(!api.is_signed_in(&token.access).await);
         assert_eq!(api.refresh(&token.refresh).await.status, 401);
     }
     let deleted = api.get(&format!("/users/{}", ada.id)).send().await;
@@ -168,7 +160,7 @@ async fn account_deletion_removes_sessions_foods_and_images(on: WithSessionStore
     let again = api.member("ada").await;
     assert_ne!(again.id, ada.id);
     api.share(&again, "Jollof 3").await;
-    assert!(is_signed_in(api, &eve).await);
+    assert!(api.is_signed_in(&eve.access).await);
 }
 
 async fn account_deletion_revokes_sessions_of_concurrent_logins(on: WithSessionStore) {
@@ -194,7 +186,7 @@ async fn account_deletion_revokes_sessions_of_concurrent_logins(on: WithSessionS
     for share in shares {
         assert!(matches!(share.status, 201 | 401), "{}", share.text());
     }
-    assert!(!is_signed_in(api, &ada).await);
+    assert!(!api.is_signed_in(&ada.access).await);
     // The sweep deletes the foods that were created concurrently.
     assert!(!api.is_absent("users", &format!("LEFT#{}", ada.id)).await);
 }
@@ -208,11 +200,11 @@ async fn session_can_be_revoked_only_by_its_user(on: WithSessionStore) {
     let path = format!("/sessions/{id}");
     let rejected = api.delete(&path).bearer(&eve).send().await;
     rejected.is_problem(404, &[("not_found", "resource not found")]);
-    assert!(is_signed_in(api, &laptop).await);
+    assert!(api.is_signed_in(&laptop.access).await);
     assert_empty(&api.delete(&path).bearer(&phone).send().await);
-    assert!(!is_signed_in(api, &laptop).await);
+    assert!(!api.is_signed_in(&laptop.access).await);
     assert_eq!(api.refresh(&laptop.refresh).await.status, 401);
-    assert!(is_signed_in(api, &phone).await);
+    assert!(api.is_signed_in(&phone.access).await);
     let again = api.delete(&path).bearer(&phone).send().await;
     again.has_code(404, "not_found");
 }
@@ -226,15 +218,15 @@ async fn user_can_revoke_all_sessions_or_all_but_the_current(on: WithSessionStor
     }
     assert_empty(&api.delete("/sessions").bearer(&phone).send().await);
     for other in &others {
-        assert!(!is_signed_in(api, other).await);
+        assert!(!api.is_signed_in(&other.access).await);
         assert_eq!(api.refresh(&other.refresh).await.status, 401);
     }
-    assert!(is_signed_in(api, &phone).await);
+    assert!(api.is_signed_in(&phone.access).await);
     let laptop = api.log_in("ada").await;
     let all = api.delete("/sessions?current=true").bearer(&phone);
     assert_empty(&all.send().await);
     for revoked in [&phone, &laptop] {
-        assert!(!is_signed_in(api, revoked).await);
+        assert!(!api.is_signed_in(&revoked.access).await);
     }
-    assert!(is_signed_in(api, &eve).await);
+    assert!(api.is_signed_in(&eve.access).await);
 }

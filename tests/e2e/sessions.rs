@@ -87,17 +87,6 @@ fn expire(claims: Claims) -> Claims {
     Claims { issued_at: past(1_700_000_000), expires_at: past(1_700_000_900), ..claims }
 }
 
-/// Returns whether an access token is valid. An empty food form gets a 422 with a valid token, otherwise a 401.
-async fn is_signed_in(api: &Api, access: &str) -> bool {
-    let response = api.post("/food").token(access).form(Form::new());
-    let response = response.send().await;
-    match response.status {
-        422 => true,
-        401 => false,
-        status => panic!("{status}: {}", response.text()),
-    }
-}
-
 async fn assert_revoked(api: &Api, refresh: &str) {
     api.refresh(refresh).await.is_problem(401, &[UNAUTHORIZED]);
 }
@@ -127,7 +116,7 @@ async fn session_is_created_refreshed_and_revoked(on: WithSessionStore) {
     assert_eq!(claims.user.to_string(), id);
     let lifetime = claims.expires_at.since(claims.issued_at);
     assert_eq!(lifetime, Duration::from_mins(15));
-    assert!(is_signed_in(api, &access).await);
+    assert!(api.is_signed_in(&access).await);
 
     let response = api.refresh(&refresh).await;
     assert_eq!(response.status, 201);
@@ -141,7 +130,7 @@ async fn session_is_created_refreshed_and_revoked(on: WithSessionStore) {
         })
     );
     assert_ne!(next_refresh, refresh);
-    assert!(is_signed_in(api, &next_access).await);
+    assert!(api.is_signed_in(&next_access).await);
 
     let response = api.log_out(&next_access).await;
     assert_eq!((response.status, response.json()), (200, json!("Successfully logged out")));
@@ -159,9 +148,9 @@ async fn logout_revokes_only_the_current_session(on: WithSessionStore) {
     let laptop = api.log_in("ada").await;
     let eve = api.member("eve").await;
     assert_eq!(api.log_out(&phone.access).await.status, 200);
-    assert!(!is_signed_in(api, &phone.access).await);
-    assert!(is_signed_in(api, &laptop.access).await);
-    assert!(is_signed_in(api, &eve.access).await);
+    assert!(!api.is_signed_in(&phone.access).await);
+    assert!(api.is_signed_in(&laptop.access).await);
+    assert!(api.is_signed_in(&eve.access).await);
     assert_eq!(api.refresh(&laptop.refresh).await.status, 201);
     assert_revoked(api, &phone.refresh).await;
 }
@@ -185,22 +174,22 @@ async fn refresh_token_in_the_body_logs_out(on: WithSessionStore) {
     }
     let expired_access = expired(&access_signer(), &phone.access);
     log_out("garbage", Some(&expired_access)).await;
-    assert!(is_signed_in(api, &phone.access).await);
+    assert!(api.is_signed_in(&phone.access).await);
 
     log_out(&phone.refresh, None).await;
     assert_revoked(api, &phone.refresh).await;
-    assert!(!is_signed_in(api, &phone.access).await);
-    assert!(is_signed_in(api, &laptop.access).await);
+    assert!(!api.is_signed_in(&phone.access).await);
+    assert!(api.is_signed_in(&laptop.access).await);
 
     let phone = api.log_in("ada").await;
     assert_eq!(api.refresh(&phone.refresh).await.status, 201);
     let refresh = signer(TokenUse::Refresh, REFRESH_SECRET);
     let expired_and_replaced = expired(&refresh, &phone.refresh);
     log_out(&expired_and_replaced, Some(&expired_access)).await;
-    assert!(!is_signed_in(api, &phone.access).await);
+    assert!(!api.is_signed_in(&phone.access).await);
 
     log_out("garbage", Some(&laptop.access)).await;
-    assert!(!is_signed_in(api, &laptop.access).await);
+    assert!(!api.is_signed_in(&laptop.access).await);
     for body in [json!({}), json!({"refresh_token": " "}), json!({"refresh_token": 1})] {
         api.post("/logout").json(&body).send().await.is_problem(401, &[MALFORMED]);
     }
@@ -214,7 +203,7 @@ async fn concurrent_refreshes_all_return_working_tokens(on: WithSessionStore) {
     for response in responses {
         assert_eq!(response.status, 201);
         let (access, refresh) = tokens(&response);
-        assert!(is_signed_in(api, &access).await);
+        assert!(api.is_signed_in(&access).await);
         assert_eq!(current.get_or_insert(refresh.clone()), &refresh);
     }
     assert_eq!(api.refresh(&current.unwrap()).await.status, 201);
@@ -362,9 +351,9 @@ async fn previous_refresh_token_is_valid_until_the_next_refresh(on: WithSessionS
     assert_eq!(again.status, 201);
     assert_eq!(tokens(&again).1, second, "the current refresh token");
     let (access, third) = tokens(&api.refresh(&second).await);
-    assert!(is_signed_in(api, &access).await);
+    assert!(api.is_signed_in(&access).await);
     // Reuse of an older token revokes the whole session.
     assert_revoked(api, &ada.refresh).await;
     assert_revoked(api, &third).await;
-    assert!(!is_signed_in(api, &access).await);
+    assert!(!api.is_signed_in(&access).await);
 }

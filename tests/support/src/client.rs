@@ -159,6 +159,16 @@ impl Client {
         self.post("/refresh").json(&body).send().await
     }
 
+    /// Returns whether the API accepts this access token.
+    pub async fn is_signed_in(&self, access: &str) -> bool {
+        let response = self.get("/sessions").token(access).send().await;
+        match response.status {
+            200 => true,
+            401 => false,
+            status => panic!("{status}: {}", response.text()),
+        }
+    }
+
     /// Sends `POST /logout` with this access token.
     pub async fn log_out(&self, access: &str) -> Response {
         self.post("/logout").token(access).send().await
