@@ -141,14 +141,14 @@ pub async fn login(
             return Err(error.into());
         }
     };
-    let Some(Credentials { user, password: hash, credentials_version }) = credentials else {
+    let Some(Credentials { user, password: stored }) = credentials else {
         // Takes as long as the check of a real hash.
         hasher.verify(&attempt.password, &hasher.dummy_hash());
         permit.settle(sessions).await;
         return Err(LoginError::IncorrectPassword { user: None });
     };
     let incorrect = LoginError::IncorrectPassword { user: Some(user.id) };
-    match hasher.verify(&attempt.password, &hash) {
+    match hasher.verify(&attempt.password, &stored.hash) {
         PasswordCheck::Invalid => {
             permit.settle(sessions).await;
             return Err(incorrect);
@@ -157,12 +157,13 @@ pub async fn login(
         PasswordCheck::ValidNeedsRehash => {
             let new = hasher.hash(&attempt.password)?;
             // If the new hash cannot be stored, the next login tries again.
-            let _ = users.replace_password(user.id, &hash, &new).await;
+            let _ = users.replace_password(user.id, &stored.hash, &new).await;
         }
     }
     // A password change or account deletion since the password was read revokes this session, because its
     // credentials version was read with the password.
-    let (now, version, agent) = (clock.now(), credentials_version, attempt.user_agent);
+    let (now, version) = (clock.now(), stored.credentials_version);
+    let agent = attempt.user_agent;
     let session = start_session(sessions, tokens, now, user.id, version, agent, None);
     let (tokens, ()) = join(Box::pin(session), Box::pin(permit.refund(sessions))).await;
     tokens.map(|tokens| LoggedIn { user, tokens })

@@ -25,14 +25,12 @@ pub enum InsertUserError {
 pub struct Credentials {
     /// The user who has the e-mail of the login.
     pub user: PublicUser,
-    /// The stored password hash.
-    pub password: PasswordHash,
-    /// The credentials version of the user; see [`UserRepository`].
-    pub credentials_version: u64,
+    /// The password hash of the user.
+    pub password: StoredPassword,
 }
 
 /// The password hash of a user.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPassword {
     /// The hash.
     pub hash: PasswordHash,

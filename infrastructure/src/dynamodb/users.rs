@@ -56,33 +56,13 @@ pub(crate) const VERSION: Projection<u64> =
 /// The account with its credentials version.
 pub(crate) const ACCOUNT: Projection<(User, u64)> = Projection {
     expression: "id, first_name, last_name, email, created_at, credentials_version",
-    parse: |item| {
-        let user = User {
-            public: public_user(item)?,
-            email: email(item)?,
-            created_at: read_millis(item, "created_at")?,
-        };
-        Ok((user, credentials_version(item)?))
-    },
+    parse: account,
 };
-const PASSWORD: Projection<StoredPassword> = Projection {
-    expression: "password_hash, credentials_version",
-    parse: |item| {
-        Ok(StoredPassword {
-            hash: password_hash(item)?,
-            credentials_version: credentials_version(item)?,
-        })
-    },
-};
+const PASSWORD: Projection<StoredPassword> =
+    Projection { expression: "password_hash, credentials_version", parse: stored_password };
 const CREDENTIALS: Projection<Credentials> = Projection {
     expression: "id, first_name, last_name, password_hash, credentials_version",
-    parse: |item| {
-        Ok(Credentials {
-            user: public_user(item)?,
-            password: password_hash(item)?,
-            credentials_version: credentials_version(item)?,
-        })
-    },
+    parse: |item| Ok(Credentials { user: public_user(item)?, password: stored_password(item)? }),
 };
 const EMAIL: Projection<Email> = Projection { expression: "email", parse: email };
 
@@ -198,8 +178,20 @@ fn email(item: &Item) -> Result<Email, StorageError> {
     read(item, "email", Email::parse)
 }
 
-fn password_hash(item: &Item) -> Result<PasswordHash, StorageError> {
-    Ok(PasswordHash::new(read_text(item, PASSWORD_HASH)?.to_owned()))
+fn account(item: &Item) -> Result<(User, u64), StorageError> {
+    let user = User {
+        public: public_user(item)?,
+        email: email(item)?,
+        created_at: read_millis(item, "created_at")?,
+    };
+    Ok((user, credentials_version(item)?))
+}
+
+fn stored_password(item: &Item) -> Result<StoredPassword, StorageError> {
+    Ok(StoredPassword {
+        hash: PasswordHash::new(read_text(item, PASSWORD_HASH)?.to_owned()),
+        credentials_version: credentials_version(item)?,
+    })
 }
 
 impl UserRepository for DynamoDbUsers {

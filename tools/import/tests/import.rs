@@ -72,7 +72,7 @@ async fn users_are_imported_with_passwords_and_foods() {
     let found = found.expect("Ada is imported");
     assert_eq!(found.user.first_name.as_str(), "Ada");
     let password = Password::unvalidated(PASSWORD);
-    let check = Argon2Hasher::default().verify(&password, &found.password);
+    let check = Argon2Hasher::default().verify(&password, &found.password.hash);
     assert_eq!(check, PasswordCheck::ValidNeedsRehash);
 
     let foods = fixture.foods().await;

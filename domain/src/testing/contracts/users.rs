@@ -3,7 +3,9 @@ use futures_util::future::join_all;
 use super::read_all;
 use crate::password::PasswordHash;
 use crate::testing::sample;
-use crate::user::{DeletedUser, Email, InsertUserError, PublicUser, User, UserRepository};
+use crate::user::{
+    DeletedUser, Email, InsertUserError, PublicUser, StoredPassword, User, UserRepository,
+};
 
 /// Generates the contract tests of a `UserRepository`.
 #[macro_export]
@@ -33,6 +35,10 @@ fn hash(text: &str) -> PasswordHash {
     PasswordHash::new(text.to_owned())
 }
 
+fn stored(text: &str, credentials_version: u64) -> StoredPassword {
+    StoredPassword { hash: hash(text), credentials_version }
+}
+
 fn uppercase(email: &Email) -> Email {
     Email::parse(&email.as_typed().to_uppercase()).expect("an e-mail")
 }
@@ -50,12 +56,11 @@ pub async fn created_user_is_found_by_id_and_email(users: &impl UserRepository) 
         assert_eq!(found.expect("found").as_ref(), Some(&ada.public));
     }
     let password = users.find_password(id).await.expect("found");
-    let password = password.expect("a password");
-    assert_eq!((password.hash, password.credentials_version), (hash("a hash"), 0));
+    assert_eq!(password, Some(stored("a hash", 0)));
     let found = users.find_credentials(&uppercase(&ada.email)).await;
     let credentials = found.expect("found").expect("credentials");
     assert_eq!(credentials.user, ada.public);
-    assert_eq!(credentials.password, hash("a hash"));
+    assert_eq!(credentials.password, stored("a hash", 0));
 }
 
 pub async fn unknown_user_is_not_found(users: &impl UserRepository) {
@@ -112,8 +117,7 @@ pub async fn password_hash_is_replaced_only_if_unchanged(users: &impl UserReposi
         assert_eq!(replaced.expect("a response"), is_replaced);
     }
     let credentials = users.find_credentials(&ada.email).await.expect("found");
-    let credentials = credentials.expect("credentials");
-    assert_eq!((credentials.password, credentials.credentials_version), (hash("newer"), 0));
+    assert_eq!(credentials.expect("credentials").password, stored("newer", 0));
 }
 
 pub async fn password_change_increments_credentials_version(users: &impl UserRepository) {
@@ -125,10 +129,9 @@ pub async fn password_change_increments_credentials_version(users: &impl UserRep
         assert_eq!(changed.expect("a response"), version);
     }
     let credentials = users.find_credentials(&ada.email).await.expect("found");
-    let credentials = credentials.expect("credentials");
-    assert_eq!((credentials.password, credentials.credentials_version), (hash("newest"), 2));
-    let stored = users.find_password(ada.public.id).await.expect("found");
-    assert_eq!(stored.expect("a password").credentials_version, 2);
+    assert_eq!(credentials.expect("credentials").password, stored("newest", 2));
+    let password = users.find_password(ada.public.id).await.expect("found");
+    assert_eq!(password, Some(stored("newest", 2)));
 }
 
 pub async fn credentials_version_is_incremented_only_if_expected(users: &impl UserRepository) {

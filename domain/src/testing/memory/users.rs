@@ -82,13 +82,9 @@ impl UserRepository for MemoryUsers {
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
-        Ok(lock(&self.users).values().find(|(user, _)| user.email == *email).map(
-            |(user, password)| Credentials {
-                user: user.public.clone(),
-                password: password.hash.clone(),
-                credentials_version: password.credentials_version,
-            },
-        ))
+        let users = lock(&self.users);
+        let found = users.values().find(|(user, _)| user.email == *email).cloned();
+        Ok(found.map(|(user, password)| Credentials { user: user.public, password }))
     }
 
     async fn find_password(&self, id: UserId) -> Result<Option<StoredPassword>, StorageError> {
