@@ -130,28 +130,22 @@ impl RecordedFixture {
     /// Replaces Eve's password hash by a bcrypt hash of [`EVES_PASSWORD`].
     pub(crate) async fn set_bcrypt_hash(&self) {
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        self.dynamodb_engine()
-            .update_item()
-            .table_name(self.fixture.setting("USERS_TABLE"))
-            .key("pk", AttributeValue::S(format!("USER#{EVE}")))
-            .update_expression("SET password_hash = :hash")
-            .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
-            .send()
-            .await
-            .unwrap();
+        let hash = AttributeValue::S(hash.to_owned());
+        self.update_user(EVE, "SET password_hash = :value", hash).await;
     }
 
     /// Revokes all sessions of a user.
     pub(crate) async fn revoke_sessions(&self, user: &str) {
-        self.dynamodb_engine()
-            .update_item()
-            .table_name(self.fixture.setting("USERS_TABLE"))
-            .key("pk", AttributeValue::S(format!("USER#{user}")))
-            .update_expression("ADD credentials_version :one")
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .send()
-            .await
-            .unwrap();
+        let one = AttributeValue::N("1".to_owned());
+        self.update_user(user, "ADD credentials_version :value", one).await;
+    }
+
+    async fn update_user(&self, user: &str, expression: &str, value: AttributeValue) {
+        let update = self.dynamodb_engine().update_item();
+        let update = update.table_name(self.fixture.setting("USERS_TABLE"));
+        let update = update.key("pk", AttributeValue::S(format!("USER#{user}")));
+        let update = update.update_expression(expression);
+        update.expression_attribute_values(":value", value).send().await.unwrap();
     }
 
     /// Replaces Eve's account by an old tombstone but keeps her food. Adds two orphaned images: one of a food
