@@ -43,8 +43,7 @@ async fn cors_allows_only_the_origin_in_the_setting() {
 
 #[tokio::test]
 async fn corrupt_dynamodb_item_is_a_500_without_details() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let food = api.share(&ada, "Soup").await;
     let id = food["id"].as_str().unwrap();
     api.local

@@ -7,8 +7,7 @@ const NOT_FOUND: [(&str, &str); 1] = [("not_found", "resource not found")];
 
 #[tokio::test]
 async fn food_is_created_read_updated_and_deleted() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let created = api.post_food(&ada, Form::food_with_image("  Jollof rice ")).await;
     assert_eq!(created.status, 201);
     let food = created.json();
@@ -55,8 +54,7 @@ async fn food_is_created_read_updated_and_deleted() {
 
 #[tokio::test]
 async fn invalid_food_returns_all_field_errors() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let required = [
         ("title_required", "title is required"),
         ("desc_required", "description is required"),
@@ -118,8 +116,7 @@ async fn unknown_form_fields_of_a_food_are_ignored() {
 
 #[tokio::test]
 async fn food_title_is_returned_verbatim_and_description_sanitized() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let title = "<script>alert(1)</script> & \"🍲 حساء\" e\u{301}";
     let form = Form::food_with_image(title);
     let unsafe_html = "<p onclick=\"steal()\">Hi</p><script>steal()</script>";
@@ -134,8 +131,7 @@ async fn food_title_is_returned_verbatim_and_description_sanitized() {
 
 #[tokio::test]
 async fn food_etag_changes_with_each_update() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let created = api.post_food(&ada, Form::food_with_image("Jollof")).await;
     assert_eq!((created.status, created.header("etag")), (201, "\"1\""));
     let path = food_path(&created.json());

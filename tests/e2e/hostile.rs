@@ -64,8 +64,7 @@ async fn json_body_is_accepted_with_any_content_type() {
 
 #[tokio::test]
 async fn malformed_id_in_the_path_is_a_400_or_404_on_every_route() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     for id in [
         "1",
         "01990000-0000-7000-8000-00000000000z",
@@ -102,8 +101,7 @@ async fn undecodable_path_or_query_is_a_400() {
 
 #[tokio::test]
 async fn request_with_malformed_header_succeeds() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     for (name, value) in [
         ("x-forwarded-proto", "javascript"),
         ("x-forwarded-for", "not an address, ::1"),
@@ -122,8 +120,7 @@ async fn request_with_malformed_header_succeeds() {
 
 #[tokio::test]
 async fn description_html_that_expands_when_parsed_is_rejected() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let description = format!("<p>{}{}", "<b a>".repeat(1_400), "<p>x".repeat(1_000));
     let form = Form::new()
         .text("title", "Bomb")

@@ -7,8 +7,7 @@ const NO_TOKEN: &str = "the request has no access token; send it as `Authorizati
 
 #[tokio::test]
 async fn compressed_body_is_a_415_on_every_route_with_a_body() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let food = api.share(&ada, "Soup").await;
     let path = food_path(&food);
     for call in [
@@ -29,8 +28,7 @@ async fn compressed_body_is_a_415_on_every_route_with_a_body() {
 
 #[tokio::test]
 async fn unknown_media_type_of_a_food_is_a_415_that_names_others() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let food = api.share(&ada, "Soup").await;
     for (content_type, body) in [
         ("application/merge-patch+json", r#"{"title":"Stew"}"#),
@@ -65,8 +63,7 @@ async fn write_with_if_none_match_star_is_a_412() {
 
 #[tokio::test]
 async fn update_without_a_change_keeps_etag_and_timestamp() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let food = api.share(&ada, "Soup").await;
     let put = async || {
         let body = json!({"title": "Soup", "description": "<p>Smoky</p>"});
@@ -102,8 +99,7 @@ async fn created_resource_is_at_its_location() {
 
 #[tokio::test]
 async fn current_user_is_returned_to_that_user_only() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let response = api.get("/users/me").bearer(&ada).send().await;
     assert_eq!((response.status, response.header("cache-control")), (200, "no-store"));
     let user = response.json();
@@ -127,8 +123,7 @@ async fn current_user_is_returned_to_that_user_only() {
 
 #[tokio::test]
 async fn json_body_may_start_with_a_byte_order_mark() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let login = format!("\u{feff}{}", json!({"email": ada.email, "password": PASSWORD}));
     let response = api.post("/login").body("application/json", login).send().await;
     assert_eq!(response.status, 200);

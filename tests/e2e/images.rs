@@ -32,8 +32,7 @@ fn sideways_photo() -> Vec<u8> {
 
 #[tokio::test]
 async fn food_response_lists_all_renditions() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let created = share(&api, &ada, "Suya", "photo.jpg", &sideways_photo()).await;
     assert_eq!(created.status, 201, "{}", created.text());
     let food = created.json();
@@ -60,8 +59,7 @@ async fn food_response_lists_all_renditions() {
 
 #[tokio::test]
 async fn image_format_is_detected_from_bytes_not_file_name() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     for (name, format) in [
         ("page.html", ImageFormat::Jpeg),
         ("photo.jpg", ImageFormat::Png),
@@ -78,8 +76,7 @@ async fn image_format_is_detected_from_bytes_not_file_name() {
 
 #[tokio::test]
 async fn file_that_is_not_a_valid_image_is_rejected() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let food = api.share(&ada, "Soup").await;
     let path = format!("/food/{}", text(&food["id"]));
     let whole = jpeg();
@@ -129,8 +126,7 @@ async fn image_over_the_size_limit_is_413() {
 
 #[tokio::test]
 async fn form_too_large_for_lambda_is_413_and_names_direct_upload() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     // Base64 in an event of at most 6 MB: 4.4 MB fit, 5 MB do not.
     let response = share(&api, &ada, "Right", "a.jpg", &jpeg_of(4_400_000)).await;
     assert_eq!(response.status, 201, "{}", response.text());
@@ -144,8 +140,7 @@ async fn form_too_large_for_lambda_is_413_and_names_direct_upload() {
 
 #[tokio::test]
 async fn food_update_and_deletion_remove_the_old_image() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let food = api.share(&ada, "Soup").await;
     let before = text(&food["food_image"]);
     let path = format!("/food/{}", text(&food["id"]));
@@ -163,8 +158,7 @@ async fn food_update_and_deletion_remove_the_old_image() {
 
 #[tokio::test]
 async fn title_conflict_leaves_no_new_image_in_the_bucket() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let soup = api.share(&ada, "Soup").await;
     let stew = api.share(&ada, "Stew").await;
     let stored = api.stored_images().await;

@@ -46,8 +46,7 @@ fn ids(pages: &[Response]) -> Vec<String> {
 
 #[tokio::test]
 async fn pagination_lists_each_food_once_despite_inserts() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     seed(&api, 300, None).await;
     let pages = fetch_pages(&api, "/food?limit=30", async |page| {
         if page % 3 == 0 {
@@ -133,8 +132,7 @@ async fn list_page_ends_at_512_kilobytes_with_a_link() {
 
 #[tokio::test]
 async fn anonymous_list_page_may_be_cached_for_five_seconds() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     for path in ["/food", "/users"] {
         let anonymous = api.get(path).send().await;
         assert_eq!(anonymous.header("cache-control"), "public, max-age=5");

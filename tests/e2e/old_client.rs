@@ -5,8 +5,7 @@ use test_support::{Api, Form, text};
 
 #[tokio::test]
 async fn food_update_with_file_undefined_keeps_the_image() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let form = Form::food("Soup").text("food_image", "undefined");
     let rejected = api.post_food(&ada, form).await;
     rejected.is_problem(422, &[("invalid_file", "a valid file is required")]);

@@ -33,8 +33,7 @@ async fn only_one_of_50_concurrent_sign_ups_gets_the_email() {
 
 #[tokio::test]
 async fn concurrent_edits_and_deletions_leave_no_title_or_image() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     for round in 0..5 {
         let food = api.share(&ada, "Soup").await;
         let path = format!("/food/{}", text(&food["id"]));

@@ -28,8 +28,7 @@ fn orphan() -> String {
 
 #[tokio::test]
 async fn image_sweep_deletes_only_old_orphaned_images() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let food = api.share(&ada, "Jollof").await;
     let orphan = orphan();
     api.put_object(&orphan).await;

@@ -11,8 +11,7 @@ const NO_SUCH_UPLOAD: (&str, &str) = ("invalid_file", "upload not found or alrea
 
 #[tokio::test]
 async fn uploaded_image_of_8_mb_can_be_attached_to_a_food() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     // The size limit, more than an event can hold: noise does not compress.
     let mut random = fastrand::Rng::with_seed(1);
     let pixels: Vec<u8> = (0..1_600 * 1_700 * 3).map(|_| random.u8(..)).collect();
@@ -135,8 +134,7 @@ async fn upload_is_usable_once_and_only_by_its_owner() {
 
 #[tokio::test]
 async fn upload_is_not_publicly_readable() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
     for folder in ["images", "uploads", "images/uploads"] {
         let path = format!("/{folder}/{}/{id}", ada.id);
@@ -146,8 +144,7 @@ async fn upload_is_not_publicly_readable() {
 
 #[tokio::test]
 async fn retry_with_idempotency_key_attaches_upload_once() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
     let food = json!({"title": "Suya", "description": "Hot", "image_id": id});
     let share = || {
@@ -169,8 +166,7 @@ async fn retry_with_idempotency_key_attaches_upload_once() {
 
 #[tokio::test]
 async fn upload_remains_usable_after_a_title_conflict() {
-    let api = Api::start().await;
-    let ada = api.member("ada").await;
+    let (api, ada) = Api::with_member("ada").await;
     api.share(&ada, "Suya").await;
     let id = api.upload(&ada, "image/jpeg", &jpeg()).await;
     let taken = api.share_upload(&ada, "suya", &id).await;

@@ -8,7 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use domain::testing::sample;
 use local::{Local, Options};
 
-use crate::Client;
+use crate::{Client, Member};
 
 /// A running local server with its own tables and buckets, and an HTTP client of it.
 pub struct Api {
@@ -35,6 +35,13 @@ impl Deref for Api {
 impl Api {
     pub async fn start() -> Self {
         Self::with(&[]).await
+    }
+
+    /// Starts a server and signs up `<name>@example.com`; see [`Client::member`].
+    pub async fn with_member(name: &str) -> (Self, Member) {
+        let api = Self::start().await;
+        let member = api.member(name).await;
+        (api, member)
     }
 
     /// Starts a server with `settings` as name and value. Rate limits are off unless `settings` contains them.
