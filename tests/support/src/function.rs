@@ -74,17 +74,6 @@ impl Function {
         if completed.path.ends_with("/response") { Ok(body) } else { Err(body) }
     }
 
-    /// Returns the peak memory of the process in bytes: `VmHWM` of proc(5).
-    #[cfg(target_os = "linux")]
-    pub fn peak_memory(&self) -> u64 {
-        let id = self.process.id().expect("a running process");
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kilobytes: u64 = kilobytes.and_then(|n| n.parse().ok()).expect("a number");
-        kilobytes * 1024
-    }
-
     /// Waits until the function exits, asserts that the exit status is a failure, and returns the log.
     pub async fn wait_for_failure(mut self) -> String {
         let status = tokio::time::timeout(TIMEOUT, self.process.wait()).await;
