@@ -9,7 +9,7 @@ pub mod sample;
 mod secrets;
 
 pub use clock::FixedClock;
-pub use faulty::{Fault, Faulty, faulty, unavailable};
+pub use faulty::{Fault, Faulty, contended, faulty, unavailable};
 pub use memory::{
     FakeRenderer, MemoryActiveSessions, MemoryFoods, MemoryIdempotencyRecords, MemoryImages,
     MemoryRateLimits, MemorySessions, MemoryUploads, MemoryUsers,

@@ -32,7 +32,7 @@ pub enum Fault {
 }
 
 /// Wraps an adapter and injects faults. Before each call it calls `plan` with the name of the method; `plan`
-/// returns the fault. `plan` can also modify the wrapped store, to simulate a concurrent request.
+/// returns the fault.
 #[derive(Debug)]
 pub struct Faulty<'a, S, P> {
     inner: &'a S,
@@ -73,6 +73,20 @@ pub fn faulty<'a, S>(
     fault: Fault,
 ) -> Faulty<'a, S, impl AsyncFn(&'static str) -> Fault> {
     Faulty::new(inner, async move |called| if called == method { fault } else { Fault::None })
+}
+
+/// Wraps `inner` and runs `action` before each call of `method`, to simulate a concurrent request.
+pub fn contended<'a, S>(
+    inner: &'a S,
+    method: &'static str,
+    action: impl AsyncFn(),
+) -> Faulty<'a, S, impl AsyncFn(&'static str) -> Fault> {
+    Faulty::new(inner, async move |called| {
+        if called == method {
+            action().await;
+        }
+        Fault::None
+    })
 }
 
 /// Wraps `inner` so that no call is executed and every call returns an error.

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::id::UserId;
     use crate::rate_limit::{ClientIp, LimitedAction};
-    use crate::testing::{Fault, Faulty, faulty};
+    use crate::testing::{Fault, contended, faulty};
     use crate::use_cases::test_support::{AuthFixture, rate_limit_permit};
     use crate::use_cases::{
         CheckSessionError, authenticate_password_change, check_rate_limit, verify_access_token,
@@ -290,12 +290,11 @@ mod tests {
     async fn concurrent_repeats_of_a_password_change_all_succeed() {
         let fixture = Fixture::new("new:correct horse").await;
         let first = Mutex::new(None);
-        let contended = Faulty::new(&fixture.auth.users, async |call| {
-            if call == "change_password" && first.lock().unwrap().is_none() {
+        let contended = contended(&fixture.auth.users, "change_password", async || {
+            if first.lock().unwrap().is_none() {
                 let changed = fixture.change("correct horse", "better horse").await;
                 *first.lock().unwrap() = Some(changed.unwrap());
             }
-            Fault::None
         });
         let change = PasswordChange::parse("correct horse", "better horse", POLICY).unwrap();
         let (sessions, hasher) = (&fixture.auth.sessions, &fixture.auth.hasher);
@@ -306,7 +305,7 @@ mod tests {
         )
         .await;
         assert!(fixture.is_active(&second.unwrap()).await);
-        let first = first.into_inner().unwrap().unwrap();
+        let first = first.lock().unwrap().take().unwrap();
         assert!(fixture.is_active(&first).await);
     }
 

@@ -113,7 +113,9 @@ mod tests {
     use crate::id::{ImageId, UserId};
     use crate::image::{ImageSource, InvalidImage, UploadKey};
     use crate::password::PasswordHash;
-    use crate::testing::{Fault, Faulty, MemoryFoods, MemoryUsers, faulty, sample, unavailable};
+    use crate::testing::{
+        Fault, Faulty, MemoryFoods, MemoryUsers, contended, faulty, sample, unavailable,
+    };
     use crate::use_cases::test_support::{FoodFixture, authenticated_user, image_pipeline};
     use crate::user::UserRepository;
 
@@ -309,12 +311,9 @@ mod tests {
         fixture.ada = user.public.clone();
         users.create(&user, &PasswordHash::new("a hash".to_owned())).await.unwrap();
         // The handler has read the account, and the images are stored.
-        let foods = Faulty::new(&fixture.food.foods, async |method| {
-            if method == "create" {
-                assert_eq!(fixture.food.images.store.count(), 4);
-                users.delete(user.public.id, sample::timestamp()).await.unwrap();
-            }
-            Fault::None
+        let foods = contended(&fixture.food.foods, "create", async || {
+            assert_eq!(fixture.food.images.store.count(), 4);
+            users.delete(user.public.id, sample::timestamp()).await.unwrap();
         });
         let rejected = fixture.create_in(&foods, rice()).await;
         assert!(matches!(rejected, Err(CreateFoodError::CreatorGone)));

@@ -93,7 +93,7 @@ fn check_owner(food: Option<Food>, owner: UserId) -> Result<Food, DeleteFoodErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
+    use crate::testing::{Fault, Faulty, contended, faulty, sample, unavailable};
     use crate::use_cases::test_support::{FoodFixture, authenticated_user};
 
     const ANY_VERSION: VersionPrecondition = VersionPrecondition::None;
@@ -145,14 +145,13 @@ mod tests {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
         let images = &fixture.images.store;
-        let contended = Faulty::new(&fixture.foods, async |method| {
-            if method == "delete" && fixture.has_image_of(&food) {
+        let contended = contended(&fixture.foods, "delete", async || {
+            if fixture.has_image_of(&food) {
                 let changed = Food { image: sample::image(), version: 2, ..food.clone() };
                 images.put_image_of(&changed);
                 fixture.foods.update(&food, &changed).await.unwrap();
                 images.delete(&food.rendition_keys()).await.unwrap();
             }
-            Fault::None
         });
         let deleted = delete_as_owner(&fixture, &contended, &food, &ANY_VERSION).await;
         deleted.unwrap();
@@ -164,12 +163,7 @@ mod tests {
     async fn food_deletion_requires_a_version_from_if_match() {
         let fixture = FoodFixture::new();
         let food = fixture.add().await;
-        let contended = Faulty::new(&fixture.foods, async |method| {
-            if method == "delete" {
-                fixture.touch(&food).await;
-            }
-            Fault::None
-        });
+        let contended = contended(&fixture.foods, "delete", async || fixture.touch(&food).await);
         // Wrong version before the first attempt, at the second attempt, and at every attempt.
         for (expected, is_stale) in [
             (VersionPrecondition::AnyOf(vec![2]), true),

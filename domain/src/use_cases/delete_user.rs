@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::food::InsertFoodError;
-    use crate::testing::{Fault, Faulty, MemoryFoods, sample, unavailable};
+    use crate::testing::{Fault, Faulty, MemoryFoods, contended, sample, unavailable};
     use crate::use_cases::test_support::{AuthFixture, FoodFixture};
 
     struct Fixture {
@@ -162,12 +162,9 @@ mod tests {
         let ada = fixture.auth.users.account(user.id).unwrap().public;
         let late = sample::food(&ada);
         // The foods are deleted, the account is not yet.
-        let users = Faulty::new(&fixture.auth.users, async |method| {
-            if method == "delete" {
-                fixture.food.images.store.put_image_of(&late);
-                foods.create(&late).await.unwrap();
-            }
-            Fault::None
+        let users = contended(&fixture.auth.users, "delete", async || {
+            fixture.food.images.store.put_image_of(&late);
+            foods.create(&late).await.unwrap();
         });
         fixture.delete(&users, foods, user).await.unwrap();
         assert_eq!(fixture.food.stored(&late).await, None);

@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::password::PasswordHash;
-    use crate::testing::{Fault, Faulty, faulty};
+    use crate::testing::{Fault, contended, faulty};
     use crate::use_cases::test_support::AuthFixture;
     use crate::user::User;
 
@@ -303,14 +303,11 @@ mod tests {
     #[tokio::test]
     async fn password_change_during_login_revokes_the_new_session() {
         let (fixture, ada) = fixture("new:correct horse").await;
-        let contended = Faulty::new(&fixture.sessions, async |call| {
-            if call == "create" {
-                let [old, new] = ["new:correct horse", "new:better horse"]
-                    .map(|hash| PasswordHash::new(hash.to_owned()));
-                let replaced = fixture.users.change_password(ada.public.id, &old, &new);
-                assert_eq!(replaced.await.unwrap(), Some(1));
-            }
-            Fault::None
+        let contended = contended(&fixture.sessions, "create", async || {
+            let [old, new] = ["new:correct horse", "new:better horse"]
+                .map(|hash| PasswordHash::new(hash.to_owned()));
+            let replaced = fixture.users.change_password(ada.public.id, &old, &new);
+            assert_eq!(replaced.await.unwrap(), Some(1));
         });
         let (email, users) = (ada.email.as_typed(), &fixture.users);
         let logged_in = fixture.login_on(users, &contended, &LIMITS, email, "correct horse").await;

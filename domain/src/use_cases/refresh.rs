@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::session::ActiveSessions as _;
-    use crate::testing::{Fault, Faulty, sample};
+    use crate::testing::{contended, sample};
     use crate::use_cases::CheckSessionError;
     use crate::use_cases::test_support::AuthFixture;
 
@@ -180,13 +180,10 @@ mod tests {
     async fn session_that_revokes_others_during_its_refresh_is_kept() {
         let auth = AuthFixture::new();
         let (session, pair) = auth.log_in_new_user().await;
-        let contended = Faulty::new(&auth.sessions, async |call| {
-            if call == "rotate" {
-                let version = session.credentials_version;
-                let revoked = auth.active().revoke_others(session.user, session.id, version).await;
-                assert!(revoked.unwrap());
-            }
-            Fault::None
+        let contended = contended(&auth.sessions, "rotate", async || {
+            let version = session.credentials_version;
+            let revoked = auth.active().revoke_others(session.user, session.id, version).await;
+            assert!(revoked.unwrap());
         });
         let refreshed = refresh(&auth.users, &contended, &auth.tokens, &auth.clock, &pair.refresh);
         assert!(auth.authenticate(&refreshed.await.unwrap().access).await.is_ok());

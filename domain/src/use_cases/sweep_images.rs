@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::food::Food;
     use crate::password::PasswordHash;
-    use crate::testing::{Fault, Faulty, MemoryUsers, sample, unavailable};
+    use crate::testing::{MemoryUsers, contended, sample, unavailable};
     use crate::use_cases::ImagePipeline;
     use crate::use_cases::test_support::FoodFixture;
 
@@ -249,12 +249,11 @@ mod tests {
         let food = fixture.add().await;
         fixture.clock.advance(A_DAY * 2);
         let changed = Food { image: sample::image(), version: 2, ..food.clone() };
-        let contended = Faulty::new(&fixture.foods, async |method| {
-            if method == "find_images" && !fixture.has_image_of(&changed) {
+        let contended = contended(&fixture.foods, "find_images", async || {
+            if !fixture.has_image_of(&changed) {
                 fixture.images.store.put_image_of(&changed);
                 fixture.foods.update(&food, &changed).await.unwrap();
             }
-            Fault::None
         });
         let report = fixture.sweep_with(&MemoryUsers::default(), &contended).await.unwrap();
         assert_eq!(report.removed, 4);

@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::food::{Description, Title};
-    use crate::testing::{Fault, Faulty, faulty, sample, unavailable};
+    use crate::testing::{Fault, Faulty, contended, faulty, sample, unavailable};
     use crate::use_cases::test_support::{FoodFixture, authenticated_user};
 
     const ANY_VERSION: VersionPrecondition = VersionPrecondition::None;
@@ -290,12 +290,8 @@ mod tests {
     async fn conflicting_food_update_is_rejected_and_its_image_deleted() {
         for expected in [VersionPrecondition::None, VersionPrecondition::AnyOf(vec![1])] {
             let (fixture, food) = fixture().await;
-            let contended = Faulty::new(&fixture.foods, async |method| {
-                if method == "update" {
-                    fixture.touch(&food).await;
-                }
-                Fault::None
-            });
+            let contended =
+                contended(&fixture.foods, "update", async || fixture.touch(&food).await);
             let rejected = fixture.update_in(&contended, &food, &expected, with_image("Rice"));
             match (rejected.await, &expected) {
                 (Err(UpdateFoodError::Conflict), VersionPrecondition::None)
@@ -303,7 +299,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
             let saved = fixture.stored(&food).await.unwrap();
-            assert_eq!((saved.title, saved.version), (food.title, 2));
+            assert_eq!((&saved.title, saved.version), (&food.title, 2));
             assert_eq!(fixture.images.store.count(), 4);
         }
     }
@@ -331,11 +327,8 @@ mod tests {
     #[tokio::test]
     async fn update_of_a_food_deleted_meanwhile_returns_not_found() {
         let (fixture, food) = fixture().await;
-        let contended = Faulty::new(&fixture.foods, async |method| {
-            if method == "update" {
-                fixture.foods.delete(&food).await.unwrap();
-            }
-            Fault::None
+        let contended = contended(&fixture.foods, "update", async || {
+            fixture.foods.delete(&food).await.unwrap();
         });
         let rejected = fixture.update_in(&contended, &food, &ANY_VERSION, with_image("Rice"));
         assert!(matches!(rejected.await, Err(UpdateFoodError::NotFound)));
