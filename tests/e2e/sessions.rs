@@ -264,7 +264,7 @@ async fn invalid_access_or_refresh_token_is_rejected() {
     let ours = claims(&refresh, &ada.refresh);
     let foreign = signer(TokenUse::Refresh, "a secret that the server does not have");
     for (token, problem) in [
-        (refresh.sign(&expire(&ours)).unwrap(), EXPIRED),
+        (refresh.sign(&expire(ours.clone())).unwrap(), EXPIRED),
         (foreign.sign(&ours).unwrap(), UNAUTHORIZED),
         (ada.access.clone(), UNAUTHORIZED),
         ("a.b.c".to_owned(), MALFORMED),

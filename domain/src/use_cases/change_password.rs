@@ -305,7 +305,7 @@ mod tests {
         )
         .await;
         assert!(fixture.is_active(&second.unwrap()).await);
-        let first = first.into_inner().unwrap().unwrap();
+        let first = first.lock().unwrap().take().unwrap();
         assert!(fixture.is_active(&first).await);
     }
 

@@ -299,7 +299,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
             let saved = fixture.stored(&food).await.unwrap();
-            assert_eq!((saved.title, saved.version), (food.title, 2));
+            assert_eq!((&saved.title, saved.version), (&food.title, 2));
             assert_eq!(fixture.images.store.count(), 4);
         }
     }
