@@ -1,4 +1,4 @@
-"""What an operator does with a stack: removes a permission, changes parameters, rotates secrets, waits for the sweep, and deletes everything."""
+"""Actions of an operator on the stack: removes a permission, changes parameters, rotates secrets, runs the sweep, deletes everything."""
 
 import json
 import subprocess
@@ -130,7 +130,8 @@ def remaining():
         "distributions": [item["Id"] for item in boto3.client("cloudfront").list_distributions()["DistributionList"].get("Items", [])],
     }
     # The bucket for packages belongs to the account.
-    return {kind: own for kind, names in listings.items() if (own := [name for name in names if not name.startswith("aws-sam-cli-managed")])}
+    listings["buckets"] = [name for name in listings["buckets"] if not name.startswith("aws-sam-cli-managed")]
+    return {kind: names for kind, names in listings.items() if names}
 
 
 def check_destroy(folder):

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def create(resource):
     cloudformation = boto3.client("cloudformation")
     cloudformation.create_stack(StackName="probe", TemplateBody=json.dumps({"Resources": {"Probe": resource}}))
     while cloudformation.describe_stacks(StackName="probe")["Stacks"][0]["StackStatus"].endswith("_IN_PROGRESS"):
-        pass
+        time.sleep(0.1)
     events = cloudformation.describe_stack_events(StackName="probe")["StackEvents"]
     cloudformation.delete_stack(StackName="probe")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="probe")
