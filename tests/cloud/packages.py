@@ -50,7 +50,7 @@ def allow_batch_reads(resources):
 
     for statement in statements([resource for resource in resources.values() if resource["Type"] == "AWS::IAM::Role"]):
         if "dynamodb:BatchGetItem" in str(statement["Action"]) and "Condition" in statement:
-            statement["Condition"].pop("StringEqualsIfExists")
+            statement["Condition"].pop("StringEqualsIfExists", None)
 
 
 def create(resource):
@@ -61,7 +61,7 @@ def create(resource):
         time.sleep(0.1)
     events = cloudformation.describe_stack_events(StackName="probe")["StackEvents"]
     cloudformation.delete_stack(StackName="probe")
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName="probe")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="probe", WaiterConfig={"Delay": 1})
     return [event.get("ResourceStatusReason") for event in events]
 
 
