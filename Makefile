@@ -18,7 +18,7 @@ BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-first deploy rotate logs destroy delete-data
+.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,14 +103,23 @@ validate: ## validate template.yaml without an AWS account
 template: ## validate template.yaml and update tests/template
 	.ci/validate-template --write
 
-deploy-first: validate ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOY.md)
-	$(SAM) build
-	sed 's/DeletionProtection=true/DeletionProtection=false/' samconfig.toml >.aws-sam/first.toml
-	$(SAM) deploy --config-file $(CURDIR)/.aws-sam/first.toml --config-env $(STAGE)
+deploy-role: ## create the roles of a stage for deployments from GitHub: REPOSITORY=owner/name (see docs/DEPLOY.md)
+	$(SAM) deploy --config-env $(STAGE) --template-file deploy-role.yaml --stack-name $(STACK:food-app-%=food-app-deploy-%) \
+	  --capabilities CAPABILITY_NAMED_IAM --parameter-overrides Stage=$(STACK:food-app-%=%) Repository=$(REPOSITORY) $(ARGS)
 
-deploy: validate ## build and deploy with your AWS credentials; shows the changes and asks for confirmation
+package: validate ## build what `make deploy` deploys
 	$(SAM) build
-	$(SAM) deploy --config-env $(STAGE)
+
+deploy-first: package ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOY.md)
+	sed 's/DeletionProtection=true/DeletionProtection=false/' samconfig.toml >.aws-sam/first.toml
+	$(SAM) deploy --config-file $(CURDIR)/.aws-sam/first.toml --config-env $(STAGE) $(ARGS)
+
+deploy: package ## build and deploy with your AWS credentials; shows the changes and asks for confirmation
+	$(SAM) deploy --config-env $(STAGE) $(ARGS)
+
+# Pauses, because a list may lack a food for a moment: indexes of DynamoDB are eventually consistent.
+smoke: ## call every route of a deployed API with the Bruno collection: URL=https://…
+	.ci/bruno $(or $(URL),$(error URL is missing)) --delay 200 $(ARGS)
 
 rotate: ## rotate the signing secrets without revoking sessions; a week later again with FINISH=--finish
 	"$$(.ci/tools aws-sam-cli)/python" scripts/rotate-secrets.py $(STACK) $(FINISH)

@@ -1,5 +1,5 @@
-"""Expands template.yaml with AWS's SAM transform, without an account; checks the roles of the functions and the rules of template_rules.py; and
-writes extracts for the tests to the folder in the argument:
+"""Expands template.yaml with AWS's SAM transform, without an account; checks the roles of the functions, the rules of
+template_rules.py and the deploying role (deploy_role.py); and writes extracts for the tests to the folder in the argument:
 
 expanded.json                 the template after the transform
 permissions.json              permissions of each function on data, by the name of its binary:
@@ -31,6 +31,7 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+import deploy_role
 import template_rules
 
 NO_VALUE = object()
@@ -268,6 +269,7 @@ def observability(template):
 def main(out):
     expanded = expand(pathlib.Path("template.yaml"))
     template_rules.check(expanded, Deployment)
+    deploy_role.check(expanded)
     default, token_store = Deployment(expanded, DEFAULT), Deployment(expanded, TOKEN_STORE)
     files = {
         "expanded": expanded,
