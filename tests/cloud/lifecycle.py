@@ -6,6 +6,7 @@ import sys
 import time
 
 import boto3
+import deploying_role
 import gateway
 import stack
 import story
@@ -139,6 +140,7 @@ def check_destroy(folder):
     stack.update(DeletionProtection="true")
     names = script("delete-data.py").split()
     stack.sam(folder, "delete", "--no-prompts", "--region", boto3.session.Session().region_name)
+    deploying_role.delete()
     left = remaining()
     assert left.keys() == {"tables", "buckets"} and sorted(sum(left.values(), [])) == sorted(names), (left, names)
     versions = boto3.client("s3").list_object_versions(Bucket=next(name for name in left["buckets"] if "images" in name))
