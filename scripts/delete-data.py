@@ -15,15 +15,16 @@ from botocore.exceptions import ClientError
 
 def retained(stack):
     """Names of the tables and buckets of a stack, also of one whose creation failed; `None` if it does not exist."""
-    pages = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    cloudformation = boto3.client("cloudformation")
     try:
-        resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+        cloudformation.describe_stacks(StackName=stack)
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
         return None
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return [
-        resource["PhysicalResourceId"] for resource in resources
+        resource["PhysicalResourceId"] for page in pages for resource in page["StackResourceSummaries"]
         if resource["ResourceType"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket") and resource["ResourceStatus"] != "DELETE_COMPLETE"
     ]
 

@@ -4,7 +4,6 @@ stopped by process id."""
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import socket
 import ssl
@@ -23,7 +22,7 @@ START_LIMIT = 120
 
 @dataclass
 class Emulator:
-    """The URL of the emulator, the PEM file of its certificate authority and the port of the proxy for names under amazonaws.com."""
+    """The URL of the emulator, the PEM file of its certificate authority, and the URL of the proxy that leads all other hosts to it."""
 
     url: str
     authority: Path

@@ -23,26 +23,23 @@ class NoManagedPolicies:
 def import_body():
     """Creates the routes and the CORS configuration of the OpenAPI document that the SAM transform puts into `Body`: the emulator
     ignores it. Fails once the emulator imports it. Returns the number of routes."""
-    gateway = boto3.client("apigatewayv2")
+    gateway, functions = boto3.client("apigatewayv2"), boto3.client("lambda")
     resources = stack.resources()
     api = resources["Api"]
     assert not gateway.get_routes(ApiId=api)["Items"], "the emulator imports the body of the API: remove import_body"
-    body, parameters = expanded_body()
-    integrations = {}
+    body, _ = expanded_body()
     for path, operations in body["paths"].items():
         for method, operation in operations.items():
             integration = operation["x-amazon-apigateway-integration"]
             function = integration["uri"]["Fn::Sub"].split("functions/${")[1].split(".Arn}")[0]
             created = gateway.create_integration(
                 ApiId=api, IntegrationType="AWS_PROXY", IntegrationMethod="POST",
-                IntegrationUri=boto3.client("lambda").get_function(FunctionName=resources[function])["Configuration"]["FunctionArn"],
+                IntegrationUri=functions.get_function_configuration(FunctionName=resources[function])["FunctionArn"],
                 PayloadFormatVersion=integration["payloadFormatVersion"],
             )
-            integrations[f"{method.upper()} {path}"] = created["IntegrationId"]
-    for route, integration in integrations.items():
-        gateway.create_route(ApiId=api, RouteKey=route, Target=f"integrations/{integration}")
+            gateway.create_route(ApiId=api, RouteKey=f"{method.upper()} {path}", Target=f"integrations/{created['IntegrationId']}")
     import_cors()
-    return len(integrations)
+    return sum(map(len, body["paths"].values()))
 
 
 def expanded_body():
@@ -64,13 +61,21 @@ def import_cors():
     boto3.client("apigatewayv2").update_api(ApiId=stack.resources()["Api"], CorsConfiguration=configuration)
 
 
+def log_lines():
+    """Yields the name of the binary and the line for each line in the logs of the functions."""
+    logs = boto3.client("logs")
+    for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]:
+        name = group["logGroupName"]
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+            for event in page["events"]:
+                yield name.rpartition("/")[2], event["message"]
+
+
 def print_errors():
     """Prints the errors in the logs of the functions."""
-    logs = boto3.client("logs")
-    for group in logs.describe_log_groups()["logGroups"]:
-        for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
-            if '"level":"ERROR"' in event["message"]:
-                print(event["message"], file=sys.stderr)
+    for name, line in log_lines():
+        if '"level":"ERROR"' in line:
+            print(name, line, file=sys.stderr)
 
 
 class Response:
@@ -108,5 +113,6 @@ class Client:
             response = error
         with response:
             answer = Response(response.status, response.headers, response.read())
-        assert answer.status == expected, f"{method} {url}: {answer.status} instead of {expected}\n{answer.body[:2000].decode(errors='replace')}"
+        text = answer.body[:2000].decode(errors="replace")
+        assert answer.status == expected, f"{method} {url}: {answer.status} instead of {expected}\n{text}"
         return answer

@@ -1,4 +1,4 @@
-"""What an operator does with a stack: removes a permission, changes parameters, rotates secrets, waits for the sweep, and deletes everything."""
+"""Actions of an operator on the stack: removes a permission, changes parameters, rotates secrets, runs the sweep, deletes everything."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ import sys
 import time
 
 import boto3
+import deploying_role
 import gateway
 import stack
 import story
@@ -130,7 +131,8 @@ def remaining():
         "distributions": [item["Id"] for item in boto3.client("cloudfront").list_distributions()["DistributionList"].get("Items", [])],
     }
     # The bucket for packages belongs to the account.
-    return {kind: own for kind, names in listings.items() if (own := [name for name in names if not name.startswith("aws-sam-cli-managed")])}
+    listings["buckets"] = [name for name in listings["buckets"] if not name.startswith("aws-sam-cli-managed")]
+    return {kind: names for kind, names in listings.items() if names}
 
 
 def check_destroy(folder):
@@ -138,6 +140,7 @@ def check_destroy(folder):
     stack.update(DeletionProtection="true")
     names = script("delete-data.py").split()
     stack.sam(folder, "delete", "--no-prompts", "--region", boto3.session.Session().region_name)
+    deploying_role.delete()
     left = remaining()
     assert left.keys() == {"tables", "buckets"} and sorted(sum(left.values(), [])) == sorted(names), (left, names)
     versions = boto3.client("s3").list_object_versions(Bucket=next(name for name in left["buckets"] if "images" in name))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def allow_batch_reads(resources):
 
     for statement in statements([resource for resource in resources.values() if resource["Type"] == "AWS::IAM::Role"]):
         if "dynamodb:BatchGetItem" in str(statement["Action"]) and "Condition" in statement:
-            statement["Condition"].pop("StringEqualsIfExists")
+            statement["Condition"].pop("StringEqualsIfExists", None)
 
 
 def create(resource):
@@ -57,10 +58,10 @@ def create(resource):
     cloudformation = boto3.client("cloudformation")
     cloudformation.create_stack(StackName="probe", TemplateBody=json.dumps({"Resources": {"Probe": resource}}))
     while cloudformation.describe_stacks(StackName="probe")["Stacks"][0]["StackStatus"].endswith("_IN_PROGRESS"):
-        pass
+        time.sleep(0.1)
     events = cloudformation.describe_stack_events(StackName="probe")["StackEvents"]
     cloudformation.delete_stack(StackName="probe")
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName="probe")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="probe", WaiterConfig={"Delay": 1})
     return [event.get("ResourceStatusReason") for event in events]
 
 

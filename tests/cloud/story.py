@@ -1,15 +1,12 @@
-"""Requests to the deployed API that the Bruno collection does not send: CORS, images through CloudFront, the bucket's own checks of an upload,
-conditional requests, idempotency and reuse of a refresh token."""
+"""Requests to the deployed API that the Bruno collection does not send: CORS, images through CloudFront, rejected uploads, conditional
+requests, idempotency and reuse of a refresh token."""
 
-import hashlib
 import os
 import secrets
-import time
 
-import boto3
 import stack
 from gateway import Client
-from local_api import IMAGE, PASSWORD, ROOT
+from local_api import PASSWORD, ROOT
 
 ORIGIN = "https://app.example"
 PHOTO = (ROOT / "events/jollof.jpg").read_bytes()
