@@ -15,11 +15,17 @@ use infrastructure::sessions::Sessions;
 
 use crate::{Accounts, LIFETIME, assert_corrupt, begin, find, rotate, users_on};
 
-async fn start() -> (Sessions, Arc<Engines>) {
+/// Returns sessions on a new table, and its name.
+async fn with_table() -> (Sessions, Arc<Engines>, String) {
     let engines = Engines::shared();
     let table = engines.tables().await.sessions;
-    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table);
-    (Sessions::DynamoDb(sessions), engines)
+    let sessions = DynamoDbSessions::new(engines.aws().dynamodb(), table.clone());
+    (Sessions::DynamoDb(sessions), engines, table)
+}
+
+async fn start() -> (Sessions, Arc<Engines>) {
+    let (sessions, engines, _) = with_table().await;
+    (sessions, engines)
 }
 
 async fn accounts() -> (Accounts, Arc<Engines>) {
@@ -37,10 +43,9 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-/// Stores a session, applies the update and returns the session.
+/// Stores a session, applies the update to its item and returns the session.
 async fn stored(
-    sessions: &Sessions,
-    engines: &Engines,
+    (sessions, engines, table): &(Sessions, Arc<Engines>, String),
     update: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
 ) -> Session {
     let session = begin(sample::timestamp());
@@ -49,7 +54,7 @@ async fn stored(
         .aws()
         .dynamodb()
         .update_item()
-        .table_name(engines.tables().await.sessions)
+        .table_name(table)
         .key("pk", text(&session.user.to_string()))
         .key("sk", text(&session.id.to_string()));
     update(item).send().await.unwrap();
@@ -58,10 +63,10 @@ async fn stored(
 
 #[tokio::test]
 async fn dynamodb_session_without_stored_version_has_version_0() {
-    let (sessions, engines) = start().await;
+    let store = with_table().await;
     let remove = "REMOVE credentials_version";
-    let session = stored(&sessions, &engines, |update| update.update_expression(remove)).await;
-    let found = find(&sessions, &session, session.created_at).await;
+    let session = stored(&store, |update| update.update_expression(remove)).await;
+    let found = find(&store.0, &session, session.created_at).await;
     assert_eq!(found.unwrap(), Some(session));
 }
 
@@ -95,7 +100,8 @@ async fn dynamodb_ttl_removes_only_expired_sessions() {
 
 #[tokio::test]
 async fn corrupt_dynamodb_session_is_reported_and_kept() {
-    let (sessions, engines) = start().await;
+    let store = with_table().await;
+    let sessions = &store.0;
     let now = sample::timestamp();
     let number = |value: &str| AttributeValue::N(value.to_owned());
     for (name, value) in [
@@ -108,7 +114,7 @@ async fn corrupt_dynamodb_session_is_reported_and_kept() {
         ("credentials_version", text("1")),
         ("previous", text(&TokenId::new(now).to_string())),
     ] {
-        let session = stored(&sessions, &engines, |update| {
+        let session = stored(&store, |update| {
             update
                 .update_expression("SET #name = :value")
                 .expression_attribute_names("#name", name)
@@ -118,8 +124,8 @@ async fn corrupt_dynamodb_session_is_reported_and_kept() {
         let mut other = session.clone();
         other.refresh.token = TokenId::new(now);
         for _ in 0..2 {
-            assert_corrupt(find(&sessions, &session, now).await, name);
-            assert_corrupt(rotate(&sessions, &other, now).await.1, name);
+            assert_corrupt(find(sessions, &session, now).await, name);
+            assert_corrupt(rotate(sessions, &other, now).await.1, name);
         }
     }
 }
