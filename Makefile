@@ -17,7 +17,7 @@ BUILD = build --release --locked --package functions
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-first deploy rotate logs destroy
+.PHONY: help run engines test test-slow test-faults test-crash test-soak test-arm64 check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-invoke validate template deploy-first deploy rotate logs destroy
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ test-crash: ## kill the local server 20 times during writes and starts, and chec
 
 test-soak: ## call all routes of the local server concurrently; LOAD_SECONDS=600 and LOAD_CLIENTS=16 for more
 	cargo test --profile driver --package local --test slow -- load --nocapture
+
+test-arm64: ## build the packages for arm64 and run the functions in them on QEMU (needs x86-64 and apt)
+	.ci/arm64
 
 fuzz: ## fuzz each target of tools/fuzz for ten minutes (needs a nightly toolchain)
 	.ci/fuzz $(ARGS)
