@@ -26,7 +26,7 @@ SAM_LOCAL = --template-file .aws-sam/build/local.json --parameter-overrides Arch
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test test-slow test-faults test-crash test-soak check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 sizes watch invoke local-build local-invoke start-api validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
+.PHONY: help run engines test test-slow test-faults test-crash test-soak test-arm64 check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 build-host sizes watch invoke local-build local-invoke start-api validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ test-crash: ## kill the local server 20 times during writes and starts, and chec
 test-soak: ## call all routes of the local server concurrently; LOAD_SECONDS=600 and LOAD_CLIENTS=16 for more
 	cargo test --profile driver --package local --test slow -- load --nocapture
 
+test-arm64: ## build the packages for arm64 and run the functions in them on QEMU (needs x86-64 and apt)
+	.ci/arm64
+
 fuzz: ## fuzz each target of tools/fuzz for ten minutes (needs a nightly toolchain)
 	.ci/fuzz $(ARGS)
 
@@ -89,6 +92,8 @@ build: ## build the Lambda packages for arm64: target/lambda/NAME/bootstrap.zip
 
 build-x86: ## build the Lambda packages for x86-64: target/lambda-x86/NAME/bootstrap.zip
 	$(LAMBDA) $(BUILD) --x86-64 --output-format zip --lambda-dir $(TARGET)/lambda-x86
+
+build-host: $(if $(filter x86_64,$(HOST_ARCHITECTURE)),build-x86,build) ## build the Lambda packages for this machine
 
 sizes: ## print the sizes of the packages from the last build
 	@python3 .ci/sizes.py $(TARGET)/lambda

@@ -50,8 +50,13 @@ async fn each_binary_returns_the_expected_response_to_each_event() {
             } else {
                 check(case, &running.invoke(&event(case)).await, status, &body);
             }
+            println!("{case}: {status}"); // for .ci/arm64
         }
-        if !WITHOUT_ROUTE.contains(&name) {
+        if WITHOUT_ROUTE.contains(&name) {
+            let response = running.invoke(&event(name)).await;
+            assert_eq!(response["failed"], 0, "{name}: {response}");
+            println!("{name}: success");
+        } else {
             let response = running.invoke("{\"version\":\"2.0\"}").await;
             assert_eq!(response["statusCode"], 400, "{name}: {response}");
         }

@@ -1,5 +1,6 @@
 //! Runs the binary of a function, connected to a fake of the Lambda Runtime API.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ impl Function {
     ) -> Self {
         let api = RuntimeApi::start(timeout, || {}).await;
         let log = NamedTempFile::new().expect("a file");
-        let process = Command::new(binary)
+        let process = command(binary)
             .env_clear()
             .envs(settings.iter().cloned())
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
@@ -93,6 +94,23 @@ impl Function {
         let log = std::fs::read(self.log.path()).expect("a log");
         String::from_utf8_lossy(&log).into_owned()
     }
+}
+
+/// Returns the command that runs the binary at this path. `.ci/arm64` runs binaries for another processor: `FUNCTIONS_DIR`
+/// is their folder, and `FUNCTIONS_RUNNER` the emulator with its arguments.
+#[allow(clippy::disallowed_methods, reason = "not settings of the API")]
+fn command(binary: &str) -> Command {
+    let mut path = Path::new(binary).to_owned();
+    if let Some(folder) = std::env::var_os("FUNCTIONS_DIR") {
+        path = Path::new(&folder).join(path.file_name().expect("a file"));
+    }
+    let Ok(runner) = std::env::var("FUNCTIONS_RUNNER") else {
+        return Command::new(path);
+    };
+    let mut words = runner.split_whitespace();
+    let mut command = Command::new(words.next().expect("a command"));
+    command.args(words).arg(path);
+    command
 }
 
 /// Checks the log of each function at the end of its test: no secrets, and only valid metrics.
