@@ -80,23 +80,26 @@ def check_rotation(url):
     Client(url).call(201, "POST", "/refresh", {"refresh_token": after["refresh_token"]})
 
 
-def put_orphan():
-    """Stores an image without a food."""
+def start_sweep():
+    """Stores an image without a food, and lets the schedule run each minute."""
     boto3.client("s3").put_object(Bucket=stack.outputs()["ImagesBucketName"], Key=ORPHAN, Body=b"orphan")
+    schedule("rate(1 minute)")
+
+
+def schedule(expression):
+    events, name = boto3.client("events"), stack.resources()["SweepImagesFunctionDaily"]
+    rule = {key: value for key, value in events.describe_rule(Name=name).items() if key in ("Name", "State", "Description")}
+    events.put_rule(**rule, ScheduleExpression=expression)
 
 
 def check_sweep():
-    """Lets the schedule run each minute until the sweep has deleted the orphan, which is older than OrphanMinAgeSeconds by then."""
-    events, s3 = boto3.client("events"), boto3.client("s3")
-    name, bucket = stack.resources()["SweepImagesFunctionDaily"], stack.outputs()["ImagesBucketName"]
-    rule = {key: value for key, value in events.describe_rule(Name=name).items() if key in ("Name", "State", "Description")}
-    assert s3.list_objects_v2(Bucket=bucket, Prefix=ORPHAN)["KeyCount"] == 1
-    events.put_rule(**rule, ScheduleExpression="rate(1 minute)")
+    """Waits until a sweep has deleted the image without a food, which it does when the image is older than OrphanMinAgeSeconds."""
+    s3, bucket = boto3.client("s3"), stack.outputs()["ImagesBucketName"]
     deadline = time.monotonic() + 600
     while s3.list_objects_v2(Bucket=bucket, Prefix=ORPHAN)["KeyCount"]:
         assert time.monotonic() < deadline, "sweep_images did not delete the orphan"
         time.sleep(1)
-    events.put_rule(**rule, ScheduleExpression="rate(1 day)")
+    schedule("rate(1 day)")
 
 
 def check_valkey(url, token_store_url):
