@@ -227,6 +227,14 @@ async fn rotation_and_revocation_during_a_transaction_are_retried() {
     assert_eq!(script.operations(), ["DeleteItem"; 31]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn revocation_gives_up_after_repeated_conflicts() {
+    let script = Script::new(CONFLICT, usize::MAX, None);
+    let now = sample::timestamp();
+    let revoked = sessions(&script).revoke(UserId::new(now), SessionId::new(now)).await;
+    assert!(matches!(revoked, Err(StorageError::Unavailable(_))), "{revoked:?}");
+}
+
 async fn check_session(script: &Script) -> Result<(Option<Session>, Option<u64>), StorageError> {
     let users = DynamoDbUsers::new(script.client(), "users".to_owned());
     let sessions = &Sessions::DynamoDb(sessions(script));

@@ -82,9 +82,9 @@ fn claims(signer: &JwtTokens, token: &str) -> Claims {
 }
 
 /// Returns the claims of a token of 2023.
-fn expire(claims: Claims) -> Claims {
+fn expire(claims: &Claims) -> Claims {
     let past = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
-    Claims { issued_at: past(1_700_000_000), expires_at: past(1_700_000_900), ..claims }
+    Claims { issued_at: past(1_700_000_000), expires_at: past(1_700_000_900), ..*claims }
 }
 
 async fn assert_revoked(api: &Api, refresh: &str) {
@@ -168,7 +168,7 @@ async fn refresh_token_in_the_body_logs_out(on: WithSessionStore) {
         assert_eq!((response.status, response.json()), (200, json!("Successfully logged out")));
     };
     let expired =
-        |signer: &JwtTokens, token: &str| signer.sign(&expire(claims(signer, token))).unwrap();
+        |signer: &JwtTokens, token: &str| signer.sign(&expire(&claims(signer, token))).unwrap();
     for garbage in ["garbage", "a.b.c", &phone.access] {
         log_out(garbage, None).await;
     }
@@ -234,9 +234,9 @@ async fn invalid_access_or_refresh_token_is_rejected() {
     let (signed, _) = ada.access.rsplit_once('.').unwrap();
     let foreign = signer(TokenUse::Access, "a secret that the server does not have");
     for (token, problem) in [
-        (access_signer().sign(&expire(ours.clone())).unwrap(), EXPIRED),
+        (access_signer().sign(&expire(&ours)).unwrap(), EXPIRED),
         (foreign.sign(&ours).unwrap(), UNAUTHORIZED),
-        (foreign.sign(&expire(ours.clone())).unwrap(), UNAUTHORIZED),
+        (foreign.sign(&expire(&ours)).unwrap(), UNAUTHORIZED),
         (access_signer().sign(&other_user).unwrap(), UNAUTHORIZED),
         (access_signer().sign(&other_session).unwrap(), UNAUTHORIZED),
         (ada.refresh.clone(), UNAUTHORIZED),
@@ -264,7 +264,7 @@ async fn invalid_access_or_refresh_token_is_rejected() {
     let ours = claims(&refresh, &ada.refresh);
     let foreign = signer(TokenUse::Refresh, "a secret that the server does not have");
     for (token, problem) in [
-        (refresh.sign(&expire(ours.clone())).unwrap(), EXPIRED),
+        (refresh.sign(&expire(&ours)).unwrap(), EXPIRED),
         (foreign.sign(&ours).unwrap(), UNAUTHORIZED),
         (ada.access.clone(), UNAUTHORIZED),
         ("a.b.c".to_owned(), MALFORMED),

@@ -17,11 +17,11 @@ where
 {
     let mut pauses = transaction::pauses();
     loop {
-        let sent = send().await;
-        let code = sent.as_ref().err().and_then(ProvideErrorMetadata::code);
+        let result = send().await;
+        let code = result.as_ref().err().and_then(ProvideErrorMetadata::code);
         match pauses.next().filter(|_| code == Some("TransactionConflictException")) {
             Some(pause) => tokio::time::sleep(pause).await,
-            None => return sent,
+            None => return result,
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Args {
 /// Parses an IP address. Rejects those that stand for all addresses of this machine.
 fn one_address(argument: &str) -> Result<IpAddr, String> {
     let address: IpAddr = argument.parse().map_err(|error: AddrParseError| error.to_string())?;
-    if address.is_unspecified() {
+    if address.to_canonical().is_unspecified() {
         return Err("this stands for all addresses of this machine, name one".to_owned());
     }
     Ok(address)
@@ -149,6 +149,7 @@ mod tests {
             &["--port", "65536"],
             &["--listen", "127.0.0.2"],
             &["--engines-only", "--listen", "0.0.0.0"],
+            &["--engines-only", "--listen", "::ffff:0.0.0.0"],
             &["--engines-only", "--listen", "docker0"],
         ] {
             assert!(options(arguments).is_err(), "{arguments:?}");

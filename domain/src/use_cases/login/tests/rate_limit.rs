@@ -12,7 +12,7 @@ async fn concurrent_logins(
 ) -> Vec<Result<LoggedIn, LoginError>> {
     let limits = Limits { per_account: 10, per_ip: 100, window: Duration::from_mins(15) };
     let users = contended(&fixture.users, "find_credentials", async || {
-        fixture.sessions.wait(Duration::ZERO).await
+        fixture.sessions.wait(Duration::ZERO).await;
     });
     let login = || fixture.login_on(&users, &fixture.sessions, &limits, email, password);
     join_all((0..24).map(|_| login())).await
