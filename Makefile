@@ -8,19 +8,26 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Arguments of `sam` and `aws`: the function's logical id and the name of the stack.
 LOGICAL_ID = $(shell python3 -c 'print("$(FUNCTION)".title().replace("_", "") + "Function")')
-STACK = $(shell sed -n '/^\[$(STAGE).global/,/^stack_name/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml)
+STACK = $(or $(shell sed -n '/^\[$(STAGE).global/,/^stack_name/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml),$(error samconfig.toml has no stage $(STAGE); the sections of dev are named `default`))
+
+# The SAM CLI and boto3 read only AWS_DEFAULT_REGION, the AWS CLI prefers AWS_REGION.
+ifdef AWS_REGION
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
 
 # cargo-lambda looks for zig on the PATH.
 LAMBDA = PATH="$$(.ci/tools cargo-lambda ziglang):$$PATH" cargo lambda
-SAM = PATH="$$(.ci/tools):$$PATH" SAM_CLI_TELEMETRY=0 sam
+SAM = PATH="$$(.ci/tools aws-sam-cli cargo-lambda ziglang):$$PATH" SAM_CLI_TELEMETRY=0 sam
+# Without the tools that compile, because this command has credentials.
+SAM_DEPLOY = PATH="$$(.ci/tools aws-sam-cli):$$PATH" SAM_CLI_TELEMETRY=0 sam deploy --config-env $(STAGE)
 DELETE_DATA = "$$(.ci/tools aws-sam-cli)/python" scripts/delete-data.py
 BUILD = build --release --locked --package functions
 
 # Functions in containers find the engines at host.docker.internal. On Linux that is the address of Docker's bridge; Docker Desktop has no
 # bridge on this machine and forwards to 127.0.0.1.
-BRIDGE = $(shell ip -4 -o address show docker0 2>/dev/null | sed 's|.* inet \([0-9.]*\)/.*|\1|')
+BRIDGE = $(shell ip -4 -o address show docker0 2>/dev/null | sed 's|.* inet \([0-9.]*\)/.*|\1|;q')
 HOST_ARCHITECTURE = $(if $(filter x86_64,$(shell uname -m)),x86_64,arm64)
-SAM_LOCAL = --template-file .aws-sam/build/local.json --parameter-overrides Architecture=$(HOST_ARCHITECTURE) \
+SAM_LOCAL = --template-file .aws-sam/local/local.json --parameter-overrides Architecture=$(HOST_ARCHITECTURE) \
   --env-vars $(ENGINES).json --add-host host.docker.internal:host-gateway $(ARGS)
 
 BENCH = cargo run --profile driver --locked --package bench --bin
@@ -107,8 +114,8 @@ invoke: ## send an event to a function of `make watch`
 # Builds the function, or all if LOGICAL_ID is empty, for the architecture of this machine.
 local-build:
 	@test -e $(ENGINES).json || { echo 'run `make engines` in another terminal first'; exit 1; }
-	$(SAM) build $(LOGICAL_ID) --parameter-overrides Architecture=$(HOST_ARCHITECTURE)
-	"$$(.ci/tools aws-sam-cli)/python" .ci/local-template.py .aws-sam/build $(ENGINES).json
+	$(SAM) build $(LOGICAL_ID) --build-dir .aws-sam/local --parameter-overrides Architecture=$(HOST_ARCHITECTURE)
+	"$$(.ci/tools aws-sam-cli)/python" .ci/local-template.py .aws-sam/local $(ENGINES).json
 
 local-invoke: local-build ## run a function with an event in Lambda's container image (needs Docker)
 	$(SAM) local invoke $(LOGICAL_ID) --event $(EVENT) $(SAM_LOCAL)
@@ -124,18 +131,22 @@ template: ## validate template.yaml and update tests/template
 	.ci/validate-template --write
 
 deploy-role: ## create the roles of a stage for deployments from GitHub: REPOSITORY=owner/name (see docs/DEPLOY.md)
-	$(SAM) deploy --config-env $(STAGE) --template-file deploy-role.yaml --stack-name $(STACK:food-app-%=food-app-deploy-%) \
-	  --capabilities CAPABILITY_NAMED_IAM --parameter-overrides Stage=$(STACK:food-app-%=%) Repository=$(REPOSITORY) $(ARGS)
+	$(SAM_DEPLOY) --template-file deploy-role.yaml --stack-name $(STACK:food-app-%=food-app-deploy-%) \
+	  --s3-prefix $(STACK:food-app-%=food-app-deploy-%) --capabilities CAPABILITY_NAMED_IAM \
+	  --parameter-overrides Stage=$(STACK:food-app-%=%) Repository=$(or $(REPOSITORY),$(error REPOSITORY is missing)) $(ARGS)
 
 package: validate ## build what `make deploy` deploys
+	@: $(STACK)
 	$(SAM) build --config-env $(STAGE)
 
 deploy-first: package ## create the stack, without deletion protection; then `make deploy` (see docs/DEPLOY.md)
+	@status=$$(aws cloudformation describe-stacks --stack-name $(STACK) --query 'Stacks[0].StackStatus' --output text 2>/dev/null); \
+	  case $$status in '' | REVIEW_IN_PROGRESS) ;; *) echo "$(STACK) exists ($$status): make deploy STAGE=$(STAGE)"; exit 1 ;; esac
 	sed 's/DeletionProtection=true/DeletionProtection=false/' samconfig.toml >.aws-sam/first.toml
-	$(SAM) deploy --config-file $(CURDIR)/.aws-sam/first.toml --config-env $(STAGE) $(ARGS)
+	$(SAM_DEPLOY) --config-file $(CURDIR)/.aws-sam/first.toml $(ARGS)
 
 deploy: package ## build and deploy with your AWS credentials; shows the changes and asks for confirmation
-	$(SAM) deploy --config-env $(STAGE) $(ARGS)
+	$(SAM_DEPLOY) $(ARGS)
 
 # Pauses, because a list may lack a food for a moment: indexes of DynamoDB are eventually consistent.
 smoke: ## call every route of a deployed API with the Bruno collection: URL=https://…
@@ -150,7 +161,7 @@ logs: ## follow the log of a function
 destroy: ## delete the stack; keeps tables and buckets, and prints the command that deletes them
 	@echo 'This deletes the stack $(STACK): the API, its functions, logs, alarms, secrets and CDN.'
 	@echo 'It keeps the tables and buckets with all data. Note the command that deletes them later:'
-	@echo "make delete-data STAGE=$(STAGE) NAMES='$$($(DELETE_DATA) $(STACK))'"
+	@names=$$($(DELETE_DATA) $(STACK)) && echo "make delete-data STAGE=$(STAGE) NAMES='$$names'"
 	$(SAM) delete --config-env $(STAGE)
 
 delete-data: ## delete the tables and buckets that `make destroy` kept, with all data: NAMES='NAME ...'

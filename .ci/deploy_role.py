@@ -24,6 +24,7 @@ MORE = {
     "AWS::Lambda::Function": ["cloudformation:CreateChangeSet"],
     # "Permissions to enable logging" in API Gateway's guide to the logs of HTTP APIs.
     "AWS::ApiGatewayV2::Stage": [
+        "apigateway:TagResource", "apigateway:UntagResource",
         "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
         "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
     ],
@@ -48,6 +49,7 @@ UNUSED = [
     "cloudfront:*ConnectionGroup", "cloudfront:*StagingConfig", "cloudfront:GetVpcOrigin",
     "secretsmanager:ReplicateSecretToRegions", "sns:PutDataProtectionPolicy",
 ]
+CLOUDFORMATION_POLICIES = "ComputePolicy", "StoragePolicy", "DnsPolicy"
 # With these a role could give rights to itself or to another one.
 BOUNDED = {
     "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
@@ -103,20 +105,27 @@ def needed(template):
 
 
 def cloudformation_may_do_what_the_template_needs(role, template):
-    policies = [role["Resources"][name] for name in ("ComputePolicy", "StoragePolicy", "DnsPolicy")]
+    policies = [role["Resources"][name] for name in CLOUDFORMATION_POLICIES]
     allowed, required = {action.lower() for action in actions(policies)}, needed(template)
     assert allowed == required, f"missing: {sorted(required - allowed)}; not needed: {sorted(allowed - required)}"
     return len(allowed)
 
 
 def rights_of_roles_are_bounded(role, template):
-    for statement in statements(role["Resources"]["ComputePolicy"]):
-        allowed = set(as_list(statement["Action"]))
-        bounded = statement.get("Condition") == {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}}
-        assert bounded or not allowed & BOUNDED, allowed & BOUNDED
-        # Names of the roles and policies of deploy-role.yaml do not begin with the name of a stack.
-        if any(action.startswith("iam:") for action in allowed - {"iam:CreateServiceLinkedRole"}):
-            assert statement["Resource"]["Fn::Sub"].endswith("/food-app-${Stage}-*"), statement["Resource"]
+    for policy in CLOUDFORMATION_POLICIES:
+        for statement in statements(role["Resources"][policy]):
+            allowed, condition = {action.lower() for action in as_list(statement["Action"])}, statement.get("Condition")
+            assert not any("*" in action for action in allowed), allowed
+            bounded = condition == {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}}
+            assert bounded or not allowed & {action.lower() for action in BOUNDED}, allowed
+            passed = condition == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+            assert passed or "iam:passrole" not in allowed, condition
+            # Names of the roles and policies of deploy-role.yaml do not begin with the name of a stack.
+            if any(action.startswith("iam:") for action in allowed - {"iam:createservicelinkedrole"}):
+                for resource in as_list(statement["Resource"]):
+                    assert resource != "*" and resource["Fn::Sub"].endswith("/food-app-${Stage}-*"), resource
+    of_github = actions(role["Resources"]["DeployRole"])
+    assert {action for action in of_github if action.lower().startswith("iam:")} == {"iam:PassRole"}, of_github
     boundary = {"Fn::If": [
         "HasBoundary", {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/${PermissionsBoundary}"}, {"Ref": "AWS::NoValue"},
     ]}
@@ -130,6 +139,9 @@ def the_boundary_is_what_functions_may_do(role, template):
     policies = [resource for resource in template["Resources"].values() if resource["Type"] in kinds]
     allowed, required = actions(role["Resources"]["Boundary"]), actions(policies)
     assert allowed == required, f"missing: {sorted(required - allowed)}; not needed: {sorted(allowed - required)}"
+    for statement in statements(role["Resources"]["Boundary"]):
+        services = {action.split(":")[0] for action in as_list(statement["Action"])}
+        assert statement["Resource"] != "*" or services <= {"ec2", "xray"}, f"{services} on all resources"
 
 
 def remove_action(role, _):
@@ -148,6 +160,28 @@ def remove_boundary_condition(role, _):
     for statement in statements(role["Resources"]["ComputePolicy"]):
         if "iam:CreateRole" in statement["Action"]:
             del statement["Condition"]
+
+
+def allow_any_role(role, _):
+    statement = {"Effect": "Allow", "Action": "iam:createrole", "Resource": "*"}
+    role["Resources"]["StoragePolicy"]["Properties"]["PolicyDocument"]["Statement"].append(statement)
+
+
+def allow_iam_to_github(role, _):
+    statement = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
+    role["Resources"]["DeployRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
+
+
+def pass_roles_to_any_service(role, _):
+    for statement in statements(role["Resources"]["ComputePolicy"]):
+        if "iam:PassRole" in statement["Action"]:
+            del statement["Condition"]
+
+
+def allow_all_tables_to_functions(role, _):
+    for statement in statements(role["Resources"]["Boundary"]):
+        if "dynamodb:GetItem" in statement["Action"]:
+            statement["Resource"] = "*"
 
 
 def allow_change_of_own_roles(role, _):
@@ -170,8 +204,11 @@ def add_action_to_boundary(role, _):
 
 RULES = {
     cloudformation_may_do_what_the_template_needs: [remove_action, add_action, add_type],
-    rights_of_roles_are_bounded: [remove_boundary_condition, allow_change_of_own_roles, remove_boundary],
-    the_boundary_is_what_functions_may_do: [add_action_of_function, add_action_to_boundary],
+    rights_of_roles_are_bounded: [
+        remove_boundary_condition, allow_change_of_own_roles, remove_boundary, allow_any_role, allow_iam_to_github,
+        pass_roles_to_any_service,
+    ],
+    the_boundary_is_what_functions_may_do: [add_action_of_function, add_action_to_boundary, allow_all_tables_to_functions],
 }
 
 

@@ -67,7 +67,9 @@ def denied(call, *arguments, **options):
 def attach_boundary():
     """Sets the permissions boundary of the functions' roles, which the emulator ignores in a template. Fails once it does not."""
     iam = boto3.client("iam")
-    for role in (physical for logical, physical in stack.resources().items() if logical.endswith("Role")):
+    roles = [physical for logical, physical in stack.resources().items() if logical.endswith("Role")]
+    assert roles
+    for role in roles:
         assert "PermissionsBoundary" not in iam.get_role(RoleName=role)["Role"], "the emulator knows the boundary: remove attach_boundary"
         iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY}")
 

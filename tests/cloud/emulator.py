@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -29,7 +30,7 @@ class Emulator:
     proxy: str
 
     def environment(self):
-        """Variables for AWS clients, including `sam`, and for HTTP clients. The developer's own AWS settings have no effect."""
+        """Variables for AWS clients, including `sam`, and for HTTP clients."""
         return {
             "AWS_ENDPOINT_URL": self.url, "AWS_CA_BUNDLE": str(self.authority), "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_CONFIG_FILE": os.devnull,
@@ -55,7 +56,10 @@ def create_certificates(folder):
         subprocess.run(["openssl", *map(str, arguments)], check=True, stderr=subprocess.DEVNULL, cwd=folder)
 
     key = ["-newkey", "rsa:2048", "-nodes"]
-    openssl("req", "-x509", *key, "-days", 2, "-subj", "/CN=food-app test authority", "-keyout", "authority.key", "-out", "authority.pem")
+    openssl(
+        "req", "-x509", *key, "-days", 2, "-subj", "/CN=food-app test authority", "-addext", "keyUsage=critical,keyCertSign",
+        "-keyout", "authority.key", "-out", "authority.pem",
+    )
     openssl("req", *key, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
     (folder / "server.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.cloudfront.net\nbasicConstraints=CA:FALSE\n")
     openssl(
@@ -73,9 +77,12 @@ def process(command, is_ready, log, **options):
         deadline = time.monotonic() + START_LIMIT
         while not is_ready():
             if server.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"{command[0]} did not start:\n{Path(log).read_text()}")
+                raise SystemExit(f"{command[0]} did not start")
             time.sleep(0.1)
         yield server
+    except (Exception, SystemExit):
+        print(log, *Path(log).read_text().splitlines()[-40:], sep="\n", file=sys.stderr)
+        raise
     finally:
         server.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -105,11 +112,12 @@ def running(commands, folder):
         # The functions inherit these variables, so the template stays as it is.
         "AWS_ENDPOINT_URL": url, "AWS_CA_BUNDLE": str(authority),
     }
-    context = ssl.create_default_context(cafile=authority)
+    https = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
 
     def is_ready():
         try:
-            return urllib.request.urlopen(f"{url}/_ministack/health", timeout=5, context=context).status == 200
+            return opener.open(f"{url}/_ministack/health", timeout=5).status == 200
         except OSError:
             return False
 

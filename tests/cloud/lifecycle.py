@@ -25,7 +25,8 @@ def script(name, *arguments):
 
 
 def check_denials(url):
-    """Removes a permission, and then an attribute of a condition, from the role of get_user. Its requests fail until they are back."""
+    """Removes a permission and then an attribute of a condition from the role of get_user, and narrows its boundary. Each time its requests
+    fail until the change is undone."""
     iam, client = boto3.client("iam"), Client(url)
     story.sign_up(url)
     path = f"/users/{client.call(200, 'GET', '/users').json[0]['id']}"
@@ -44,6 +45,15 @@ def check_denials(url):
         assert "internal_error" in problem, problem
         put(original)
     client.call(200, "GET", path)
+    statement = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    narrow = iam.create_policy(PolicyName="probe", PolicyDocument=document)["Policy"]["Arn"]
+    boundary = iam.get_role(RoleName=role)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=narrow)
+    client.call(500, "GET", path)
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+    client.call(200, "GET", path)
+    iam.delete_policy(PolicyArn=narrow)
 
 
 def update(**parameters):
@@ -118,6 +128,7 @@ def check_valkey(url, token_store_url):
 
 def remaining():
     """Names of resources of the account by type, without those of the SAM CLI."""
+    cloudfront = boto3.client("cloudfront")
     listings = {
         "tables": boto3.client("dynamodb").list_tables()["TableNames"],
         "buckets": [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]],
@@ -131,10 +142,19 @@ def remaining():
         "topics": [topic["TopicArn"] for topic in boto3.client("sns").list_topics()["Topics"]],
         "rules": [rule["Name"] for rule in boto3.client("events").list_rules()["Rules"]],
         "APIs": [api["ApiId"] for api in boto3.client("apigatewayv2").get_apis()["Items"]],
-        "distributions": [item["Id"] for item in boto3.client("cloudfront").list_distributions()["DistributionList"].get("Items", [])],
+        "distributions": [item["Id"] for item in cloudfront.list_distributions()["DistributionList"].get("Items", [])],
+        "access controls": [item["Id"] for item in cloudfront.list_origin_access_controls()["OriginAccessControlList"].get("Items", [])],
+        "cache policies": [
+            item["CachePolicy"]["Id"] for item in cloudfront.list_cache_policies(Type="custom")["CachePolicyList"].get("Items", [])
+        ],
+        "header policies": [
+            item["ResponseHeadersPolicy"]["Id"]
+            for item in cloudfront.list_response_headers_policies(Type="custom")["ResponseHeadersPolicyList"].get("Items", [])
+        ],
+        "stacks": [stack["StackName"] for stack in boto3.client("cloudformation").describe_stacks()["Stacks"]],
     }
     # The bucket for packages belongs to the account.
-    listings["buckets"] = [name for name in listings["buckets"] if not name.startswith("aws-sam-cli-managed")]
+    listings = {kind: [name for name in names if not name.startswith("aws-sam-cli-managed")] for kind, names in listings.items()}
     return {kind: names for kind, names in listings.items() if names}
 
 

@@ -67,8 +67,8 @@ async fn main() -> Result<ExitCode, Error> {
     };
     let architecture = &arguments.architecture;
     if !arguments.write && !recorded.contains_key(architecture) {
-        println!("Nothing is recorded for {architecture}: make bench-record");
-        return Ok(ExitCode::SUCCESS);
+        println!("Nothing is recorded for {architecture}: make bench-record, or .ci/arm64 --write");
+        return Ok(ExitCode::FAILURE);
     }
     let recorded_here = recorded.entry(architecture.clone()).or_default();
     let names = FUNCTIONS.map(|function| function.name);
@@ -92,6 +92,11 @@ async fn main() -> Result<ExitCode, Error> {
     }
     drop(progress);
     if arguments.write {
+        // Keeps the counts of a machine of this architecture.
+        for (name, now) in &mut measured {
+            let before = recorded_here.get(name).and_then(|before| before.instructions);
+            now.instructions = now.instructions.or(before);
+        }
         recorded_here.retain(|name, _| names.contains(&name.as_str()));
         recorded_here.extend(measured);
         let text = serde_json::to_string_pretty(&recorded)?;
