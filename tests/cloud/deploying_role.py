@@ -34,8 +34,8 @@ def deploy(folder):
     changed = folder / "deploy-role.yaml"
     changed.write_text(yaml_dump(template))
     stack.sam(
-        folder, "deploy", "--template-file", changed, "--stack-name", NAME, "--s3-prefix", NAME, "--no-confirm-changeset", "--capabilities", CAPABILITY,
-        "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()),
+        folder, "deploy", "--template-file", changed, "--stack-name", NAME, "--s3-prefix", NAME, "--no-confirm-changeset",
+        "--capabilities", CAPABILITY, "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()),
     )
 
 
