@@ -1,5 +1,6 @@
 //! Foods: titles, descriptions and owners.
 
+mod catalog;
 mod description;
 mod repository;
 mod title;
@@ -9,6 +10,7 @@ use crate::id::{FoodId, ImageId};
 use crate::image::{Format, Image, RenditionKey, Size};
 use crate::user::PublicUser;
 
+pub use catalog::{FoodCatalog, ListedFood};
 pub use description::{Description, InvalidDescription};
 pub use repository::{
     FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, UPLOAD_CLAIM_TTL,

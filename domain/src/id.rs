@@ -27,6 +27,11 @@ fn parse(raw: &str) -> Result<Uuid, InvalidId> {
     Uuid::try_parse(raw).map_err(|_| InvalidId)
 }
 
+fn created_at(id: Uuid) -> Timestamp {
+    let millis = i64::try_from(id.as_u128() >> 80).ok();
+    millis.and_then(Timestamp::from_unix_millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -42,6 +47,11 @@ macro_rules! id {
             /// Parses an id of 36 characters with hyphens, in upper or lower case.
             pub fn parse(raw: &str) -> Result<Self, InvalidId> {
                 parse(raw).map(Self)
+            }
+
+            /// Returns the time when the id was generated, from its first 48 bits.
+            pub fn created_at(&self) -> Timestamp {
+                created_at(self.0)
             }
 
             /// Returns the 16 bytes of the id.
@@ -99,6 +109,7 @@ mod tests {
         assert!(earlier < later);
         assert!(earlier.to_string() < later.to_string());
         assert_ne!(FoodId::new(now), FoodId::new(now));
+        assert_eq!(earlier.created_at(), now);
     }
 
     #[test]

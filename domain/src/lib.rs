@@ -1,4 +1,4 @@
-//! The domain of food-app: users, foods, images, sessions. It does not depend on HTTP, JSON or AWS.
+//! The domain of food-app: users, foods, likes, images, sessions. It does not depend on HTTP, JSON or AWS.
 //!
 //! * **Values** ([`food::Title`], [`user::Email`]) are created by `parse`, so they are always valid.
 //! * **Entities** ([`food::Food`], [`user::User`], [`session::Session`]) consist of values.
@@ -23,9 +23,13 @@ pub mod food;
 pub mod id;
 pub mod idempotency;
 pub mod image;
+pub mod like;
+pub mod neighbours;
+pub mod packed;
 pub mod page;
 pub mod password;
 pub mod rate_limit;
+pub mod recommend;
 pub mod session;
 pub mod storage;
 pub mod text;

@@ -12,7 +12,7 @@ pub use clock::FixedClock;
 pub use faulty::{Fault, Faulty, contended, faulty, unavailable};
 pub use memory::{
     FakeRenderer, MemoryActiveSessions, MemoryFoods, MemoryIdempotencyRecords, MemoryImages,
-    MemoryRateLimits, MemorySessions, MemoryUploads, MemoryUsers,
+    MemoryLikes, MemoryRateLimits, MemorySessions, MemoryUploads, MemoryUsers,
 };
 pub use secrets::{FakeHasher, FakeSigner};
 
@@ -26,10 +26,16 @@ mod tests {
         use crate::testing::{MemoryFoods, MemoryUsers};
 
         crate::food_repository_contract!((MemoryFoods::default(), ()));
+        crate::food_catalog_contract!((MemoryFoods::default(), ()));
         crate::food_creator_contract!({
             let users = MemoryUsers::default();
             ((MemoryFoods::with_creators(users.clone()), users), ())
         });
+    }
+
+    mod likes {
+        crate::like_repository_contract!((crate::testing::MemoryLikes::default(), ()));
+        crate::neighbour_store_contract!((crate::testing::MemoryLikes::default(), ()));
     }
 
     mod sessions {

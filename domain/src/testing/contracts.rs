@@ -7,9 +7,12 @@
 #![allow(missing_docs, reason = "the name of each function states its rule")]
 
 pub mod active_sessions;
+pub mod catalog;
 pub mod foods;
 pub mod idempotency;
 pub mod images;
+pub mod likes;
+pub mod neighbours;
 pub mod rate_limit;
 pub mod sessions;
 pub mod users;

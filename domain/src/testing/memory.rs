@@ -3,6 +3,7 @@
 mod foods;
 mod idempotency;
 mod images;
+mod likes;
 mod rate_limit;
 mod sessions;
 mod users;
@@ -14,6 +15,7 @@ use crate::page::{Page, PageRequest};
 pub use foods::MemoryFoods;
 pub use idempotency::MemoryIdempotencyRecords;
 pub use images::{FakeRenderer, MemoryImages, MemoryUploads};
+pub use likes::MemoryLikes;
 pub use rate_limit::MemoryRateLimits;
 pub use sessions::{MemoryActiveSessions, MemorySessions};
 pub use users::MemoryUsers;

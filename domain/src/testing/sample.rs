@@ -63,6 +63,33 @@ pub fn image() -> Image {
     Image { id: ImageId::new(timestamp()), sizes: Sizes::parse("320x240 400x300").expect("sizes") }
 }
 
+/// Random numbers that are the same in each run with one seed (`SplitMix64`).
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// Creates a sequence of random numbers.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Returns a number from 0 to `limit` − 1.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((bits ^ (bits >> 31)) >> 1).unwrap_or(0) % limit
+    }
+
+    /// Shuffles the values.
+    pub fn shuffle<T>(&mut self, values: &mut [T]) {
+        for nth in (1..values.len()).rev() {
+            values.swap(nth, self.below(nth + 1));
+        }
+    }
+}
+
 /// The bytes of an image that [`FakeRenderer`] accepts.
 ///
 /// [`FakeRenderer`]: super::FakeRenderer

@@ -1,19 +1,24 @@
-//! [`FoodRepository`] in memory.
+//! [`FoodRepository`] and [`FoodCatalog`] in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use super::{MemoryUsers, lock, page};
-use crate::food::{Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError};
+use crate::food::{
+    Food, FoodCatalog, FoodRepository, InsertFoodError, ListedFood, RemoveFoodError,
+    ReplaceFoodError,
+};
 use crate::id::{FoodId, ImageId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
 
-/// A [`FoodRepository`] in memory.
+/// Foods in memory, with the likes that lists show.
 #[derive(Debug, Default)]
 pub struct MemoryFoods {
     foods: Mutex<BTreeMap<FoodId, Food>>,
+    titles: Mutex<HashMap<String, FoodId>>,
     claims: Mutex<HashMap<ImageId, FoodId>>,
+    likes: Mutex<HashMap<FoodId, u64>>,
     /// The accounts of creators; `None` if a creator needs no account.
     creators: Option<MemoryUsers>,
 }
@@ -24,6 +29,11 @@ impl MemoryFoods {
         Self { creators: Some(users), ..Self::default() }
     }
 
+    /// Returns whether another food has the title.
+    fn is_taken(&self, food: &Food) -> bool {
+        lock(&self.titles).get(&food.title.folded()).is_some_and(|other| *other != food.id)
+    }
+
     /// Records that the food uses its upload; returns `false` if another food has used it.
     fn claim(&self, food: &Food) -> bool {
         let Some(upload) = food.upload else {
@@ -31,11 +41,6 @@ impl MemoryFoods {
         };
         *lock(&self.claims).entry(upload).or_insert(food.id) == food.id
     }
-}
-
-fn is_taken(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
-    let folded = food.title.folded();
-    foods.values().any(|other| other.id != food.id && other.title.folded() == folded)
 }
 
 fn is_current(foods: &BTreeMap<FoodId, Food>, food: &Food) -> bool {
@@ -50,12 +55,13 @@ impl FoodRepository for MemoryFoods {
         if self.creators.as_ref().is_some_and(|users| users.account(food.creator.id).is_none()) {
             return Err(InsertFoodError::CreatorGone);
         }
-        if is_taken(&foods, food) || foods.contains_key(&food.id) {
+        if self.is_taken(food) || foods.contains_key(&food.id) {
             return Err(InsertFoodError::TitleTaken);
         }
         if !self.claim(food) {
             return Err(InsertFoodError::UploadTaken);
         }
+        lock(&self.titles).insert(food.title.folded(), food.id);
         foods.insert(food.id, food.clone());
         Ok(())
     }
@@ -96,12 +102,15 @@ impl FoodRepository for MemoryFoods {
         if !is_current(&foods, current) {
             return Err(ReplaceFoodError::VersionConflict);
         }
-        if is_taken(&foods, changed) {
+        if self.is_taken(changed) {
             return Err(ReplaceFoodError::TitleTaken);
         }
         if changed.upload != current.upload && !self.claim(changed) {
             return Err(ReplaceFoodError::UploadTaken);
         }
+        let mut titles = lock(&self.titles);
+        titles.remove(&current.title.folded());
+        titles.insert(changed.title.folded(), changed.id);
         foods.insert(changed.id, changed.clone());
         Ok(())
     }
@@ -111,7 +120,52 @@ impl FoodRepository for MemoryFoods {
         if !is_current(&foods, food) {
             return Err(RemoveFoodError::VersionConflict);
         }
+        lock(&self.titles).remove(&food.title.folded());
         foods.remove(&food.id);
+        Ok(())
+    }
+}
+
+impl MemoryFoods {
+    fn listed(&self, food: &Food) -> ListedFood {
+        let likes = lock(&self.likes).get(&food.id).copied().unwrap_or_default();
+        ListedFood { food: food.clone(), likes }
+    }
+}
+
+impl FoodCatalog for MemoryFoods {
+    async fn find_many(&self, ids: &[FoodId]) -> Result<Vec<ListedFood>, StorageError> {
+        let foods = lock(&self.foods);
+        let existing = ids.iter().filter_map(|id| foods.get(id));
+        Ok(existing.map(|food| self.listed(food)).collect())
+    }
+
+    async fn find_existing(&self, ids: &[FoodId]) -> Result<Vec<FoodId>, StorageError> {
+        let foods = lock(&self.foods);
+        Ok(ids.iter().filter(|id| foods.contains_key(id)).copied().collect())
+    }
+
+    async fn list_of_owner(
+        &self,
+        owner: UserId,
+        request: PageRequest<FoodId>,
+    ) -> Result<Page<ListedFood>, StorageError> {
+        let foods = lock(&self.foods);
+        let of_owner = foods.values().rev().filter(|food| food.creator.id == owner);
+        let entries = of_owner.map(|food| (food.id, self.listed(food)));
+        Ok(page(entries, request, |id, after| id < after))
+    }
+
+    async fn set_likes(&self, id: FoodId, likes: u64) -> Result<bool, StorageError> {
+        let exists = lock(&self.foods).contains_key(&id);
+        if exists {
+            lock(&self.likes).insert(id, likes);
+        }
+        Ok(exists)
+    }
+
+    async fn scan_ids(&self, visit: impl FnMut(FoodId) + Send) -> Result<(), StorageError> {
+        lock(&self.foods).keys().copied().for_each(visit);
         Ok(())
     }
 }
