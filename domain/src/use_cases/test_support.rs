@@ -1,24 +1,26 @@
 //! Fixtures for the tests of the use cases.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{
-    AuthenticatedUser, CheckSessionError, ImagePipeline, RateLimitPermit, RefreshError,
-    authenticate, refresh, verify_access_token,
+    AuthenticatedUser, Change, CheckSessionError, ImagePipeline, LikeStatus, RateLimitPermit,
+    RefreshError, Rewrite, TrainingReport, authenticate, like_food, refresh, train_recommendations,
+    unlike_food, update_recommendations, verify_access_token,
 };
 use crate::clock::Clock;
 use crate::food::{Food, FoodRepository};
-use crate::id::{ImageId, SessionId, UserId};
+use crate::id::{FoodId, ImageId, SessionId, UserId};
 use crate::image::UploadKey;
 use crate::password::PasswordHash;
 use crate::rate_limit::{Attempt, Counter, LimitedAction, Limits};
 use crate::session::{Session, SessionStore};
 use crate::testing::{
     FakeHasher, FakeRenderer, FakeSigner, FixedClock, MemoryActiveSessions, MemoryFoods,
-    MemoryImages, MemorySessions, MemoryUploads, MemoryUsers, sample,
+    MemoryImages, MemoryLikes, MemorySessions, MemoryUploads, MemoryUsers, sample,
 };
 use crate::token::{Lifetimes, TokenIssuer, TokenPair};
-use crate::user::{User, UserRepository};
+use crate::user::{PublicUser, User, UserRepository};
 
 /// An image pipeline in memory.
 pub(super) type MemoryImagePipeline = ImagePipeline<MemoryImages, MemoryUploads, FakeRenderer>;
@@ -171,4 +173,128 @@ impl AuthFixture {
     pub(super) fn active(&self) -> MemoryActiveSessions<'_> {
         MemoryActiveSessions { users: &self.users, sessions: &self.sessions }
     }
+}
+
+/// Returns a new user with a session.
+pub(super) fn new_user() -> AuthenticatedUser {
+    authenticated_user(UserId::new(sample::timestamp()))
+}
+
+/// Stores for foods and likes, at first empty, and a clock.
+pub(super) struct LikeFixture {
+    pub(super) foods: MemoryFoods,
+    pub(super) likes: MemoryLikes,
+    pub(super) clock: FixedClock,
+    new_foods: Mutex<Vec<FoodId>>,
+}
+
+impl LikeFixture {
+    pub(super) fn new() -> Self {
+        Self {
+            foods: MemoryFoods::default(),
+            likes: MemoryLikes::default(),
+            clock: FixedClock::default(),
+            new_foods: Mutex::default(),
+        }
+    }
+
+    /// Stores a sample food of a new user.
+    pub(super) async fn add_food(&self) -> Food {
+        self.add_food_of(new_user().id).await
+    }
+
+    /// Stores a sample food of the user.
+    pub(super) async fn add_food_of(&self, user: UserId) -> Food {
+        let creator = PublicUser { id: user, ..sample::public_user(sample::timestamp()) };
+        let food = sample::food(&creator);
+        self.foods.create(&food).await.unwrap();
+        self.new_foods.lock().unwrap().push(food.id);
+        food
+    }
+
+    pub(super) async fn delete_food(&self, id: FoodId) {
+        let food = self.foods.find_consistent(id).await.unwrap().unwrap();
+        self.foods.delete(&food).await.unwrap();
+        self.new_foods.lock().unwrap().push(id);
+    }
+
+    /// Likes the food, a millisecond after the like before.
+    pub(super) async fn like(&self, user: AuthenticatedUser, food: &Food) -> LikeStatus {
+        self.clock.advance(Duration::from_millis(1));
+        like_food(&self.likes, &self.clock, user, Some(food)).await.unwrap()
+    }
+
+    /// Returns the changes since the last call, as streams deliver them.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        let foods = std::mem::take(&mut *self.new_foods.lock().unwrap());
+        let likes = self.likes.take_changes();
+        let likes = likes.into_iter().map(|(user, food)| Change::Like { user, food });
+        foods.into_iter().map(Change::Food).chain(likes).collect()
+    }
+
+    /// Delivers changes in batches of 100.
+    pub(super) async fn deliver(&self, changes: &[Change]) {
+        for batch in changes.chunks(100) {
+            let (likes, foods) = (&self.likes, &self.foods);
+            let report = update_recommendations(likes, likes, foods, &self.clock, batch).await;
+            assert!(report.failed.is_empty(), "{:?}", report.errors);
+        }
+    }
+
+    /// Delivers all changes, and those that these cause.
+    pub(super) async fn update(&self) {
+        loop {
+            let changes = self.changes();
+            if changes.is_empty() {
+                return;
+            }
+            self.deliver(&changes).await;
+        }
+    }
+
+    pub(super) async fn train(&self) -> TrainingReport {
+        let (likes, foods) = (&self.likes, &self.foods);
+        let trained = train_recommendations(likes, likes, foods, &self.clock, Rewrite::All);
+        trained.await.unwrap()
+    }
+}
+
+/// Replays likes, removed likes and deleted foods, delivers the changes as `deliver` leaves them, trains, and returns all
+/// data that is derived from the likes.
+pub(super) async fn replay(deliver: &mut impl FnMut(&mut Vec<Change>)) -> Vec<String> {
+    let (fixture, mut random) = (LikeFixture::new(), sample::Random::new(7));
+    let id = |kind: u8, nth: u8| {
+        let mut id = [kind; 16];
+        id[15] = nth;
+        id
+    };
+    let users: Vec<_> =
+        (0..40).map(|nth| authenticated_user(UserId::from_bytes(id(1, nth)))).collect();
+    let mut foods = Vec::new();
+    for nth in 0..30 {
+        let food = sample::food(&sample::public_user(sample::timestamp()));
+        let food = Food { id: FoodId::from_bytes(id(2, nth)), ..food };
+        fixture.foods.create(&food).await.unwrap();
+        foods.push(food);
+    }
+    for nth in 0..2_000 {
+        let user = random.below(users.len());
+        // Users like every third food more than others.
+        let food = (random.below(5) * 6 + user % 3 * 2 + random.below(8)) % foods.len();
+        if random.below(4) > 0 {
+            fixture.like(users[user], &foods[food]).await;
+        } else {
+            unlike_food(&fixture.likes, users[user], Some(&foods[food])).await.unwrap();
+        }
+        if nth == 1_500 {
+            fixture.delete_food(foods[3].id).await;
+        }
+        if nth % 50 == 49 {
+            let mut changes = fixture.changes();
+            deliver(&mut changes);
+            fixture.deliver(&changes).await;
+        }
+    }
+    fixture.train().await;
+    fixture.likes.derived()
 }
