@@ -24,7 +24,7 @@ mod serve;
 /// Settings from the environment.
 pub mod settings;
 mod telemetry;
-/// Functions that a schedule invokes, not a request.
+/// Functions that no request invokes: scheduled functions and functions of streams.
 pub mod triggers;
 
 pub use apigw::HttpHandler;
@@ -32,10 +32,10 @@ pub use dependencies::Dependencies;
 pub use error::{ApiError, ErrorReport};
 pub use lambda_http::Request;
 pub use lambda_runtime::Error;
-pub use serve::{serve, serve_scheduled};
+pub use serve::{serve, serve_scheduled, serve_stream};
 pub use settings::SettingsError;
 pub use telemetry::Outcome;
-pub use triggers::ScheduledHandler;
+pub use triggers::{ScheduledHandler, StreamHandler};
 
 pub use crate::http::response::Response;
 

@@ -12,7 +12,7 @@ use crate::dependencies::Dependencies;
 use crate::settings::{Settings, SettingsError};
 use crate::telemetry::Telemetry;
 use crate::telemetry::log::Log;
-use crate::triggers::ScheduledHandler;
+use crate::triggers::{ScheduledHandler, StreamEvent, StreamHandler};
 
 /// Starts the log, creates the handler from the environment, and serves requests until Lambda ends the process.
 /// A missing or invalid setting is logged by name and returned as an error.
@@ -37,10 +37,24 @@ pub async fn serve_scheduled<S: ScheduledHandler>() -> Result<(), Error> {
     let run = |event: LambdaEvent<IgnoredAny>| async move {
         let invocation = telemetry.start_invocation(&event.context);
         let report = Box::pin(scheduled.run()).await;
-        invocation.log_result("timer", as_dyn_result(&report));
+        let metrics = report.as_ref().map(S::metrics).unwrap_or_default();
+        invocation.log_result("timer", as_dyn_result(&report), &metrics);
         report
     };
     lambda_runtime::run(service_fn(run)).await
+}
+
+/// Serves batches of stream records. Errors are returned to Lambda, which delivers the records again.
+pub async fn serve_stream<S: StreamHandler>() -> Result<(), Error> {
+    let (handler, telemetry) = &start(S::new).await?;
+    let handle = |event: LambdaEvent<StreamEvent>| async move {
+        let invocation = telemetry.start_invocation(&event.context);
+        let result = Box::pin(handler.handle(event.payload)).await;
+        let report = as_dyn_result(&result).map(|(_, report)| report);
+        invocation.log_result("datasource", report, &[]);
+        result.map(|(response, _)| response)
+    };
+    lambda_runtime::run(service_fn(handle)).await
 }
 
 /// Starts the log, reads the settings, and connects to `DynamoDB` in the background while it creates the function.

@@ -1,5 +1,7 @@
-//! Functions that a schedule invokes, not a request.
+//! Functions that no request invokes: scheduled functions and functions of streams.
 
 mod scheduled;
+mod stream;
 
 pub use scheduled::ScheduledHandler;
+pub use stream::{BatchItemFailure, BatchResponse, StreamEvent, StreamHandler, StreamRecord};

@@ -39,7 +39,25 @@ pub(super) fn add_metrics(
         record.field("errors", &1);
         directives.push(directive(&["error.type"], &errors));
     }
-    let metadata = Metadata { timestamp: at.unix_millis(), cloud_watch_metrics: &directives };
+    add_metadata(record, &directives, at);
+}
+
+/// Adds counts of a run, by name, to its log line.
+pub(super) fn add_counts(
+    record: &mut JsonRecord,
+    namespace: &str,
+    counts: &[(&'static str, u64)],
+    at: Timestamp,
+) {
+    for (name, count) in counts {
+        record.field(name, count);
+    }
+    let metrics: Vec<_> = counts.iter().map(|(name, _)| Metric::count(name)).collect();
+    add_metadata(record, &[Directive { namespace, dimensions: [&[]], metrics: &metrics }], at);
+}
+
+fn add_metadata(record: &mut JsonRecord, directives: &[Directive<'_>], at: Timestamp) {
+    let metadata = Metadata { timestamp: at.unix_millis(), cloud_watch_metrics: directives };
     record.field("_aws", &metadata);
 }
 

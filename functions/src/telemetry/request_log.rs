@@ -13,7 +13,7 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use super::log::{self, JsonRecord};
-use super::metrics::add_metrics;
+use super::metrics::{add_counts, add_metrics};
 use super::outcome::{Outcome, RequestInfo};
 use super::trace::Trace;
 use crate::error::error_chain;
@@ -80,17 +80,28 @@ impl Invocation<'_> {
     }
 
     /// Logs the result of an invocation that no request caused. `trigger` is the `faas.trigger` of
-    /// OpenTelemetry.
+    /// OpenTelemetry. A line with metrics is written at any log level, because alarms need them.
     pub(crate) fn log_result<T: Serialize>(
         self,
         trigger: &str,
         result: Result<&T, &(dyn Error + 'static)>,
+        metrics: &[(&'static str, u64)],
     ) {
         let level = result.map_or(Level::ERROR, |_| Level::INFO);
-        if LevelFilter::current() < level {
-            return;
+        if LevelFilter::current() >= level || !metrics.is_empty() {
+            self.result(trigger, result, metrics, level, SystemClock.now()).write();
         }
-        let mut record = JsonRecord::new(level, SystemClock.now(), &self.request_id);
+    }
+
+    fn result<T: Serialize>(
+        self,
+        trigger: &str,
+        result: Result<&T, &(dyn Error + 'static)>,
+        metrics: &[(&'static str, u64)],
+        level: Level,
+        at: Timestamp,
+    ) -> JsonRecord {
+        let mut record = JsonRecord::new(level, at, &self.request_id);
         record.field("message", result.map_or("failed", |_| "done"));
         self.add_common(&mut record, None);
         record.field("faas.trigger", trigger);
@@ -101,7 +112,10 @@ impl Invocation<'_> {
                 record.field("exception.message", &error_chain(error));
             }
         }
-        record.write();
+        if !metrics.is_empty() {
+            add_counts(&mut record, &self.telemetry.namespace, metrics, at);
+        }
+        record
     }
 
     fn response(self, outcome: &Outcome, level: Level, at: Timestamp) -> JsonRecord {
@@ -335,6 +349,35 @@ mod tests {
             assert_eq!(line["span_id"].as_str().unwrap_or_default(), span);
             assert!(!line.to_string().contains("sesame"));
         }
+    }
+
+    #[test]
+    fn report_line_has_its_metrics() {
+        let telemetry = telemetry(&[]).unwrap();
+        let at = Timestamp::from_unix_millis(1_792_002_005_123).unwrap();
+        let line = |metrics: &[(&'static str, u64)]| -> Value {
+            let report = json!({"users": 3});
+            let invocation = telemetry.start_invocation(&context());
+            let line = invocation.result("timer", Ok(&report), metrics, Level::INFO, at);
+            serde_json::from_slice(&line.finish()).unwrap()
+        };
+        let with_metrics = line(&[("likes_drift", 0), ("trained_lists", 1)]);
+        assert_eq!(with_metrics["report"], json!({"users": 3}));
+        assert_eq!(with_metrics["likes_drift"], 0);
+        assert_eq!(with_metrics["trained_lists"], 1);
+        let expected = json!({
+            "Timestamp": 1_792_002_005_123_i64,
+            "CloudWatchMetrics": [{
+                "Namespace": "food-app",
+                "Dimensions": [[]],
+                "Metrics": [
+                    {"Name": "likes_drift", "Unit": "Count"},
+                    {"Name": "trained_lists", "Unit": "Count"},
+                ],
+            }],
+        });
+        assert_eq!(with_metrics["_aws"], expected);
+        assert_eq!(line(&[]).get("_aws"), None);
     }
 
     #[test]

@@ -15,4 +15,9 @@ pub trait ScheduledHandler: FromDependencies + Send + Sync {
 
     /// Runs the task. A run may be interrupted at any point and repeated after a failure.
     fn run(&self) -> impl Future<Output = Result<Self::Report, Error>> + Send;
+
+    /// Returns the numbers of a run that `CloudWatch` records as metrics, by name.
+    fn metrics(_: &Self::Report) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
