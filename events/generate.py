@@ -342,14 +342,41 @@ EVENTS = {
     ),
 }
 
-# The scheduled event of EventBridge.
-EVENTS["sweep_images"] = {
-    "version": "0", "id": "01990000-0000-4000-8000-00000000e001",
-    "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",
-    "time": "2026-09-21T14:13:20Z", "region": "us-east-1",
-    "resources": ["arn:aws:events:us-east-1:123456789012:rule/food-app-sweep-images"],
-    "detail": {},
-}
+
+def scheduled(rule):
+    """The scheduled event of EventBridge."""
+    return {
+        "version": "0", "id": "01990000-0000-4000-8000-00000000e001",
+        "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",
+        "time": "2026-09-21T14:13:20Z", "region": "us-east-1",
+        "resources": [f"arn:aws:events:us-east-1:123456789012:rule/{rule}"],
+        "detail": {},
+    }
+
+
+def stream(*keys):
+    """The event of a DynamoDB stream with the keys of changed items."""
+    table = "arn:aws:dynamodb:us-east-1:123456789012:table/food-app-likes"
+    return {"Records": [{
+        "eventID": f"{number:032x}", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1789913600.0,
+            "Keys": {name: {"S": value} for name, value in key.items()},
+            "SequenceNumber": f"{number * 100:021}", "SizeBytes": 110, "StreamViewType": "KEYS_ONLY",
+        },
+        "eventSourceARN": f"{table}/stream/2026-09-21T14:13:20.000",
+    } for number, key in enumerate(keys, 1)]}
+
+
+EVENTS["sweep_images"] = scheduled("food-app-sweep-images")
+EVENTS["train_recommendations"] = scheduled("food-app-train-recommendations")
+# A like, an item that is ignored, and a malformed key.
+EVENTS["update_recommendations"] = stream(
+    {"pk": f"USER#{ADA}", "sk": f"LIKE#{FUFU}"},
+    {"pk": f"FOOD#{FUFU}", "sk": "COUNT#1"},
+    {"pk": f"USER#{ADA}", "sk": "LIKE#fufu"},
+)
 
 if __name__ == "__main__":
     for old in FOLDER.glob("*.json"):

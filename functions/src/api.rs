@@ -5,8 +5,8 @@ use crate::apigw::handle_event;
 use crate::dependencies::{Dependencies, FromDependencies as _};
 use crate::settings::{Settings, SettingsError};
 use crate::telemetry::Outcome;
-use crate::triggers::ScheduledHandler as _;
-use crate::{for_each_function, handlers};
+use crate::triggers::{BatchResponse, ScheduledHandler as _, StreamEvent, StreamHandler as _};
+use crate::{Error, for_each_function, handlers};
 
 macro_rules! api {
     (
@@ -64,5 +64,19 @@ impl Api {
         if let Err(error) = self.sweep_images.run().await {
             tracing::warn!(error, "could not delete unused images");
         }
+    }
+
+    /// Runs the nightly training once. An error is logged.
+    pub async fn train_recommendations(&self) {
+        match self.train_recommendations.run().await {
+            Ok(report) => tracing::info!(?report, "trained recommendations"),
+            Err(error) => tracing::warn!(error, "could not train recommendations"),
+        }
+    }
+
+    /// Handles a batch of changes of likes and foods. An error means that the first record failed.
+    pub async fn update_recommendations(&self, event: StreamEvent) -> Result<BatchResponse, Error> {
+        let (response, _) = self.update_recommendations.handle(event).await?;
+        Ok(response)
     }
 }

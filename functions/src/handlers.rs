@@ -25,7 +25,9 @@ mod refresh;
 mod revoke_session;
 mod revoke_sessions;
 mod sweep_images;
+mod train_recommendations;
 mod update_food;
+mod update_recommendations;
 mod user_body;
 
 macro_rules! exports {

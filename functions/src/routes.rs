@@ -31,6 +31,8 @@ macro_rules! for_each_function {
             }
             without_route {
                 sweep_images SweepImages ("rate(1 day)", 512);
+                train_recommendations TrainRecommendations ("cron(0 3 * * ? *)", 10240);
+                update_recommendations UpdateRecommendations ("streams of FoodsTable, LikesTable", 512);
             }
         }
     };
@@ -54,7 +56,7 @@ pub struct Route {
 pub struct Function {
     /// The name of the binary.
     pub name: &'static str,
-    /// The route or schedule that invokes the function.
+    /// The route, schedule or streams that invoke the function.
     pub trigger: &'static str,
     /// Memory in MB. CPU is proportional to it.
     pub memory_mb: u32,
@@ -73,7 +75,7 @@ macro_rules! tables {
             signed_in: is_signed_in(stringify!($access)),
         }),*];
 
-        /// The names of the functions that a schedule invokes, not a request.
+        /// The names of the functions that no request invokes, but a schedule or streams.
         pub const WITHOUT_ROUTE: [&str; [$(stringify!($other)),*].len()] = [$(stringify!($other)),*];
 
         /// Every function; those without a route come last.
