@@ -10,7 +10,7 @@ use domain::use_cases::ImagePipeline;
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::aws::{Aws, AwsSettings};
 use infrastructure::digest::KeyedDigest;
-use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbSessions, DynamoDbUsers};
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbLikes, DynamoDbSessions, DynamoDbUsers};
 use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
 use infrastructure::media::MediaRenderer;
 use infrastructure::redis::RedisSessions;
@@ -114,7 +114,8 @@ impl Dependencies {
     pub fn connect(&self) {
         let is_set = |name| self.settings.optional(name).is_some();
         let has_sessions = is_set("SESSIONS_TABLE") && !is_set("TOKEN_STORE_URL");
-        if is_set("USERS_TABLE") || is_set("FOODS_TABLE") || has_sessions {
+        let tables = ["USERS_TABLE", "FOODS_TABLE", "LIKES_TABLE"];
+        if tables.into_iter().any(is_set) || has_sessions {
             self.aws.preconnect_dynamodb();
         }
     }
@@ -135,6 +136,12 @@ impl Dependencies {
     pub fn foods_of_users(&self) -> Result<DynamoDbFoods, SettingsError> {
         let users = self.settings.required("USERS_TABLE")?.to_owned();
         Ok(self.foods()?.with_creators(users))
+    }
+
+    /// Creates the store of likes, and of what is derived from them, on the table `LIKES_TABLE`.
+    pub fn likes(&self) -> Result<DynamoDbLikes, SettingsError> {
+        let table = self.settings.required("LIKES_TABLE")?.to_owned();
+        Ok(DynamoDbLikes::new(self.aws.dynamodb(), table))
     }
 
     /// Creates the session store on the Redis server `TOKEN_STORE_URL` or, if that is empty, the table

@@ -1,9 +1,10 @@
-//! Users, foods and sessions on `DynamoDB`. No operation uses `Scan`, so the cost of a request does not
+//! Users, foods, likes and sessions on `DynamoDB`. Only training uses `Scan`, so the cost of a request does not
 //! grow with the table.
 
 mod foods;
 mod idempotency;
 mod item;
+mod likes;
 mod page;
 mod rate_limits;
 mod sessions;
@@ -14,6 +15,7 @@ mod update;
 mod users;
 
 pub use foods::DynamoDbFoods;
+pub use likes::DynamoDbLikes;
 pub use sessions::DynamoDbSessions;
 pub use users::DynamoDbUsers;
 pub(crate) use users::{ACCOUNT, Projection, VERSION};

@@ -9,10 +9,11 @@ use serde_json::Value;
 use test_support::template::template;
 
 /// Every setting with a valid and an invalid value. The invalid value is empty if any other text is valid.
-const SETTINGS: [(&str, &str, &str); 23] = [
+const SETTINGS: [(&str, &str, &str); 24] = [
     ("USERS_TABLE", "users", ""),
     ("FOODS_TABLE", "foods", ""),
     ("SESSIONS_TABLE", "sessions", ""),
+    ("LIKES_TABLE", "likes", ""),
     ("IMAGES_BUCKET", "images", ""),
     ("UPLOADS_BUCKET", "uploads", ""),
     ("IMAGE_BASE_URL", "https://images.example", "images"),

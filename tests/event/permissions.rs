@@ -102,6 +102,7 @@ impl RecordedFixture {
             ("USERS_TABLE", "UsersTable"),
             ("FOODS_TABLE", "FoodsTable"),
             ("SESSIONS_TABLE", "SessionsTable"),
+            ("LIKES_TABLE", "LikesTable"),
             ("IMAGES_BUCKET", "ImagesBucket"),
             ("UPLOADS_BUCKET", "UploadsBucket"),
         ];

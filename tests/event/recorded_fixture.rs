@@ -120,7 +120,7 @@ impl RecordedFixture {
 
     /// Deletes the tables of the fixture, because a local `DynamoDB` with thousands of tables is slow.
     pub(crate) async fn delete_tables(self) {
-        for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE"] {
+        for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE", "LIKES_TABLE"] {
             let delete = self.dynamodb_engine().delete_table();
             let delete = delete.table_name(self.fixture.setting(name));
             delete.send().await.unwrap();

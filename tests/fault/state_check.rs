@@ -31,6 +31,7 @@ impl StateCheck {
             users: recorded.setting("USERS_TABLE"),
             foods: recorded.setting("FOODS_TABLE"),
             sessions: recorded.setting("SESSIONS_TABLE"),
+            likes: recorded.setting("LIKES_TABLE"),
         };
         let bucket = recorded.setting("IMAGES_BUCKET");
         let (dynamodb, s3) = (recorded.dynamodb_engine(), recorded.s3_engine());

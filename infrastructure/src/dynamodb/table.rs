@@ -34,6 +34,22 @@ pub mod foods {
     pub const EXPIRES_AT: &str = "expires_at";
 }
 
+/// Names in the likes table.
+pub mod likes {
+    /// Partition key: `USER#<id>` of a like or a profile, `FOOD#<id>` of counts and neighbours, `TOP`, `MODEL`.
+    pub const PK: &str = "pk";
+    /// Sort key: `LIKE#<food id>` of a like, `PROFILE`; `COUNT#<shard>`, `NEIGHBOURS`; the name of a list; `PARAMETERS`.
+    pub const SK: &str = "sk";
+    /// Local secondary index of the likes of one user by time: [`PK`] and [`LIKED_AT`], keys only.
+    pub const NEWEST_INDEX: &str = "newest";
+    /// Global secondary index of the users who like one food by time: [`BY_FOOD`] and [`LIKED_AT`], keys only.
+    pub const LIKERS_INDEX: &str = "likers";
+    /// Sort key of both indexes: the time of the like in ms. Only likes have it.
+    pub const LIKED_AT: &str = "liked_at";
+    /// Partition key of [`LIKERS_INDEX`]: `<food id>#<shard>`. Only likes have it.
+    pub const BY_FOOD: &str = "by_food";
+}
+
 /// Names in the sessions table, which also holds idempotency records and rate limits.
 pub mod sessions {
     /// Partition key: the user id of a session.

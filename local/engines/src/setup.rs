@@ -5,14 +5,15 @@ use std::error::Error;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TimeToLiveSpecification, builders,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+    LocalSecondaryIndex, Projection, ProjectionType, ScalarAttributeType, StreamSpecification,
+    StreamViewType, TimeToLiveSpecification, builders,
 };
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
-use infrastructure::dynamodb::table::{foods, sessions, users};
+use infrastructure::dynamodb::table::{foods, likes, sessions, users};
 use thiserror::Error;
 
-/// The names of the three `DynamoDB` tables.
+/// The names of the four `DynamoDB` tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableNames {
     /// The value of the setting `USERS_TABLE`.
@@ -21,15 +22,18 @@ pub struct TableNames {
     pub foods: String,
     /// The value of the setting `SESSIONS_TABLE`.
     pub sessions: String,
+    /// The value of the setting `LIKES_TABLE`.
+    pub likes: String,
 }
 
 impl TableNames {
-    /// Returns the names `<prefix>users`, `<prefix>foods` and `<prefix>sessions`.
+    /// Returns the names `<prefix>users`, `<prefix>foods`, `<prefix>sessions` and `<prefix>likes`.
     pub fn with_prefix(prefix: &str) -> Self {
         Self {
             users: format!("{prefix}users"),
             foods: format!("{prefix}foods"),
             sessions: format!("{prefix}sessions"),
+            likes: format!("{prefix}likes"),
         }
     }
 }
@@ -47,7 +51,7 @@ fn context<E: Error + Send + Sync + 'static>(resource: &str) -> impl FnOnce(E) -
     |error| SetupError { resource, source: error.into() }
 }
 
-/// Creates the missing tables with their indexes, and enables the removal of expired items (TTL).
+/// Creates the missing tables with their indexes and streams, and enables the removal of expired items (TTL).
 pub async fn create_tables(
     client: &aws_sdk_dynamodb::Client,
     names: &TableNames,
@@ -79,8 +83,13 @@ pub async fn create_tables(
         ])))
         .set_key_schema(Some(key_schema(&[foods::PK])))
         .global_secondary_indexes(index(foods::FEED_INDEX, &[foods::FEED, foods::ID], all))
-        .global_secondary_indexes(index(foods::BY_OWNER_INDEX, &[foods::USER_ID, foods::ID], keys));
+        .global_secondary_indexes(index(
+            foods::BY_OWNER_INDEX,
+            &[foods::USER_ID, foods::ID],
+            keys.clone(),
+        ));
     create_table(table, &names.foods).await?;
+    enable_stream(client, &names.foods).await?;
     enable_ttl(client, &names.foods, foods::EXPIRES_AT).await?;
 
     let table = client
@@ -88,7 +97,27 @@ pub async fn create_tables(
         .set_attribute_definitions(Some(strings(&[sessions::PK, sessions::SK])))
         .set_key_schema(Some(key_schema(&[sessions::PK, sessions::SK])));
     create_table(table, &names.sessions).await?;
-    enable_ttl(client, &names.sessions, sessions::EXPIRES_AT).await
+    enable_ttl(client, &names.sessions, sessions::EXPIRES_AT).await?;
+
+    let newest = LocalSecondaryIndex::builder()
+        .index_name(likes::NEWEST_INDEX)
+        .set_key_schema(Some(key_schema(&[likes::PK, likes::LIKED_AT])))
+        .projection(keys.clone().build())
+        .build()
+        .expect("an index with a name, keys and a projection");
+    let table = client
+        .create_table()
+        .set_attribute_definitions(Some(strings(&[likes::PK, likes::SK, likes::BY_FOOD])))
+        .attribute_definitions(attribute(likes::LIKED_AT, ScalarAttributeType::N))
+        .set_key_schema(Some(key_schema(&[likes::PK, likes::SK])))
+        .local_secondary_indexes(newest)
+        .global_secondary_indexes(index(
+            likes::LIKERS_INDEX,
+            &[likes::BY_FOOD, likes::LIKED_AT],
+            keys,
+        ));
+    create_table(table, &names.likes).await?;
+    enable_stream(client, &names.likes).await
 }
 
 /// Creates the bucket if it is missing.
@@ -116,6 +145,24 @@ async fn create_table(table: CreateTableFluentBuilder, name: &str) -> Result<(),
     }
 }
 
+/// Enables the stream of the keys of changed items. A table of an earlier version may lack it.
+async fn enable_stream(client: &aws_sdk_dynamodb::Client, table: &str) -> Result<(), SetupError> {
+    let resource = format!("the stream of table {table}");
+    let described = client.describe_table().table_name(table).send().await;
+    let described = described.map_err(context(&resource))?.table;
+    // Enabling it twice is an error.
+    if described.is_some_and(|table| table.stream_specification.is_some()) {
+        return Ok(());
+    }
+    let stream = StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::KeysOnly)
+        .build()
+        .expect("a specification of a stream");
+    let update = client.update_table().table_name(table).stream_specification(stream);
+    update.send().await.map(|_| ()).map_err(context(&resource))
+}
+
 async fn enable_ttl(
     client: &aws_sdk_dynamodb::Client,
     table: &str,
@@ -138,14 +185,15 @@ async fn enable_ttl(
 }
 
 fn strings(names: &[&str]) -> Vec<AttributeDefinition> {
-    let attribute = |name: &&str| {
-        AttributeDefinition::builder()
-            .attribute_name(*name)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .expect("an attribute with a name and a type")
-    };
-    names.iter().map(attribute).collect()
+    names.iter().map(|name| attribute(name, ScalarAttributeType::S)).collect()
+}
+
+fn attribute(name: &str, value_type: ScalarAttributeType) -> AttributeDefinition {
+    AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(value_type)
+        .build()
+        .expect("an attribute with a name and a type")
 }
 
 /// Returns a key schema: the first name is the partition key, an optional second one the sort key.

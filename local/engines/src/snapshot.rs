@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub foods: BTreeMap<String, Item>,
     /// The items of the sessions table.
     pub sessions: Vec<Item>,
+    /// The items of the likes table.
+    pub likes: Vec<Item>,
     /// The keys of all objects in the bucket of images.
     pub renditions: BTreeSet<String>,
 }
@@ -43,12 +45,13 @@ impl Snapshot {
             users: by_key(scan(dynamodb, &tables.users).await),
             foods: by_key(scan(dynamodb, &tables.foods).await),
             sessions: scan(dynamodb, &tables.sessions).await,
+            likes: scan(dynamodb, &tables.likes).await,
             renditions: list(s3, bucket).await,
         }
     }
 
     /// Lists inconsistencies. Every user must have exactly one e-mail claim, every food exactly one title
-    /// claim and all its renditions; a claim without a user or food is a violation.
+    /// claim, all its renditions, and as many likes as are counted; a claim without a user or food is a violation.
     pub fn violations(&self) -> Vec<String> {
         let email = |account: &Item| {
             let email = Email::parse(text(account, "email")).expect("an e-mail");
@@ -65,6 +68,7 @@ impl Snapshot {
         for missing in self.referenced().difference(&self.renditions) {
             violations.push(format!("no rendition {missing}"));
         }
+        violations.extend(check_counts(&self.likes));
         violations
     }
 
@@ -108,6 +112,24 @@ fn check_claims(
     let unowned = with_prefix(items, claims).filter(|(key, _)| !expected.contains(*key));
     violations.extend(unowned.map(|(key, _)| format!("{key} has no owner")));
     violations
+}
+
+/// Lists foods whose number of likes differs from their stored likes.
+fn check_counts(items: &[Item]) -> Vec<String> {
+    let mut likes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for item in items {
+        let (key, kind) = (text(item, "pk"), text(item, "sk"));
+        if let Some(food) = kind.strip_prefix("LIKE#") {
+            likes.entry(food).or_default().0 += 1;
+        } else if kind.starts_with("COUNT#") {
+            let counted: u64 = item["likes"].as_n().expect("a number").parse().expect("a count");
+            likes.entry(key.trim_start_matches("FOOD#")).or_default().1 += counted;
+        }
+    }
+    let differ = likes.into_iter().filter(|(_, (stored, counted))| stored != counted);
+    let violation =
+        |(food, (stored, counted))| format!("{food} has {stored} likes, but {counted} are counted");
+    differ.map(violation).collect()
 }
 
 fn with_prefix<'a>(
@@ -155,6 +177,12 @@ mod tests {
         format!("foods/{ID}/{ID}/{file}")
     }
 
+    fn count(likes: &str) -> Item {
+        let (_, mut count) = item(&[("pk", "FOOD#3"), ("sk", "COUNT#7")]);
+        count.insert("likes".to_owned(), AttributeValue::N(likes.to_owned()));
+        count
+    }
+
     fn consistent() -> Snapshot {
         Snapshot {
             users: BTreeMap::from([
@@ -173,6 +201,7 @@ mod tests {
                 item(&[("pk", "TITLE#soup"), ("food_id", ID)]),
             ]),
             sessions: Vec::new(),
+            likes: vec![item(&[("pk", "USER#1"), ("sk", "LIKE#3")]).1, count("1")],
             renditions: ["4.jpg", "4.webp", "5.jpg"].map(key).into(),
         }
     }
@@ -204,5 +233,14 @@ mod tests {
         let mut snapshot = consistent();
         snapshot.foods.extend([item(&[("pk", "TITLE#soup"), ("food_id", "4")])]);
         assert_eq!(snapshot.violations(), ["TITLE#soup belongs to Some(\"4\")"]);
+    }
+
+    #[test]
+    fn snapshot_with_wrong_number_of_likes_has_violation() {
+        let mut snapshot = consistent();
+        snapshot.likes[1] = count("2");
+        assert_eq!(snapshot.violations(), ["3 has 1 likes, but 2 are counted"]);
+        snapshot.likes.pop();
+        assert_eq!(snapshot.violations(), ["3 has 1 likes, but 0 are counted"]);
     }
 }

@@ -77,7 +77,7 @@ Settings are environment variables; unset or empty ones have the default in brac
                              rotated secrets that are still accepted [none]
   IMAGE_BASE_URL             URL prefix of images [/images on this server]; requests for its host
                              are accepted, besides those for localhost
-  USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, IMAGES_BUCKET, UPLOADS_BUCKET
+  USERS_TABLE, FOODS_TABLE, SESSIONS_TABLE, LIKES_TABLE, IMAGES_BUCKET, UPLOADS_BUCKET
                              names of tables and buckets [users, foods, sessions, images, uploads]
   NO_COLOR                   any value disables colours [colours on a terminal]
 Variables that begin with AWS_ are ignored: no AWS account is ever used.

@@ -123,6 +123,7 @@ pub fn settings(
         ("USERS_TABLE", tables.users),
         ("FOODS_TABLE", tables.foods),
         ("SESSIONS_TABLE", tables.sessions),
+        ("LIKES_TABLE", tables.likes),
         ("IMAGES_BUCKET", images),
         ("UPLOADS_BUCKET", uploads),
         ("IMAGE_BASE_URL", "https://images.food.example".to_owned()),

@@ -230,6 +230,7 @@ impl Engines {
             users: settings.get("USERS_TABLE").to_owned(),
             foods: settings.get("FOODS_TABLE").to_owned(),
             sessions: settings.get("SESSIONS_TABLE").to_owned(),
+            likes: settings.get("LIKES_TABLE").to_owned(),
         };
         engines::create_tables(&aws.dynamodb(), &tables).await?;
         for bucket in ["IMAGES_BUCKET", "UPLOADS_BUCKET"] {

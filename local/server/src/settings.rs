@@ -20,7 +20,7 @@ pub const JSON_FILE: &str = "env.json";
 /// the developer's own environment.
 ///
 /// `AWS_CA_BUNDLE` is omitted: the engines use no TLS, and an empty value disables the certificate checks of AWS tools.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 31] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -30,6 +30,7 @@ const NAMES: [&str; 30] = [
     "USERS_TABLE",
     "FOODS_TABLE",
     "SESSIONS_TABLE",
+    "LIKES_TABLE",
     "IMAGES_BUCKET",
     "UPLOADS_BUCKET",
     "IMAGE_BASE_URL",
@@ -78,6 +79,7 @@ impl EffectiveSettings {
             ("USERS_TABLE", "users"),
             ("FOODS_TABLE", "foods"),
             ("SESSIONS_TABLE", "sessions"),
+            ("LIKES_TABLE", "likes"),
             ("IMAGES_BUCKET", "images"),
             ("UPLOADS_BUCKET", "uploads"),
             ("IMAGE_BASE_URL", defaults.image_base_url),
