@@ -1,10 +1,12 @@
 //! Neighbour lists of foods, lists of popular foods, and the parameters that computed them.
 
+mod cached;
 mod list;
 mod model;
 mod store;
 mod top;
 
+pub use cached::CachedTop;
 pub use list::{Neighbour, NeighbourList};
 pub use model::{Measures, Model, Quotas, Weighting};
 pub use store::{NeighbourStore, Versioned};

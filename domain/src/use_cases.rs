@@ -60,7 +60,7 @@ pub use delete_food::{DeleteFoodError, delete_food};
 pub use delete_user::{DeleteUserError, delete_user};
 pub use food_input::{FoodInput, InvalidFood, InvalidFoodField};
 pub use get_current_user::get_current_user;
-pub use get_food::get_food;
+pub use get_food::{FoodView, get_food};
 pub use get_user::get_user;
 pub use like_food::{LikeFoodError, LikeStatus, like_food};
 pub use list_likes::{LikedFoodPage, list_liked_among, list_likes};

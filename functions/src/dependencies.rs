@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use domain::clock::SystemClock;
 use domain::image::RenditionKey;
+use domain::neighbours::CachedTop;
 use domain::password::PasswordPolicy;
 use domain::rate_limit::Limits;
 use domain::token::{Lifetimes, TokenIssuer};
@@ -25,6 +27,9 @@ const A_DAY: u64 = 24 * 60 * 60;
 
 /// The image pipeline with images and uploads in S3 and renditions from the crate `media`.
 pub type Images = ImagePipeline<S3Images, S3Uploads, MediaRenderer>;
+
+/// The neighbour store in `DynamoDB`, which caches the lists that are the same for all users.
+pub type Neighbours = CachedTop<DynamoDbLikes, SystemClock>;
 
 /// The base URL of images for browsers (`IMAGE_BASE_URL`).
 #[derive(Debug, Clone)]
@@ -136,6 +141,11 @@ impl Dependencies {
     pub fn foods_of_users(&self) -> Result<DynamoDbFoods, SettingsError> {
         let users = self.settings.required("USERS_TABLE")?.to_owned();
         Ok(self.foods()?.with_creators(users))
+    }
+
+    /// Creates the store of neighbour lists on the table `LIKES_TABLE`, with a cache for functions that answer requests.
+    pub fn neighbours(&self) -> Result<Neighbours, SettingsError> {
+        Ok(CachedTop::new(self.likes()?, SystemClock))
     }
 
     /// Creates the store of likes, and of what is derived from them, on the table `LIKES_TABLE`.

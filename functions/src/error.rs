@@ -106,6 +106,11 @@ impl ApiError {
         Self::invalid_request("the cursor should be one from a Link of this list")
     }
 
+    /// Creates the 400 for an invalid list of ids in the query.
+    pub(crate) fn invalid_ids() -> Self {
+        Self::invalid_request("ids should be 1 to 100 UUIDs, separated by commas")
+    }
+
     /// Creates the 422 for a body that is not a JSON object with members of the expected types.
     pub(crate) fn invalid_json(detail: impl Into<Message>) -> Self {
         let detail = Some(detail.into());
@@ -156,6 +161,10 @@ impl ApiError {
     fn not_owner() -> Self {
         let message = "only the owner can modify or delete this food";
         Self::single(StatusCode::FORBIDDEN, "not_owner", message)
+    }
+
+    fn own_food() -> Self {
+        Self::single(StatusCode::FORBIDDEN, "own_food", "users cannot like their own foods")
     }
 
     pub(crate) fn precondition_failed() -> Self {

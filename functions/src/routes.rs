@@ -1,7 +1,7 @@
 //! The table of functions. The router and the `OpenAPI` document are generated from it; tests compare the
 //! binaries, `template.yaml` and `Cargo.toml` with it.
 
-/// Calls the macro `$callback` with the table: name, handler, trigger, authentication, and memory in MB. A
+/// Calls the macro `$callback` with the table: name, handler, trigger, access ([`Access`]), and memory in MB. A
 /// function with 1769 MB has one full vCPU.
 #[macro_export]
 macro_rules! for_each_function {
@@ -23,9 +23,15 @@ macro_rules! for_each_function {
                 create_food CreateFood (POST "/food", signed_in, 1769);
                 create_image_upload CreateImageUpload (POST "/food/images", signed_in, 512);
                 list_food ListFood (GET "/food", anonymous, 512);
-                get_food GetFood (GET "/food/{food_id}", anonymous, 512);
+                get_food GetFood (GET "/food/{food_id}", optional, 512);
                 update_food UpdateFood (PUT "/food/{food_id}", signed_in, 1769);
                 delete_food DeleteFood (DELETE "/food/{food_id}", signed_in, 256);
+                like_food LikeFood (PUT "/food/{food_id}/like", signed_in, 512);
+                unlike_food UnlikeFood (DELETE "/food/{food_id}/like", signed_in, 512);
+                list_likes ListLikes (GET "/users/me/likes", signed_in, 512);
+                list_user_food ListUserFood (GET "/users/{user_id}/food", anonymous, 512);
+                similar_food SimilarFood (GET "/food/{food_id}/similar", anonymous, 512);
+                recommend Recommend (GET "/recommendations", optional, 512);
                 get_openapi GetOpenapi (GET "/openapi.json", anonymous, 256);
                 get_docs GetDocs (GET "/docs", anonymous, 256);
             }
@@ -38,6 +44,17 @@ macro_rules! for_each_function {
     };
 }
 
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody. The route ignores an access token.
+    Anonymous,
+    /// Everybody. The route checks an access token if the request has one, and rejects an invalid one.
+    Optional,
+    /// Users with a valid access token. `POST /logout` also takes a refresh token instead.
+    SignedIn,
+}
+
 /// A route and the function that serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
@@ -47,8 +64,8 @@ pub struct Route {
     pub method: &'static str,
     /// The path in API Gateway's notation: parameters in braces.
     pub path: &'static str,
-    /// Whether the route requires an access token. `POST /logout` also takes a refresh token instead.
-    pub signed_in: bool,
+    /// Who may call the route.
+    pub access: Access,
 }
 
 /// A function as `template.yaml` deploys it.
@@ -72,7 +89,7 @@ macro_rules! tables {
             name: stringify!($name),
             method: stringify!($method),
             path: $path,
-            signed_in: is_signed_in(stringify!($access)),
+            access: access!($access),
         }),*];
 
         /// The names of the functions that no request invokes, but a schedule or streams.
@@ -94,8 +111,16 @@ macro_rules! tables {
     };
 }
 
-for_each_function!(tables);
-
-const fn is_signed_in(access: &str) -> bool {
-    matches!(access.as_bytes(), b"signed_in")
+macro_rules! access {
+    (anonymous) => {
+        Access::Anonymous
+    };
+    (optional) => {
+        Access::Optional
+    };
+    (signed_in) => {
+        Access::SignedIn
+    };
 }
+
+for_each_function!(tables);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use functions::routes::{ROUTES, Route};
+use functions::routes::{Access, ROUTES, Route};
 use serde_json::Value;
 use test_support::template::{template, texts};
 
@@ -44,7 +44,7 @@ fn cargo_lambda_router_matches_routes_rs() {
 fn readme_route_table_matches_routes_rs() {
     let readme = include_str!("../../README.md");
     let mut routes = Routes::new();
-    let mut signed_in = BTreeMap::new();
+    let mut access = BTreeMap::new();
     for row in readme.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
         if let [route, function, user, _] = cells[..]
@@ -52,12 +52,17 @@ fn readme_route_table_matches_routes_rs() {
             && path.starts_with('/')
         {
             routes.insert(function.to_owned(), format!("{method} {path}"));
-            signed_in.insert(function.to_owned(), !matches!(user, "" | "by refresh token"));
+            let of_row = match user {
+                "" | "by refresh token" => Access::Anonymous,
+                "optional" => Access::Optional,
+                _ => Access::SignedIn,
+            };
+            access.insert(function.to_owned(), of_row);
         }
     }
     assert_eq!(routes, routes_of_code());
     for route in ROUTES {
-        assert_eq!(signed_in[route.name], route.signed_in, "{}", route.name);
+        assert_eq!(access[route.name], route.access, "{}", route.name);
     }
 }
 

@@ -6,7 +6,7 @@ use domain::clock::{Clock as _, SystemClock, Timestamp};
 use domain::id::{SessionId, UserId};
 use domain::token::{Claims, TokenSigner as _};
 use engines::Valkey;
-use functions::routes::ROUTES;
+use functions::routes::{Access, ROUTES};
 use futures_util::future::join_all;
 use infrastructure::jwt::{JwtTokens, Secret, TokenUse};
 use serde_json::json;
@@ -212,7 +212,7 @@ async fn concurrent_refreshes_all_return_working_tokens(on: WithSessionStore) {
 /// Calls all routes that require an access token and returns their responses.
 async fn call_signed_in_routes(api: &Api, authorization: Option<&str>) -> Vec<Response> {
     let mut responses = Vec::new();
-    for route in ROUTES.iter().filter(|route| route.signed_in) {
+    for route in ROUTES.iter().filter(|route| route.access == Access::SignedIn) {
         let path = route.path.replace("{food_id}", SOME_ID);
         let path = path.replace("{session_id}", SOME_ID);
         let mut call = api.request(route.method.parse().unwrap(), &path);

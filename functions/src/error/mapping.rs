@@ -14,8 +14,8 @@ use domain::token::{SignError, TokenError};
 use domain::use_cases::{
     ChangePasswordError, CheckSessionError, CreateFoodError, CreateUserError, DeleteFoodError,
     DeleteUserError, InvalidFood, InvalidFoodField, InvalidLogin, InvalidLoginField,
-    InvalidPasswordChange, InvalidPasswordChangeField, InvalidUser, InvalidUserField, LoginError,
-    LookupError, RateLimitError, RefreshError, UpdateFoodError,
+    InvalidPasswordChange, InvalidPasswordChangeField, InvalidUser, InvalidUserField,
+    LikeFoodError, LoginError, LookupError, RateLimitError, RefreshError, UpdateFoodError,
 };
 use domain::user::UserName;
 use http::StatusCode;
@@ -170,6 +170,11 @@ map_errors! {
         PreconditionFailed => ApiError::precondition_failed(),
         Conflict => ApiError::edit_conflict(),
         ..Invalid
+        ..Storage
+    }
+    LikeFoodError {
+        NotFound => ApiError::not_found(),
+        OwnFood => ApiError::own_food(),
         ..Storage
     }
     DeleteFoodError {

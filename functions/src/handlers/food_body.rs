@@ -49,6 +49,8 @@ pub(super) struct FoodBody<'a> {
     /// All renditions, narrowest first: JPEG and WebP of 320, 640, 1280 and 2048 pixels in width, but no wider than the image, and at
     /// most 4,096 pixels high.
     images: Vec<ImageBody>,
+    /// The number of users who like the food. In lists and responses to updates it may lag behind by up to 10 %.
+    likes: u64,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     created_at: String,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
@@ -72,6 +74,7 @@ impl<'a> FoodBody<'a> {
             description: food.description.as_str(),
             food_image: urls.url(food.rendition_key(sizes.preferred(), Format::Jpeg)),
             images: images.collect(),
+            likes: food.likes,
             created_at: food.created_at.to_string(),
             updated_at: food.updated_at.to_string(),
             deleted_at: None,

@@ -30,6 +30,18 @@ impl Auth {
         Ok(caller)
     }
 
+    /// Verifies the access token of a request that may have none; returns `None` without one. An invalid token is an
+    /// error, so that a client learns that its token expired.
+    pub(crate) fn verify_token_if_sent(
+        &self,
+        request: &Request,
+    ) -> Result<Option<TokenIdentity>, ApiError> {
+        if bearer(request).is_empty() {
+            return Ok(None);
+        }
+        self.verify_token(request).map(Some)
+    }
+
     /// Verifies the access token of a request and checks its session.
     pub(crate) async fn authenticate(
         &self,
@@ -61,6 +73,18 @@ impl Auth {
         // Boxed: two concurrent calls make a large future.
         let (user, read) = join(Box::pin(self.require_session(caller)), read).await;
         Ok((user?, read?))
+    }
+
+    /// Like [`require_session_while`](Self::require_session_while), but checks no session without a token.
+    pub(crate) async fn check_session_while<T>(
+        &self,
+        caller: Option<TokenIdentity>,
+        read: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        match caller {
+            Some(caller) => Ok(self.require_session_while(caller, read).await?.1),
+            None => read.await,
+        }
     }
 }
 

@@ -12,13 +12,29 @@ use crate::error::ApiError;
 pub(crate) const INVALID_CONDITION: &str =
     "If-Match and If-None-Match should be * or a list of entity tags";
 
-/// Returns the `ETag` of a food: its version in quotes.
-pub(crate) fn etag(food: &Food) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{}\"", opaque(food))).expect("digits in quotes")
+/// An entity tag without its quotes: digits and hyphens.
+pub(crate) struct EntityTag(String);
+
+impl EntityTag {
+    /// Returns the value of the header `ETag`.
+    pub(crate) fn header(&self) -> HeaderValue {
+        HeaderValue::try_from(format!("\"{}\"", self.0)).expect("digits and hyphens in quotes")
+    }
 }
 
-fn opaque(food: &Food) -> String {
-    food.version.to_string()
+/// Returns the `ETag` of a food that was created or updated: its version.
+pub(crate) fn etag(food: &Food) -> HeaderValue {
+    EntityTag(food.version.to_string()).header()
+}
+
+/// Returns the entity tag of `GET /food/{food_id}`: the version and the likes of the food, and for a user 1 or 0 for
+/// `liked`. It changes with the response; conditions of writes compare only the version (see [`precondition`]).
+pub(crate) fn view_etag(food: &Food, liked: Option<bool>) -> EntityTag {
+    let (version, likes) = (food.version, food.likes);
+    EntityTag(match liked {
+        None => format!("{version}-{likes}"),
+        Some(liked) => format!("{version}-{likes}-{}", u8::from(liked)),
+    })
 }
 
 /// Returns the food versions that `If-Match` and `If-None-Match` allow to change. A malformed header is an error:
@@ -56,14 +72,13 @@ fn versions(tags: Vec<&str>) -> Vec<u64> {
     tags.into_iter().filter_map(version).collect()
 }
 
-/// Returns whether `If-None-Match` has the food's current version. A malformed header is ignored.
-pub(crate) fn is_not_modified(request: &Request, current: &Food) -> bool {
+/// Returns whether `If-None-Match` has the current entity tag. A malformed header is ignored.
+pub(crate) fn is_not_modified(request: &Request, current: &EntityTag) -> bool {
     let list = list(request.headers(), IF_NONE_MATCH);
     match list.as_deref().and_then(Tags::parse) {
         Some(Tags::Any) => true,
         Some(Tags::These { strong, weak }) => {
-            let current = opaque(current);
-            strong.iter().chain(&weak).any(|tag| *tag == current)
+            strong.iter().chain(&weak).any(|tag| *tag == current.0)
         }
         None => false,
     }
@@ -111,10 +126,18 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Parses an entity tag as a food version. Only the format of [`etag`] is valid: `03` and `+3` are not.
+/// Returns the food version in an entity tag. Only the formats of [`etag`] and [`view_etag`] are valid: `03` and `+3` are
+/// not.
 fn version(opaque: &str) -> Option<u64> {
-    let version: u64 = opaque.parse().ok()?;
-    (version.to_string() == opaque).then_some(version)
+    let number = |digits: &str| {
+        let number: u64 = digits.parse().ok()?;
+        (number.to_string() == digits).then_some(number)
+    };
+    let numbers: Vec<_> = opaque.splitn(4, '-').map(number).collect::<Option<_>>()?;
+    match numbers[..] {
+        [version] | [version, _] | [version, _, 0 | 1] => Some(version),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +148,7 @@ mod tests {
     use super::*;
 
     fn food(version: u64) -> Food {
-        Food { version, ..sample::food(&sample::public_user(sample::timestamp())) }
+        Food { version, likes: 12, ..sample::food(&sample::public_user(sample::timestamp())) }
     }
 
     fn request(name: &str, value: &str) -> Request {
@@ -145,6 +168,9 @@ mod tests {
             ("W/\"3\", \"4\"", vec![4]),
             ("\"03\", \"+3\", \"3,4\", \"\", \"x\"", vec![]),
             ("\"18446744073709551616\"", vec![]),
+            // Likes do not matter.
+            ("\"3-0\", \"4-12-0\", \"5-1-1\"", vec![3, 4, 5]),
+            ("\"3-\", \"-3\", \"3-01\", \"3-1-2\", \"3-1-1-1\", \"3--1\"", vec![]),
             (" , ", vec![]),
         ] {
             assert_eq!(matched(value), Ok(VersionPrecondition::AnyOf(versions)), "{value}");
@@ -182,20 +208,31 @@ mod tests {
 
     #[test]
     fn if_none_match_header_also_matches_a_weak_etag() {
+        let current = view_etag(&food(3), None);
         for (value, matches) in [
-            ("\"3\"", true),
-            ("W/\"3\"", true),
-            ("\"2\", W/\"3\"", true),
+            ("\"3-12\"", true),
+            ("W/\"3-12\"", true),
+            ("\"2-12\", W/\"3-12\"", true),
             ("*", true),
-            ("\"2\"", false),
-            ("3", false),
-            ("\"3\" x", false),
-            ("\"03\"", false),
-            ("\"3v\"", false),
+            ("\"2-12\"", false),
+            ("\"3-13\"", false),
+            ("\"3\"", false),
+            ("3-12", false),
+            ("\"3-12\" x", false),
+            ("\"03-12\"", false),
+            ("\"3-12-1\"", false),
         ] {
             let request = request("if-none-match", value);
-            assert_eq!(is_not_modified(&request, &food(3)), matches, "{value}");
+            assert_eq!(is_not_modified(&request, &current), matches, "{value}");
         }
-        assert!(!is_not_modified(&Request::new(Body::Empty), &food(3)));
+        assert!(!is_not_modified(&Request::new(Body::Empty), &current));
+    }
+
+    #[test]
+    fn etag_of_a_view_has_version_likes_and_liked() {
+        let tag = |liked| view_etag(&food(3), liked).0;
+        let tags = [None, Some(true), Some(false)].map(tag);
+        assert_eq!(tags, ["3-12", "3-12-1", "3-12-0"]);
+        assert_eq!(etag(&food(3)), "\"3\"");
     }
 }

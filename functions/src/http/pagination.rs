@@ -1,10 +1,14 @@
 //! Paging: parses `?limit=` and `?cursor=`, and writes `Link: <…>; rel="next"` (RFC 8288).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::clock::Timestamp;
 use domain::id::{FoodId, SessionId, UserId};
+use domain::like::LikePosition;
 use domain::page::{Page, PageRequest, PageSize};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, LINK, VARY};
+use http::header::{AUTHORIZATION, HOST, LINK};
 use http::{HeaderName, HeaderValue, Request as HttpRequest};
 use lambda_http::Request;
 use serde::Serialize;
@@ -15,34 +19,34 @@ use crate::http::{request, response};
 
 /// How long caches may return a page that they got without `Authorization`.
 const ANONYMOUS_PAGE: &str = "public, max-age=5";
-/// A signed-in caller sees what it just created.
-const PRIVATE_PAGE: &str = "private, no-cache";
 
-/// An id after which a page can start. A cursor consists of the list's tag and the id, so that a list rejects the
-/// cursors of another list.
+/// A position after which a page can start. A cursor consists of the list's tag and the position, so that a list
+/// rejects the cursors of another list.
 pub trait Cursor: Copy {
     /// The first byte of every cursor of the list.
     const TAG: u8;
 
-    /// Returns the bytes of the id.
-    fn bytes(&self) -> [u8; 16];
+    /// The number of bytes of a position.
+    const BYTES: usize;
 
-    /// Creates the id from its bytes.
-    fn from_bytes(bytes: [u8; 16]) -> Self;
+    /// Returns the bytes of the position.
+    fn bytes(&self) -> Vec<u8>;
+
+    /// Creates the position from its bytes. `None` if they are no position.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
 
     /// Encodes the cursor as base64url.
     fn encode(&self) -> String {
-        let mut cursor = [Self::TAG; 17];
-        cursor[1..].copy_from_slice(&self.bytes());
+        let mut cursor = vec![Self::TAG];
+        cursor.extend(self.bytes());
         URL_SAFE_NO_PAD.encode(cursor)
     }
 
     /// Decodes a cursor. `None` if it is malformed or belongs to another list.
     fn decode(raw: &str) -> Option<Self> {
         let cursor = URL_SAFE_NO_PAD.decode(raw).ok()?;
-        let (tag, id) = cursor.split_first()?;
-        let id = id.try_into().ok()?;
-        (*tag == Self::TAG).then(|| Self::from_bytes(id))
+        let (tag, position) = cursor.split_first()?;
+        if *tag == Self::TAG { Self::from_bytes(position) } else { None }
     }
 }
 
@@ -50,11 +54,12 @@ macro_rules! impl_cursor {
     ($id:ty, $tag:literal) => {
         impl Cursor for $id {
             const TAG: u8 = $tag;
-            fn bytes(&self) -> [u8; 16] {
-                *self.as_bytes()
+            const BYTES: usize = 16;
+            fn bytes(&self) -> Vec<u8> {
+                self.as_bytes().to_vec()
             }
-            fn from_bytes(bytes: [u8; 16]) -> Self {
-                Self::from_bytes(bytes)
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(Self::from_bytes)
             }
         }
     };
@@ -63,6 +68,25 @@ macro_rules! impl_cursor {
 impl_cursor!(UserId, b'u');
 impl_cursor!(FoodId, b'f');
 impl_cursor!(SessionId, b's');
+
+/// The time in milliseconds, as 6 bytes in big-endian order, and the id of the food.
+impl Cursor for LikePosition {
+    const TAG: u8 = b'l';
+    const BYTES: usize = 6 + 16;
+
+    fn bytes(&self) -> Vec<u8> {
+        let millis = self.liked_at.unix_millis().to_be_bytes();
+        [&millis[2..], self.food.as_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (millis, food) = bytes.split_at_checked(6)?;
+        let millis = millis.iter().fold(0, |all, byte| (all << 8) | i64::from(*byte));
+        // Six bytes reach a little further than timestamps; a page after a later time starts with the newest like.
+        let liked_at = Timestamp::UNIX_EPOCH.plus(Duration::from_millis(millis.unsigned_abs()));
+        Some(Self { liked_at, food: FoodId::from_bytes(food.try_into().ok()?) })
+    }
+}
 
 /// Parses the query parameters `limit` and `cursor`.
 pub fn parse<Id: Cursor>(request: &Request) -> Result<PageRequest<Id>, ApiError> {
@@ -87,16 +111,23 @@ pub(crate) fn respond<'page, Id: Cursor, T, B: Serialize>(
     body: impl Fn(&'page T) -> B,
 ) -> Response {
     let bodies: Vec<B> = page.items.iter().map(body).collect();
+    let last = page.items.last().filter(|_| page.more);
+    respond_with(request, page_request.size, &bodies, last.map(id))
+}
+
+/// Like [`respond`], with the position after which the next page starts.
+pub(crate) fn respond_with<Id: Cursor>(
+    request: &Request,
+    size: PageSize,
+    bodies: &[impl Serialize],
+    next: Option<Id>,
+) -> Response {
     let mut response = response::ok(&bodies);
-    if let (true, Some(last)) = (page.more, page.items.last()) {
-        let next = next_link(request, page_request.size, &id(last).encode());
-        response.headers.insert(LINK, next);
+    if let Some(next) = next {
+        response.headers.insert(LINK, next_link(request, size, &next.encode()));
     }
-    let is_anonymous = !request.headers().contains_key(AUTHORIZATION);
-    let cached = if is_anonymous { ANONYMOUS_PAGE } else { PRIVATE_PAGE };
-    response.headers.insert(CACHE_CONTROL, HeaderValue::from_static(cached));
-    response.headers.insert(VARY, HeaderValue::from_static("authorization"));
-    response
+    let is_private = request.headers().contains_key(AUTHORIZATION);
+    response.cached_per_caller(is_private, ANONYMOUS_PAGE)
 }
 
 /// Returns the `Link` of the next page: absolute if the request has a host, else relative.
@@ -121,6 +152,7 @@ pub(crate) fn next_link<B>(request: &HttpRequest<B>, size: PageSize, cursor: &st
 
 #[cfg(test)]
 mod tests {
+    use http::header::{CACHE_CONTROL, VARY};
     use proptest::prelude::*;
 
     use super::*;
@@ -183,6 +215,21 @@ mod tests {
             let food = FoodId::from_bytes(bytes);
             prop_assert_eq!(FoodId::decode(&food.encode()), Some(food));
             prop_assert_eq!(UserId::decode(&food.encode()), None);
+        }
+
+        #[test]
+        fn like_cursor_has_time_and_food(bytes: [u8; 16], millis in 0..=253_402_300_799_999_i64) {
+            let liked_at = Timestamp::from_unix_millis(millis).unwrap();
+            let position = LikePosition { liked_at, food: FoodId::from_bytes(bytes) };
+            prop_assert_eq!(LikePosition::decode(&position.encode()), Some(position));
+            prop_assert_eq!(FoodId::decode(&position.encode()), None);
+        }
+
+        #[test]
+        fn any_bytes_after_the_tag_are_a_like_cursor(bytes: [u8; 22]) {
+            let cursor = URL_SAFE_NO_PAD.encode([&b"l"[..], &bytes].concat());
+            prop_assert!(LikePosition::decode(&cursor).is_some());
+            prop_assert_eq!(LikePosition::decode(&cursor[..28]), None);
         }
     }
 }

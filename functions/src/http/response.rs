@@ -1,6 +1,6 @@
 //! The HTTP response that a handler returns.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -35,11 +35,22 @@ impl Response {
         self
     }
 
-    /// Adds `Cache-Control: no-store`, which responses with tokens require (RFC 6749, section 5.1).
-    pub(crate) fn no_store(mut self) -> Self {
-        let no_store = HeaderValue::from_static("no-store");
-        self.headers.insert(CACHE_CONTROL, no_store);
+    /// Adds the header `Cache-Control`.
+    pub(crate) fn with_cache_control(mut self, value: &'static str) -> Self {
+        self.headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
         self
+    }
+
+    /// Adds `Cache-Control: no-store`, which responses with tokens require (RFC 6749, section 5.1).
+    pub(crate) fn no_store(self) -> Self {
+        self.with_cache_control("no-store")
+    }
+
+    /// Adds `Cache-Control` to a response that depends on the caller: `anonymous` for anonymous callers, and
+    /// `private, no-cache` for users, who see at once what they just changed. `Vary` separates the two in caches.
+    pub(crate) fn cached_per_caller(mut self, is_private: bool, anonymous: &'static str) -> Self {
+        self.headers.insert(VARY, HeaderValue::from_static("authorization"));
+        self.with_cache_control(if is_private { "private, no-cache" } else { anonymous })
     }
 }
 
@@ -68,10 +79,8 @@ pub(crate) fn created_at(path: &str, body: &impl Serialize) -> Response {
 
 /// Returns 200 with a document that only a deployment changes, so clients may cache it for five minutes.
 pub(crate) fn document(content_type: &'static str, body: String) -> Response {
-    let mut response = Response::with_body(StatusCode::OK, content_type, body);
-    let cached = HeaderValue::from_static("public, max-age=300");
-    response.headers.insert(CACHE_CONTROL, cached);
-    response
+    let response = Response::with_body(StatusCode::OK, content_type, body);
+    response.with_cache_control("public, max-age=300")
 }
 
 /// Returns 204 without a body.
@@ -79,7 +88,7 @@ pub(crate) fn no_content() -> Response {
     Response::empty(StatusCode::NO_CONTENT)
 }
 
-/// Returns 304 with an `ETag` and without a body.
-pub(crate) fn not_modified(tag: HeaderValue) -> Response {
-    Response::empty(StatusCode::NOT_MODIFIED).with_etag(tag)
+/// Returns 304 without a body.
+pub(crate) fn not_modified() -> Response {
+    Response::empty(StatusCode::NOT_MODIFIED)
 }

@@ -10,8 +10,14 @@ use crate::routes::ROUTES;
 const ABOUT: &str = include_str!("about.md");
 
 /// The tags of the document: name, description and the path prefixes of the routes with the tag.
-const TAGS: [(&str, &str, &[&str]); 4] = [
-    ("Foods", "Create, list, update and delete foods.", &["/food"]),
+/// A route has the tag with its longest prefix.
+const TAGS: [(&str, &str, &[&str]); 5] = [
+    ("Foods", "Create, list, update and delete foods.", &["/food", "/users/{user_id}/food"]),
+    (
+        "Recommendations",
+        "Like foods, and get foods that the user will probably like.",
+        &["/food/{food_id}/like", "/food/{food_id}/similar", "/users/me/likes", "/recommendations"],
+    ),
     (
         "Sessions",
         "Log in, refresh tokens and revoke sessions.",
@@ -26,11 +32,12 @@ pub(crate) fn document(operations: Vec<Operation>) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut schemas = BTreeMap::new();
     for (route, mut operation) in ROUTES.iter().zip(operations) {
-        let has_prefix = |paths: &&[&str]| paths.iter().any(|path| route.path.starts_with(path));
-        let tag = TAGS.iter().find(|(_, _, paths)| has_prefix(paths));
-        let (tag, ..) = tag.expect("every route has a tag");
+        let prefixes =
+            TAGS.iter().flat_map(|(tag, _, paths)| paths.iter().map(move |path| (path, tag)));
+        let tag = prefixes.filter(|(path, _)| route.path.starts_with(**path));
+        let (_, tag) = tag.max_by_key(|(path, _)| path.len()).expect("every route has a tag");
         schemas.append(&mut operation.schemas);
-        let operation = operation.finish(route.name, tag, route.signed_in);
+        let operation = operation.finish(route.name, tag, route.access);
         let path = paths.entry(route.path).or_default();
         path.insert(route.method.to_lowercase(), operation);
     }

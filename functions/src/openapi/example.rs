@@ -66,6 +66,7 @@ pub(crate) fn food() -> Value {
             {"url": format!("{url}.jpg"), "width": 320, "height": 240, "type": "image/jpeg"},
             {"url": format!("{url}.webp"), "width": 320, "height": 240, "type": "image/webp"},
         ],
+        "likes": 12,
         "created_at": "2026-11-22T18:53:26.123Z",
         "updated_at": "2026-11-22T18:53:26.123Z",
         "deleted_at": null,
@@ -73,7 +74,16 @@ pub(crate) fn food() -> Value {
 }
 
 pub(crate) fn food_and_creator() -> Value {
-    json!({"food": food(), "creator": user()})
+    json!({"food": food(), "creator": user(), "liked": true})
+}
+
+pub(crate) fn likes(likes: u64, liked: bool) -> Value {
+    json!({"likes": likes, "liked": liked})
+}
+
+pub(crate) fn recommendation() -> Value {
+    let because = json!({"id": "01990000-0000-7000-8000-00000000f002", "title": "Akara"});
+    json!({"food": food(), "because": because})
 }
 
 pub(crate) fn image_upload() -> Value {

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::errors;
 use crate::ApiError;
+use crate::routes::Access;
 
 /// A handler that describes its route as an `OpenAPI` operation.
 pub(crate) trait OpenApiOperation {
@@ -43,7 +44,7 @@ impl Operation {
     }
 
     /// Adds the errors that every route has and returns the operation as JSON.
-    pub(super) fn finish(mut self, id: &str, tag: &str, signed_in: bool) -> Value {
+    pub(super) fn finish(mut self, id: &str, tag: &str, access: Access) -> Value {
         let mut security = json!([]);
         if !self.request.is_empty() {
             let media_types: Vec<_> = self.request.keys().cloned().collect();
@@ -56,19 +57,14 @@ impl Operation {
             StorageError::Corrupt("example".into()).into(),
             StorageError::Unavailable("example".into()).into(),
         ]);
-        if signed_in {
-            security = json!([{"bearer": []}]);
-            if self.body_authenticates {
-                security = json!([{"bearer": []}, {}]);
-            }
-            let tokens = [
-                TokenError::Missing,
-                TokenError::Malformed,
-                TokenError::Expired,
-                TokenError::Rejected,
-            ];
-            let errors = tokens.map(|error| CheckSessionError::Token(error).into());
-            self.errors.extend(errors);
+        if access != Access::Anonymous {
+            let is_optional = self.body_authenticates || access == Access::Optional;
+            security =
+                if is_optional { json!([{"bearer": []}, {}]) } else { json!([{"bearer": []}]) };
+            let missing = (access == Access::SignedIn).then_some(TokenError::Missing);
+            let invalid = [TokenError::Malformed, TokenError::Expired, TokenError::Rejected];
+            let errors = missing.into_iter().chain(invalid);
+            self.errors.extend(errors.map(|error| CheckSessionError::Token(error).into()));
         }
         let mut responses = errors::responses(self.errors);
         responses.extend(self.responses);
@@ -125,13 +121,17 @@ impl Operation {
     /// Adds the query parameters `limit` and `cursor`, and their errors.
     pub(crate) fn paginated<Id: crate::http::pagination::Cursor>(self) -> Self {
         let limit = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 100});
-        // 17 bytes in base64url; the first is the tag of the list.
+        // Base64url of the tag of the list, which determines the first character and a part of the second, and the position.
         let first = char::from(BASE64URL[usize::from(Id::TAG >> 2)]);
         let second = usize::from(Id::TAG & 3) * 16;
         let second = String::from_utf8_lossy(&BASE64URL[second..second + 16]);
         // In a class, a hyphen between two characters is a range.
         let second = second.replace('-', r"\-");
-        let pattern = format!("^{first}[{second}][A-Za-z0-9_-]{{20}}[AEIMQUYcgkosw048]$");
+        let bytes = 1 + Id::BYTES;
+        // The last character has the last 2, 4 or 6 bits.
+        let last = ["[A-Za-z0-9_-]", "[AQgw]", "[AEIMQUYcgkosw048]"][bytes % 3];
+        let between = (bytes * 8).div_ceil(6) - 3;
+        let pattern = format!("^{first}[{second}][A-Za-z0-9_-]{{{between}}}{last}$");
         let cursor = json!({"type": "string", "pattern": pattern});
         let about = "The cursor from the `Link` header of the previous page of this list.";
         self.query_parameter("limit", "The maximum number of entries.", &limit)
@@ -155,9 +155,9 @@ impl Operation {
 
     /// Adds the header `If-Match` and its errors.
     pub(crate) fn if_match(self) -> Self {
-        let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#});
-        let about = "The `ETag` of the version to modify. If the food has another version, the response is 412 and nothing changes, as \
-             with `If-None-Match: *`.";
+        let schema = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,18}(-[0-9]{1,18}){0,2}"(, ?"[0-9]{1,18}(-[0-9]{1,18}){0,2}")*)$"#});
+        let about = "The `ETag` of the version to modify, from any response. Only the version in it matters, not likes. If the food has \
+             another version, the response is 412 and nothing changes, as with `If-None-Match: *`.";
         self.header_parameter("If-Match", about, &schema).errors([
             ApiError::invalid_request(crate::http::etag::INVALID_CONDITION),
             ApiError::precondition_failed(),
@@ -244,6 +244,18 @@ impl Operation {
         self.response_json(status, about, &schema, [example])
     }
 
+    /// Adds a response with a JSON array of `T`, or of ids.
+    pub(crate) fn response_array_or_ids<T: ToSchema>(
+        mut self,
+        status: u16,
+        about: &str,
+        example: Value,
+    ) -> Self {
+        let id = json!({"type": "string", "format": "uuid"});
+        let schema = json!({"type": "array", "items": {"anyOf": [self.schema::<T>(), id]}});
+        self.response_json(status, about, &schema, [example])
+    }
+
     /// Adds a response with a constant JSON string.
     pub(crate) fn response_text(self, status: u16, text: &str) -> Self {
         let schema = json!({"type": "string", "const": text});
@@ -304,6 +316,13 @@ impl Operation {
         self.response_header(status, "ETag", about, "\"1\"", true)
     }
 
+    /// Adds the header `ETag` of a food with its likes to the response with this status.
+    pub(crate) fn with_view_etag(self, status: u16) -> Self {
+        let about =
+            "The version of the food, its likes, and with an access token 1 or 0 for `liked`.";
+        self.response_header(status, "ETag", about, "\"1-12\"", true)
+    }
+
     /// Adds the header `Location` to the response with this status.
     pub(crate) fn with_location(self, status: u16, example: &str) -> Self {
         self.response_header(status, "Location", "The path of the new resource.", example, true)
@@ -324,9 +343,29 @@ impl Operation {
 
     /// Adds the header `Cache-Control` to the response with this status, a page of a public list.
     pub(crate) fn cacheable_page(self, status: u16) -> Self {
-        let about = "A page that was requested without `Authorization` may be cached for five seconds. With it, the header is \
-             `private, no-cache`.";
-        self.response_header(status, "Cache-Control", about, "public, max-age=5", true)
+        let about =
+            "A page that was requested without `Authorization` may be cached for five seconds.";
+        self.cached_per_caller(status, about, "public, max-age=5")
+    }
+
+    /// Adds the headers `Cache-Control`, with this value for anonymous callers, and `Vary` to the response with this status.
+    pub(crate) fn cached_per_caller(self, status: u16, about: &str, anonymous: &str) -> Self {
+        let about = format!("{about} With `Authorization`, the header is `private, no-cache`.");
+        let vary = "Separates responses with and without an access token.";
+        self.response_header(status, "Cache-Control", &about, anonymous, true).response_header(
+            status,
+            "Vary",
+            vary,
+            "authorization",
+            true,
+        )
+    }
+
+    /// Adds the headers of a response that only the user's own cache may store, and revalidates.
+    pub(crate) fn private(self, status: u16) -> Self {
+        let about = "The response depends on the user.";
+        self.response_header(status, "Cache-Control", about, "private, no-cache", true)
+            .response_header(status, "Vary", about, "authorization", true)
     }
 
     /// Adds the header `Cache-Control` to the response with this status, a document that only a deployment changes.

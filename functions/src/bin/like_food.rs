@@ -1,0 +1,3 @@
+//! `PUT /food/{food_id}/like`: likes a food.
+
+functions::main!(LikeFood);

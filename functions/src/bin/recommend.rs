@@ -1,0 +1,3 @@
+//! `GET /recommendations`: recommends foods.
+
+functions::main!(Recommend);

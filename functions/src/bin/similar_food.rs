@@ -1,0 +1,3 @@
+//! `GET /food/{food_id}/similar`: returns foods similar to a food.
+
+functions::main!(SimilarFood);

@@ -1,0 +1,3 @@
+//! `DELETE /food/{food_id}/like`: removes a like.
+
+functions::main!(UnlikeFood);
