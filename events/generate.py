@@ -19,6 +19,7 @@ REFRESH_SECRET = "the refresh secret of the events, not for production"
 
 ADA = "01990000-0000-7000-8000-000000000001"
 EVE = "01990000-0000-7000-8000-000000000002"
+BOLA = "01990000-0000-7000-8000-000000000003"
 UNKNOWN_USER = "01990000-0000-7000-8000-00000000ffff"
 ADAS_SESSION = "01990000-0000-7000-8000-00000000a001"
 ADAS_LAPTOP = "01990000-0000-7000-8000-00000000a005"
@@ -28,6 +29,7 @@ ADAS_REFRESH = "01990000-0000-7000-8000-00000000b001"
 OTHER_TOKEN = "01990000-0000-7000-8000-00000000b00f"
 JOLLOF = "01990000-0000-7000-8000-00000000f001"
 FUFU = "01990000-0000-7000-8000-00000000f002"
+WAAKYE = "01990000-0000-7000-8000-00000000f003"
 UNKNOWN_FOOD = "01990000-0000-7000-8000-00000000ffff"
 ADAS_UPLOAD = "01990000-0000-7000-8000-00000000d001"
 UNKNOWN_UPLOAD = "01990000-0000-7000-8000-00000000dfff"
@@ -140,6 +142,10 @@ def cursor(tag, entity):
     return base64url(tag + bytes.fromhex(entity.replace("-", "")))
 
 
+def like_cursor(seconds, food):
+    return base64url(b"l" + (seconds * 1000).to_bytes(6, "big") + bytes.fromhex(food.replace("-", "")))
+
+
 IMAGE = ("jollof.jpg", "image/jpeg", (FOLDER / "jollof.jpg").read_bytes())
 GRACE = {
     "first_name": "Grace", "last_name": "Hopper",
@@ -150,6 +156,7 @@ OTHER_IDEMPOTENCY_KEY = "b1c1f5a2-6c5e-4d0e-9a50-0d6f3f6f1f3c"
 SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "food_image": IMAGE}
 UPLOADED_SUYA = {"title": "Suya", "description": "<p>With <b>yaji</b></p>", "image_id": ADAS_UPLOAD}
 FOOD_PATH = "/food/{food_id}"
+ADAS_LIKE = ISSUED + 3  # of FUFU
 
 EVENTS = {
     "create_user": with_json("POST /users", GRACE),
@@ -291,7 +298,11 @@ EVENTS = {
     "get_docs.plain": event("GET /docs"),
     "get_food": event("GET " + FOOD_PATH, path={"food_id": JOLLOF}),
     "get_food.not_modified": event(
-        "GET " + FOOD_PATH, path={"food_id": JOLLOF}, headers={"if-none-match": "\"1\""}
+        "GET " + FOOD_PATH, path={"food_id": JOLLOF}, headers={"if-none-match": "\"1-1\""}
+    ),
+    "get_food.liked": event("GET " + FOOD_PATH, path={"food_id": FUFU}, bearer=ADAS_ACCESS_TOKEN),
+    "get_food.expired_token": event(
+        "GET " + FOOD_PATH, path={"food_id": FUFU}, bearer=token("access", ADA, ADAS_SESSION, expires=PAST)
     ),
     "get_food.not_found": event("GET " + FOOD_PATH, path={"food_id": UNKNOWN_FOOD}),
     "get_food.bad_id": event("GET " + FOOD_PATH, path={"food_id": "jollof"}),
@@ -326,6 +337,44 @@ EVENTS = {
     "update_food.not_found": with_form(
         "PUT " + FOOD_PATH, SUYA, path={"food_id": UNKNOWN_FOOD}, bearer=ADAS_ACCESS_TOKEN
     ),
+    "like_food": event(f"PUT {FOOD_PATH}/like", path={"food_id": WAAKYE}, bearer=ADAS_ACCESS_TOKEN),
+    "like_food.again": event(f"PUT {FOOD_PATH}/like", path={"food_id": FUFU}, bearer=ADAS_ACCESS_TOKEN),
+    "like_food.own_food": event(f"PUT {FOOD_PATH}/like", path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN),
+    "like_food.not_found": event(
+        f"PUT {FOOD_PATH}/like", path={"food_id": UNKNOWN_FOOD}, bearer=ADAS_ACCESS_TOKEN
+    ),
+    "like_food.bad_id": event(f"PUT {FOOD_PATH}/like", path={"food_id": "1"}, bearer=ADAS_ACCESS_TOKEN),
+    "like_food.no_token": event(f"PUT {FOOD_PATH}/like", path={"food_id": FUFU}),
+    "unlike_food": event(f"DELETE {FOOD_PATH}/like", path={"food_id": FUFU}, bearer=ADAS_ACCESS_TOKEN),
+    "unlike_food.not_liked": event(
+        f"DELETE {FOOD_PATH}/like", path={"food_id": WAAKYE}, bearer=ADAS_ACCESS_TOKEN
+    ),
+    "unlike_food.not_found": event(
+        f"DELETE {FOOD_PATH}/like", path={"food_id": UNKNOWN_FOOD}, bearer=ADAS_ACCESS_TOKEN
+    ),
+    "list_likes": event("GET /users/me/likes", bearer=ADAS_ACCESS_TOKEN),
+    "list_likes.next_page": event(
+        "GET /users/me/likes", query=f"limit=1&cursor={like_cursor(ADAS_LIKE, FUFU)}", bearer=ADAS_ACCESS_TOKEN
+    ),
+    "list_likes.ids": event(
+        "GET /users/me/likes", query=f"ids={JOLLOF},{FUFU},{WAAKYE}", bearer=ADAS_ACCESS_TOKEN
+    ),
+    "list_likes.bad_ids": event("GET /users/me/likes", query=f"ids={FUFU},", bearer=ADAS_ACCESS_TOKEN),
+    "list_likes.foreign_cursor": event(
+        "GET /users/me/likes", query=f"cursor={cursor(b'f', FUFU)}", bearer=ADAS_ACCESS_TOKEN
+    ),
+    "list_likes.no_token": event("GET /users/me/likes"),
+    "list_user_food": event("GET /users/{user_id}/food", path={"user_id": EVE}),
+    "list_user_food.next_page": event(
+        "GET /users/{user_id}/food", path={"user_id": EVE}, query=f"limit=1&cursor={cursor(b'f', WAAKYE)}"
+    ),
+    "list_user_food.unknown_user": event("GET /users/{user_id}/food", path={"user_id": UNKNOWN_USER}),
+    "list_user_food.bad_id": event("GET /users/{user_id}/food", path={"user_id": "me"}),
+    "similar_food": event(f"GET {FOOD_PATH}/similar", path={"food_id": FUFU}),
+    "similar_food.not_found": event(f"GET {FOOD_PATH}/similar", path={"food_id": UNKNOWN_FOOD}),
+    "recommend": event("GET /recommendations", bearer=ADAS_ACCESS_TOKEN),
+    "recommend.anonymous": event("GET /recommendations"),
+    "recommend.revoked_session": event("GET /recommendations", bearer=token("access", ADA, REVOKED_SESSION)),
     "delete_food": event("DELETE " + FOOD_PATH, path={"food_id": JOLLOF}, bearer=ADAS_ACCESS_TOKEN),
     "delete_food.precondition_failed": event(
         "DELETE " + FOOD_PATH,

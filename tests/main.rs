@@ -12,10 +12,12 @@ mod e2e {
     mod http;
     mod idempotency;
     mod images;
+    mod likes;
     mod lists;
     mod old_client;
     mod races;
     mod rate_limits;
+    mod recommendations;
     mod rotation;
     mod sessions;
     mod sweep;

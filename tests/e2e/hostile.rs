@@ -81,6 +81,11 @@ async fn malformed_id_in_the_path_is_a_400_or_404_on_every_route() {
             api.put(&path).bearer(&ada).form(Form::food("Soup")).send().await,
             api.delete(&path).bearer(&ada).send().await,
             api.get(&format!("/users/{id}")).send().await,
+            api.put(&format!("{path}/like")).bearer(&ada).send().await,
+            api.delete(&format!("{path}/like")).bearer(&ada).send().await,
+            api.get(&format!("{path}/similar")).send().await,
+            api.get(&format!("/users/{id}/food")).send().await,
+            api.get(&format!("/users/me/likes?ids={id}")).bearer(&ada).send().await,
         ] {
             let status = response.status;
             assert!(matches!(status, 400 | 404), "{id}: {status}");
@@ -91,7 +96,7 @@ async fn malformed_id_in_the_path_is_a_400_or_404_on_every_route() {
 #[tokio::test]
 async fn undecodable_path_or_query_is_a_400() {
     let api = Api::start().await;
-    for path in ["/food/%", "/food/%zz", "/users/%ff", "/food/%c3%28", "/food/%u1234"] {
+    for path in ["/food/%/like", "/food/%ff/similar", "/users/%c3%28/food", "/food/%", "/food/%zz", "/users/%ff", "/food/%c3%28", "/food/%u1234"] {
         assert_eq!(api.get(path).send().await.status, 400, "{path}");
     }
     for path in ["/food?limit=%", "/food?limit=%zz", "/food?limit=%ff", "/food?cursor=%c3%28"] {

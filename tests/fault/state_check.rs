@@ -78,7 +78,7 @@ impl StateCheck {
                 let foods = self.stored.foods.keys();
                 self.is_jollof("Jollof rice", "<p>Smoky</p>")
                     && self.image_of(JOLLOF) == Some(JOLLOFS_IMAGE)
-                    && foods.filter(|key| key.starts_with("FOOD#")).count() == 2
+                    && foods.filter(|key| key.starts_with("FOOD#")).count() == 3
             }
             "update_food" => {
                 self.is_jollof("Party jollof", "<p>With <b>yaji</b></p>")

@@ -1,17 +1,21 @@
-//! The fixtures that the files in `events/` expect, with the ids and secrets of `events/generate.py`: two
-//! users, each with a food and a session.
+//! The fixtures that the files in `events/` expect, with the ids and secrets of `events/generate.py`: three
+//! users with their sessions, three foods and some likes.
 
 use std::sync::LazyLock;
 
 use bytes::Bytes;
 use domain::clock::{Clock as _, SystemClock, Timestamp};
-use domain::food::{Description, Food, FoodRepository, InsertFoodError, ReplaceFoodError, Title};
+use domain::food::{
+    Description, Food, FoodCatalog, FoodRepository, InsertFoodError, ReplaceFoodError, Title,
+};
 use domain::id::{FoodId, ImageId, SessionId, TokenId, UserId};
 use domain::image::{Format, Image, ImageKind, ImageStore, Rendition, Size, Sizes, UploadKey};
+use domain::like::{Like, LikeRepository};
+use domain::neighbours::NeighbourStore;
 use domain::password::{Password, PasswordHash, PasswordHasher};
 use domain::session::{RefreshTokenState, Session, SessionStore, UserAgent};
 use domain::storage::StorageError;
-use domain::use_cases::store_image;
+use domain::use_cases::{Change, store_image, update_recommendations};
 use domain::user::{Email, InsertUserError, PublicUser, User, UserName, UserRepository};
 use engines::TableNames;
 use functions::dependencies::Dependencies;
@@ -29,14 +33,18 @@ pub const REFRESH_SECRET: &str = "the refresh secret of the events, not for prod
 pub const ADA: &str = "01990000-0000-7000-8000-000000000001";
 /// The id of the second user of the fixtures, Eve.
 pub const EVE: &str = "01990000-0000-7000-8000-000000000002";
+/// The id of the third user of the fixtures, Bola, who has no food.
+pub const BOLA: &str = "01990000-0000-7000-8000-000000000003";
 /// The id of Ada's first session, whose tokens are in `events/`.
 pub const ADAS_SESSION: &str = "01990000-0000-7000-8000-00000000a001";
 /// The id of Ada's second session, for the events that list and revoke sessions.
 pub const ADAS_LAPTOP: &str = "01990000-0000-7000-8000-00000000a005";
 /// The id of Ada's food.
 pub const JOLLOF: &str = "01990000-0000-7000-8000-00000000f001";
-/// The id of Eve's food.
+/// The id of Eve's food that Ada and Bola like.
 pub const FUFU: &str = "01990000-0000-7000-8000-00000000f002";
+/// The id of Eve's food that only Bola likes. It is recommended to Ada because of [`FUFU`].
+pub const WAAKYE: &str = "01990000-0000-7000-8000-00000000f003";
 /// The id of Ada's upload, which no food uses.
 pub const ADAS_UPLOAD: &str = "01990000-0000-7000-8000-00000000d001";
 
@@ -61,31 +69,61 @@ struct FixtureUser {
     first_name: &'static str,
     email: &'static str,
     session: &'static str,
-    food: &'static str,
+}
+
+struct FixtureFood {
+    id: &'static str,
+    owner: &'static str,
     title: &'static str,
     image: &'static str,
 }
 
-const USERS: [FixtureUser; 2] = [
+const USERS: [FixtureUser; 3] = [
     FixtureUser {
         id: ADA,
         first_name: "Ada",
         email: EMAIL,
         session: ADAS_SESSION,
-        food: JOLLOF,
-        title: "Jollof rice",
-        image: "01990000-0000-7000-8000-00000000c001",
     },
     FixtureUser {
         id: EVE,
         first_name: "Eve",
         email: "eve@example.com",
         session: "01990000-0000-7000-8000-00000000a002",
-        food: FUFU,
+    },
+    FixtureUser {
+        id: BOLA,
+        first_name: "Bola",
+        email: "bola@example.com",
+        session: "01990000-0000-7000-8000-00000000a003",
+    },
+];
+
+const FOODS: [FixtureFood; 3] = [
+    FixtureFood {
+        id: JOLLOF,
+        owner: ADA,
+        title: "Jollof rice",
+        image: "01990000-0000-7000-8000-00000000c001",
+    },
+    FixtureFood {
+        id: FUFU,
+        owner: EVE,
         title: "Fufu and egusi",
         image: "01990000-0000-7000-8000-00000000c002",
     },
+    FixtureFood {
+        id: WAAKYE,
+        owner: EVE,
+        title: "Waakye",
+        image: "01990000-0000-7000-8000-00000000c003",
+    },
 ];
+
+/// Users and the foods that they like, oldest like first.
+const LIKES: [(&str, &str); 4] = [(BOLA, WAAKYE), (EVE, JOLLOF), (BOLA, FUFU), (ADA, FUFU)];
+/// The time of the oldest like. The others follow, one a second.
+const FIRST_LIKED_AT: i64 = 1_790_000_000;
 
 /// Errors of seeding the fixtures.
 #[derive(Debug, Error)]
@@ -135,7 +173,7 @@ pub fn settings(
 }
 
 /// Creates or restores the fixtures: accounts with their passwords, foods with their titles and images,
-/// open sessions and an upload. Other data is not changed.
+/// open sessions, an upload, and likes with what is derived from them. Other data is not changed.
 pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
     let (users, foods) = (dependencies.users()?, dependencies.foods()?);
     let (sessions, images) = (dependencies.sessions()?, dependencies.images()?);
@@ -145,9 +183,11 @@ pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
         let user = fixture.user(now);
         let version = fixture.seed_user(&users, &user).await?;
         let owner = user.public.id;
-        let food = fixture.food(user.public, now);
-        store_image(&images, food.id, food.image.id, renditions()).await?;
-        fixture.seed_food(&foods, &images, food).await?;
+        for fixture in FOODS.iter().filter(|food| food.owner == fixture.id) {
+            let food = fixture.food(user.public.clone(), now);
+            store_image(&images, food.id, food.image.id, renditions()).await?;
+            fixture.seed_food(&foods, &images, food).await?;
+        }
         if fixture.id == ADA {
             let id = ImageId::parse(ADAS_UPLOAD).expect("an id");
             let bytes = Bytes::from_static(IMAGE);
@@ -166,7 +206,37 @@ pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
         sessions.revoke(session.user, session.id).await?;
         sessions.create(&session, now).await?;
     }
-    Ok(())
+    seed_likes(&dependencies.likes()?, &foods).await
+}
+
+/// Creates or restores the likes of the fixture users, and what is derived from them.
+async fn seed_likes(
+    likes: &(impl LikeRepository + NeighbourStore),
+    foods: &impl FoodCatalog,
+) -> Result<(), SeedError> {
+    let mut expected = Vec::new();
+    for ((user, food), second) in LIKES.into_iter().zip(FIRST_LIKED_AT..) {
+        expected.push(Like {
+            user: UserId::parse(user).expect("an id"),
+            food: FoodId::parse(food).expect("an id"),
+            liked_at: Timestamp::from_unix_seconds(second).expect("a timestamp"),
+        });
+    }
+    for user in USERS {
+        let user = UserId::parse(user.id).expect("an id");
+        for like in likes.newest_likes(user, 100).await? {
+            if !expected.contains(&like) {
+                likes.delete(like.user, like.food).await?;
+            }
+        }
+    }
+    for like in &expected {
+        likes.create(like).await?;
+    }
+    let change = |like: &Like| Change::Like { user: like.user, food: like.food };
+    let changes: Vec<_> = expected.iter().map(change).collect();
+    let report = update_recommendations(likes, likes, foods, &SystemClock, &changes).await;
+    report.errors.into_iter().next().map_or(Ok(()), |error| Err(error.into()))
 }
 
 impl FixtureUser {
@@ -186,6 +256,36 @@ impl FixtureUser {
         })
     }
 
+    fn user(&self, now: Timestamp) -> User {
+        User {
+            public: PublicUser {
+                id: UserId::parse(self.id).expect("an id"),
+                first_name: UserName::parse(self.first_name).expect("a name"),
+                last_name: UserName::parse("Lovelace").expect("a name"),
+            },
+            email: Email::parse(self.email).expect("an e-mail"),
+            created_at: now,
+        }
+    }
+
+    fn session(&self, credentials_version: u64, now: Timestamp) -> Session {
+        Session {
+            id: SessionId::parse(self.session).expect("an id"),
+            user: UserId::parse(self.id).expect("an id"),
+            credentials_version,
+            refresh: RefreshTokenState {
+                token: TokenId::parse(REFRESH_TOKEN).expect("an id"),
+                issued_at: now,
+                expires_at: Timestamp::from_unix_seconds(UNTIL_2100).expect("a timestamp"),
+            },
+            previous: None,
+            created_at: now,
+            user_agent: None,
+        }
+    }
+}
+
+impl FixtureFood {
     async fn seed_food(
         &self,
         foods: &impl FoodRepository,
@@ -219,37 +319,9 @@ impl FixtureUser {
         Ok(())
     }
 
-    fn user(&self, now: Timestamp) -> User {
-        User {
-            public: PublicUser {
-                id: UserId::parse(self.id).expect("an id"),
-                first_name: UserName::parse(self.first_name).expect("a name"),
-                last_name: UserName::parse("Lovelace").expect("a name"),
-            },
-            email: Email::parse(self.email).expect("an e-mail"),
-            created_at: now,
-        }
-    }
-
-    fn session(&self, credentials_version: u64, now: Timestamp) -> Session {
-        Session {
-            id: SessionId::parse(self.session).expect("an id"),
-            user: UserId::parse(self.id).expect("an id"),
-            credentials_version,
-            refresh: RefreshTokenState {
-                token: TokenId::parse(REFRESH_TOKEN).expect("an id"),
-                issued_at: now,
-                expires_at: Timestamp::from_unix_seconds(UNTIL_2100).expect("a timestamp"),
-            },
-            previous: None,
-            created_at: now,
-            user_agent: None,
-        }
-    }
-
     fn food(&self, creator: PublicUser, now: Timestamp) -> Food {
         Food {
-            id: FoodId::parse(self.food).expect("an id"),
+            id: FoodId::parse(self.id).expect("an id"),
             creator,
             title: Title::parse(self.title).expect("a title"),
             description: Description::sanitize("<p>Smoky</p>").expect("a description"),
@@ -258,6 +330,7 @@ impl FixtureUser {
                 sizes: Sizes::new(vec![SIZE]).expect("sizes"),
             },
             upload: None,
+            likes: 0,
             created_at: now,
             updated_at: now,
             version: 1,

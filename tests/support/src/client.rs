@@ -136,6 +136,18 @@ impl Client {
         self.get(&food_path(food)).send().await
     }
 
+    /// Sends `PUT /food/{food_id}/like` as this user. `food` is the JSON of a food.
+    pub async fn like(&self, member: &Member, food: &Value) -> Response {
+        let path = format!("{}/like", food_path(food));
+        self.put(&path).bearer(member).send().await
+    }
+
+    /// Sends `DELETE /food/{food_id}/like` as this user. `food` is the JSON of a food.
+    pub async fn unlike(&self, member: &Member, food: &Value) -> Response {
+        let path = format!("{}/like", food_path(food));
+        self.delete(&path).bearer(member).send().await
+    }
+
     /// Fetches all pages of the list at `path` and returns the items of all pages.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();

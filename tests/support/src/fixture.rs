@@ -11,9 +11,9 @@ use functions::settings::Settings;
 use local::SeedError;
 use serde_json::Value;
 
-pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
+pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF, WAAKYE};
 
-/// The tables and buckets of one test, seeded with two users, their foods and their sessions.
+/// The tables and buckets of one test, seeded with users, their foods, sessions and likes.
 pub struct Fixture {
     /// The settings, as name and value, with which a function uses these tables and buckets.
     pub settings: Vec<(String, String)>,
