@@ -153,7 +153,7 @@ def add_action(role, _):
 
 
 def add_type(_, template):
-    template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue", "Properties": {}}
+    template["Resources"]["Parameter"] = {"Type": "AWS::SSM::Parameter", "Properties": {}}
 
 
 def remove_boundary_condition(role, _):

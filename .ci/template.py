@@ -7,13 +7,13 @@ permissions.json              permissions of each function on data, by the name 
                               A resource is a logical id and the rest of the ARN: "FoodsTable/index/feed", "ImagesBucket/foods/*".
                               A condition: {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}}
 permissions.token-store.json  permissions if TokenStoreUrl is set
-functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule), "memory": 512, "timeout": 10,
+functions.json                {"get_food": {"route": "GET /food/{food_id}" (or a schedule or streams), "memory": 512, "timeout": 10,
                               "variables": {"FOODS_TABLE": "FoodsTable", …}}, …}
                               Values of variables are logical ids of resources, or defaults of parameters.
 functions.token-store.json    functions if TokenStoreUrl and AcceptedSecret are set
 tables.json                   {"UsersTable": {"key": ["pk"], "ttl": null, "indexes": {"directory": {"key": ["directory", "id"],
-                              "projection": ["first_name", "last_name"]}}}, …}
-                              A projection is a list of attributes, "ALL" or "KEYS_ONLY".
+                              "projection": ["first_name", "last_name"]}}, "stream": null}, …}
+                              A projection is a list of attributes, "ALL" or "KEYS_ONLY"; a stream is "KEYS_ONLY".
 cors.json                     {"allowOrigins": ["*"], "allowMethods": ["GET", …], "allowHeaders": […], "exposeHeaders": […],
                               "maxAge": 7200}
 observability.json            {"alarms": ["CreateUserAlarm", …], "metrics": ["requests", …], "queries": {"slowest-requests": "filter …", …}}
@@ -149,6 +149,10 @@ def permissions(template):
         assert role["ManagedPolicyArns"] == managed, f"{name} has the policies {managed}"
         (policy,) = role["Policies"]
         log, *statements = policy["PolicyDocument"]["Statement"]
+        if mappings := event_source_mappings(template, f"{stem}Function"):
+            expected = permissions_of_lambda(mappings)
+            assert statements[:3] == expected, f"Lambda may read the streams of {name} and send its failures: {expected}"
+            del statements[:3]
         assert log == {
             "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": f"{stem}LogGroup",
         }, f"{name} writes to its own log group"
@@ -176,6 +180,23 @@ def permissions(template):
     return found
 
 
+def event_source_mappings(template, function):
+    mappings = template.resources("AWS::Lambda::EventSourceMapping").values()
+    return sorted((mapping for mapping in mappings if mapping["FunctionName"] == function), key=lambda mapping: mapping["EventSourceArn"])
+
+
+def permissions_of_lambda(mappings):
+    """Returns the statements of a function's role that Lambda needs to invoke it with the records of streams."""
+    tables = [mapping["EventSourceArn"].removesuffix(".StreamArn") for mapping in mappings]
+    (queue,) = {mapping["DestinationConfig"]["OnFailure"]["Destination"] for mapping in mappings}
+    read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    return [
+        {"Effect": "Allow", "Action": read, "Resource": [f"{table}.StreamArn" for table in tables]},
+        {"Effect": "Allow", "Action": "dynamodb:ListStreams", "Resource": [f"{table}/stream/*" for table in tables]},
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue},
+    ]
+
+
 def routes(template):
     """Yields function and route from the OpenAPI document that the transform generates."""
     (api,) = template.resources("AWS::ApiGatewayV2::Api").values()
@@ -193,10 +214,18 @@ def rules(template):
         yield target["Arn"].removesuffix("Function"), rule["ScheduleExpression"]
 
 
+def streams(template):
+    """Yields the functions that streams invoke and the tables."""
+    for _, stem in functions(template):
+        if mappings := event_source_mappings(template, f"{stem}Function"):
+            tables = [mapping["EventSourceArn"].removesuffix(".StreamArn") for mapping in mappings]
+            yield stem, f"streams of {', '.join(tables)}"
+
+
 def function_settings(template):
     lambdas = template.resources("AWS::Lambda::Function")
-    route = dict(routes(template)) | dict(rules(template))
-    assert len(route) == len(lambdas), "one route or rule for each function"
+    route = dict(routes(template)) | dict(rules(template)) | dict(streams(template))
+    assert len(route) == len(lambdas), "one route, rule or streams for each function"
     return {
         name: {
             "route": route[stem],
@@ -224,8 +253,9 @@ def tables(template):
             "ttl": table.get("TimeToLiveSpecification", {}).get("AttributeName"),
             "indexes": {
                 index["IndexName"]: {"key": key(index["KeySchema"]), "projection": projection(index)}
-                for index in table.get("GlobalSecondaryIndexes", [])
+                for index in table.get("GlobalSecondaryIndexes", []) + table.get("LocalSecondaryIndexes", [])
             },
+            "stream": table.get("StreamSpecification", {}).get("StreamViewType"),
         }
         for name, table in template.resources("AWS::DynamoDB::Table").items()
     }

@@ -15,10 +15,13 @@ def functions(template):
     return template.resources("AWS::Lambda::Function")
 
 
-def scheduled_functions_reserve_concurrency(deploy):
+def background_functions_reserve_concurrency(deploy):
     scheduled = {rule["Targets"][0]["Arn"] for rule in deploy().resources("AWS::Events::Rule").values()}
+    expected = dict.fromkeys(scheduled, 2) | {"TrainRecommendationsFunction": 1}
     for name, function in functions(deploy(ScheduledConcurrency=2)).items():
-        assert function.get("ReservedConcurrentExecutions") == (2 if name in scheduled else None), name
+        assert function.get("ReservedConcurrentExecutions") == expected.get(name), name
+    for name, function in functions(deploy(StreamConcurrency=4)).items():
+        assert function.get("ReservedConcurrentExecutions") == (4 if name == "UpdateRecommendationsFunction" else None), name
     # A reservation fails in a new account.
     assert not any("ReservedConcurrentExecutions" in function for function in functions(deploy()).values())
 
@@ -118,6 +121,41 @@ def throttle_alarms_cover_functions_tables_and_indexes(deploy):
     assert sorted(watched) == sorted(expected), set(watched) ^ expected
 
 
+def streams_contain_keys_and_lose_no_record(deploy):
+    """Checks the streams and their event source mappings: which records they select, how they retry, and that failures raise an alarm."""
+    template = deploy()
+    tables = {name: table for name, table in template.resources("AWS::DynamoDB::Table").items() if "StreamSpecification" in table}
+    mappings = {
+        mapping["EventSourceArn"].removesuffix(".StreamArn"): mapping
+        for mapping in template.resources("AWS::Lambda::EventSourceMapping").values()
+    }
+    assert tables.keys() == mappings.keys() == {"FoodsTable", "LikesTable"}
+    assert all(table["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"} for table in tables.values())
+    # The keys of the items that people change. Without a filter what the function writes would invoke it again.
+    keys = {"FoodsTable": ("pk", "FOOD#"), "LikesTable": ("sk", "LIKE#")}
+    for table, mapping in mappings.items():
+        (pattern,) = mapping.pop("FilterCriteria", {"Filters": []})["Filters"]
+        key, prefix = keys[table]
+        assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {key: {"S": [{"prefix": prefix}]}}}}, pattern
+        queue = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+        assert mapping == {
+            "EventSourceArn": f"{table}.StreamArn", "FunctionName": "UpdateRecommendationsFunction", "StartingPosition": "TRIM_HORIZON",
+            "BatchSize": 100, "MaximumBatchingWindowInSeconds": 5, "ParallelizationFactor": 2, "MaximumRecordAgeInSeconds": 6 * 3600,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"], "BisectBatchOnFunctionError": True,
+            "DestinationConfig": {"OnFailure": {"Destination": queue}},
+        }, mapping
+        assert template.resources("AWS::SQS::Queue")[queue]["SqsManagedSseEnabled"] is True
+        watched = {"Name": "QueueName", "Value": f"{queue}.QueueName"}
+        (alarm,) = (alarm for alarm in template.resources("AWS::CloudWatch::Alarm").values() if alarm.get("Dimensions") == [watched])
+        assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
+
+
+def training_reports_wrong_counts(deploy):
+    alarm = deploy().resources("AWS::CloudWatch::Alarm")["LikesDriftAlarm"]
+    found = alarm["Namespace"], alarm["MetricName"], alarm.get("Dimensions"), alarm["Statistic"], alarm["Threshold"]
+    assert found == ("AWS::StackName", "likes_drift", None, "Maximum", 1)
+
+
 def attacks_on_accounts_raise_alarms(deploy):
     alarms = deploy().resources("AWS::CloudWatch::Alarm").values()
     for metric, threshold in [("logins_refused", 300), ("refresh_reused", 10)]:
@@ -165,10 +203,13 @@ def replace(old, new, *path):
 
 DASHBOARD = "Resources", "Dashboard", "Properties", "DashboardBody", "Fn::Sub"
 RULES = {
-    scheduled_functions_reserve_concurrency: [
+    background_functions_reserve_concurrency: [
         change("Resources", "SweepImagesFunction", "Properties", "ReservedConcurrentExecutions"),
         change("Resources", "LoginFunction", "Properties", "ReservedConcurrentExecutions", to=2),
+        change("Resources", "TrainRecommendationsFunction", "Properties", "ReservedConcurrentExecutions", to={"Ref": "ScheduledConcurrency"}),
+        change("Resources", "UpdateRecommendationsFunction", "Properties", "ReservedConcurrentExecutions"),
         change("Parameters", "ScheduledConcurrency", "Default", to=2),
+        change("Parameters", "StreamConcurrency", "Default", to=4),
     ],
     a_client_cannot_use_up_a_route: [
         change("Parameters", "LoginsPerSecond", "Default", to=50),
@@ -200,6 +241,16 @@ RULES = {
         change("Resources", "FoodsTableThrottlesAlarm", "Properties", "Metrics", 6),
         change("Resources", "LatencyAlarm", "Properties", "Dimensions", to=[]),
     ],
+    streams_contain_keys_and_lose_no_record: [
+        change("Resources", "LikesTable", "Properties", "StreamSpecification", "StreamViewType", to="NEW_IMAGE"),
+        change("Resources", "FoodsTable", "Properties", "StreamSpecification"),
+        change("Resources", "UpdateRecommendationsFunctionLikes", "Properties", "FilterCriteria"),
+        change("Resources", "UpdateRecommendationsFunctionFoods", "Properties", "FunctionResponseTypes"),
+        change("Resources", "UpdateRecommendationsFunctionFoods", "Properties", "MaximumRetryAttempts", to=3),
+        change("Resources", "UpdateRecommendationsFailures", "Properties", "SqsManagedSseEnabled", to=False),
+        change("Resources", "RecommendationFailuresAlarm", "Properties", "Threshold", to=10),
+    ],
+    training_reports_wrong_counts: [change("Resources", "LikesDriftAlarm", "Properties", "MetricName", to="errors")],
     attacks_on_accounts_raise_alarms: [
         change("Resources", "RefusedLoginsAlarm", "Properties", "MetricName", to="errors"),
         change("Parameters", "ReusedRefreshTokensAlarmThreshold", "Default", to=100),

@@ -270,7 +270,7 @@ impl Dependencies {
         })
     }
 
-    /// Creates the token issuer from the secrets and lifetimes of access and refresh tokens.
+    /// Creates the token issuer from the current secrets and the lifetimes of access and refresh tokens.
     pub fn token_issuer(&self) -> Result<TokenIssuer<JwtTokens>, SettingsError> {
         let seconds = |name: &str, default| {
             self.settings.number(name, default, 1..=365 * A_DAY).map(Duration::from_secs)
@@ -285,10 +285,15 @@ impl Dependencies {
             return Err(Settings::error("SESSION_MAX_SECONDS", reason));
         }
         Ok(TokenIssuer {
-            access: self.tokens(TokenUse::Access)?,
-            refresh: self.refresh_tokens()?,
+            access: self.signer(TokenUse::Access)?,
+            refresh: self.signer(TokenUse::Refresh)?,
             lifetimes,
         })
+    }
+
+    /// Creates a token issuer that also verifies refresh tokens, of both secrets.
+    pub fn token_refresher(&self) -> Result<TokenIssuer<JwtTokens>, SettingsError> {
+        Ok(TokenIssuer { refresh: self.refresh_tokens()?, ..self.token_issuer()? })
     }
 
     /// Creates the signer of refresh tokens.
@@ -302,20 +307,32 @@ impl Dependencies {
         Ok(KeyedDigest::new(secret, "food-app account in the log"))
     }
 
-    /// Creates the signer of access or refresh tokens from their secret and previous secret (`…_PREVIOUS`).
+    /// Creates the signer and verifier of access or refresh tokens from their secret and previous secret (`…_PREVIOUS`).
     fn tokens(&self, token_use: TokenUse) -> Result<JwtTokens, SettingsError> {
-        let (current, previous) = match token_use {
-            TokenUse::Access => ("ACCESS_SECRET", "ACCESS_SECRET_PREVIOUS"),
-            TokenUse::Refresh => ("REFRESH_SECRET", "REFRESH_SECRET_PREVIOUS"),
+        let name = match token_use {
+            TokenUse::Access => "ACCESS_SECRET_PREVIOUS",
+            TokenUse::Refresh => "REFRESH_SECRET_PREVIOUS",
         };
-        let parse = |name: &str, raw: &str| {
-            Secret::parse(raw).map_err(|error| Settings::error(name, &error.to_string()))
-        };
-        let secret = parse(current, self.settings.required(current)?)?;
-        let previous =
-            self.settings.optional(previous).map(|raw| parse(previous, raw)).transpose()?;
-        Ok(JwtTokens::new(token_use, secret, previous))
+        let previous = self.settings.optional(name).map(|raw| secret(name, raw)).transpose()?;
+        Ok(JwtTokens::new(token_use, self.current_secret(token_use)?, previous))
     }
+
+    /// Creates the signer of access or refresh tokens from their secret.
+    fn signer(&self, token_use: TokenUse) -> Result<JwtTokens, SettingsError> {
+        Ok(JwtTokens::new(token_use, self.current_secret(token_use)?, None))
+    }
+
+    fn current_secret(&self, token_use: TokenUse) -> Result<Secret, SettingsError> {
+        let name = match token_use {
+            TokenUse::Access => "ACCESS_SECRET",
+            TokenUse::Refresh => "REFRESH_SECRET",
+        };
+        secret(name, self.settings.required(name)?)
+    }
+}
+
+fn secret(name: &str, raw: &str) -> Result<Secret, SettingsError> {
+    Secret::parse(raw).map_err(|error| Settings::error(name, &error.to_string()))
 }
 
 /// Reads `MAX_IMAGE_BYTES`, the size limit of an image file, where no other dependency is needed.

@@ -14,7 +14,7 @@ use crate::{ApiError, HttpHandler, Request, Response};
 crate::dependencies::function!(Refresh {
     users: DynamoDbUsers = users,
     sessions: Sessions = sessions,
-    tokens: TokenIssuer<JwtTokens> = token_issuer,
+    tokens: TokenIssuer<JwtTokens> = token_refresher,
 });
 
 impl HttpHandler for Refresh {
