@@ -10,7 +10,7 @@ use crate::id::{FoodId, ImageId};
 use crate::image::{Format, Image, RenditionKey, Size};
 use crate::user::PublicUser;
 
-pub use catalog::{FoodCatalog, ListedFood};
+pub use catalog::FoodCatalog;
 pub use description::{Description, InvalidDescription};
 pub use repository::{
     FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, UPLOAD_CLAIM_TTL,
@@ -38,6 +38,9 @@ pub struct Food {
     pub updated_at: Timestamp,
     /// The version of the food, from 1: an update requires the current version and increments it.
     pub version: u64,
+    /// The number of likes that lists show. It may lag behind [`LikeRepository::count`](crate::like::LikeRepository::count);
+    /// only [`FoodCatalog::set_likes`] writes it.
+    pub likes: u64,
 }
 
 impl Food {

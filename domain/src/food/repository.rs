@@ -77,7 +77,7 @@ pub trait FoodRepository {
     /// Returns the image ids of those of these foods that exist, in any order. Strongly consistent.
     async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError>;
 
-    /// Lists the ids of one user's foods, oldest first. Eventually consistent.
+    /// Lists the ids of one user's foods, newest first. Eventually consistent.
     async fn list_by_owner(
         &self,
         owner: UserId,

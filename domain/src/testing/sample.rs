@@ -53,6 +53,7 @@ pub fn food(creator: &PublicUser) -> Food {
         created_at: now,
         updated_at: now,
         version: 1,
+        likes: 0,
     }
 }
 

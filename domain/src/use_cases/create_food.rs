@@ -74,6 +74,7 @@ pub async fn create_food(
         created_at: now,
         updated_at: now,
         version: 1,
+        likes: 0,
     };
     let error = match foods.create(&food).await {
         Ok(()) => {

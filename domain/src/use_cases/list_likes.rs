@@ -1,21 +1,12 @@
 //! Listing the foods that a user likes.
 
 use super::AuthenticatedUser;
-use super::listed_foods::{FoodReader, STEP};
-use crate::food::{FoodCatalog, ListedFood};
+use super::listed_foods::{FoodPage, FoodReader};
+use crate::food::FoodCatalog;
 use crate::id::FoodId;
 use crate::like::{Like, LikePosition, LikeRepository};
 use crate::page::PageRequest;
 use crate::storage::StorageError;
-
-/// A page of the foods that a user likes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LikedFoodPage {
-    /// The foods.
-    pub foods: Vec<ListedFood>,
-    /// The like after which the next page starts; `None` for the last page.
-    pub next: Option<LikePosition>,
-}
 
 /// Lists the foods that the user likes, newest like first. Foods that were just deleted are left out, and a page of large
 /// foods ends early: it may have fewer foods than requested, although another page follows.
@@ -24,22 +15,9 @@ pub async fn list_likes(
     catalog: &impl FoodCatalog,
     user: AuthenticatedUser,
     page: PageRequest<LikePosition>,
-) -> Result<LikedFoodPage, StorageError> {
+) -> Result<FoodPage<LikePosition>, StorageError> {
     let page = likes.list(user.id, page).await?;
-    let mut reader = FoodReader::new(catalog);
-    let (mut foods, mut read) = (Vec::with_capacity(page.items.len()), 0);
-    for step in page.items.chunks(STEP) {
-        if reader.is_full() {
-            break;
-        }
-        let ids: Vec<_> = step.iter().map(|like| like.food).collect();
-        reader.read(&ids).await?;
-        foods.extend(ids.iter().filter_map(|id| reader.get(*id).cloned()));
-        read += step.len();
-    }
-    let more = page.more || read < page.items.len();
-    let last = page.items[..read].last().map(Like::position);
-    Ok(LikedFoodPage { foods, next: last.filter(|_| more) })
+    FoodReader::new(catalog).page(&page, |like| like.food, Like::position).await
 }
 
 /// Returns which of these foods (at most 100) the user likes, in the order of `foods`.
@@ -74,7 +52,7 @@ mod tests {
         loop {
             let page = PageRequest { after, size: PageSize::parse("25").unwrap() };
             let page = list_likes(&fixture.likes, &fixture.foods, user, page).await.unwrap();
-            listed.extend(page.foods.into_iter().map(|listed| listed.food.id));
+            listed.extend(page.foods.into_iter().map(|food| food.id));
             after = page.next;
             if after.is_none() {
                 break;

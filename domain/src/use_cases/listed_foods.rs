@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::food::{Food, FoodCatalog, ListedFood};
+use crate::food::{Food, FoodCatalog};
 use crate::id::FoodId;
+use crate::page::Page;
 use crate::storage::StorageError;
 
 /// The number of foods that are read at once: if all are large, they exceed [`MAX_BYTES`] a little.
@@ -11,10 +12,19 @@ pub(super) const STEP: usize = 25;
 /// The size of foods after which a list ends: 64 read units.
 pub(super) const MAX_BYTES: usize = 512 * 1024;
 
+/// A page of foods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoodPage<Position> {
+    /// The foods.
+    pub foods: Vec<Food>,
+    /// The position after which the next page starts; `None` for the last page.
+    pub next: Option<Position>,
+}
+
 /// Reads foods and counts their bytes.
 pub(super) struct FoodReader<'a, C> {
     catalog: &'a C,
-    read: HashMap<FoodId, ListedFood>,
+    read: HashMap<FoodId, Food>,
     bytes: usize,
 }
 
@@ -29,8 +39,8 @@ impl<'a, C: FoodCatalog> FoodReader<'a, C> {
         let new: Vec<_> = ids.iter().copied().filter(is_new).collect();
         if !new.is_empty() {
             let found = self.catalog.find_many(&new).await?;
-            self.bytes += found.iter().map(|listed| size(&listed.food)).sum::<usize>();
-            self.read.extend(found.into_iter().map(|listed| (listed.food.id, listed)));
+            self.bytes += found.iter().map(size).sum::<usize>();
+            self.read.extend(found.into_iter().map(|food| (food.id, food)));
         }
         Ok(())
     }
@@ -40,8 +50,30 @@ impl<'a, C: FoodCatalog> FoodReader<'a, C> {
     }
 
     /// Returns a food that was read; `None` if it does not exist.
-    pub(super) fn get(&self, id: FoodId) -> Option<&ListedFood> {
+    pub(super) fn get(&self, id: FoodId) -> Option<&Food> {
         self.read.get(&id)
+    }
+
+    /// Reads the foods of a page of a list, in its order. Ends early at the budget.
+    pub(super) async fn page<T, Position>(
+        mut self,
+        list: &Page<T>,
+        id: impl Fn(&T) -> FoodId,
+        position: impl Fn(&T) -> Position,
+    ) -> Result<FoodPage<Position>, StorageError> {
+        let (mut foods, mut read) = (Vec::with_capacity(list.items.len()), 0);
+        for step in list.items.chunks(STEP) {
+            if self.is_full() {
+                break;
+            }
+            let ids: Vec<_> = step.iter().map(&id).collect();
+            self.read(&ids).await?;
+            foods.extend(ids.iter().filter_map(|id| self.get(*id).cloned()));
+            read += step.len();
+        }
+        let more = list.more || read < list.items.len();
+        let last = list.items[..read].last().map(position);
+        Ok(FoodPage { foods, next: last.filter(|_| more) })
     }
 
     /// Reads foods in this order until `max` exist. May return fewer, at the budget.
@@ -49,7 +81,7 @@ impl<'a, C: FoodCatalog> FoodReader<'a, C> {
         &mut self,
         ids: &[FoodId],
         max: usize,
-    ) -> Result<Vec<ListedFood>, StorageError> {
+    ) -> Result<Vec<Food>, StorageError> {
         let mut found = Vec::with_capacity(max);
         for step in ids.chunks(STEP) {
             if found.len() >= max || self.is_full() {
@@ -89,7 +121,7 @@ mod tests {
         }
         let listed = FoodReader::new(&foods).first(&ids, 100).await.unwrap();
         assert_eq!(listed.len(), 2 * STEP);
-        let listed: Vec<_> = listed.iter().map(|listed| listed.food.id).collect();
+        let listed: Vec<_> = listed.iter().map(|food| food.id).collect();
         assert_eq!(listed, ids[..2 * STEP]);
     }
 }

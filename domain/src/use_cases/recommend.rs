@@ -6,7 +6,7 @@ use futures_util::future::try_join;
 
 use super::listed_foods::{FoodReader, STEP};
 use crate::clock::Clock;
-use crate::food::{FoodCatalog, ListedFood, Title};
+use crate::food::{Food, FoodCatalog, Title};
 use crate::id::{FoodId, UserId};
 use crate::like::{LikeRepository, Profile};
 use crate::neighbours::{NeighbourStore, Quotas};
@@ -24,7 +24,7 @@ const PER_CREATOR: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recommendation {
     /// The food.
-    pub listed: ListedFood,
+    pub food: Food,
     /// The liked food that weighed most; `None` for a trending, popular or fresh food.
     pub because: Option<Reason>,
 }
@@ -117,18 +117,17 @@ async fn read(
             _ => read.await?,
         }
         for found in &rest[..step] {
-            let Some(listed) = reader.get(found.food).cloned() else { continue };
+            let Some(food) = reader.get(found.food).cloned() else { continue };
             let is_liked = liked.as_ref().is_some_and(|liked| liked.contains(&found.food));
-            let creator = listed.food.creator.id;
+            let creator = food.creator.id;
             let of_creator = by_creator.entry(creator).or_default();
             if is_liked || user == Some(creator) || *of_creator == PER_CREATOR {
                 continue;
             }
             *of_creator += 1;
             let because = found.because.and_then(|id| reader.get(id));
-            let because = because
-                .map(|listed| Reason { id: listed.food.id, title: listed.food.title.clone() });
-            page.push(Recommendation { listed, because });
+            let because = because.map(|food| Reason { id: food.id, title: food.title.clone() });
+            page.push(Recommendation { food, because });
         }
         rest = &rest[step..];
     }
@@ -157,7 +156,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::food::{Food, FoodRepository};
+    use crate::food::FoodRepository;
     use crate::testing::{Fault, Faulty, sample, unavailable};
     use crate::use_cases::test_support::{LikeFixture, new_user};
 
@@ -167,7 +166,7 @@ mod tests {
     }
 
     fn ids(page: &[Recommendation]) -> Vec<FoodId> {
-        page.iter().map(|found| found.listed.food.id).collect()
+        page.iter().map(|found| found.food.id).collect()
     }
 
     /// Adds foods of as many creators.
@@ -238,13 +237,12 @@ mod tests {
                 let liked = fixture.likes.find_liked(user.id, &ids).await.unwrap();
                 assert!(liked.is_empty());
                 assert!(!ids.contains(&deleted));
-                assert!(page.iter().all(|found| found.listed.food.creator.id != user.id));
+                assert!(page.iter().all(|found| found.food.creator.id != user.id));
                 let unique: HashSet<_> = ids.iter().collect();
                 assert_eq!(unique.len(), ids.len());
                 for found in &page {
-                    let creator = found.listed.food.creator.id;
-                    let of_creator =
-                        |other: &&Recommendation| other.listed.food.creator.id == creator;
+                    let creator = found.food.creator.id;
+                    let of_creator = |other: &&Recommendation| other.food.creator.id == creator;
                     assert!(page.iter().filter(of_creator).count() <= PER_CREATOR);
                 }
             }
@@ -291,8 +289,8 @@ mod tests {
         let page = recommended(&fixture, None).await;
         assert_eq!(page.len(), PAGE);
         assert!(page.iter().all(|found| found.because.is_none()));
-        assert_eq!(page[0].listed.food.id, old[29].id);
-        assert_eq!(page[0].listed.likes, 30);
+        assert_eq!(page[0].food.id, old[29].id);
+        assert_eq!(page[0].food.likes, 30);
         assert_eq!(ids(&page), ids(&recommended(&fixture, None).await));
         fixture.clock.advance(Duration::from_hours(24));
         assert_eq!(recommended(&fixture, None).await.len(), PAGE);

@@ -5,7 +5,7 @@ use futures_util::future::try_join3;
 use super::LookupError;
 use super::listed_foods::FoodReader;
 use crate::clock::Clock;
-use crate::food::{FoodCatalog, ListedFood};
+use crate::food::{Food, FoodCatalog};
 use crate::id::FoodId;
 use crate::neighbours::NeighbourStore;
 use crate::recommend::{CHOSEN, PAGE, fresh_foods};
@@ -18,7 +18,7 @@ pub async fn similar_food(
     catalog: &impl FoodCatalog,
     clock: &impl Clock,
     food: FoodId,
-) -> Result<Vec<ListedFood>, LookupError> {
+) -> Result<Vec<Food>, LookupError> {
     let ids = [food];
     let found = try_join3(catalog.find_many(&ids), neighbours.find(&ids), neighbours.find_top());
     let (existing, stored, (_, [popular, _, fresh])) = found.await?;
@@ -44,7 +44,7 @@ mod tests {
 
     async fn similar(fixture: &LikeFixture, food: FoodId) -> Vec<FoodId> {
         let found = similar_food(&fixture.likes, &fixture.foods, &fixture.clock, food).await;
-        found.unwrap().into_iter().map(|listed| listed.food.id).collect()
+        found.unwrap().into_iter().map(|food| food.id).collect()
     }
 
     #[tokio::test]

@@ -395,8 +395,7 @@ fn has_changed(old: &FoodNeighbours, new: &FoodNeighbours) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::food::{Food, FoodRepository, ListedFood};
-    use crate::page::{Page, PageRequest};
+    use crate::food::{Food, FoodRepository};
     use crate::testing::{Fault, Faulty, MemoryFoods, sample, unavailable};
     use crate::use_cases::test_support::{LikeFixture, new_user};
     use crate::use_cases::{AuthenticatedUser, unlike_food};
@@ -405,20 +404,12 @@ mod tests {
     struct OutdatedIndex<'a>(&'a MemoryFoods);
 
     impl FoodCatalog for OutdatedIndex<'_> {
-        async fn find_many(&self, foods: &[FoodId]) -> Result<Vec<ListedFood>, StorageError> {
+        async fn find_many(&self, foods: &[FoodId]) -> Result<Vec<Food>, StorageError> {
             self.0.find_many(foods).await
         }
 
         async fn find_existing(&self, foods: &[FoodId]) -> Result<Vec<FoodId>, StorageError> {
             self.0.find_existing(foods).await
-        }
-
-        async fn list_of_owner(
-            &self,
-            owner: UserId,
-            page: PageRequest<FoodId>,
-        ) -> Result<Page<ListedFood>, StorageError> {
-            self.0.list_of_owner(owner, page).await
         }
 
         async fn set_likes(&self, food: FoodId, likes: u64) -> Result<bool, StorageError> {

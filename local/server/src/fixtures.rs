@@ -334,6 +334,7 @@ impl FixtureFood {
             created_at: now,
             updated_at: now,
             version: 1,
+            likes: 0,
         }
     }
 }

@@ -204,6 +204,7 @@ impl<U: UserRepository, F: FoodRepository, I: ImageStore, R: ImageRenderer> Stor
             created_at: old.created_at,
             updated_at: old.updated_at,
             version: 1,
+            likes: 0,
         };
         match self.foods.create(&food).await {
             Ok(()) => Outcome::Imported,

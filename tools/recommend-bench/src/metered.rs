@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::food::{FoodCatalog, ListedFood};
+use domain::food::{Food, FoodCatalog};
 use domain::id::{FoodId, UserId};
 use domain::like::{
     LIKERS_PER_SHARD, Like, LikePosition, LikeRepository, Liker, Profile, SHARDS, StoredItem,
@@ -223,7 +223,7 @@ impl NeighbourStore for Metered {
 }
 
 impl FoodCatalog for Metered {
-    async fn find_many(&self, foods: &[FoodId]) -> Result<Vec<ListedFood>, StorageError> {
+    async fn find_many(&self, foods: &[FoodId]) -> Result<Vec<Food>, StorageError> {
         self.read_each(foods.len(), FOOD);
         self.foods.find_many(foods).await
     }
@@ -231,14 +231,6 @@ impl FoodCatalog for Metered {
     async fn find_existing(&self, foods: &[FoodId]) -> Result<Vec<FoodId>, StorageError> {
         self.read_each(2 * foods.len(), FOOD);
         self.foods.find_existing(foods).await
-    }
-
-    async fn list_of_owner(
-        &self,
-        owner: UserId,
-        page: PageRequest<FoodId>,
-    ) -> Result<Page<ListedFood>, StorageError> {
-        self.foods.list_of_owner(owner, page).await
     }
 
     async fn set_likes(&self, food: FoodId, likes: u64) -> Result<bool, StorageError> {

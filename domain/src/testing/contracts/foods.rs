@@ -31,7 +31,7 @@ macro_rules! food_repository_contract {
                 food_deletion_requires_current_version,
                 deleted_food_releases_its_title,
                 foods_are_listed_newest_first,
-                foods_of_an_owner_are_listed_oldest_first,
+                foods_of_an_owner_are_listed_newest_first,
                 image_ids_of_existing_foods_are_found,
                 upload_is_attached_to_one_food_only,
                 food_update_cannot_use_upload_of_another_food,
@@ -215,7 +215,7 @@ pub async fn foods_are_listed_newest_first(foods: &impl FoodRepository) {
     assert!(page.items.is_empty() && !page.more);
 }
 
-pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodRepository) {
+pub async fn foods_of_an_owner_are_listed_newest_first(foods: &impl FoodRepository) {
     let (ada, eve) = (ada(), ada());
     let mut owned = Vec::new();
     for creator in [&ada, &eve, &ada, &ada] {
@@ -225,6 +225,7 @@ pub async fn foods_of_an_owner_are_listed_oldest_first(foods: &impl FoodReposito
             owned.push(food.id);
         }
     }
+    owned.reverse();
     let list = |page| foods.list_by_owner(ada.id, page);
     assert_eq!(read_all(2, |id| *id, list).await, owned);
 }

@@ -5,20 +5,18 @@ use std::sync::Mutex;
 
 use super::{MemoryUsers, lock, page};
 use crate::food::{
-    Food, FoodCatalog, FoodRepository, InsertFoodError, ListedFood, RemoveFoodError,
-    ReplaceFoodError,
+    Food, FoodCatalog, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError,
 };
 use crate::id::{FoodId, ImageId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
 
-/// Foods in memory, with the likes that lists show.
+/// Foods in memory.
 #[derive(Debug, Default)]
 pub struct MemoryFoods {
     foods: Mutex<BTreeMap<FoodId, Food>>,
     titles: Mutex<HashMap<String, FoodId>>,
     claims: Mutex<HashMap<ImageId, FoodId>>,
-    likes: Mutex<HashMap<FoodId, u64>>,
     /// The accounts of creators; `None` if a creator needs no account.
     creators: Option<MemoryUsers>,
 }
@@ -92,9 +90,9 @@ impl FoodRepository for MemoryFoods {
         request: PageRequest<FoodId>,
     ) -> Result<Page<FoodId>, StorageError> {
         let foods = lock(&self.foods);
-        let of_owner = foods.values().filter(|food| food.creator.id == owner);
+        let of_owner = foods.values().rev().filter(|food| food.creator.id == owner);
         let entries = of_owner.map(|food| (food.id, food.id));
-        Ok(page(entries, request, |id, after| id > after))
+        Ok(page(entries, request, |id, after| id < after))
     }
 
     async fn update(&self, current: &Food, changed: &Food) -> Result<(), ReplaceFoodError> {
@@ -111,7 +109,8 @@ impl FoodRepository for MemoryFoods {
         let mut titles = lock(&self.titles);
         titles.remove(&current.title.folded());
         titles.insert(changed.title.folded(), changed.id);
-        foods.insert(changed.id, changed.clone());
+        let likes = foods.get(&changed.id).map_or(0, |stored| stored.likes);
+        foods.insert(changed.id, Food { likes, ..changed.clone() });
         Ok(())
     }
 
@@ -126,18 +125,11 @@ impl FoodRepository for MemoryFoods {
     }
 }
 
-impl MemoryFoods {
-    fn listed(&self, food: &Food) -> ListedFood {
-        let likes = lock(&self.likes).get(&food.id).copied().unwrap_or_default();
-        ListedFood { food: food.clone(), likes }
-    }
-}
-
 impl FoodCatalog for MemoryFoods {
-    async fn find_many(&self, ids: &[FoodId]) -> Result<Vec<ListedFood>, StorageError> {
+    async fn find_many(&self, ids: &[FoodId]) -> Result<Vec<Food>, StorageError> {
         let foods = lock(&self.foods);
         let existing = ids.iter().filter_map(|id| foods.get(id));
-        Ok(existing.map(|food| self.listed(food)).collect())
+        Ok(existing.cloned().collect())
     }
 
     async fn find_existing(&self, ids: &[FoodId]) -> Result<Vec<FoodId>, StorageError> {
@@ -145,23 +137,10 @@ impl FoodCatalog for MemoryFoods {
         Ok(ids.iter().filter(|id| foods.contains_key(id)).copied().collect())
     }
 
-    async fn list_of_owner(
-        &self,
-        owner: UserId,
-        request: PageRequest<FoodId>,
-    ) -> Result<Page<ListedFood>, StorageError> {
-        let foods = lock(&self.foods);
-        let of_owner = foods.values().rev().filter(|food| food.creator.id == owner);
-        let entries = of_owner.map(|food| (food.id, self.listed(food)));
-        Ok(page(entries, request, |id, after| id < after))
-    }
-
     async fn set_likes(&self, id: FoodId, likes: u64) -> Result<bool, StorageError> {
-        let exists = lock(&self.foods).contains_key(&id);
-        if exists {
-            lock(&self.likes).insert(id, likes);
-        }
-        Ok(exists)
+        let mut foods = lock(&self.foods);
+        let found = foods.get_mut(&id);
+        Ok(found.map(|food| food.likes = likes).is_some())
     }
 
     async fn scan_ids(&self, visit: impl FnMut(FoodId) + Send) -> Result<(), StorageError> {
