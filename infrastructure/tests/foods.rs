@@ -52,7 +52,7 @@ impl Metered {
     /// Stores one food with this description.
     async fn with(description: &str) -> Self {
         let key = AccessKey::random();
-        let dynamodb = DynamoDb::memory(&key).unwrap();
+        let dynamodb = DynamoDb::temporary(&key).unwrap();
         let s3 = S3::temporary(&key).unwrap();
         let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
         let names = TableNames::with_prefix("listing-");

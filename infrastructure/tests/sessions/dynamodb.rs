@@ -73,7 +73,7 @@ async fn dynamodb_session_without_stored_version_has_version_0() {
 #[tokio::test]
 async fn dynamodb_ttl_removes_only_expired_sessions() {
     let key = AccessKey::random();
-    let dynamodb = DynamoDb::memory(&key).unwrap();
+    let dynamodb = DynamoDb::temporary(&key).unwrap();
     let s3 = S3::temporary(&key).unwrap();
     let client = Aws::new(settings(&dynamodb, &s3)).unwrap().dynamodb();
     let names = TableNames::with_prefix("sweep-");

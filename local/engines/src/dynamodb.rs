@@ -1,23 +1,28 @@
-//! An embedded `DynamoDB` (dynoxide), in one `SQLite` file or in memory.
+//! An embedded `DynamoDB` (dynoxide), in one `SQLite` file.
 //!
 //! A write is acknowledged once it is in `SQLite`'s write-ahead log, so a killed process loses no
 //! acknowledged write. The log is not synced after each write: a power failure may lose the last
 //! writes, but never damages the file.
 
 mod api;
+mod streams;
 
 use std::fmt::{self, Display};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dynoxide::Database;
 use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
 use thiserror::Error;
 
 use crate::access_key::AccessKey;
 use crate::server::Server;
+
+pub use self::streams::{Stream, StreamError};
 
 /// The interval at which expired items are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -53,7 +58,10 @@ pub enum DynamoDbError {
 pub struct DynamoDb {
     server: Server,
     database: Database,
+    file: streams::File,
     key: AccessKey,
+    /// Removed last.
+    _folder: Option<TempDir>,
 }
 
 impl fmt::Debug for DynamoDb {
@@ -63,10 +71,13 @@ impl fmt::Debug for DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts a server that stores its data in memory.
-    pub fn memory(key: &AccessKey) -> Result<Self, DynamoDbError> {
-        let path = Path::new(":memory:");
-        Self::start(Database::memory().map_err(|error| unusable(path, &error))?, key)
+    /// Starts a server that stores its data in a temporary file, without syncing it. Drop deletes the file.
+    pub fn temporary(key: &AccessKey) -> Result<Self, DynamoDbError> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("dynamodb.sqlite");
+        let database = database(&path)?;
+        database.enable_bulk_loading().map_err(|error| unusable(&path, &error))?;
+        Self::start(&path, database, key, Some(folder))
     }
 
     /// Starts a server that stores its data in the `SQLite` file at `path`, and creates a missing file.
@@ -78,10 +89,16 @@ impl DynamoDb {
         }
         let database = database(path)?;
         database.disable_bulk_loading().map_err(|error| unusable(path, &error))?;
-        Self::start(database, key)
+        Self::start(path, database, key, None)
     }
 
-    fn start(database: Database, key: &AccessKey) -> Result<Self, DynamoDbError> {
+    fn start(
+        path: &Path,
+        database: Database,
+        key: &AccessKey,
+        folder: Option<TempDir>,
+    ) -> Result<Self, DynamoDbError> {
+        let file = streams::open(path).map_err(|error| unusable(path, &error))?;
         let (engine, router) = (database.clone(), api::router(database.clone(), key.clone()));
         let server = Server::start("dynamodb", |listener, stop| async move {
             let sweeper = tokio::spawn(sweep_expired(engine));
@@ -93,7 +110,7 @@ impl DynamoDb {
             }
             sweeper.abort();
         })?;
-        Ok(Self { server, database, key: key.clone() })
+        Ok(Self { server, database, file, key: key.clone(), _folder: folder })
     }
 
     /// Returns the endpoint URL: `http://127.0.0.1:<port>`.
@@ -109,6 +126,11 @@ impl DynamoDb {
     /// Returns the dynoxide database, for tests that write thousands of items without HTTP requests.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Returns the stream of `table`.
+    pub fn stream(&self, table: &str) -> Result<Stream, StreamError> {
+        Stream::open(self.database.clone(), Arc::clone(&self.file), table)
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{AccessKey, DynamoDb, S3, TableNames, create_bucket, create_tables, settings};
 
-/// A `DynamoDB` in memory and an S3 in a temporary folder.
+/// `DynamoDB` and S3 with temporary files.
 #[derive(Debug)]
 pub struct Engines {
     dynamodb: DynamoDb,
@@ -25,7 +25,7 @@ impl Engines {
         }
         let key = Self::key();
         let engines = Arc::new(Self {
-            dynamodb: DynamoDb::memory(&key).expect("the DynamoDB engine starts"),
+            dynamodb: DynamoDb::temporary(&key).expect("the DynamoDB engine starts"),
             s3: S3::temporary(&key).expect("the S3 engine starts"),
         });
         *current = Arc::downgrade(&engines);

@@ -146,7 +146,7 @@ fn list_tables(dynamodb: &DynamoDb, headers: &str) -> String {
 
 #[test]
 fn dynamodb_rejects_web_pages_and_foreign_hosts() {
-    let dynamodb = DynamoDb::memory(&AccessKey::random()).unwrap();
+    let dynamodb = DynamoDb::temporary(&AccessKey::random()).unwrap();
     let unsigned = "Authorization: AWS4-HMAC-SHA256 Credential=local/20261127/us-east-1/dynamodb/aws4_request, \
                     SignedHeaders=host, Signature=00\r\nX-Amz-Date: 20261127T000000Z\r\n";
     for (headers, status) in [
@@ -167,7 +167,7 @@ fn dynamodb_rejects_web_pages_and_foreign_hosts() {
 #[tokio::test]
 async fn dynamodb_requires_signatures_with_its_key() {
     let key = AccessKey::random();
-    let dynamodb = DynamoDb::memory(&key).unwrap();
+    let dynamodb = DynamoDb::temporary(&key).unwrap();
     let s3 = S3::temporary(&key).unwrap();
     let tables = async |key: &AccessKey| {
         let mut settings = settings(&dynamodb, &s3);

@@ -20,7 +20,7 @@ fn access_key() -> AccessKey {
 }
 
 fn settings_of(s3: &S3) -> AwsSettings {
-    settings(&DynamoDb::memory(&access_key()).unwrap(), s3)
+    settings(&DynamoDb::temporary(&access_key()).unwrap(), s3)
 }
 
 async fn with_bucket(s3: &S3) -> Client {

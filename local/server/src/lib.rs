@@ -192,7 +192,7 @@ impl Engines {
         match storage {
             Storage::Memory => {
                 let engines = Self {
-                    dynamodb: DynamoDb::memory(key)?,
+                    dynamodb: DynamoDb::temporary(key)?,
                     s3: S3::temporary(key)?,
                     data_dir: None,
                 };
