@@ -115,18 +115,23 @@ impl DataDir {
         Ok(secrets)
     }
 
-    /// Replaces the file `name` in the data dir atomically and durably; only its owner can read the new file.
+    /// Replaces the file `name` in the data dir; see [`write`].
     pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<(), DataDirError> {
-        let path = self.path.join(name);
-        let write = || {
-            let mut draft = NamedTempFile::new_in(&self.path)?;
-            draft.write_all(contents)?;
-            draft.as_file().sync_all()?;
-            draft.persist(&path)?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(|source| DataDirError::Unwritable { path: path.clone(), source })
+        write(&self.path, name, contents)
     }
+}
+
+/// Replaces the file `name` in the data dir `dir` atomically and durably; only its owner can read the new file.
+pub(crate) fn write(dir: &Path, name: &str, contents: &[u8]) -> Result<(), DataDirError> {
+    let path = dir.join(name);
+    let write = || {
+        let mut draft = NamedTempFile::new_in(dir)?;
+        draft.write_all(contents)?;
+        draft.as_file().sync_all()?;
+        draft.persist(&path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|source| DataDirError::Unwritable { path: path.clone(), source })
 }
 
 impl Secrets {

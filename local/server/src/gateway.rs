@@ -213,7 +213,7 @@ static CONCURRENCY: Semaphore = Semaphore::const_new(8);
 
 /// Runs a function to completion even if the client disconnects, as Lambda does; returns `Internal` if the function
 /// panics. Each function has its own thread, so that hashing and decoding do not delay the I/O of other requests.
-async fn run_to_completion<T: Send + 'static>(
+pub(crate) async fn run_to_completion<T: Send + 'static>(
     function: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, GatewayError> {
     let permit = CONCURRENCY.acquire().await;

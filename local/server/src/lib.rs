@@ -10,6 +10,7 @@ mod gateway;
 mod images;
 mod request_log;
 pub mod settings;
+mod streams;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
