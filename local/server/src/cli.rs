@@ -21,13 +21,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", default_value = ".local")]
     data_dir: PathBuf,
 
-    /// Store all data in memory and temporary files, which are lost when the program ends.
+    /// Store all data in temporary files, which are removed when the program ends.
     #[arg(long, conflicts_with = "data_dir")]
     memory: bool,
 
-    /// Seed a few users and foods with images.
+    /// Seed 40 users, 48 foods with images, and likes that follow tastes, so that recommendations make sense.
     #[arg(long)]
     demo: bool,
+
+    /// Train recommendations before the start. They are also trained every ten minutes if likes or foods have changed.
+    #[arg(long)]
+    train: bool,
 
     /// Seed the users, foods and sessions that the files in events/ expect, and sign tokens with
     /// their secrets. Restores fixtures that events have changed.
@@ -98,7 +102,7 @@ Exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for an invalid command line
 
 Examples:
   local                      http://127.0.0.1:8888, data in .local
-  local --demo               with a few users and foods
+  local --demo               with users, foods and likes
   local --memory --port 0    for a test: a free port, no data on disk
   local --engines-only --seed-fixtures --data-dir .local/events
                              for `cargo lambda watch` and `cargo lambda invoke`";
@@ -115,6 +119,7 @@ impl Args {
                 (_, true) => Some(Seed::Fixtures),
                 _ => None,
             },
+            train: self.train,
             engines_only: self.engines_only,
             listen: self.listen,
             // The output of `--engines-only` is a shell script.
@@ -138,7 +143,7 @@ mod tests {
         assert_eq!(options.port, 8888);
         assert!(matches!(options.storage, Storage::Dir(dir) if dir.as_os_str() == ".local"));
         assert_eq!(options.seed, None);
-        assert!(!options.engines_only && options.listen.is_none() && options.log);
+        assert!(!options.train && !options.engines_only && options.listen.is_none() && options.log);
     }
 
     #[test]

@@ -16,10 +16,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
-use engines::dynamodb::DynamoDbError;
+use engines::dynamodb::{DynamoDbError, StreamError};
 use engines::s3::S3Error;
 use engines::setup::SetupError;
 use engines::{AccessKey, DynamoDb, S3, TableNames};
@@ -38,24 +39,29 @@ pub use crate::data_dir::DataDirError;
 use crate::data_dir::{DataDir, Secrets};
 pub use crate::demo::DemoError;
 pub use crate::fixtures::SeedError;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, run_to_completion};
 use crate::images::Images;
 use crate::settings::{EffectiveSettings, JSON_FILE, LocalDefaults, SHELL_FILE};
+use crate::streams::{Mapping, Positions, Streams};
 
 /// The time limit for requests in flight to complete after [`Local::stop`].
 const GRACE: Duration = Duration::from_secs(5);
+/// The interval at which recommendations are trained after changes.
+const TRAINING_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Options of [`Local::start`].
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The port to listen on (127.0.0.1); 0 selects a free port.
     pub port: u16,
-    /// Where data is stored: in memory or in a folder.
+    /// Where data is stored.
     pub storage: Storage,
     /// Environment variables that override the default settings; names that begin with `AWS_` are ignored.
     pub settings: Vec<(String, String)>,
     /// The data to create at start; `None` creates no data.
     pub seed: Option<Seed>,
+    /// Whether to train recommendations before the start, not only every ten minutes after changes.
+    pub train: bool,
     /// Whether to serve images but no routes of the API, and to write the settings of functions that run in other
     /// processes to the data dir.
     pub engines_only: bool,
@@ -73,6 +79,7 @@ impl Default for Options {
             storage: Storage::Memory,
             settings: Vec::new(),
             seed: None,
+            train: false,
             engines_only: false,
             listen: None,
             log: false,
@@ -83,7 +90,7 @@ impl Default for Options {
 /// The data to create at start. Other existing data is not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seed {
-    /// Demo data: a few users and foods.
+    /// Demo data: users and foods with likes.
     Demo,
     /// The fixtures that the files in `events/` expect, and the secrets that sign their tokens.
     Fixtures,
@@ -92,7 +99,7 @@ pub enum Seed {
 /// Where data is stored.
 #[derive(Debug, Clone)]
 pub enum Storage {
-    /// In memory and in a temporary folder, which is removed at the end.
+    /// In temporary folders, which are removed at the end.
     Memory,
     /// In this folder. A missing folder is created; only one process can use the folder at a time.
     Dir(PathBuf),
@@ -135,6 +142,9 @@ pub enum StartError {
         reason = root_cause(.0)
     )]
     Setup(#[from] SetupError),
+    /// A table has no stream.
+    #[error("{0}; choose an empty folder with --data-dir")]
+    Stream(#[from] StreamError),
     /// The value of a setting is invalid.
     #[error("{0}; correct it in the environment, or unset it")]
     Settings(#[from] SettingsError),
@@ -224,6 +234,27 @@ impl Engines {
         Ok(forwarders)
     }
 
+    /// Returns the event source mappings of `template.yaml`.
+    fn mappings(
+        &self,
+        settings: &EffectiveSettings,
+        api: &Arc<Api>,
+    ) -> Result<Vec<Mapping>, StreamError> {
+        let mapping = |table, filter| {
+            let (table, api) = (settings.get(table), Arc::clone(api));
+            Ok(Mapping {
+                name: format!("{table}/update_recommendations"),
+                stream: self.dynamodb.stream(table)?,
+                filter,
+                handler: Box::new(move |event| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move { api.update_recommendations(event).await })
+                }),
+            })
+        };
+        Ok(vec![mapping("LIKES_TABLE", ("sk", "LIKE#"))?, mapping("FOODS_TABLE", ("pk", "FOOD#"))?])
+    }
+
     /// Creates the missing tables and buckets with the names in the settings. Returns AWS clients of the engines.
     async fn create(&self, settings: &EffectiveSettings) -> Result<Aws, StartError> {
         let aws = Aws::new(engines::settings(&self.dynamodb, &self.s3))?;
@@ -284,11 +315,23 @@ impl Local {
             allowed_origin: settings.get("ALLOWED_ORIGIN").to_owned(),
             log: options.log,
         };
-        match options.seed {
-            Some(Seed::Demo) => demo::seed(gateway.clone()).await?,
-            Some(Seed::Fixtures) => fixtures::seed(&Dependencies::new(function_settings)?).await?,
-            None => {}
+        let seeded = match options.seed {
+            Some(Seed::Demo) => demo::seed(&Dependencies::new(function_settings)?).await?,
+            Some(Seed::Fixtures) => {
+                fixtures::seed(&Dependencies::new(function_settings)?).await?;
+                false
+            }
+            None => false,
+        };
+        let mappings = engines.mappings(&settings, &api)?;
+        let dir = engines.data_dir.as_ref().map(DataDir::path);
+        let (positions, complete) = Positions::load(dir, &mappings);
+        // Training repairs what missed records left: the data dir may be of a version without streams.
+        let changed = Arc::new(AtomicBool::new(dir.is_some() && !complete));
+        if seeded || options.train {
+            train(&api).await;
         }
+        let streams = Streams::start(mappings, positions, &changed);
         if let (true, Some(dir)) = (options.engines_only, &engines.data_dir) {
             dir.write(SHELL_FILE, settings.shell().as_bytes())?;
             dir.write(JSON_FILE, settings.json().as_bytes())?;
@@ -305,8 +348,10 @@ impl Local {
                 let _forwarders = forwarders;
                 tokio::select! {
                     () = serve(listener, router, stopped) => {}
-                    () = sweep(api) => {}
+                    () = sweep(Arc::clone(&api)) => {}
+                    () = train_after_changes(api, changed) => {}
                 }
+                streams.stop().await;
             }),
             engines,
         })
@@ -332,7 +377,7 @@ impl Local {
         &self.aws
     }
 
-    /// Stops accepting requests, waits up to 5 seconds for requests in flight, and stops the engines.
+    /// Stops accepting requests, waits up to 5 seconds for requests in flight and batches of streams, and stops the engines.
     pub async fn stop(self) {
         let Self { stop, mut server, engines, .. } = self;
         let _ = stop.send(());
@@ -370,4 +415,21 @@ async fn sweep(api: Arc<Api>) {
         hourly.tick().await;
         api.sweep_images().await;
     }
+}
+
+/// Trains every ten minutes, if a stream delivered changes; in the cloud, `EventBridge` invokes the function nightly.
+async fn train_after_changes(api: Arc<Api>, changed: Arc<AtomicBool>) {
+    let mut interval = tokio::time::interval(TRAINING_INTERVAL);
+    loop {
+        interval.tick().await;
+        if changed.swap(false, Ordering::Relaxed) {
+            train(&api).await;
+        }
+    }
+}
+
+/// Runs the function `train_recommendations`, which logs its result or error. A panic is logged as well.
+async fn train(api: &Arc<Api>) {
+    let api = Arc::clone(api);
+    let _ = run_to_completion(async move { api.train_recommendations().await }).await;
 }

@@ -24,8 +24,11 @@ async fn main() -> ExitCode {
     let started = Instant::now();
     let args = Args::parse();
     // dynoxide warns of each failed condition of a write, which is a normal result for the functions.
-    let filter =
-        Targets::new().with_default(LevelFilter::WARN).with_target("dynoxide", LevelFilter::ERROR);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("dynoxide", LevelFilter::ERROR)
+        // The results of trainings.
+        .with_target("functions::api", LevelFilter::INFO);
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
@@ -123,7 +126,7 @@ fn engines_banner(local: &Local, seed: Option<Seed>, started: Instant) -> String
 
 fn storage(local: &Local) -> String {
     local.data_dir().map_or_else(
-        || "data in memory: lost when the program ends".to_owned(),
+        || "data in temporary files: removed when the program ends".to_owned(),
         |dir| format!("data in {}", dir.display()),
     )
 }

@@ -24,6 +24,7 @@ fn help_lists_flags_and_settings() {
         "--data-dir",
         "--memory",
         "--demo",
+        "--train",
         "--seed-fixtures",
         "--engines-only",
         "--listen",
@@ -187,7 +188,7 @@ async fn memory_flag_leaves_no_files() {
     let mut command = command(&["--memory"]);
     command.current_dir(&folder).env("TMPDIR", folder.path());
     let mut program = Program::start(command);
-    assert!(program.banner.contains("data in memory"));
+    assert!(program.banner.contains("data in temporary files"));
     let ada = program.client.member("ada").await;
     program.client.share(&ada, "Jollof rice").await;
     assert!(program.interrupt().success());

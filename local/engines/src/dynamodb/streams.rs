@@ -1,7 +1,7 @@
 //! The streams of tables, and what dynoxide lacks for them: an index of the records, and their removal.
 //!
 //! dynoxide numbers a record after the largest number of its table, which it looks for in all records of all tables, and it
-//! never removes a record (docs/decisions/0033-streams-in-the-local-server.md). A second connection to the file does both.
+//! never removes a record (docs/decisions/0008-embedded-engines-crate.md). A second connection to the file does both.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
