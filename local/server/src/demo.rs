@@ -43,7 +43,7 @@ pub enum DemoError {
         "the account {0} already exists with another password; start without --demo and log in with that \
          password"
     )]
-    AccountExists(&'static str),
+    AccountExists(String),
     /// A setting is missing or invalid.
     #[error("{0}; start without --demo")]
     Settings(#[from] SettingsError),
@@ -56,23 +56,25 @@ pub enum DemoError {
 const DEMO: &str = include_str!("demo.json");
 
 #[derive(Deserialize)]
-struct Demo {
+struct Demo<'a> {
     #[serde(borrow)]
-    groups: Vec<Group>,
-    users: Vec<DemoUser>,
+    groups: Vec<Group<'a>>,
+    #[serde(borrow)]
+    users: Vec<DemoUser<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Group {
-    name: &'static str,
+struct Group<'a> {
+    name: &'a str,
     colour: [u8; 3],
     /// Title and description.
-    foods: Vec<(&'static str, &'static str)>,
+    #[serde(borrow)]
+    foods: Vec<(&'a str, &'a str)>,
 }
 
 /// E-mail, first name, last name, and the groups that the user likes most, and second most.
 #[derive(Deserialize)]
-struct DemoUser(&'static str, &'static str, &'static str, &'static str, &'static str);
+struct DemoUser<'a>(&'a str, &'a str, &'a str, &'a str, &'a str);
 
 /// A created food, and its group.
 struct CreatedFood<'a> {
@@ -85,7 +87,7 @@ struct CreatedFood<'a> {
 pub(crate) async fn seed(dependencies: &Dependencies) -> Result<bool, DemoError> {
     let (users, foods) = (dependencies.users()?, dependencies.foods_of_users()?);
     let (likes, images) = (dependencies.likes()?, dependencies.image_pipeline()?);
-    let demo: Demo = serde_json::from_str(DEMO).expect("demo.json is valid");
+    let demo: Demo<'_> = serde_json::from_str(DEMO).expect("demo.json is valid");
     let now = SystemClock.now();
     let mut random = fastrand::Rng::with_seed(SEED);
 
@@ -115,7 +117,7 @@ pub(crate) async fn seed(dependencies: &Dependencies) -> Result<bool, DemoError>
 
 /// Creates the foods of all groups in turn, from the begin of the period to the present. The creator likes the group most.
 async fn create_foods<'a>(
-    demo: &'a Demo,
+    demo: &'a Demo<'_>,
     creators: &[PublicUser],
     foods: &DynamoDbFoods,
     images: &Images,
@@ -175,14 +177,14 @@ fn time_between(start: Timestamp, end: Timestamp, random: &mut fastrand::Rng) ->
     start.plus(Duration::from_millis(random.u64(..=millis)))
 }
 
-impl DemoUser {
+impl DemoUser<'_> {
     /// Returns the account; `None` if it does not exist.
     async fn find(&self, users: &DynamoDbUsers) -> Result<Option<PublicUser>, DemoError> {
         let found = users.find_credentials(&self.email()).await?;
         let Some(credentials) = found else { return Ok(None) };
         let password = Password::unvalidated(PASSWORD);
         match Argon2Hasher::default().verify(&password, &credentials.password.hash) {
-            PasswordCheck::Invalid => Err(DemoError::AccountExists(self.0)),
+            PasswordCheck::Invalid => Err(DemoError::AccountExists(self.0.to_owned())),
             PasswordCheck::Valid | PasswordCheck::ValidNeedsRehash => Ok(Some(credentials.user)),
         }
     }
@@ -204,7 +206,7 @@ impl DemoUser {
         };
         let user = User { public: public.clone(), email: self.email(), created_at };
         users.create(&user, hash).await.map_err(|error| match error {
-            InsertUserError::EmailTaken => DemoError::AccountExists(self.0),
+            InsertUserError::EmailTaken => DemoError::AccountExists(self.0.to_owned()),
             InsertUserError::Storage(error) => error.into(),
         })?;
         Ok(public)

@@ -4,15 +4,19 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+use engines::dynoxide::Database;
 use functions::routes::ROUTES;
-use serde_json::json;
+use serde_json::{from_value, json};
 use support::{Program, assert_fails, command, output};
 use tempfile::tempdir;
-use test_support::text;
+use test_support::{Member, text};
 
 #[test]
 fn help_lists_flags_and_settings() {
@@ -183,6 +187,33 @@ async fn stored_data_survives_program_restart() {
 }
 
 #[tokio::test]
+async fn data_dir_of_earlier_version_gets_the_table_of_likes_and_streams() {
+    let folder = tempdir().unwrap();
+    let mut first = Program::in_folder(folder.path(), &[]);
+    let ada = first.client.member("ada").await;
+    first.client.share(&ada, "Jollof rice").await;
+    assert!(first.interrupt().success());
+    let path = folder.path().join("dynamodb.sqlite");
+    let open = || Database::new(path.to_str().unwrap()).unwrap();
+    let database = open();
+    database.delete_table(from_value(json!({"TableName": "likes"})).unwrap()).unwrap();
+    let no_stream = json!({"TableName": "foods", "StreamSpecification": {"StreamEnabled": false}});
+    database.update_table(from_value(no_stream).unwrap()).unwrap();
+    drop(database);
+    let _ = fs::remove_file(folder.path().join("streams.json"));
+
+    let mut second = Program::in_folder(folder.path(), &[]);
+    second.client.log_in("ada").await;
+    assert_eq!(second.client.list("/food").await.len(), 1);
+    assert!(second.interrupt().success());
+    for table in ["foods", "likes"] {
+        let request = from_value(json!({"TableName": table})).unwrap();
+        let table = json!(open().describe_table(request).unwrap());
+        assert_eq!(table["Table"]["StreamSpecification"]["StreamViewType"], "KEYS_ONLY");
+    }
+}
+
+#[tokio::test]
 async fn memory_flag_leaves_no_files() {
     let folder = tempdir().unwrap();
     let mut command = command(&["--memory"]);
@@ -213,29 +244,120 @@ async fn environment_overrides_defaults_except_aws_variables() {
     assert_eq!(program.client.get("/users").send().await.status, 200);
 }
 
+/// Logs in with the e-mail and password in the banner, and returns the access token.
+async fn log_in(program: &Program) -> String {
+    let (_, login) = program.banner.split_once("log in as ").unwrap();
+    let email = login.split_whitespace().next().unwrap();
+    let password = login.split('"').nth(1).unwrap();
+    let login = json!({ "email": email, "password": password });
+    let login = program.client.post("/login").json(&login).send().await;
+    assert_eq!(login.status, 200);
+    text(&login.json()["access_token"])
+}
+
 #[tokio::test]
 async fn demo_data_is_seeded_once() {
     let folder = tempdir().unwrap();
     for _ in 0..2 {
         let program = Program::in_folder(folder.path(), &["--demo"]);
         let client = &program.client;
-        let (_, login) = program.banner.split_once("log in as ").unwrap();
-        let email = login.split_whitespace().next().unwrap();
-        let password = login.split('"').nth(1).unwrap();
-        let login = json!({ "email": email, "password": password });
-        let login = client.post("/login").json(&login).send().await;
-        assert_eq!(login.status, 200);
-        let users = client.get("/users").send().await.json();
-        assert_eq!(users.as_array().unwrap().len(), 3);
-        let foods = client.get("/food").send().await.json();
-        assert_eq!(foods.as_array().unwrap().len(), 6);
-        for food in foods.as_array().unwrap() {
+        log_in(&program).await;
+        assert_eq!(client.list("/users?limit=100").await.len(), 40);
+        let foods = client.list("/food?limit=100").await;
+        assert_eq!(foods.len(), 48);
+        assert!(foods.iter().all(|food| food["likes"].as_u64().is_some()));
+        for food in foods {
             let url = text(&food["food_image"]);
             let path = url.split_once("/images/").unwrap().1;
             let image = client.get(&format!("/images/{path}")).send().await;
             assert!(image.header("content-type").starts_with("image/"), "{url}");
         }
     }
+}
+
+#[tokio::test]
+async fn demo_recommends_foods_of_the_same_taste_with_reasons() {
+    const BREAKFASTS: [&str; 6] = [
+        "Menemen",
+        "Shakshuka",
+        "Çılbır",
+        "Simit with olives",
+        "Ful medames",
+        "Manakish with za'atar",
+    ];
+    let program = Program::start(command(&["--memory", "--demo"]));
+    let client = &program.client;
+    let foods = client.list("/food?limit=100").await;
+    let id = |title: &str| text(&foods.iter().find(|food| food["title"] == title).unwrap()["id"]);
+    let anonymous = client.list("/recommendations").await;
+    assert_eq!(anonymous.len(), 20);
+    assert!(anonymous.iter().all(|found| found["because"].is_null()));
+
+    let user = client.member("breakfast").await;
+    for title in &BREAKFASTS[..2] {
+        let like = client.put(&format!("/food/{}/like", id(title))).token(&user.access);
+        assert_eq!(like.send().await.status, 200);
+    }
+    let found = client.get("/recommendations").token(&user.access).send().await.json();
+    let found = found.as_array().unwrap();
+    assert_eq!(found.len(), 20);
+    let creators: BTreeSet<_> = found.iter().map(|found| text(&found["food"]["user_id"])).collect();
+    assert!(creators.len() >= 10, "{creators:?}");
+    let titles: Vec<_> = found.iter().map(|found| text(&found["food"]["title"])).collect();
+    let others = titles.iter().filter(|title| BREAKFASTS[2..].contains(&title.as_str()));
+    assert!(others.count() >= 3, "{titles:?}");
+    assert!(BREAKFASTS[2..].contains(&titles[0].as_str()), "{titles:?}");
+    let because = text(&found[0]["because"]["title"]);
+    assert!(BREAKFASTS[..2].contains(&because.as_str()), "{because}");
+    // Not only one group.
+    assert!(titles.iter().filter(|title| !BREAKFASTS.contains(&title.as_str())).count() >= 10);
+    // Ada has liked foods for a month.
+    let ada = client.get("/recommendations").token(&log_in(&program).await).send().await.json();
+    let reasons = ada.as_array().unwrap().iter().filter(|found| !found["because"].is_null());
+    assert!(reasons.count() >= 6, "{ada}");
+}
+
+/// Waits until the stream has reached the recommendations of another user.
+#[tokio::test]
+async fn likes_of_others_change_recommendations_through_the_stream() {
+    let program = Program::start(command(&["--memory"]));
+    let client = &program.client;
+    let (ada, eve) = (client.member("ada").await, client.member("eve").await);
+    let mut foods = Vec::new();
+    for title in ["Menemen", "Shakshuka", "Simit"] {
+        foods.push(text(&client.share(&ada, title).await["id"]));
+    }
+    let like = async |user: &Member, food: &str| {
+        let like = client.put(&format!("/food/{food}/like")).token(&user.access);
+        assert_eq!(like.send().await.status, 200);
+    };
+    like(&eve, &foods[0]).await;
+    let other = client.member("bob").await;
+    like(&other, &foods[0]).await;
+    like(&other, &foods[1]).await;
+    let started = Instant::now();
+    loop {
+        let found = client.get("/recommendations").token(&eve.access).send().await.json();
+        let first = found.as_array().unwrap().iter().find(|found| found["food"]["id"] == foods[1]);
+        if first.is_some_and(|found| found["because"]["id"] == foods[0]) {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{found}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("another user's recommendations changed after {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn train_flag_computes_recommendations_before_the_start() {
+    let folder = tempdir().unwrap();
+    let mut first = Program::in_folder(folder.path(), &["--demo"]);
+    assert!(first.interrupt().success());
+    let mut command = command(&["--train", "--data-dir"]);
+    command.arg(folder.path()).stderr(Stdio::piped());
+    let mut program = Program::start(command);
+    assert!(program.interrupt().success());
+    assert!(program.stderr().contains("trained recommendations"));
 }
 
 #[tokio::test]

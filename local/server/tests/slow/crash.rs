@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 
 use engines::{Snapshot, TableNames};
 use futures_util::future::join_all;
-use local::{Local, Options, Storage};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 use test_support::client::Call;
 use test_support::{Client as Api, Form, PASSWORD, Response, text};
 use tokio::sync::Semaphore;
 
-use crate::number;
 use crate::server::{Server, kill, spawn};
+use crate::{derived, number};
 
 const CLIENTS: usize = 6;
 const MAX_FOODS: usize = 8;
@@ -30,6 +29,8 @@ enum Write {
     CreateFood(String),
     UpdateFood(String, String),
     DeleteFood(String),
+    Like(String),
+    Unlike(String),
 }
 
 /// A client that sends one write after the other, and the data that its acknowledged writes must have stored.
@@ -46,6 +47,10 @@ struct Client {
     revoked: Option<String>,
     /// The JSON of the client's foods by id. URLs are paths, because the port changes with each start.
     foods: BTreeMap<String, Value>,
+    /// The ids of the foods that the client likes. Their owners may have deleted them.
+    likes: BTreeSet<String>,
+    /// The ids of foods of other clients. They may be deleted.
+    other_foods: Vec<String>,
     /// The write that was interrupted by the kill; `None` if all writes have a response.
     interrupted: Option<Write>,
 }
@@ -59,6 +64,9 @@ impl Client {
                 self.interrupted = Some(write);
                 return;
             };
+            if response.status == 404 && matches!(write, Write::Like(_) | Write::Unlike(_)) {
+                continue;
+            }
             assert!(response.status < 300, "{write:?}: {}", response.text());
             self.apply(write, &body(api, &response));
             acknowledged.add_permits(1);
@@ -74,6 +82,10 @@ impl Client {
         }
         if self.token.is_none() {
             return Write::Login;
+        }
+        if let (Some(food), 0..40) = (fastrand::choice(&self.other_foods), fastrand::u8(..100)) {
+            let is_liked = self.likes.contains(food);
+            return if is_liked { Write::Unlike(food.clone()) } else { Write::Like(food.clone()) };
         }
         let is_full = self.foods.len() >= MAX_FOODS;
         let food = fastrand::choice(self.foods.keys()).cloned();
@@ -103,6 +115,8 @@ impl Client {
                 api.put(&format!("/food/{id}")).token(token).form(Form::food_with_image(title))
             }
             Write::DeleteFood(id) => api.delete(&format!("/food/{id}")).token(token),
+            Write::Like(id) => api.put(&format!("/food/{id}/like")).token(token),
+            Write::Unlike(id) => api.delete(&format!("/food/{id}/like")).token(token),
         }
     }
 
@@ -121,10 +135,16 @@ impl Client {
             Write::CreateFood(title) | Write::UpdateFood(_, title) => {
                 assert_eq!(response["title"], title);
                 let id = text(&response["id"]);
-                self.foods.insert(id, response.clone());
+                self.foods.insert(id, without_likes(response.clone()));
             }
             Write::DeleteFood(id) => {
                 self.foods.remove(&id);
+            }
+            Write::Like(id) => {
+                self.likes.insert(id);
+            }
+            Write::Unlike(id) => {
+                self.likes.remove(&id);
             }
         }
     }
@@ -144,6 +164,12 @@ impl Client {
                 let response = self.request(api, &write).send().await;
                 let is_done = matches!(response.status, 200 | 204 | 401);
                 assert!(is_done, "{write:?}: {}", response.text());
+                self.apply(write, &Value::Null);
+            }
+            // Both are idempotent.
+            Some(write @ (Write::Like(_) | Write::Unlike(_))) => {
+                let response = self.request(api, &write).send().await;
+                assert!(matches!(response.status, 200 | 404), "{write:?}: {}", response.text());
                 self.apply(write, &Value::Null);
             }
             write => self.interrupted = write,
@@ -168,6 +194,20 @@ impl Client {
         assert_eq!(*stored, self.foods);
     }
 
+    /// Asserts that the stored likes are those of the acknowledged writes, of foods that still exist.
+    async fn check_likes(&mut self, api: &Api, foods: &BTreeSet<String>) {
+        self.likes.retain(|food| foods.contains(food));
+        let own = |food: &&String| !self.foods.contains_key(*food);
+        self.other_foods = foods.iter().filter(own).cloned().collect();
+        let Some(token) = &self.token else { return };
+        let response = api.get("/users/me/likes?limit=100").token(token).send().await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        let stored = response.json();
+        let stored: BTreeSet<_> =
+            stored.as_array().unwrap().iter().map(|food| text(&food["id"])).collect();
+        assert_eq!(stored, self.likes);
+    }
+
     async fn check_session(&self, api: &Api) {
         for (token, expected) in [(&self.token, 200), (&self.revoked, 401)] {
             let Some(token) = token else { continue };
@@ -180,6 +220,13 @@ impl Client {
 fn login<'a>(api: &'a Api, email: &str) -> Call<'a> {
     let body = json!({"email": email, "password": PASSWORD});
     api.post("/login").json(&body)
+}
+
+/// Removes the number of likes, which lags behind in lists.
+fn without_likes(mut food: Value) -> Value {
+    let likes = food.as_object_mut().unwrap().remove("likes");
+    assert!(likes.is_none_or(|likes| likes.is_u64()));
+    food
 }
 
 /// Returns the JSON of the response with paths instead of URLs; null if the body is empty.
@@ -226,14 +273,10 @@ async fn server_kill_loses_no_acknowledged_write() {
     println!("{killed} kills, {writes} acknowledged writes, none lost");
 }
 
-/// Asserts that the tables and the bucket of images in the data dir `folder` are consistent.
+/// Asserts that the tables and the bucket of images in the data dir `folder` are consistent, once the streams are delivered.
 async fn check_stored(folder: &Path) {
-    let options = Options {
-        storage: Storage::Dir(folder.to_owned()),
-        engines_only: true,
-        ..Options::default()
-    };
-    let local = Local::start(options).await.unwrap();
+    let local = derived::start(folder).await;
+    derived::settle(&local).await;
     let aws = local.aws();
     let tables = TableNames::with_prefix("");
     let snapshot = Snapshot::read(&aws.dynamodb(), &aws.s3(), &tables, "images").await;
@@ -241,7 +284,7 @@ async fn check_stored(folder: &Path) {
     assert_eq!(snapshot.violations(), Vec::<String>::new());
 }
 
-/// Asserts that the stored users, foods and sessions are exactly those that the clients expect.
+/// Asserts that the stored users, foods, likes and sessions are exactly those that the clients expect.
 async fn check(clients: &mut [Client], api: &Api) {
     for client in &mut *clients {
         client.reconcile(api).await;
@@ -257,10 +300,12 @@ async fn check(clients: &mut [Client], api: &Api) {
         let image = api.get(&text(&food["food_image"])).send().await;
         assert_eq!(image.status, 200, "{food}");
         let user_foods = foods.entry(text(&food["user_id"])).or_default();
-        user_foods.insert(text(&food["id"]), food);
+        user_foods.insert(text(&food["id"]), without_likes(food));
     }
+    let ids: BTreeSet<_> = foods.values().flat_map(BTreeMap::keys).cloned().collect();
     for client in clients {
         client.check_foods(&foods.remove(&client.user_id).unwrap_or_default());
+        client.check_likes(api, &ids).await;
         client.check_session(api).await;
     }
     assert_eq!(foods, BTreeMap::new(), "foods without an owner");

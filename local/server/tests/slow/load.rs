@@ -10,20 +10,27 @@ use tempfile::tempdir;
 use test_support::client::Call;
 use test_support::{Client as Api, Form, PASSWORD, Response, text};
 
-use crate::number;
 use crate::server::Server;
+use crate::{derived, number};
 
 /// The maximum number of rounds, even if `LOAD_SECONDS` have not elapsed.
 const MAX_ROUNDS: usize = 10_000;
 
 /// All routes, in the order in which a client calls them in a round. The second login's session revokes the first one.
-const ROUND: [&str; 22] = [
+const ROUND: [&str; 29] = [
     "create_user",
     "login",
     "create_image_upload",
     "create_food",
     "list_food",
     "get_food",
+    "like_food",
+    "list_likes",
+    "list_user_food",
+    "similar_food",
+    "recommend",
+    "unlike_food",
+    "like_food",
     "update_food",
     "delete_food",
     "list_users",
@@ -50,6 +57,8 @@ struct Client {
     access_token: String,
     refresh_token: String,
     food_id: String,
+    /// The food of another client.
+    other_food_id: String,
     session_id: String,
 }
 
@@ -57,7 +66,11 @@ impl Client {
     fn request<'a>(&self, api: &'a Api, name: &str) -> Call<'a> {
         let route = ROUTES.iter().find(|route| route.name == name).unwrap();
         let path = route.path.replace("{user_id}", &self.user_id);
-        let path = path.replace("{food_id}", &self.food_id);
+        let food_id = match name {
+            "like_food" | "unlike_food" | "similar_food" => &self.other_food_id,
+            _ => &self.food_id,
+        };
+        let path = path.replace("{food_id}", food_id);
         let path = path.replace("{session_id}", &self.session_id);
         let mut call = api.request(route.method.parse().unwrap(), &path);
         if route.signed_in {
@@ -147,6 +160,12 @@ impl Load {
                     }
                 }
             }
+            let mut foods: Vec<_> =
+                self.clients.iter().map(|client| client.food_id.clone()).collect();
+            foods.rotate_left(1);
+            for (client, food) in self.clients.iter_mut().zip(foods) {
+                client.other_food_id = food;
+            }
         }
     }
 
@@ -171,7 +190,7 @@ impl Load {
 #[tokio::test]
 async fn all_routes_succeed_under_load() {
     let time = Duration::from_secs(number("LOAD_SECONDS", 10));
-    let clients = usize::try_from(number("LOAD_CLIENTS", 8)).unwrap();
+    let clients = usize::try_from(number("LOAD_CLIENTS", 8)).unwrap().max(2);
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let mut load = Load {
@@ -200,4 +219,9 @@ async fn all_routes_succeed_under_load() {
     load.unexpected.truncate(10);
     assert_eq!(load.unexpected, Vec::<String>::new());
     assert_eq!(load.routes.len(), ROUTES.len(), "a route is missing in ROUND");
+    drop(load);
+    let local = derived::start(folder.path()).await;
+    // All users and foods are deleted, and so their likes.
+    assert_eq!(derived::settle(&local).await, 0);
+    local.stop().await;
 }

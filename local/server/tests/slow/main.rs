@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops here")]
 
 mod crash;
+mod derived;
 #[cfg(target_os = "linux")] // `/proc`
 mod load;
 mod server;

@@ -68,6 +68,11 @@ impl Program {
         line
     }
 
+    /// Returns standard error, which must be piped, of the exited program.
+    pub(crate) fn stderr(&mut self) -> String {
+        std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap()
+    }
+
     /// Sends SIGINT, as Ctrl-C does, and waits until the program exits.
     pub(crate) fn interrupt(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
