@@ -16,6 +16,7 @@ use domain::use_cases::store_image;
 use domain::user::{Email, InsertUserError, PublicUser, User, UserName, UserRepository as _};
 use functions::dependencies::{Dependencies, Images};
 use functions::settings::SettingsError;
+use futures_util::future::try_join_all;
 use image::{ImageFormat, Rgb, RgbImage};
 use infrastructure::argon2::Argon2Hasher;
 use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
@@ -104,12 +105,14 @@ pub(crate) async fn seed(dependencies: &Dependencies) -> Result<bool, DemoError>
     }
     let created = create_foods(&demo, &creators, &foods, &images, now, &mut random).await?;
     for (user, account) in others.iter().zip(&creators) {
+        let mut liked = Vec::new();
         for food in &created {
-            let at = time_between(food.id.created_at(), now, &mut random);
+            let liked_at = time_between(food.id.created_at(), now, &mut random);
             if random.f64() < user.interest(food, now) && food.creator != account.id {
-                likes.create(&Like { user: account.id, food: food.id, liked_at: at }).await?;
+                liked.push(Like { user: account.id, food: food.id, liked_at });
             }
         }
+        try_join_all(liked.iter().map(|like| likes.create(like))).await?;
     }
     last.find_or_create(&users, &hash, now).await?;
     Ok(true)
@@ -130,40 +133,66 @@ async fn create_foods<'a>(
     let mut created = Vec::new();
     for nth in 0..rounds {
         let end = start.plus(round);
+        let mut round_foods = Vec::new();
         for group in &demo.groups {
             let Some((title, description)) = group.foods.get(nth) else { continue };
             let of_group = demo.users.iter().zip(creators).filter(|(user, _)| user.3 == group.name);
             let of_group: Vec<_> = of_group.map(|(_, account)| account).collect();
             let creator = of_group[nth % of_group.len()];
             let at = time_between(start, end, random);
-            let id = FoodId::new(at);
-            let image = draw(group.colour, nth);
-            let renditions = images.renderer.render(image).await.expect("a JPEG is rendered");
-            let food = Food {
-                id,
-                creator: creator.clone(),
-                title: Title::parse(title).expect("a title"),
-                description: Description::sanitize(description).expect("a description"),
-                image: store_image(&images.store, id, ImageId::new(at), renditions).await?,
-                upload: None,
-                created_at: at,
-                updated_at: at,
-                version: 1,
-                likes: 0,
+            let draft = DraftFood { title, description, colour: group.colour, nth, at };
+            let food = async move {
+                let id = draft.create(creator, foods, images).await?;
+                Ok(id.map(|id| CreatedFood { id, creator: creator.id, group: group.name }))
             };
-            match foods.create(&food).await {
-                Ok(()) => created.push(CreatedFood { id, creator: creator.id, group: group.name }),
-                // A user or an interrupted run has created it.
-                Err(InsertFoodError::TitleTaken) => {
-                    images.store.delete(&food.rendition_keys()).await?;
-                }
-                Err(InsertFoodError::Storage(error)) => return Err(error.into()),
-                Err(InsertFoodError::UploadTaken | InsertFoodError::CreatorGone) => {}
-            }
+            round_foods.push(food);
         }
+        let round_foods: Result<_, DemoError> = try_join_all(round_foods).await;
+        created.extend(round_foods?.into_iter().flatten());
         start = end;
     }
     Ok(created)
+}
+
+/// The `nth` food of a group, which is created at the time `at`.
+struct DraftFood<'a> {
+    title: &'a str,
+    description: &'a str,
+    colour: [u8; 3],
+    nth: usize,
+    at: Timestamp,
+}
+
+impl DraftFood<'_> {
+    /// Creates the food. Returns `None` if a user or an interrupted run has created it.
+    async fn create(
+        &self,
+        creator: &PublicUser,
+        foods: &DynamoDbFoods,
+        images: &Images,
+    ) -> Result<Option<FoodId>, DemoError> {
+        let (at, id) = (self.at, FoodId::new(self.at));
+        let image = images.renderer.render(draw(self.colour, self.nth)).await;
+        let image = image.expect("a JPEG is rendered");
+        let food = Food {
+            id,
+            creator: creator.clone(),
+            title: Title::parse(self.title).expect("a title"),
+            description: Description::sanitize(self.description).expect("a description"),
+            image: store_image(&images.store, id, ImageId::new(at), image).await?,
+            upload: None,
+            created_at: at,
+            updated_at: at,
+            version: 1,
+            likes: 0,
+        };
+        match foods.create(&food).await {
+            Ok(()) => return Ok(Some(id)),
+            Err(InsertFoodError::Storage(error)) => return Err(error.into()),
+            Err(_) => images.store.delete(&food.rendition_keys()).await?,
+        }
+        Ok(None)
+    }
 }
 
 fn begin(now: Timestamp) -> Timestamp {
@@ -219,9 +248,9 @@ impl DemoUser<'_> {
     /// Returns the probability that the user likes the food: lower if the food is new.
     fn interest(&self, food: &CreatedFood<'_>, now: Timestamp) -> f64 {
         let taste = match food.group {
-            group if group == self.3 => 0.75,
-            group if group == self.4 => 0.4,
-            _ => 0.05,
+            group if group == self.3 => 0.85,
+            group if group == self.4 => 0.5,
+            _ => 0.03,
         };
         if now.since(food.id.created_at()) < PERIOD / 7 { taste / 4.0 } else { taste }
     }

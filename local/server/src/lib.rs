@@ -327,8 +327,9 @@ impl Local {
         let dir = engines.data_dir.as_ref().map(DataDir::path);
         let (positions, complete) = Positions::load(dir, &mappings);
         // Training repairs what missed records left: the data dir may be of a version without streams.
-        let changed = Arc::new(AtomicBool::new(dir.is_some() && !complete));
-        if seeded || options.train {
+        let trained = seeded || options.train;
+        let changed = Arc::new(AtomicBool::new(dir.is_some() && !complete && !trained));
+        if trained {
             train(&api).await;
         }
         let streams = Streams::start(mappings, positions, &changed);

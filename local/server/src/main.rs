@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use functions::routes::ROUTES;
+use functions::routes::{Access, ROUTES};
 use local::settings::{JSON_FILE, SHELL_FILE};
 use local::{Local, Options, Seed, demo, fixtures};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -88,7 +88,11 @@ fn banner(local: &Local, seed: Option<Seed>, started: Instant) -> String {
     lines.push(String::new());
     let width = ROUTES.iter().map(|route| route.path.len()).max().unwrap_or_default();
     for route in &ROUTES {
-        let key = if route.signed_in { "signed in" } else { "" };
+        let key = match route.access {
+            Access::Anonymous => "",
+            Access::Optional => "signed in or not",
+            Access::SignedIn => "signed in",
+        };
         let line = format!("  {:<7} {:<width$} {key}", route.method, route.path);
         lines.push(line.trim_end().to_owned());
     }

@@ -3,6 +3,7 @@
 //! dynoxide numbers a record after the largest number of its table, which it looks for in all records of all tables, and it
 //! never removes a record (docs/decisions/0008-embedded-engines-crate.md). A second connection to the file does both.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -116,7 +117,7 @@ impl Stream {
         file.execute(DELETE, (&self.table, stored)).map_err(|error| self.error(error))
     }
 
-    fn error(&self, reason: impl ToString) -> StreamError {
+    fn error(&self, reason: impl Display) -> StreamError {
         StreamError { table: self.table.clone(), reason: reason.to_string() }
     }
 }

@@ -60,7 +60,9 @@ impl Stored {
     async fn read(likes: &DynamoDbLikes, foods: &DynamoDbFoods) -> Self {
         let mut stored = Self::default();
         let visit = |item| match item {
-            StoredItem::Like(like) => drop(stored.likes.insert((like.user, like.food))),
+            StoredItem::Like(like) => {
+                stored.likes.insert((like.user, like.food));
+            }
             StoredItem::Count(food, likes) => *stored.counts.entry(food).or_default() += likes,
             StoredItem::Profile(user, profile) => {
                 let entries = profile.value.entries().iter();
@@ -71,7 +73,9 @@ impl Stored {
             }
         };
         likes.scan(visit).await.unwrap();
-        let visit = |food| drop(stored.foods.insert(food));
+        let visit = |food| {
+            stored.foods.insert(food);
+        };
         foods.scan_ids(visit).await.unwrap();
         stored
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use functions::routes::ROUTES;
+use functions::routes::{Access, ROUTES};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -73,7 +73,7 @@ impl Client {
         let path = path.replace("{food_id}", food_id);
         let path = path.replace("{session_id}", &self.session_id);
         let mut call = api.request(route.method.parse().unwrap(), &path);
-        if route.signed_in {
+        if route.access != Access::Anonymous {
             call = call.token(&self.access_token);
         }
         let email = &self.email;
