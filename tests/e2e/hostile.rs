@@ -96,7 +96,16 @@ async fn malformed_id_in_the_path_is_a_400_or_404_on_every_route() {
 #[tokio::test]
 async fn undecodable_path_or_query_is_a_400() {
     let api = Api::start().await;
-    for path in ["/food/%/like", "/food/%ff/similar", "/users/%c3%28/food", "/food/%", "/food/%zz", "/users/%ff", "/food/%c3%28", "/food/%u1234"] {
+    for path in [
+        "/food/%/like",
+        "/food/%ff/similar",
+        "/users/%c3%28/food",
+        "/food/%",
+        "/food/%zz",
+        "/users/%ff",
+        "/food/%c3%28",
+        "/food/%u1234",
+    ] {
         assert_eq!(api.get(path).send().await.status, 400, "{path}");
     }
     for path in ["/food?limit=%", "/food?limit=%zz", "/food?limit=%ff", "/food?cursor=%c3%28"] {

@@ -125,9 +125,8 @@ async fn etag_changes_with_likes_but_likes_fail_no_update() {
     let api = Api::start().await;
     let (ada, eve, food) = users_and_food(&api).await;
     let path = food_path(&food);
-    let show = async |tag: &str| {
-        api.get(&path).bearer(&ada).header("if-none-match", tag).send().await
-    };
+    let show =
+        async |tag: &str| api.get(&path).bearer(&ada).header("if-none-match", tag).send().await;
     let first = show("").await;
     assert_eq!(first.header("etag"), "\"1-0-0\"");
     assert_eq!(show("\"1-0-0\"").await.status, 304);
@@ -192,7 +191,8 @@ async fn ids_select_liked_foods_in_their_order() {
     api.like(&ada, &other).await;
     let both = among(&format!("{other_id},{UNKNOWN},{food_id},{other_id}")).await;
     assert_eq!(both.json(), json!([other_id, food_id]));
-    let hundred: Vec<_> = (0..100).map(|nth| format!("01990000-0000-7000-8000-{nth:012}")).collect();
+    let hundred: Vec<_> =
+        (0..100).map(|nth| format!("01990000-0000-7000-8000-{nth:012}")).collect();
     assert_eq!(among(&hundred.join(",")).await.json(), json!([]));
     let too_many = format!("{},{food_id}", hundred.join(","));
     for invalid in ["", ",", "1", "%00", &format!("{food_id},"), &too_many] {

@@ -1,7 +1,7 @@
 //! Recommendations and similar foods.
 
-use domain::clock::SystemClock;
 use domain::clock::Clock as _;
+use domain::clock::SystemClock;
 use domain::id::{FoodId, UserId};
 use domain::like::{Like, LikeRepository as _};
 use domain::use_cases::{Change, update_recommendations};
@@ -63,7 +63,8 @@ async fn like_changes_the_next_recommendations_of_the_user() {
 
     let popular = recommended(&api, Some(&ada)).await;
     let id = |food: &Value| text(&food["id"]);
-    let has = |found: &[(String, Value)], food: &Value| found.iter().any(|(other, _)| *other == id(food));
+    let has =
+        |found: &[(String, Value)], food: &Value| found.iter().any(|(other, _)| *other == id(food));
     assert!(has(&popular, &fufu) && has(&popular, &waakye));
     assert!(popular.iter().all(|(_, because)| because.is_null()));
     assert_eq!(api.like(&ada, &fufu).await.status, 200);

@@ -12,7 +12,7 @@ use infrastructure::argon2::Argon2Hasher;
 use serde_json::Value;
 
 use crate::event::recorded_fixture::{EVES_PASSWORD, RecordedFixture};
-use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF};
+use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF, WAAKYE};
 
 /// The id of the image of the food Jollof in the fixture.
 const JOLLOFS_IMAGE: &str = "01990000-0000-7000-8000-00000000c001";
@@ -119,7 +119,8 @@ impl StateCheck {
                 body.is_some_and(|tokens| self.is_current(tokens))
             }
             "sweep_images" => {
-                let eves = [format!("LEFT#{EVE}"), format!("FOOD#{FUFU}")];
+                let eves =
+                    [format!("LEFT#{EVE}"), format!("FOOD#{FUFU}"), format!("FOOD#{WAAKYE}")];
                 let is_stored = |key| {
                     self.stored.users.contains_key(key) || self.stored.foods.contains_key(key)
                 };
@@ -135,6 +136,10 @@ impl StateCheck {
             | "list_food"
             | "get_food"
             | "list_sessions"
+            | "list_likes"
+            | "list_user_food"
+            | "similar_food"
+            | "recommend"
             | "login.incorrect_password"
             | "create_image_upload" => true,
             other => panic!("the effect of {other} is unknown"),
@@ -167,7 +172,7 @@ impl StateCheck {
             return false;
         };
         let id = text(claim, "user_id");
-        accounts.filter(|key| key.starts_with("USER#")).count() == 3
+        accounts.filter(|key| key.starts_with("USER#")).count() == 4
             && body.is_none_or(|user| user["id"] == id)
             && text(&self.stored.users[&format!("USER#{id}")], "first_name") == "Grace"
             && self.is_password(id, "anchors aweigh")
@@ -180,7 +185,7 @@ impl StateCheck {
             return false;
         };
         let id = text(claim, "food_id");
-        foods.filter(|key| key.starts_with("FOOD#")).count() == 3
+        foods.filter(|key| key.starts_with("FOOD#")).count() == 4
             && body.is_none_or(|food| food["id"] == id && self.is_shown(id, food))
             && self.is_adas(id, "Suya", "<p>With <b>yaji</b></p>")
     }

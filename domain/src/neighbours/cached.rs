@@ -80,22 +80,21 @@ impl<S: NeighbourStore + Sync, C: Clock + Sync> NeighbourStore for CachedTop<S, 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
-    use crate::testing::{Fault, Faulty, FixedClock, MemoryLikes, sample};
+    use crate::testing::{Fault, Faulty, FixedClock, MemoryLikes};
 
     #[tokio::test]
     async fn lists_are_read_once_a_minute() {
-        let (clock, calls) = (FixedClock::new(sample::timestamp()), AtomicUsize::new(0));
-        let likes = MemoryLikes::default();
+        let (likes, calls) = (MemoryLikes::default(), AtomicUsize::new(0));
         let counted = Faulty::new(&likes, async |_| {
             calls.fetch_add(1, Ordering::SeqCst);
             Fault::None
         });
-        let store = CachedTop::new(counted, &clock);
+        let store = CachedTop::new(counted, FixedClock::default());
         for (seconds, expected) in [(0, 1), (59, 1), (1, 2), (59, 2), (60, 3)] {
-            clock.advance(Duration::from_secs(seconds));
+            store.clock.advance(Duration::from_secs(seconds));
             store.find_top().await.unwrap();
             assert_eq!(calls.load(Ordering::SeqCst), expected);
         }
@@ -103,18 +102,17 @@ mod tests {
 
     #[tokio::test]
     async fn cache_hides_no_errors() {
-        let (clock, likes) = (FixedClock::new(sample::timestamp()), MemoryLikes::default());
-        let is_down = std::sync::atomic::AtomicBool::new(true);
+        let (likes, is_down) = (MemoryLikes::default(), AtomicBool::new(true));
         let faulty = Faulty::new(&likes, async |_| {
             if is_down.load(Ordering::SeqCst) { Fault::Unavailable } else { Fault::None }
         });
-        let store = CachedTop::new(faulty, &clock);
+        let store = CachedTop::new(faulty, FixedClock::default());
         assert!(store.find_top().await.is_err());
         is_down.store(false, Ordering::SeqCst);
         assert!(store.find_top().await.is_ok());
         is_down.store(true, Ordering::SeqCst);
         assert!(store.find_top().await.is_ok());
-        clock.advance(LIFETIME);
+        store.clock.advance(LIFETIME);
         assert!(store.find_top().await.is_err());
         assert!(store.find(&[]).await.is_err());
     }

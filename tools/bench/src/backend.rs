@@ -96,7 +96,9 @@ impl Repeat {
     fn of(function: &str) -> Self {
         match function {
             "logout" | "refresh" | "delete_food" | "delete_user" | "change_password"
-            | "revoke_session" | "revoke_sessions" => Self::RestoreFixture,
+            | "revoke_session" | "revoke_sessions" | "like_food" | "unlike_food" => {
+                Self::RestoreFixture
+            }
             "create_user" => Self::Number("grace"),
             "create_food" => Self::Number("Suya"),
             _ => Self::Unchanged,
