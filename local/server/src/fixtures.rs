@@ -79,12 +79,7 @@ struct FixtureFood {
 }
 
 const USERS: [FixtureUser; 3] = [
-    FixtureUser {
-        id: ADA,
-        first_name: "Ada",
-        email: EMAIL,
-        session: ADAS_SESSION,
-    },
+    FixtureUser { id: ADA, first_name: "Ada", email: EMAIL, session: ADAS_SESSION },
     FixtureUser {
         id: EVE,
         first_name: "Eve",
