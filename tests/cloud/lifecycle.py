@@ -139,6 +139,8 @@ def remaining():
         "alarms": [alarm["AlarmName"] for alarm in boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]],
         "dashboards": [entry["DashboardName"] for entry in boto3.client("cloudwatch").list_dashboards()["DashboardEntries"]],
         "secrets": [secret["Name"] for secret in boto3.client("secretsmanager").list_secrets()["SecretList"]],
+        "mappings": [mapping["UUID"] for mapping in boto3.client("lambda").list_event_source_mappings()["EventSourceMappings"]],
+        "queues": boto3.client("sqs").list_queues().get("QueueUrls", []),
         "topics": [topic["TopicArn"] for topic in boto3.client("sns").list_topics()["Topics"]],
         "rules": [rule["Name"] for rule in boto3.client("events").list_rules()["Rules"]],
         "APIs": [api["ApiId"] for api in boto3.client("apigatewayv2").get_apis()["Items"]],

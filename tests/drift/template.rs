@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::{GlobalSecondaryIndexDescription, KeySchemaElement};
+use aws_sdk_dynamodb::types::{KeySchemaElement, Projection, StreamViewType};
 use engines::shared::Engines;
 use functions::routes::FUNCTIONS;
 use http::Method;
@@ -29,14 +29,17 @@ fn key(schema: &[KeySchemaElement]) -> Vec<&str> {
     schema.iter().map(KeySchemaElement::attribute_name).collect()
 }
 
-fn index(index: &GlobalSecondaryIndexDescription) -> (String, Value) {
-    let projection = index.projection().unwrap();
+fn index(
+    name: Option<&str>,
+    schema: &[KeySchemaElement],
+    projection: Option<&Projection>,
+) -> (String, Value) {
+    let projection = projection.unwrap();
     let attributes = match projection.projection_type().unwrap().as_str() {
         "INCLUDE" => json!(projection.non_key_attributes()),
         all_or_keys => json!(all_or_keys),
     };
-    let description = json!({"key": key(index.key_schema()), "projection": attributes});
-    (index.index_name().unwrap().to_owned(), description)
+    (name.unwrap().to_owned(), json!({"key": key(schema), "projection": attributes}))
 }
 
 #[tokio::test]
@@ -48,17 +51,23 @@ async fn local_dynamodb_tables_match_the_template() {
     for (id, name) in [
         ("UsersTable", names.users),
         ("FoodsTable", names.foods),
+        ("LikesTable", names.likes),
         ("SessionsTable", names.sessions),
     ] {
         let table = client.describe_table().table_name(&name).send().await;
         let table = table.unwrap().table.unwrap();
         let ttl = client.describe_time_to_live().table_name(&name).send().await;
         let ttl = ttl.unwrap().time_to_live_description;
-        let indexes = table.global_secondary_indexes().iter().map(index);
+        let global = table.global_secondary_indexes().iter();
+        let global = global.map(|it| index(it.index_name(), it.key_schema(), it.projection()));
+        let local = table.local_secondary_indexes().iter();
+        let local = local.map(|it| index(it.index_name(), it.key_schema(), it.projection()));
+        let stream = table.stream_specification().and_then(|stream| stream.stream_view_type());
         let description = json!({
             "key": key(table.key_schema()),
             "ttl": ttl.and_then(|ttl| ttl.attribute_name),
-            "indexes": indexes.collect::<serde_json::Map<_, _>>(),
+            "indexes": global.chain(local).collect::<serde_json::Map<_, _>>(),
+            "stream": stream.map(StreamViewType::as_str),
         });
         tables.insert(id.to_owned(), description);
     }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use engines::Valkey;
 use functions::routes::ROUTES;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use test_support::Client;
-use test_support::fixture::{ADA, event};
+use test_support::fixture::{ADA, FUFU, JOLLOF, event};
 use test_support::recorder::{Grant, RecordedCall};
 use test_support::template::template;
 
@@ -196,10 +196,47 @@ async fn needed_by_sweep(settings: &[(&str, &str)]) -> Vec<Grant> {
     }
 }
 
+/// Returns the IAM permissions that `update_recommendations` needs: after changes that nothing was derived from yet, and
+/// after a food was deleted.
+async fn needed_by_stream(settings: &[(&str, &str)]) -> Vec<Grant> {
+    let recorded = RecordedFixture::with(settings).await;
+    let mut running = recorded.start("update_recommendations").await;
+    recorded.delete_derived().await;
+    let like = event("update_recommendations");
+    running.invoke(&like).await;
+    recorded.delete_item("FOODS_TABLE", &format!("FOOD#{FUFU}"), None).await;
+    let keys = json!({"pk": {"S": format!("FOOD#{FUFU}")}});
+    let deletion = json!({"Records": [{"dynamodb": {"Keys": keys, "SequenceNumber": "1"}}]});
+    for event in [&deletion.to_string(), &like] {
+        let response = running.invoke(event).await;
+        assert_eq!(response, json!({"batchItemFailures": []}));
+    }
+    recorded.grants(&recorded.take())
+}
+
+/// Returns the IAM permissions that `train_recommendations` needs: after changes that nothing was derived from yet, and
+/// after a food was deleted and a count was changed.
+async fn needed_by_training(settings: &[(&str, &str)]) -> Vec<Grant> {
+    let recorded = RecordedFixture::with(settings).await;
+    let mut running = recorded.start("train_recommendations").await;
+    recorded.delete_derived().await;
+    let report = running.invoke(&event("train_recommendations")).await;
+    assert_eq!(report["drifted"], 0, "{report}");
+    recorded.delete_item("FOODS_TABLE", &format!("FOOD#{FUFU}"), None).await;
+    recorded.add_to_count(JOLLOF).await;
+    let report = running.invoke(&event("train_recommendations")).await;
+    assert_eq!(report["drifted"], 1, "{report}");
+    recorded.grants(&recorded.take())
+}
+
 /// Asserts that the policy of each function grants all permissions that the function needs and no others.
 async fn assert_exact(permissions: &str, settings: &[(&str, &str)]) {
     let policies = policies(permissions);
-    let mut all = vec![("sweep_images", needed_by_sweep(settings).await)];
+    let mut all = vec![
+        ("sweep_images", needed_by_sweep(settings).await),
+        ("train_recommendations", needed_by_training(settings).await),
+        ("update_recommendations", needed_by_stream(settings).await),
+    ];
     for route in ROUTES {
         all.push((route.name, needed(route.name, settings).await));
     }

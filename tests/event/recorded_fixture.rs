@@ -148,6 +148,44 @@ impl RecordedFixture {
         update.expression_attribute_values(":value", value).send().await.unwrap();
     }
 
+    /// Deletes an item. `sk` is `None` if the table of this setting has no sort key.
+    pub(crate) async fn delete_item(&self, table: &str, pk: &str, sk: Option<&str>) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let delete = self.dynamodb_engine().delete_item();
+        let delete = delete.table_name(self.fixture.setting(table)).key("pk", text(pk));
+        let delete = match sk {
+            Some(sk) => delete.key("sk", text(sk)),
+            None => delete,
+        };
+        delete.send().await.unwrap();
+    }
+
+    /// Deletes everything that is derived from likes.
+    pub(crate) async fn delete_derived(&self) {
+        let scan = self.dynamodb_engine().scan().table_name(self.fixture.setting("LIKES_TABLE"));
+        let items = scan.send().await.unwrap().items.unwrap_or_default();
+        let mut keys = items.iter().map(|item| {
+            let text = |name| item[name].as_s().expect("a text").as_str();
+            (text("pk"), text("sk"))
+        });
+        let is_stored = |sk: &str| sk.starts_with("LIKE#") || sk.starts_with("COUNT#");
+        for (pk, sk) in keys.by_ref().filter(|(_, sk)| !is_stored(sk)) {
+            self.delete_item("LIKES_TABLE", pk, Some(sk)).await;
+        }
+    }
+
+    /// Adds one to the number of likes of a food, but no like.
+    pub(crate) async fn add_to_count(&self, food: &str) {
+        let text = |text: String| AttributeValue::S(text);
+        let update = self.dynamodb_engine().update_item();
+        let update = update.table_name(self.fixture.setting("LIKES_TABLE"));
+        let update = update.key("pk", text(format!("FOOD#{food}")));
+        let update = update.key("sk", text("COUNT#0".to_owned()));
+        let update = update.update_expression("ADD likes :one");
+        let one = AttributeValue::N("1".to_owned());
+        update.expression_attribute_values(":one", one).send().await.unwrap();
+    }
+
     /// Replaces Eve's account by an old tombstone but keeps her food. Adds two orphaned images: one of a food
     /// that has another image, one of a food that does not exist.
     pub(crate) async fn add_orphans(&self) {

@@ -124,6 +124,45 @@ async fn scheduled_function_logs_a_line_with_its_report() {
     assert!(line["report"]["listed"].is_u64(), "{line}");
 }
 
+#[tokio::test]
+async fn training_logs_its_report_and_metrics_at_any_log_level() {
+    let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
+    let log = log("train_recommendations", &level, &[event("train_recommendations")]).await;
+    let line = &invocation_lines(&log)[0];
+    assert_eq!(line["likes_drift"], 0, "{line}");
+    assert_eq!(line["trained_lists"], 0, "{line}");
+    assert_eq!(check_metrics(line), Ok(()), "{line}");
+    for (field, value) in [("users", 3), ("foods", 3), ("drifted", 0), ("orphans", 0)] {
+        assert_eq!(line["report"][field], value, "{field}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn stream_function_logs_its_report_and_malformed_keys() {
+    let log = log("update_recommendations", &[], &[event("update_recommendations")]).await;
+    let lines = lines(&log);
+    assert_eq!(lines.len(), 2, "{log}");
+    assert_eq!(lines[0]["level"], "WARN", "{log}");
+    assert_eq!(lines[0]["sequence_number"], "000000000000000000300", "{log}");
+    assert_eq!(lines[1]["faas.trigger"], "datasource", "{log}");
+    for (field, value) in [("records", 3), ("changes", 1), ("failed", 0)] {
+        assert_eq!(lines[1]["report"][field], value, "{field}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn stream_function_returns_an_error_if_the_first_record_fails() {
+    let recorded = RecordedFixture::with(&[]).await;
+    recorded.dynamodb.lose_responses_to("BatchGetItem");
+    let mut running = recorded.start("update_recommendations").await;
+    let error = running.try_invoke(&event("update_recommendations")).await.unwrap_err();
+    assert!(error["errorMessage"].as_str().unwrap().contains("unavailable"), "{error}");
+    let log = running.into_log().await;
+    let line = &invocation_lines(&log)[0];
+    assert_eq!(line["level"], "ERROR", "{line}");
+    assert_eq!(line["faas.trigger"], "datasource", "{line}");
+}
+
 /// The AWS SDK adds the `X-Amzn-Trace-Id` header but must not sign it, because proxies may change it.
 #[tokio::test]
 async fn dynamodb_and_s3_calls_carry_the_x_ray_trace_id() {

@@ -23,7 +23,7 @@ S3_PUT = 5.00  # a million
 S3_GB_MONTH = 0.023
 CDN_GB, CDN_REQUESTS = 0.085, 1.00  # CloudFront: a GB; a million HTTPS requests
 OBSERVABILITY = 0.85  # logs and traces of a million requests: docs/decisions/0021-one-log-line-per-request.md
-FIXED = 14.90  # a month: secrets, alarms and dashboard 10.10, metrics in the logs 4.80
+FIXED = 17.20  # a month: secrets, alarms and dashboard 12.40, metrics in the logs 4.80
 
 
 class Request(NamedTuple):
