@@ -97,7 +97,7 @@ async fn malformed_id_in_the_path_is_a_400_or_404_on_every_route() {
 async fn undecodable_path_or_query_is_a_400() {
     let api = Api::start().await;
     for path in [
-        "/food/%/like",
+        "/food/%/similar",
         "/food/%ff/similar",
         "/users/%c3%28/food",
         "/food/%",
