@@ -1,6 +1,7 @@
 //! Users, foods, likes and sessions on `DynamoDB`. Only training uses `Scan`, so the cost of a request does not
 //! grow with the table.
 
+mod batch;
 mod foods;
 mod idempotency;
 mod item;

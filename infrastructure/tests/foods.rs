@@ -32,6 +32,7 @@ async fn on_dynamodb() -> (DynamoDbFoods, Arc<Engines>) {
 }
 
 domain::food_repository_contract!(on_dynamodb().await);
+domain::food_catalog_contract!(on_dynamodb().await);
 domain::food_creator_contract!({
     let (foods, engines) = on_dynamodb().await;
     let table = engines.tables().await.users;

@@ -3,19 +3,15 @@
 //!
 //! | `pk` | attributes |
 //! |---|---|
-//! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_id` `image_sizes` `upload_id`? `created_at` `updated_at` (ms) `version` `feed` |
+//! | `FOOD#<id>` | `id` `user_id` `creator_first_name` `creator_last_name` `title` `description` `image_id` `image_sizes` `upload_id`? `created_at` `updated_at` (ms) `version` `feed` `likes`? |
 //! | `TITLE#<folded title>` | `food_id` |
 //! | `UPLOAD#<id>` | `food_id` `expires_at` (s) |
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{
-    ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use domain::food::{
-    Description, Food, FoodRepository, InsertFoodError, RemoveFoodError, ReplaceFoodError, Title,
-    UPLOAD_CLAIM_TTL,
+    Description, Food, FoodCatalog, FoodRepository, InsertFoodError, RemoveFoodError,
+    ReplaceFoodError, Title, UPLOAD_CLAIM_TTL,
 };
 use domain::id::{FoodId, ImageId, UserId};
 use domain::image::{Image, Sizes};
@@ -23,6 +19,7 @@ use domain::page::{Page, PageRequest};
 use domain::storage::StorageError;
 use domain::user::{PublicUser, UserName};
 
+use super::batch::Batch;
 use super::item::{
     Item, corrupt, millis, number, read, read_millis, read_number, read_optional, text,
 };
@@ -33,14 +30,14 @@ use super::update::try_update;
 use super::users::account_key;
 use crate::aws::map_sdk_error;
 
-/// Maximum number of keys of a `BatchGetItem` request.
-const MAX_BATCH_KEYS: usize = 100;
 /// Maximum size of a food in the feed: a description of 20 KB, a title and names of 400 bytes each, ids and times.
 const MAX_FOOD_BYTES: usize = 22 * 1024;
 /// Maximum size of a food in the index of its owner: three keys.
 const MAX_OWNED_BYTES: usize = 256;
 /// Attribute of a claim: the id of the food that holds the claim.
 const FOOD_ID: &str = "food_id";
+/// Attribute: the number of likes that lists show. New foods have none.
+const LIKES: &str = "likes";
 /// Value of [`table::FEED`] in every food: the feed index has one partition.
 const FEED: &str = "FOOD";
 /// Condition of an update or deletion: the food still has the version and the owner that were read.
@@ -78,6 +75,17 @@ impl DynamoDbFoods {
             .await
             .map_err(map_sdk_error)?;
         response.item.as_ref().map(food).transpose()
+    }
+
+    /// Reads attributes of many foods; `None` for all attributes.
+    async fn get_many(
+        &self,
+        ids: &[FoodId],
+        projection: Option<&str>,
+        consistent: bool,
+    ) -> Result<Vec<Item>, StorageError> {
+        let key = |id| Item::from([(table::PK.to_owned(), text(food_key(id)))]);
+        Batch { table: &self.table, projection, consistent }.get(&self.client, ids, key).await
     }
 
     /// Returns the condition that the creator of a food has an account.
@@ -159,7 +167,7 @@ impl DynamoDbFoods {
             items.push(claim);
             errors.push(error);
         }
-        let outcome = transaction::write(&self.client, items, FOOD_ID).await?;
+        let outcome = transaction::write(&self.client, items, Some(FOOD_ID)).await?;
         let is_unmet = |index: &usize| outcome.is_unmet(*index);
         match (&outcome, (0..errors.len()).find(is_unmet)) {
             (Outcome::Written, _) => Ok(()),
@@ -167,10 +175,6 @@ impl DynamoDbFoods {
             (Outcome::Rejected(_), None) => Err(corrupt("food_id of a claim").into()),
         }
     }
-}
-
-fn throttled() -> StorageError {
-    StorageError::Unavailable("DynamoDB left keys of a batch unprocessed".into())
 }
 
 fn food_key(id: FoodId) -> String {
@@ -233,6 +237,7 @@ fn food(item: &Item) -> Result<Food, StorageError> {
         created_at: read_millis(item, "created_at")?,
         updated_at: read_millis(item, "updated_at")?,
         version: read_number(item, "version")?,
+        likes: if item.contains_key(LIKES) { read_number(item, LIKES)? } else { 0 },
     })
 }
 
@@ -262,7 +267,7 @@ impl FoodRepository for DynamoDbFoods {
         items.extend(self.claim_upload(food));
         items.extend(self.require_creator(food));
         let last = items.len() - 1;
-        match transaction::write(&self.client, items, FOOD_ID).await? {
+        match transaction::write(&self.client, items, Some(FOOD_ID)).await? {
             Outcome::Written => Ok(()),
             outcome if self.users.is_some() && outcome.is_unmet(last) => {
                 Err(InsertFoodError::CreatorGone)
@@ -295,36 +300,8 @@ impl FoodRepository for DynamoDbFoods {
     }
 
     async fn find_images(&self, ids: &[FoodId]) -> Result<Vec<ImageId>, StorageError> {
-        let mut found = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(MAX_BATCH_KEYS) {
-            let keys = ids.iter().map(|id| {
-                let pk = text(food_key(*id));
-                Item::from([(table::PK.to_owned(), pk)])
-            });
-            let batch = KeysAndAttributes::builder()
-                .set_keys(Some(keys.collect()))
-                .projection_expression("image_id")
-                .consistent_read(true);
-            let batch = batch.build().expect("keys");
-            let mut pending = Some(HashMap::from([(self.table.clone(), batch)]));
-            let mut pauses = transaction::pauses();
-            while let Some(batch) = pending.take().filter(|batch| !batch.is_empty()) {
-                let request = self.client.batch_get_item();
-                let response = request.set_request_items(Some(batch)).send().await;
-                let response = response.map_err(map_sdk_error)?;
-                let items = response.responses.unwrap_or_default();
-                for item in items.into_values().flatten() {
-                    found.push(read(&item, "image_id", ImageId::parse)?);
-                }
-                pending = response.unprocessed_keys;
-                if pending.as_ref().is_some_and(|keys| !keys.is_empty()) {
-                    // The response is throttled or exceeds 16 MB.
-                    let pause = pauses.next().ok_or_else(throttled)?;
-                    tokio::time::sleep(pause).await;
-                }
-            }
-        }
-        Ok(found)
+        let items = self.get_many(ids, Some("image_id"), true).await?;
+        items.iter().map(|item| read(item, "image_id", ImageId::parse)).collect()
     }
 
     async fn list_by_owner(
@@ -338,7 +315,7 @@ impl FoodRepository for DynamoDbFoods {
             name: table::BY_OWNER_INDEX,
             partition: (table::USER_ID, &owner),
             sort: table::ID,
-            ascending: true,
+            ascending: false,
             max_item_bytes: MAX_OWNED_BYTES,
         };
         let id = |item: &Item| read(item, table::ID, FoodId::parse);
@@ -373,10 +350,49 @@ impl FoodRepository for DynamoDbFoods {
             .expression_attribute_values(":current", number(food.version))
             .expression_attribute_values(":owner", text(food.creator.id.to_string()));
         let items = vec![transaction::delete(delete), self.release_title(food.id, &food.title)];
-        match transaction::write(&self.client, items, FOOD_ID).await? {
+        match transaction::write(&self.client, items, Some(FOOD_ID)).await? {
             Outcome::Written => Ok(()),
             outcome if outcome.is_unmet(0) => Err(RemoveFoodError::VersionConflict),
             Outcome::Rejected(_) => Err(corrupt("food_id of the title claim").into()),
+        }
+    }
+}
+
+impl FoodCatalog for DynamoDbFoods {
+    async fn find_many(&self, ids: &[FoodId]) -> Result<Vec<Food>, StorageError> {
+        self.get_many(ids, None, false).await?.iter().map(food).collect()
+    }
+
+    async fn find_existing(&self, ids: &[FoodId]) -> Result<Vec<FoodId>, StorageError> {
+        let items = self.get_many(ids, Some(table::ID), true).await?;
+        items.iter().map(|item| read(item, table::ID, FoodId::parse)).collect()
+    }
+
+    async fn set_likes(&self, id: FoodId, likes: u64) -> Result<bool, StorageError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PK, text(food_key(id)))
+            .update_expression("SET likes = :likes")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":likes", number(likes));
+        Ok(try_update(update).await?.is_some())
+    }
+
+    async fn scan_ids(&self, mut visit: impl FnMut(FoodId) + Send) -> Result<(), StorageError> {
+        let scan = self.client.scan().table_name(&self.table).index_name(table::BY_OWNER_INDEX);
+        let mut start = None;
+        loop {
+            let page = scan.clone().set_exclusive_start_key(start).send().await;
+            let page = page.map_err(map_sdk_error)?;
+            for item in page.items() {
+                visit(read(item, table::ID, FoodId::parse)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(());
+            }
         }
     }
 }

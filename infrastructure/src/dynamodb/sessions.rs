@@ -108,7 +108,7 @@ impl DynamoDbSessions {
             .key(table::PK, text(user.to_string()))
             .key(table::SK, text(kept.to_string()));
         let items = [account, kept].map(|update| increment(update, version));
-        let outcome = transaction::write(&self.client, items.into(), users::PK).await?;
+        let outcome = transaction::write(&self.client, items.into(), None).await?;
         Ok(matches!(outcome, transaction::Outcome::Written))
     }
 }

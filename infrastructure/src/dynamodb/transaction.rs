@@ -99,7 +99,8 @@ async fn is_taken(
     Ok(stored.is_some_and(|stored| stored != claimant))
 }
 
-/// Writes all items or none. `owner` is the name of the attribute that contains the owner of a claim.
+/// Writes all items or none. `owner` is the name of the attribute that contains the owner of a claim; `None` if no item is a
+/// claim.
 ///
 /// `DynamoDB` cancels a transaction if another one is in progress on one of its items. This function then
 /// reads the claims: a claim with another owner is reported like an unmet condition; if there is none, the
@@ -107,7 +108,7 @@ async fn is_taken(
 pub(super) async fn write(
     client: &Client,
     items: Vec<TransactWriteItem>,
-    owner: &str,
+    owner: Option<&str>,
 ) -> Result<Outcome, StorageError> {
     let mut pauses = pauses();
     loop {
@@ -129,7 +130,9 @@ pub(super) async fn write(
             let unmet = codes.iter().map(|code| *code == "ConditionalCheckFailed");
             return Ok(Outcome::Rejected(unmet.collect()));
         }
-        if codes.iter().any(|code| CONFLICTS.contains(code)) {
+        if let Some(owner) = owner
+            && codes.iter().any(|code| CONFLICTS.contains(code))
+        {
             let mut taken = Vec::new();
             for item in &items {
                 taken.push(is_taken(client, item, owner).await?);

@@ -212,7 +212,7 @@ impl UserRepository for DynamoDbUsers {
             .item(table::PK, text(claim_key(&user.email)))
             .item(USER_ID, text(user.public.id.to_string()));
         let items = [account, claim].map(transaction::put);
-        match transaction::write(&self.client, items.into(), USER_ID).await? {
+        match transaction::write(&self.client, items.into(), Some(USER_ID)).await? {
             transaction::Outcome::Written => Ok(()),
             transaction::Outcome::Rejected(_) => Err(InsertUserError::EmailTaken),
         }
@@ -318,7 +318,7 @@ impl UserRepository for DynamoDbUsers {
             transaction::delete(claim),
             transaction::put(tombstone),
         ];
-        match transaction::write(&self.client, items, USER_ID).await? {
+        match transaction::write(&self.client, items, Some(USER_ID)).await? {
             transaction::Outcome::Written => Ok(()),
             // A concurrent call deleted the account.
             outcome if outcome.is_unmet(0) => Ok(()),

@@ -328,7 +328,6 @@ impl FixtureFood {
             created_at: now,
             updated_at: now,
             version: 1,
-            likes: 0,
         }
     }
 }

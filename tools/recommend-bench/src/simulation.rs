@@ -185,6 +185,6 @@ impl Simulation {
         let stores = &self.stores;
         let found = recommend(stores, stores, stores, &self.clock, user).await;
         let found = found.expect("recommendations").into_iter();
-        found.map(|found| self.numbers[&found.listed.food.id]).collect()
+        found.map(|found| self.numbers[&found.food.id]).collect()
     }
 }
