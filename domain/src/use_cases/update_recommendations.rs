@@ -54,7 +54,7 @@ pub struct UpdateReport {
 /// food is updated once, however many changes the batch has of it.
 ///
 /// A like costs at most 120 R: its user's newest 200 likes 5 and profile ½, the food's count 1 and neighbours ½, 8 shards of
-/// likers 4, their profiles 100; the parameters and lists 2 a batch. And 10 W: profile 4, neighbours 2, popular and trending foods
+/// likers 4, their profiles 100; the parameters and lists 2 a batch in which a list is stale. And 10 W: profile 4, neighbours 2, popular and trending foods
 /// 4 a batch. Setting the likes that lists show costs W by the size of the food.
 pub async fn update_recommendations(
     likes: &impl LikeRepository,
@@ -220,6 +220,13 @@ struct FoodState {
     likes: u64,
 }
 
+impl FoodState {
+    fn is_stale(&self) -> bool {
+        let likes_then = self.stored.as_ref().map_or(0, |stored| stored.value.likes_then);
+        is_stale(self.likes, likes_then)
+    }
+}
+
 /// What is written for a food.
 struct Computed {
     food: FoodState,
@@ -263,26 +270,30 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
         for changed in changed.chunks(MAX_BATCH) {
             existing.extend(self.catalog.find_existing(changed).await?);
         }
-        let (model, lists) = self.neighbours.find_top().await?;
-        let mut lists = Some(lists);
+        let is_deleted = |food: &FoodState| changed.contains(&food.id) && !existing.contains(&food.id);
+        let is_new = |food: &FoodState| {
+            food.stored.is_none() && food.likes == 0 && existing.contains(&food.id)
+        };
         for _ in 0..MAX_ATTEMPTS {
-            let without_likes = |food: &&FoodState| food.stored.is_none() && food.likes == 0;
-            let new = foods.iter().filter(without_likes).map(|food| food.id);
-            let new = new.filter(|id| existing.contains(id));
+            foods.retain(|food| is_deleted(food) || is_new(food) || food.is_stale());
+            if foods.is_empty() {
+                return Ok(());
+            }
+            let (model, lists) = self.neighbours.find_top().await?;
+            let new = foods.extract_if(.., |food| is_new(food)).map(|food| food.id);
             let mut top: BTreeMap<_, _> =
                 new.map(|id| (id, TopChange { likes: Some(0), hot: 0.0 })).collect();
             let computed = foods.into_iter().map(|food| {
-                let is_deleted = changed.contains(&food.id) && !existing.contains(&food.id);
+                let is_deleted = is_deleted(&food);
                 self.compute(&model, food, is_deleted)
             });
             let computed = in_steps(computed.collect()).await;
             let computed: Vec<_> = computed.into_iter().collect::<Result<_, _>>()?;
-            let computed: Vec<_> = computed.into_iter().flatten().collect();
             *computed_lists +=
                 computed.iter().map(|computed| u64::from(computed.exists)).sum::<u64>();
             top.extend(computed.iter().map(|computed| (computed.food.id, computed.top_change())));
             // A food whose neighbours are written is not computed again, so its other data is written before.
-            self.update_top(lists.take(), &top).await?;
+            self.update_top(lists, &top).await?;
             let written = computed.iter().map(|computed| self.write(computed));
             let written = in_steps(written.collect()).await;
             let conflicts: Vec<_> = written.into_iter().collect::<Result<_, _>>()?;
@@ -295,25 +306,21 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
         Err(contended())
     }
 
-    /// Computes the neighbours of a food if the stored ones are stale, and shows its number of likes. If the food does not exist,
-    /// deletes its likes.
+    /// Computes the neighbours of a food, and shows its number of likes. If the food does not exist, deletes its likes.
     async fn compute(
         &self,
         model: &Model,
         food: FoodState,
         is_deleted: bool,
-    ) -> Result<Option<Computed>, StorageError> {
+    ) -> Result<Computed, StorageError> {
         let stored = food.stored.as_ref().map(|stored| &stored.value);
         let (id, likes) = (food.id, food.likes);
-        if !is_deleted && !is_stale(likes, stored.map_or(0, |stored| stored.likes_then)) {
-            return Ok(None);
-        }
         if is_deleted || !self.catalog.set_likes(id, likes).await? {
             delete_likes_of_food(self.likes, id).await?;
-            return Ok(Some(Computed { food, exists: false, neighbours: None }));
+            return Ok(Computed { food, exists: false, neighbours: None });
         }
         if likes == 0 {
-            return Ok(Some(Computed { food, exists: true, neighbours: None }));
+            return Ok(Computed { food, exists: true, neighbours: None });
         }
         let likers = self.likes.newest_likers(id).await?;
         let users: Vec<_> = likers.iter().map(|liker| liker.user).collect();
@@ -337,7 +344,7 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
             hot: hot(&liked_at, likes, model.half_life),
             source: trained.map_or(Source::Online, |_| Source::Trained),
         };
-        Ok(Some(Computed { food, exists: true, neighbours: Some(neighbours) }))
+        Ok(Computed { food, exists: true, neighbours: Some(neighbours) })
     }
 
     /// Writes the neighbours if they differ. Returns the food if a concurrent update changed them.
@@ -351,21 +358,14 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
         Ok((!is_written).then_some(food.id))
     }
 
-    /// Writes the lists that change. `lists` are as they were read last, if they were.
+    /// Writes the lists that change. `stored` are as they were read last.
     async fn update_top(
         &self,
-        mut lists: Option<[Versioned<Top>; 3]>,
+        mut stored: [Versioned<Top>; 3],
         changes: &BTreeMap<FoodId, TopChange>,
     ) -> Result<(), StorageError> {
-        if changes.is_empty() {
-            return Ok(());
-        }
         let mut pending = TopList::ALL.to_vec();
         for _ in 0..MAX_ATTEMPTS {
-            let stored = match lists.take() {
-                Some(lists) => lists,
-                None => self.neighbours.find_top().await?.1,
-            };
             let mut conflicts = Vec::new();
             for list in pending {
                 let Versioned { value, version } = &stored[list as usize];
@@ -383,6 +383,7 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
             if pending.is_empty() {
                 return Ok(());
             }
+            stored = self.neighbours.find_top().await?.1;
         }
         Err(contended())
     }
