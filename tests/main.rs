@@ -31,6 +31,7 @@ mod event {
     mod capacity;
     pub(crate) mod expected;
     mod handlers;
+    mod likes;
     mod permissions;
     pub(crate) mod recorded_fixture;
     mod request_log;

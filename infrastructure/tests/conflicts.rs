@@ -16,8 +16,11 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
-use domain::food::{Food, FoodRepository as _, InsertFoodError, ReplaceFoodError, Title};
+use domain::food::{
+    Food, FoodCatalog as _, FoodRepository as _, InsertFoodError, ReplaceFoodError, Title,
+};
 use domain::id::{FoodId, ImageId, SessionId, TokenId, UserId};
+use domain::like::{Like, LikeRepository as _};
 use domain::password::PasswordHash;
 use domain::session::{
     ActiveSessions as _, RefreshTokenState, Rotation, Session, SessionStore as _,
@@ -25,7 +28,7 @@ use domain::session::{
 use domain::storage::StorageError;
 use domain::testing::sample;
 use domain::user::{InsertUserError, UserRepository as _};
-use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbSessions, DynamoDbUsers};
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbLikes, DynamoDbSessions, DynamoDbUsers};
 use infrastructure::sessions::{Sessions, UserSessions};
 use serde_json::{Value, json};
 
@@ -80,6 +83,9 @@ impl State {
         }
         if operation == "BatchGetItem" {
             let requested = &input["RequestItems"];
+            if requested["foods"].is_object() {
+                return self.respond_with_half(requested);
+            }
             for table in ["users", "sessions"] {
                 assert_eq!(requested[table]["ConsistentRead"], true);
             }
@@ -112,6 +118,24 @@ impl State {
         let mut canceled = error(self.error);
         canceled["CancellationReasons"] = reasons.collect();
         (400, canceled)
+    }
+}
+
+impl State {
+    /// Responds with the first half of the requested foods, or with all if no conflict is left.
+    fn respond_with_half(&mut self, requested: &Value) -> (u16, Value) {
+        let keys = requested["foods"]["Keys"].as_array().expect("keys");
+        let rest = self.conflicts.checked_sub(1);
+        self.conflicts = rest.unwrap_or_default();
+        let (found, rest) = keys.split_at(rest.map_or(keys.len(), |_| keys.len() / 2));
+        let id = |key: &Value| json!(key["pk"]["S"].as_str().expect("a key").replace("FOOD#", ""));
+        let found: Vec<_> = found.iter().map(|key| json!({"id": {"S": id(key)}})).collect();
+        let mut unprocessed = json!({});
+        if !rest.is_empty() {
+            unprocessed = requested.clone();
+            unprocessed["foods"]["Keys"] = rest.into();
+        }
+        (200, json!({"Responses": {"foods": found}, "UnprocessedKeys": unprocessed}))
     }
 }
 
@@ -252,4 +276,38 @@ async fn incomplete_read_of_session_and_user_is_repeated() {
     let script = Script::new(CONFLICT, usize::MAX, None);
     let error = check_session(&script).await.unwrap_err();
     assert!(matches!(error, StorageError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn unprocessed_foods_of_a_batch_are_read_again() {
+    let mut ids: Vec<_> = (0..40).map(|_| FoodId::new(sample::timestamp())).collect();
+    let script = Script::new(CONFLICT, 3, None);
+    let mut found = foods(&script).find_existing(&ids).await.unwrap();
+    ids.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, ids);
+    assert_eq!(script.operations(), ["BatchGetItem"; 4]);
+    let error = foods(&Script::new(CONFLICT, usize::MAX, None)).find_existing(&ids).await;
+    assert!(matches!(error, Err(StorageError::Unavailable(_))), "{error:?}");
+}
+
+fn likes(script: &Script) -> DynamoDbLikes {
+    DynamoDbLikes::new(script.client(), "likes".to_owned())
+}
+
+/// Many users like one food at once, so transactions meet on its counts.
+#[tokio::test(start_paused = true)]
+async fn contended_count_of_likes_is_retried() {
+    let now = sample::timestamp();
+    let like = Like { user: UserId::new(now), food: FoodId::new(now), liked_at: now };
+    for error in [CONFLICT, IN_PROGRESS] {
+        let script = Script::new(error, 30, None);
+        assert!(likes(&script).create(&like).await.unwrap());
+        assert_eq!(script.operations(), ["TransactWriteItems"; 31]);
+        let script = Script::new(error, 30, None);
+        assert!(likes(&script).delete(like.user, like.food).await.unwrap());
+        assert_eq!(script.operations(), ["TransactWriteItems"; 31]);
+    }
+    let created = likes(&Script::new(CONFLICT, usize::MAX, None)).create(&like).await;
+    assert!(matches!(created, Err(StorageError::Unavailable(_))), "{created:?}");
 }

@@ -88,7 +88,7 @@ impl RecordedFixture {
     }
 
     /// Returns the settings of the fixture with the URLs of the proxies.
-    fn settings(&self) -> Vec<(String, String)> {
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let mut proxies = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.as_str()),
             ("AWS_ENDPOINT_URL_S3", self.s3_proxy.url.as_str()),

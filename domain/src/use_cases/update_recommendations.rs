@@ -270,7 +270,8 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
         for changed in changed.chunks(MAX_BATCH) {
             existing.extend(self.catalog.find_existing(changed).await?);
         }
-        let is_deleted = |food: &FoodState| changed.contains(&food.id) && !existing.contains(&food.id);
+        let is_deleted =
+            |food: &FoodState| changed.contains(&food.id) && !existing.contains(&food.id);
         let is_new = |food: &FoodState| {
             food.stored.is_none() && food.likes == 0 && existing.contains(&food.id)
         };

@@ -61,18 +61,20 @@ impl Faults {
         self.active.lock().expect("no panic").clear();
     }
 
-    /// Counts a call for the first matching fault, and returns the failure to inject. `None` if the call succeeds.
+    /// Counts a call for the first matching fault that still fails calls, and returns the failure to inject. `None` if the call succeeds.
     pub fn next_failure(&self, operation: &str, resource: &str) -> Option<Failure> {
         let mut faults = self.active.lock().expect("no panic");
         let fault = faults.iter_mut().find(|fault| {
             let is_resource = |expected: &String| expected == resource;
-            fault.operation == operation && fault.resource.as_ref().is_none_or(is_resource)
+            let is_matching =
+                fault.operation == operation && fault.resource.as_ref().is_none_or(is_resource);
+            is_matching && fault.times > 0
         })?;
         if fault.skip > 0 {
             fault.skip -= 1;
             return None;
         }
-        fault.times = fault.times.checked_sub(1)?;
+        fault.times -= 1;
         Some(fault.failure)
     }
 
