@@ -106,7 +106,8 @@ async fn revoked_session_is_401_even_with_bad_input_or_failed_read() {
 #[tokio::test]
 async fn function_reuses_its_connections_across_events() {
     for (name, to_dynamodb, to_s3) in [
-        ("get_food", 1, 0),
+        // The food and its likes, concurrently.
+        ("get_food", 2, 0),
         ("list_food", 1, 0),
         // The user and two rate limit counters, concurrently.
         ("login", 3, 0),

@@ -5,10 +5,12 @@ use thiserror::Error;
 
 use super::AuthenticatedUser;
 use super::delete_food::{DeleteFoodError, remove};
+use super::unlike_food::delete_likes;
 use crate::clock::Clock;
 use crate::food::{FoodRepository, VersionPrecondition};
 use crate::id::{FoodId, UserId};
 use crate::image::ImageStore;
+use crate::like::LikeRepository;
 use crate::page::PageRequest;
 use crate::session::SessionStore;
 use crate::storage::StorageError;
@@ -28,15 +30,16 @@ pub enum DeleteUserError {
     Storage(#[from] StorageError),
 }
 
-/// Deletes the user's foods with their images, and the account, which revokes all sessions. The session of the
+/// Deletes the user's foods with their images, the account, which revokes all sessions, and the user's likes. The session of the
 /// request is deleted last, so that the client can retry after a failure (see `authenticate_deletion`).
 ///
 /// No food can be created without its account, so the second deletion of foods removes all that were created
-/// concurrently. The list of foods is eventually consistent; [`sweep_images`](super::sweep_images) deletes a food
-/// that it missed, by the tombstone of the account.
+/// concurrently. The list of foods is eventually consistent, and a request that was authenticated before may still like a
+/// food; [`sweep_images`](super::sweep_images) deletes what was missed, by the tombstone of the account.
 pub async fn delete_user(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
+    likes: &impl LikeRepository,
     images: &impl ImageStore,
     sessions: &impl SessionStore,
     clock: &impl Clock,
@@ -45,6 +48,7 @@ pub async fn delete_user(
     delete_foods(foods, images, user.id).await?;
     users.delete(user.id, clock.now()).await?;
     delete_foods(foods, images, user.id).await?;
+    delete_likes(likes, user.id).await?;
     Ok(sessions.revoke(user.id, user.session).await?)
 }
 
@@ -91,7 +95,9 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::clock::Timestamp;
     use crate::food::InsertFoodError;
+    use crate::like::Like;
     use crate::testing::{Fault, Faulty, MemoryFoods, contended, sample, unavailable};
     use crate::use_cases::test_support::{AuthFixture, FoodFixture};
 
@@ -127,7 +133,8 @@ mod tests {
             user: AuthenticatedUser,
         ) -> Result<(), DeleteUserError> {
             let (images, clock) = (&self.food.images.store, &self.food.clock);
-            delete_user(users, foods, images, &self.auth.sessions, clock, user).await
+            let (likes, sessions) = (&self.food.likes, &self.auth.sessions);
+            delete_user(users, foods, likes, images, sessions, clock, user).await
         }
     }
 
@@ -171,6 +178,24 @@ mod tests {
         assert_eq!(fixture.food.images.store.count(), 0);
         let too_late = foods.create(&sample::food(&ada)).await;
         assert!(matches!(too_late, Err(InsertFoodError::CreatorGone)));
+    }
+
+    #[tokio::test]
+    async fn likes_are_deleted_after_the_account() {
+        let fixture = Fixture::new();
+        let (ada, eve) = (fixture.user(0).await, fixture.user(0).await);
+        let food = FoodId::new(sample::timestamp());
+        let like = async |user: UserId, food| {
+            let like = Like { user, food, liked_at: Timestamp::from_unix_millis(7).unwrap() };
+            fixture.food.likes.create(&like).await.unwrap();
+        };
+        like(ada.id, food).await;
+        like(eve.id, food).await;
+        let late = FoodId::new(sample::timestamp());
+        let users = contended(&fixture.auth.users, "delete", async || like(ada.id, late).await);
+        fixture.delete(&users, &fixture.food.foods, ada).await.unwrap();
+        assert!(fixture.food.likes.newest_likes(ada.id, 9).await.unwrap().is_empty());
+        assert_eq!(fixture.food.likes.count(food).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! Garbage collection of unused renditions, of uploads that were never attached, and of foods that were created
-//! while their owner deleted the account.
+//! Garbage collection of unused renditions, of uploads that were never attached, and of foods and likes that were created
+//! while their user deleted the account.
 //!
 //! Every image has its own id, and only the request that stored it can attach it to a food. An unused image
 //! that is older than any running request is therefore never used later, so deleting it is free of races.
@@ -9,10 +9,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::delete_user::{DeleteUserError, delete_foods};
+use super::unlike_food::delete_likes;
 use crate::clock::{Clock, Timestamp};
 use crate::food::FoodRepository;
 use crate::id::{FoodId, UserId};
 use crate::image::{ImageStore, RenditionKey, StoredObject, UploadKey, UploadStore};
+use crate::like::LikeRepository;
 use crate::page::PageRequest;
 use crate::storage::StorageError;
 use crate::user::UserRepository;
@@ -37,18 +39,19 @@ pub struct GcReport {
     pub expired_uploads: u64,
     /// Objects that could not be deleted. The next sweep retries.
     pub failed: u64,
-    /// Deleted accounts whose remaining foods were deleted.
+    /// Deleted accounts whose remaining foods and likes were deleted.
     pub tombstones: u64,
 }
 
 /// Why a sweep stopped early; see [`DeleteUserError`].
 pub type SweepError = DeleteUserError;
 
-/// Deletes unused renditions and all uploads that are older than `min_age`, and remaining foods of deleted
-/// accounts. Can be interrupted at any point and run again.
+/// Deletes unused renditions and all uploads that are older than `min_age`, and remaining foods and likes of
+/// deleted accounts. Can be interrupted at any point and run again.
 pub async fn sweep_images(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
+    likes: &impl LikeRepository,
     images: &impl ImageStore,
     uploads: &impl UploadStore,
     clock: &impl Clock,
@@ -56,7 +59,7 @@ pub async fn sweep_images(
 ) -> Result<GcReport, SweepError> {
     let now = clock.now();
     let mut report = GcReport {
-        tombstones: Box::pin(sweep_tombstones(users, foods, images, now)).await?,
+        tombstones: Box::pin(sweep_tombstones(users, foods, likes, images, now)).await?,
         ..GcReport::default()
     };
     let mut after = None;
@@ -136,11 +139,12 @@ fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-/// Deletes remaining foods of deleted accounts, and removes expired tombstones. Returns the number of
+/// Deletes remaining foods and likes of deleted accounts, and removes expired tombstones. Returns the number of
 /// tombstones.
 async fn sweep_tombstones(
     users: &impl UserRepository,
     foods: &impl FoodRepository,
+    likes: &impl LikeRepository,
     images: &impl ImageStore,
     now: Timestamp,
 ) -> Result<u64, SweepError> {
@@ -149,6 +153,7 @@ async fn sweep_tombstones(
         let page = users.list_tombstones(PageRequest::with_max_size(after)).await?;
         for tombstone in &page.items {
             Box::pin(delete_foods(foods, images, tombstone.user)).await?;
+            Box::pin(delete_likes(likes, tombstone.user)).await?;
             if tombstone.at.plus(TOMBSTONE_TTL) <= now {
                 users.remove_tombstone(tombstone.user).await?;
             }
@@ -165,6 +170,7 @@ async fn sweep_tombstones(
 mod tests {
     use super::*;
     use crate::food::Food;
+    use crate::like::Like;
     use crate::password::PasswordHash;
     use crate::testing::{MemoryUsers, contended, sample, unavailable};
     use crate::use_cases::ImagePipeline;
@@ -186,7 +192,7 @@ mod tests {
             foods: &impl FoodRepository,
         ) -> Result<GcReport, SweepError> {
             let ImagePipeline { store, uploads, .. } = &self.images;
-            sweep_images(users, foods, store, uploads, &self.clock, A_DAY).await
+            sweep_images(users, foods, &self.likes, store, uploads, &self.clock, A_DAY).await
         }
 
         async fn sweep(&self) -> GcReport {
@@ -261,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sweep_deletes_foods_created_during_user_deletion() {
+    async fn sweep_deletes_foods_and_likes_created_during_user_deletion() {
         let (fixture, users, user) = (FoodFixture::new(), MemoryUsers::default(), sample::user());
         let hash = PasswordHash::new("a hash".to_owned());
         users.create(&user, &hash).await.unwrap();
@@ -276,7 +282,10 @@ mod tests {
             let late = sample::food(&user.public);
             fixture.images.store.put_image_of(&late);
             fixture.foods.create(&late).await.unwrap();
+            let like = Like { user: user.public.id, food: other.id, liked_at: now };
+            fixture.likes.create(&like).await.unwrap();
             assert_eq!(tombstones().await, 1);
+            assert_eq!(fixture.likes.count(other.id).await.unwrap(), 0);
             assert_eq!(fixture.stored(&late).await, None);
             assert!(!fixture.has_image_of(&late));
         }

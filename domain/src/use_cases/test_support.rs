@@ -35,9 +35,10 @@ pub(super) fn image_pipeline() -> MemoryImagePipeline {
     }
 }
 
-/// Stores for foods and images, at first empty, and a clock.
+/// Stores for foods, likes and images, at first empty, and a clock.
 pub(super) struct FoodFixture {
     pub(super) foods: MemoryFoods,
+    pub(super) likes: MemoryLikes,
     pub(super) images: MemoryImagePipeline,
     pub(super) clock: FixedClock,
 }
@@ -46,6 +47,7 @@ impl FoodFixture {
     pub(super) fn new() -> Self {
         Self {
             foods: MemoryFoods::default(),
+            likes: MemoryLikes::default(),
             images: image_pipeline(),
             clock: FixedClock::default(),
         }

@@ -1,8 +1,8 @@
-//! `DELETE /users/me`: deletes the user's account, foods, images and sessions.
+//! `DELETE /users/me`: deletes the user's account, foods, images, likes and sessions.
 
 use domain::clock::SystemClock;
 use domain::use_cases::{authenticate_deletion, delete_user};
-use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbLikes, DynamoDbUsers};
 use infrastructure::s3::S3Images;
 
 use crate::http::auth::Auth;
@@ -13,6 +13,7 @@ crate::dependencies::function!(DeleteUser {
     auth: Auth = auth,
     users: DynamoDbUsers = users,
     foods: DynamoDbFoods = foods,
+    likes: DynamoDbLikes = likes,
     images: S3Images = images,
 });
 
@@ -22,7 +23,7 @@ impl HttpHandler for DeleteUser {
         let user = authenticate_deletion(&self.auth.active_sessions(), caller).await?;
         let sessions = &self.auth.sessions;
         let (users, foods, images) = (&self.users, &self.foods, &self.images);
-        delete_user(users, foods, images, sessions, &SystemClock, user).await?;
+        delete_user(users, foods, &self.likes, images, sessions, &SystemClock, user).await?;
         Ok(response::no_content())
     }
 }
@@ -31,7 +32,7 @@ impl HttpHandler for DeleteUser {
 impl crate::openapi::OpenApiOperation for DeleteUser {
     fn operation() -> crate::openapi::Operation {
         use crate::openapi::Operation;
-        let about = "Deletes the user's foods, images and sessions too. With very many foods the response may be 503 with `Retry-After`; \
+        let about = "Deletes the user's foods, images, likes and sessions too. With very many foods the response may be 503 with `Retry-After`; \
              repeat the request until it returns 204.";
         Operation::new("Delete the account", about).response_empty(204, "The account was deleted.")
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::clock::SystemClock;
 use domain::use_cases::{GcReport, sweep_images};
-use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbUsers};
+use infrastructure::dynamodb::{DynamoDbFoods, DynamoDbLikes, DynamoDbUsers};
 use infrastructure::s3::{S3Images, S3Uploads};
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::triggers::ScheduledHandler;
 crate::dependencies::function!(SweepImages {
     users: DynamoDbUsers = users,
     foods: DynamoDbFoods = foods,
+    likes: DynamoDbLikes = likes,
     images: S3Images = images,
     uploads: S3Uploads = uploads,
     min_age: Duration = orphan_min_age,
@@ -27,6 +28,7 @@ impl ScheduledHandler for SweepImages {
         let report = Box::pin(sweep_images(
             &self.users,
             &self.foods,
+            &self.likes,
             &self.images,
             &self.uploads,
             &SystemClock,
