@@ -28,7 +28,8 @@ impl HttpHandler for GetFood {
             let id = FoodId::parse(&request::path(&request, "food_id"))?;
             Ok(get_food(&self.foods, &self.likes, id, user).await?)
         };
-        let FoodView { food, liked } = self.auth.check_session_while(caller, read).await?;
+        let FoodView { food, liked } =
+            self.auth.check_session_while(caller, Box::pin(read)).await?;
         let tag = view_etag(&food, liked);
         let response = if is_not_modified(&request, &tag) {
             response::not_modified()

@@ -325,6 +325,7 @@ impl FixtureFood {
                 sizes: Sizes::new(vec![SIZE]).expect("sizes"),
             },
             upload: None,
+            likes: 0,
             created_at: now,
             updated_at: now,
             version: 1,
