@@ -43,7 +43,7 @@ mod fault {
     mod calls;
     mod cases;
     mod resilience;
-    mod state_check;
+    pub(crate) mod state_check;
 }
 
 /// Tests that `template.yaml`, `Cargo.toml` and the documents match the code.

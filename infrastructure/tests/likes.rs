@@ -122,12 +122,13 @@ async fn damaged_lists_are_errors_and_training_repairs_them() {
 
 #[tokio::test]
 async fn damaged_list_of_popular_foods_is_empty_until_written() {
-    let Derived { likes, table, .. } = Derived::stored().await;
+    let derived = Derived::stored().await;
+    let Derived { likes, table, .. } = &derived;
     let popular = TopList::Popular;
     let top = Top::new(popular, [TopFood { food: food(), score: 7.0 }]);
     assert!(likes.write_top(popular, &top, 0).await.unwrap());
     for attribute in ["foods", "version"] {
-        damage(&table, "TOP", "POPULAR", attribute, no_list()).await;
+        damage(table, "TOP", "POPULAR", attribute, no_list()).await;
         let (_, [stored, ..]) = likes.find_top().await.unwrap();
         assert!(attribute == "version" || stored.value == Top::default());
         assert!(likes.write_top(popular, &top, stored.version).await.unwrap());
@@ -148,14 +149,16 @@ async fn food_without_indexed_likes_is_stored() {
 
 #[tokio::test]
 async fn equal_ids_are_read_once() {
-    let Derived { likes, user, food, .. } = Derived::stored().await;
-    assert_eq!(likes.find(&[food; 3]).await.unwrap().len(), 1);
-    assert_eq!(likes.find_profiles(&[user; 3]).await.unwrap().len(), 1);
+    let derived = Derived::stored().await;
+    let Derived { likes, user, food, .. } = &derived;
+    assert_eq!(likes.find(&[*food; 3]).await.unwrap().len(), 1);
+    assert_eq!(likes.find_profiles(&[*user; 3]).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn items_stay_within_the_units_of_their_ports() {
-    let Derived { likes, table, user, food, .. } = Derived::stored().await;
+    let derived = Derived::stored().await;
+    let Derived { likes, table, user, food, .. } = &derived;
     let entry = |_| ProfileEntry { food: self::food(), likes: LogLikes::new(u64::MAX) };
     let profile = Profile::new((0..Profile::MAX).map(entry).collect(), u64::MAX);
     let list = NeighbourList::new((0..NeighbourList::MAX).map(|_| (self::food(), 0.1)));
@@ -163,8 +166,8 @@ async fn items_stay_within_the_units_of_their_ports() {
     let neighbours = FoodNeighbours { list, likes_then, hot: 1.0 / 3.0, source };
     let top = (0..Top::MAX).map(|_| TopFood { food: self::food(), score: 0.1 });
     let top = Top::new(TopList::Trending, top);
-    likes.write_profile(user, Some(&profile), Some(1)).await.unwrap();
-    likes.write(food, Some(&neighbours), Some(1)).await.unwrap();
+    likes.write_profile(*user, Some(&profile), Some(1)).await.unwrap();
+    likes.write(*food, Some(&neighbours), Some(1)).await.unwrap();
     likes.write_top(TopList::Trending, &top, 0).await.unwrap();
     let client = Engines::shared().aws().dynamodb();
     for (pk, sk, units) in [
@@ -172,7 +175,7 @@ async fn items_stay_within_the_units_of_their_ports() {
         (format!("FOOD#{food}"), "NEIGHBOURS", 2),
         ("TOP".to_owned(), "TRENDING", 3),
     ] {
-        let get = client.get_item().table_name(&table);
+        let get = client.get_item().table_name(table);
         let get = get.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk.to_owned()));
         let size = stored_size(&get.send().await.unwrap().item.unwrap());
         println!("{sk}: {size} bytes");

@@ -28,8 +28,9 @@ fn row(name: &str, calls: &[RecordedCall]) -> String {
             times => format!("{times} × {operation}"),
         })
         .collect();
-    let is_read =
-        |call: &&RecordedCall| call.operation.ends_with("GetItem") || call.operation == "Query";
+    let is_read = |call: &&RecordedCall| {
+        call.operation.ends_with("GetItem") || ["Query", "Scan"].contains(&call.operation.as_str())
+    };
     let units = |of: &dyn Fn(&&RecordedCall) -> bool| -> f64 {
         calls.iter().filter(of).map(|call| call.capacity).fold(0.0, |sum, units| sum + units)
     };

@@ -161,7 +161,7 @@ impl Cost {
 impl ManyFoods {
     async fn new() -> Self {
         let key = Engines::key();
-        let dynamodb = DynamoDb::memory(&key).unwrap();
+        let dynamodb = DynamoDb::temporary(&key).unwrap();
         let s3 = S3::temporary(&key).unwrap();
         let aws = engines::settings(&dynamodb, &s3);
         let names = TableNames::with_prefix("many-");

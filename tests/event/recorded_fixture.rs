@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_s3::primitives::ByteStream;
 use domain::testing::sample;
 use functions::routes::FUNCTIONS;
 use infrastructure::aws::{Aws, AwsSettings};
 use serde_json::{Value, json};
 use test_support::Function;
-use test_support::fixture::{EVE, Fixture, JOLLOF, event};
+use test_support::fixture::{EVE, FUFU, Fixture, JOLLOF, event};
 use test_support::recorder::{RecordedCall, Recorder};
 use test_support::redis_proxy::RedisProxy;
 
@@ -148,42 +148,29 @@ impl RecordedFixture {
         update.expression_attribute_values(":value", value).send().await.unwrap();
     }
 
-    /// Deletes an item. `sk` is `None` if the table of this setting has no sort key.
-    pub(crate) async fn delete_item(&self, table: &str, pk: &str, sk: Option<&str>) {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let delete = self.dynamodb_engine().delete_item();
-        let delete = delete.table_name(self.fixture.setting(table)).key("pk", text(pk));
-        let delete = match sk {
-            Some(sk) => delete.key("sk", text(sk)),
-            None => delete,
-        };
-        delete.send().await.unwrap();
-    }
-
-    /// Deletes everything that is derived from likes.
-    pub(crate) async fn delete_derived(&self) {
-        let scan = self.dynamodb_engine().scan().table_name(self.fixture.setting("LIKES_TABLE"));
-        let items = scan.send().await.unwrap().items.unwrap_or_default();
-        let mut keys = items.iter().map(|item| {
-            let text = |name| item[name].as_s().expect("a text").as_str();
-            (text("pk"), text("sk"))
-        });
-        let is_stored = |sk: &str| sk.starts_with("LIKE#") || sk.starts_with("COUNT#");
-        for (pk, sk) in keys.by_ref().filter(|(_, sk)| !is_stored(sk)) {
-            self.delete_item("LIKES_TABLE", pk, Some(sk)).await;
+    /// Removes everything that is derived from likes.
+    pub(crate) async fn remove_derived(&self) {
+        let table = self.fixture.setting("LIKES_TABLE");
+        let dynamodb = self.dynamodb_engine();
+        let items = dynamodb.scan().table_name(table).send().await.unwrap().items.unwrap();
+        for item in items.into_iter().filter(|item| item.contains_key("version")) {
+            self.delete("LIKES_TABLE", &[("pk", item["pk"].clone()), ("sk", item["sk"].clone())])
+                .await;
         }
     }
 
-    /// Adds one to the number of likes of a food, but no like.
-    pub(crate) async fn add_to_count(&self, food: &str) {
-        let text = |text: String| AttributeValue::S(text);
-        let update = self.dynamodb_engine().update_item();
-        let update = update.table_name(self.fixture.setting("LIKES_TABLE"));
-        let update = update.key("pk", text(format!("FOOD#{food}")));
-        let update = update.key("sk", text("COUNT#0".to_owned()));
-        let update = update.update_expression("ADD likes :one");
-        let one = AttributeValue::N("1".to_owned());
-        update.expression_attribute_values(":one", one).send().await.unwrap();
+    /// Removes a food, but not its likes and what is derived from them.
+    pub(crate) async fn remove_liked_food(&self) {
+        for key in [format!("FOOD#{FUFU}"), "TITLE#fufu and egusi".to_owned()] {
+            self.delete("FOODS_TABLE", &[("pk", AttributeValue::S(key))]).await;
+        }
+    }
+
+    async fn delete(&self, table: &str, key: &[(&str, AttributeValue)]) {
+        let delete = self.dynamodb_engine().delete_item().table_name(self.fixture.setting(table));
+        let key = key.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let deleted = delete.set_key(Some(key.collect())).return_values(ReturnValue::AllOld).send();
+        assert!(deleted.await.unwrap().attributes.is_some());
     }
 
     /// Replaces Eve's account by an old tombstone but keeps her food. Adds two orphaned images: one of a food
@@ -193,8 +180,7 @@ impl RecordedFixture {
         let users = self.fixture.setting("USERS_TABLE");
         let text = |text: String| AttributeValue::S(text);
         for key in [format!("USER#{EVE}"), "EMAIL#eve@example.com".to_owned()] {
-            let delete = dynamodb.delete_item().table_name(users);
-            delete.key("pk", text(key)).send().await.unwrap();
+            self.delete("USERS_TABLE", &[("pk", text(key))]).await;
         }
         dynamodb
             .put_item()

@@ -52,6 +52,12 @@ impl SessionEngine {
                 // Until all images are older than the minimum age.
                 tokio::time::sleep(Duration::from_millis(2_100)).await;
             }
+            "update_recommendations" => recorded.remove_derived().await,
+            "update_recommendations.deleted_food" => recorded.remove_liked_food().await,
+            "train_recommendations" => {
+                recorded.remove_derived().await;
+                recorded.remove_liked_food().await;
+            }
             _ => {}
         }
         recorded
@@ -108,11 +114,12 @@ pub(super) fn table_prefix(recorded: &RecordedFixture) -> String {
     users.strip_suffix("users").expect("a prefix").to_owned()
 }
 
-/// Returns the HTTP status of a response. A failed or incomplete run of a scheduled function counts as 503, a
+/// Returns the HTTP status of a response. A failed or incomplete run of a function without a route counts as 503, a
 /// successful run as 200.
 pub(super) fn status(result: &Result<Value, Value>) -> u64 {
     match result {
         Ok(report) if report["failed"].as_u64() > Some(0) => 503,
+        Ok(batch) if batch["batchItemFailures"].as_array().is_some_and(|it| !it.is_empty()) => 503,
         Ok(response) => response["statusCode"].as_u64().unwrap_or(200),
         Err(_) => 503,
     }
@@ -128,6 +135,7 @@ pub(super) fn expected_status(event_name: &str) -> u64 {
 pub(super) fn payload(event_name: &str) -> String {
     match event_name {
         "login.bcrypt_hash" => eves_login(),
+        "update_recommendations.deleted_food" => event("update_recommendations"),
         name => event(name),
     }
 }

@@ -10,7 +10,7 @@ use crate::fault::cases::{FAILURES, IDEMPOTENT_EVENTS, assert_survives};
 
 /// Events whose backend calls differ from those of their function's plain event: `login` is the plain event of
 /// `login.bcrypt_hash`.
-const EXTRA_EVENTS: [&str; 9] = [
+const EXTRA_EVENTS: [&str; 10] = [
     // The password has a bcrypt hash, which is replaced.
     "login.bcrypt_hash",
     // The failed attempt is settled.
@@ -23,14 +23,19 @@ const EXTRA_EVENTS: [&str; 9] = [
     "update_food.keeps_image",
     "create_food.upload",
     "update_food.upload",
+    // The likes of the food are deleted.
+    "update_recommendations.deleted_food",
 ];
 
 /// Events that are not repeated with Redis: they make no calls to Redis, or the same calls as another event.
-const REDUNDANT_WITH_REDIS: [&str; 7] = [
+const REDUNDANT_WITH_REDIS: [&str; 10] = [
     "list_users",
     "get_user",
     "list_food",
     "get_food",
+    "list_user_food",
+    "similar_food",
+    "update_recommendations.deleted_food",
     "login.bcrypt_hash",
     "create_food.unique_title",
     "update_food.keeps_image",

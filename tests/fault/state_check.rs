@@ -12,7 +12,7 @@ use infrastructure::argon2::Argon2Hasher;
 use serde_json::Value;
 
 use crate::event::recorded_fixture::{EVES_PASSWORD, RecordedFixture};
-use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF, WAAKYE};
+use test_support::fixture::{ADA, ADAS_LAPTOP, ADAS_SESSION, BOLA, EVE, FUFU, JOLLOF, WAAKYE};
 
 /// The id of the image of the food Jollof in the fixture.
 const JOLLOFS_IMAGE: &str = "01990000-0000-7000-8000-00000000c001";
@@ -90,6 +90,32 @@ impl StateCheck {
                     && self.image_of(JOLLOF) == Some(JOLLOFS_IMAGE)
                     && body.is_some_and(|food| self.is_shown(JOLLOF, food))
             }
+            "like_food" => self.likes(ADA, WAAKYE),
+            "unlike_food" => !self.likes(ADA, FUFU),
+            "update_recommendations" => {
+                self.has_item(&format!("USER#{ADA}"), "PROFILE")
+                    && self.has_item(&format!("FOOD#{FUFU}"), "NEIGHBOURS")
+                    && ["POPULAR", "TRENDING"].iter().all(|list| self.has_item("TOP", list))
+                    && self
+                        .food(FUFU)
+                        .is_some_and(|food| food["likes"].as_n() == Ok(&"2".to_owned()))
+            }
+            "update_recommendations.deleted_food" => {
+                !self.has_item(&format!("FOOD#{FUFU}"), "NEIGHBOURS")
+                    && ![ADA, BOLA].iter().any(|user| self.likes(user, FUFU))
+                    && self.likes(BOLA, WAAKYE)
+            }
+            "train_recommendations" => {
+                self.has_item("MODEL", "PARAMETERS")
+                    && ["POPULAR", "TRENDING"].iter().all(|list| self.has_item("TOP", list))
+                    && [EVE, BOLA]
+                        .iter()
+                        .all(|user| self.has_item(&format!("USER#{user}"), "PROFILE"))
+                    && [JOLLOF, WAAKYE]
+                        .iter()
+                        .all(|food| self.has_item(&format!("FOOD#{food}"), "NEIGHBOURS"))
+                    && ![ADA, BOLA].iter().any(|user| self.likes(user, FUFU))
+            }
             "delete_food" => self.food(JOLLOF).is_none() && self.food(FUFU).is_some(),
             "logout" | "revoke_session.current" | "refresh.reused_token" => {
                 !is_valid(ADAS_SESSION) && is_valid(ADAS_LAPTOP)
@@ -114,6 +140,8 @@ impl StateCheck {
                     && self.food(FUFU).is_some()
                     && !is_valid(ADAS_SESSION)
                     && !is_valid(ADAS_LAPTOP)
+                    && !self.likes(ADA, FUFU)
+                    && self.likes(BOLA, FUFU)
             }
             "login" | "login.bcrypt_hash" | "refresh" => {
                 body.is_some_and(|tokens| self.is_current(tokens))
@@ -127,6 +155,7 @@ impl StateCheck {
                 !eves.iter().any(is_stored)
                     && self.is_jollof("Jollof rice", "<p>Smoky</p>")
                     && self.stored.orphans() == 0
+                    && !self.likes(EVE, JOLLOF)
                     && self.stored.renditions.len() == 2
             }
             // Reads and presigned uploads change nothing.
@@ -145,6 +174,16 @@ impl StateCheck {
             other => panic!("the effect of {other} is unknown"),
         };
         assert!(is_done, "{case}: {body:?}");
+    }
+
+    /// Whether the user likes the food.
+    fn likes(&self, user: &str, food: &str) -> bool {
+        self.has_item(&format!("USER#{user}"), &format!("LIKE#{food}"))
+    }
+
+    /// Whether the table of likes has an item with this key.
+    fn has_item(&self, pk: &str, sk: &str) -> bool {
+        self.stored.likes.iter().any(|item| text(item, "pk") == pk && text(item, "sk") == sk)
     }
 
     fn food(&self, id: &str) -> Option<&Item> {

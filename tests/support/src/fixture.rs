@@ -11,7 +11,7 @@ use functions::settings::Settings;
 use local::SeedError;
 use serde_json::Value;
 
-pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, EVE, FUFU, JOLLOF, WAAKYE};
+pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, BOLA, EVE, FUFU, JOLLOF, WAAKYE};
 
 /// The tables and buckets of one test, seeded with users, their foods, sessions and likes.
 pub struct Fixture {
