@@ -17,6 +17,12 @@ async fn idempotent_sign_up_survives_lost_backend_responses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn likes_and_their_updates_survive_lost_backend_responses() {
+    let events = ["like_food", "unlike_food", "update_recommendations"];
+    assert_survives(SessionEngine::DynamoDb, &events, &[Failure::Failed]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn token_refresh_survives_each_failed_call_to_redis() {
     assert_survives(SessionEngine::redis(), &["refresh"], &FAILURES).await;
 }
