@@ -154,5 +154,7 @@ def check_refresh(url, email):
 def delete_account(client, food, user):
     client.call(204, "DELETE", "/users/me")
     client.call(401, "GET", "/users/me")
-    client.call(404, "GET", f"/food/{food['id']}")
-    client.call(404, "GET", f"/users/{user}")
+    client.call(401, "GET", f"/food/{food['id']}")
+    anonymous = Client(client.url)
+    anonymous.call(404, "GET", f"/food/{food['id']}")
+    anonymous.call(404, "GET", f"/users/{user}")
