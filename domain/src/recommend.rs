@@ -7,6 +7,7 @@
 mod choose;
 mod decay;
 mod matrix;
+mod parallel;
 mod ridge;
 mod score;
 mod selection;

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::parallel::parallel;
 use super::ridge::ridge;
 use super::similarity::expected;
 use crate::id::FoodId;
 use crate::like::{Profile, to_f64};
-use crate::neighbours::{NeighbourList, Weighting};
+use crate::neighbours::{Model, NeighbourList, Weighting};
 
 /// Foods of a [`LikeMatrix`], by their index, with positive weights.
 pub type SparseList = Vec<(usize, f32)>;
@@ -68,9 +69,8 @@ impl LikeMatrix {
     /// Computes the neighbour lists of all foods, as [`neighbours`](super::neighbours) does for one.
     pub fn lists(&self, weighting: &Weighting) -> Vec<SparseList> {
         let weights = self.user_weights(weighting.activity);
-        let mut sums = Sums::new(self.foods.len());
         let target: Vec<_> = self.likes.iter().map(|likes| likes.powf(-weighting.target)).collect();
-        let list = |food: usize| {
+        let list = |sums: &mut Sums, food: usize| {
             let source = self.likes[food].powf(-weighting.source);
             let others = sums.of(self, food, &weights).filter(|(other, _)| *other != food);
             let others: Vec<_> = others.collect();
@@ -80,41 +80,82 @@ impl LikeMatrix {
                 (other, (sum - popularity * self.likes[other]) * source * target[other])
             }))
         };
-        (0..self.foods.len()).map(list).collect()
+        self.for_each_food(list)
     }
 
     /// Computes lists by ridge regression: for each food, the weights of its 100 strongest candidates that best predict
     /// its likes from theirs. This is SLIM with feature selection (Ning and Karypis 2011) in the closed form of EASE
-    /// (Steck 2019). `lambda` is the regularization, in likes. The result is a weighted mean with the `online` lists,
-    /// which predicts better than each of them.
+    /// (Steck 2019). The result is a weighted mean with the `online` lists, which predicts better than each of them. Returns
+    /// lists for each of `lambdas`, the regularization in likes.
     ///
     /// The weights have the scale of the `online` lists, because users may like foods with lists of both kinds.
-    pub fn trained(&self, online: &[SparseList], lambda: f64) -> Vec<SparseList> {
+    pub fn trained(&self, online: &[SparseList], lambdas: &[f64]) -> Vec<Vec<SparseList>> {
         /// Likes of active users count less.
-        const ACTIVITY: f64 = 0.5;
-        /// The share of the online lists in the mean.
-        const ONLINE: f64 = 0.4;
+        const ACTIVITY: f64 = 0.25;
         let weights = self.user_weights(ACTIVITY);
-        let lambda = lambda * weights.iter().sum::<f64>() / to_f64(count(weights.len().max(1)));
-        let mut sums = Sums::new(self.foods.len());
-        let counts: Vec<Vec<(usize, f64)>> = (0..self.foods.len())
-            .map(|food| {
-                let mut row: Vec<_> = sums.of(self, food, &weights).collect();
-                row.sort_unstable_by_key(|(other, _)| *other);
-                row
-            })
-            .collect();
-        let common = |one: usize, other: usize| {
+        let mean = weights.iter().sum::<f64>() / to_f64(count(weights.len().max(1)));
+        let counts = self.common_likes(&weights);
+        let common = |one: usize, other: &usize| {
             let row = &counts[one];
-            row.binary_search_by_key(&other, |(food, _)| *food).map_or(0.0, |at| row[at].1)
+            let found = row.binary_search_by_key(other, |(food, _)| *food as usize);
+            found.map_or(0.0, |at| f64::from(row[at].1))
         };
-        let mut lists = vec![Vec::new(); self.foods.len()];
-        for (target, list) in online.iter().enumerate() {
+        let predict = |(): &mut (), target: usize| {
             // The strongest neighbours of a food are also the strongest predictors of its likes.
-            let candidates: Vec<_> = list.iter().map(|(food, _)| *food).collect();
-            let solution = ridge(&candidates, target, lambda, common);
-            for (food, weight) in candidates.into_iter().zip(solution) {
-                lists[food].push((target, weight));
+            let candidates: Vec<_> = online[target].iter().map(|(food, _)| *food).collect();
+            let row = |(nth, one): (usize, &usize)| {
+                candidates[..=nth].iter().map(|other| common(*one, other)).collect()
+            };
+            let matrix: Vec<Vec<_>> = candidates.iter().enumerate().map(row).collect();
+            let right: Vec<_> = candidates.iter().map(|other| common(target, other)).collect();
+            let solve = |lambda| small_weights(&ridge(&matrix, &right, lambda * mean));
+            lambdas.iter().copied().map(solve).collect::<Vec<_>>()
+        };
+        let solutions = parallel(self.foods.len(), || (), predict);
+        let lists = |nth: usize| self.reversed(online, |target| &solutions[target][nth]);
+        (0..lambdas.len()).map(lists).collect()
+    }
+
+    /// Computes lists with the regularization of the model.
+    pub fn trained_by(&self, online: &[SparseList], model: &Model) -> Vec<SparseList> {
+        self.trained(online, &[model.ridge]).pop().unwrap_or_default()
+    }
+
+    /// Returns for each food the weighted number of users who also like another food: the largest numbers, in order of the
+    /// other foods.
+    fn common_likes(&self, weights: &[f64]) -> Vec<Vec<(u32, f32)>> {
+        /// Limits the memory: 8 KB a food.
+        const MAX: usize = 1_000;
+        self.for_each_food(|sums, food| {
+            let mut row: Vec<_> = sums.of(self, food, weights).map(small).collect();
+            if row.len() > MAX {
+                row.select_nth_unstable_by(MAX, |one, other| {
+                    other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0))
+                });
+                row.truncate(MAX);
+            }
+            row.shrink_to_fit();
+            row.sort_unstable_by_key(|(other, _)| *other);
+            row
+        })
+    }
+
+    /// Returns the neighbours of candidates, from the weights by which the candidates predict each food. They are the mean
+    /// with the `online` lists.
+    fn reversed<'a>(
+        &self,
+        online: &[SparseList],
+        weights: impl Fn(usize) -> &'a [f32],
+    ) -> Vec<SparseList> {
+        /// Likes of popular foods count less.
+        const SOURCE: f64 = 0.1;
+        /// The share of the online lists in the mean.
+        const ONLINE: f64 = 0.5;
+        let source: Vec<_> = self.likes.iter().map(|likes| likes.powf(-SOURCE)).collect();
+        let mut lists = vec![Vec::new(); self.foods.len()];
+        for (target, candidates) in online.iter().enumerate() {
+            for ((food, _), weight) in candidates.iter().zip(weights(target)) {
+                lists[*food].push((target, f64::from(*weight) * source[*food]));
             }
         }
         let positive = lists.iter().flatten().map(|(_, weight)| weight.max(0.0)).sum::<f64>();
@@ -146,6 +187,11 @@ impl LikeMatrix {
         lists.iter().map(pack).collect()
     }
 
+    /// Computes a value for each food, with sums that are reused.
+    fn for_each_food<T: Send>(&self, compute: impl Fn(&mut Sums, usize) -> T + Sync) -> Vec<T> {
+        parallel(self.foods.len(), || Sums::new(self.foods.len()), compute)
+    }
+
     fn user_weights(&self, exponent: f64) -> Vec<f64> {
         self.activity.iter().map(|likes| likes.max(1.0).powf(-exponent)).collect()
     }
@@ -153,6 +199,16 @@ impl LikeMatrix {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "half of the memory, and precise enough")]
+fn small((food, count): (usize, f64)) -> (u32, f32) {
+    (food as u32, count as f32)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "half of the memory, and precise enough")]
+fn small_weights(weights: &[f64]) -> Vec<f32> {
+    weights.iter().map(|weight| *weight as f32).collect()
 }
 
 /// Returns the [`NeighbourList::MAX`] strongest positive weights, strongest first.
@@ -263,12 +319,12 @@ mod tests {
         let likes = likes();
         let matrix = matrix(&likes);
         let online = matrix.lists(&WEIGHTING);
-        let trained = matrix.trained(&online, 10.0);
+        let trained = &matrix.trained(&online, &[10.0])[0];
         let sum =
             |lists: &[SparseList]| lists.iter().flatten().map(|(_, weight)| weight).sum::<f32>();
-        let ratio = sum(&trained) / sum(&online);
+        let ratio = sum(trained) / sum(&online);
         assert!((0.5..2.0).contains(&ratio), "{ratio}");
-        for (food, list) in matrix.packed(&trained).iter().enumerate() {
+        for (food, list) in matrix.packed(trained).iter().enumerate() {
             let half = |neighbour: &&Neighbour| {
                 usize::from(neighbour.food.as_bytes()[0]) / 16 == food / 16
             };
@@ -286,7 +342,7 @@ mod tests {
             .collect();
         let matrix = matrix(&likes);
         let symmetric = Weighting { activity: 0.5, source: 0.0, target: 0.0, expected: 0.0 };
-        let trained = matrix.trained(&matrix.lists(&symmetric), 1.0);
+        let trained = &matrix.trained(&matrix.lists(&symmetric), &[1.0])[0];
         let weight = |from: usize, to: usize| {
             trained[from].iter().find(|(food, _)| *food == to).map_or(0.0, |(_, weight)| *weight)
         };
@@ -296,6 +352,6 @@ mod tests {
     #[test]
     fn empty_matrix_has_no_lists() {
         let matrix = matrix(&[]);
-        assert!(matrix.trained(&matrix.lists(&WEIGHTING), 100.0).is_empty());
+        assert!(matrix.trained(&matrix.lists(&WEIGHTING), &[100.0])[0].is_empty());
     }
 }

@@ -1,9 +1,11 @@
 //! The selection of parameters: which of them best predict likes that were held out.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::matrix::{LikeMatrix, SparseList};
+use super::parallel::parallel;
 use crate::neighbours::{Model, Weighting};
 use crate::recommend::PAGE;
 
@@ -19,12 +21,12 @@ const WEIGHTINGS: [[f64; 4]; 6] = [
     [0.8, 0.6, 0.5, 0.0],
     [0.8, 0.5, 0.3, 0.3],
 ];
-/// The regularizations that are tried, in likes.
-const RIDGE: [f64; 4] = [100.0, 200.0, 500.0, 1_000.0];
+/// The regularizations that are tried, in likes. The first is the default; similar ones differ by chance.
+const RIDGE: [f64; 4] = [100.0, 30.0, 300.0, 1_000.0];
 /// The weights of trending foods that are tried.
 const TRENDING: [f64; 8] = [0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0, 10.0];
 /// How much better other lists must be than those before, so that chance does not change all lists every night.
-const MARGIN: f64 = 1.01;
+const MARGIN: f64 = 1.03;
 /// How much better trained lists must be.
 const GATE: f64 = 1.02;
 
@@ -80,7 +82,7 @@ pub fn select_lists(experiment: &Experiment) -> (Model, bool) {
         best(MARGIN, online, |(lists, _)| personal(lists, held_out));
     (model.measures.online, model.weighting) = (measure, weighting);
 
-    let trained = RIDGE.iter().map(|ridge| (matrix.trained(&online, *ridge), *ridge));
+    let trained = matrix.trained(&online, &RIDGE).into_iter().zip(RIDGE);
     let (measure, (_, ridge)) = best(MARGIN, trained, |(lists, _)| personal(lists, held_out));
     (model.measures.trained, model.ridge) = (measure, ridge);
     model.measures.users = u64::try_from(experiment.users()).unwrap_or(u64::MAX);
@@ -93,8 +95,9 @@ pub fn select_trending(experiments: &[Experiment], trained: bool, model: &mut Mo
     let mut sums = vec![0.0; experiments[0].trends.len() * TRENDING.len()];
     for Experiment { matrix, held_out, trends } in experiments {
         let online = matrix.lists(&model.weighting);
-        let lists = if trained { matrix.trained(&online, model.ridge) } else { online };
-        let scores: Vec<_> = held_out.iter().map(|held| scores(&lists, &held.liked)).collect();
+        let lists = if trained { matrix.trained_by(&online, model) } else { online };
+        let trending = trends.iter().flat_map(|trend| &trend.foods).map(|(food, _)| *food);
+        let scores = all_scores(&lists, held_out, &trending.collect());
         let settings = trends.iter().flat_map(|trend| TRENDING.map(|weight| (trend, weight)));
         for (sum, (trend, weight)) in sums.iter_mut().zip(settings) {
             *sum += gain(&scores, &trend.foods, weight, held_out);
@@ -129,9 +132,38 @@ fn scores(lists: &[SparseList], liked: &[usize]) -> Vec<(usize, f64)> {
     sums.into_iter().map(|(food, sum)| (food, sum / largest)).collect()
 }
 
+/// Returns the scores of each user that can be in a page: those of `trending` foods and the best others.
+fn all_scores(
+    lists: &[SparseList],
+    held_out: &[HeldOut],
+    trending: &HashSet<usize>,
+) -> Vec<Vec<(usize, f64)>> {
+    let user = |(): &mut (), nth: usize| {
+        let all = scores(lists, &held_out[nth].liked).into_iter();
+        let (mut kept, mut others): (Vec<_>, Vec<_>) =
+            all.partition(|(food, _)| trending.contains(food));
+        keep_best(&mut others);
+        kept.append(&mut others);
+        kept
+    };
+    parallel(held_out.len(), || (), user)
+}
+
+/// Keeps the best 20, in any order.
+fn keep_best(scores: &mut Vec<(usize, f64)>) {
+    if scores.len() > PAGE {
+        scores.select_nth_unstable_by(PAGE, best_first);
+        scores.truncate(PAGE);
+    }
+}
+
+fn best_first(one: &(usize, f64), other: &(usize, f64)) -> Ordering {
+    other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0))
+}
+
 /// Returns the mean nDCG@20 of the lists alone.
 fn personal(lists: &[SparseList], held_out: &[HeldOut]) -> f64 {
-    let scores: Vec<_> = held_out.iter().map(|held| scores(lists, &held.liked)).collect();
+    let scores = all_scores(lists, held_out, &HashSet::new());
     gain(&scores, &[], 0.0, held_out) / count(held_out.len())
 }
 
@@ -152,14 +184,8 @@ fn gain(
             *all.entry(*food).or_default() += weight * trend;
         }
         let mut page: Vec<_> = all.into_iter().collect();
-        let order = |one: &(usize, f64), other: &(usize, f64)| {
-            other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0))
-        };
-        if page.len() > PAGE {
-            page.select_nth_unstable_by(PAGE, order);
-            page.truncate(PAGE);
-        }
-        page.sort_unstable_by(order);
+        keep_best(&mut page);
+        page.sort_unstable_by(best_first);
         ndcg(page.into_iter().map(|(food, _)| held.next.contains(&food)), held.next.len())
     };
     scores.iter().zip(held_out).map(gain).sum()

@@ -81,7 +81,7 @@ pub async fn train_recommendations(
     let likers = table.newest_likers();
     let (model, trained) = select_parameters(&users, now);
     let online = matrix.lists(&model.weighting);
-    let lists = if trained { matrix.trained(&online, model.ridge) } else { online };
+    let lists = if trained { matrix.trained_by(&online, &model) } else { online };
     let lists = matrix.foods().iter().zip(matrix.packed(&lists));
     let source = if trained { Source::Trained } else { Source::Online };
     let computed: HashMap<FoodId, FoodNeighbours> = lists

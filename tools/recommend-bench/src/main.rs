@@ -14,13 +14,16 @@ mod data;
 mod measure;
 mod metered;
 mod report;
+mod requirements;
 mod simulation;
+mod synthetic;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use clap::Parser;
 use domain::neighbours::{Model, Quotas};
@@ -30,6 +33,7 @@ use measure::{PAGE, quality};
 use report::Report;
 use simulation::{Simulation, StreamCost};
 
+const RANDOM: &str = "ml-100k at random";
 const SEEDS: [u32; 3] = [7, 11, 13];
 /// The number of likes that a stream delivers at once.
 const BATCH: usize = 100;
@@ -53,6 +57,9 @@ struct Arguments {
     /// A file with the results of an earlier run. An error if a result differs by more than 0.01.
     #[arg(long)]
     compare: Option<PathBuf>,
+    /// Only measure the time and memory of a training on random likes: users, foods and likes per user.
+    #[arg(long, num_args = 3, value_names = ["USERS", "FOODS", "LIKES"])]
+    training: Option<Vec<usize>>,
 }
 
 /// A split with its name in the report. Splits of the same name are averaged.
@@ -80,12 +87,15 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
+    if let Some([users, foods, likes]) = arguments.training.as_deref() {
+        return runtime()?.block_on(synthetic::measure_training(*users, *foods, *likes));
+    }
     let mut cases = Vec::new();
     if let Some(folder) = &arguments.movielens {
         let ratings = data::movielens(folder)?;
         for seed in SEEDS {
             let split = data::split_at_random(&ratings, seed);
-            cases.push(Case::new("ml-100k at random", format!("random-{seed}"), split));
+            cases.push(Case::new(RANDOM, format!("random-{seed}"), split));
         }
         cases.push(Case::new("ml-100k by time", "time", data::split_by_time(&ratings)));
     }
@@ -96,16 +106,8 @@ fn main() -> Result<(), Failure> {
     for case in &cases {
         measure_popular(case, &mut report);
     }
-    if let Some(python) = &arguments.python {
-        measure_baselines(python, &cases, &mut report)?;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    if let Some(case) = cases.first() {
-        let cost = runtime.block_on(replay_one_by_one(case));
-        report.add_cost(format!("{}, one by one", case.file), &cost);
-    }
-    for case in &cases {
-        runtime.block_on(measure_recommendations(case, &mut report));
+    for measured in measure_all(&cases, arguments.python.as_deref())? {
+        report.extend(measured);
     }
     print!("{}", report.table());
     if let Some(path) = &arguments.json {
@@ -114,7 +116,45 @@ fn main() -> Result<(), Failure> {
     if let Some(path) = &arguments.compare {
         report.compare(&fs::read_to_string(path)?)?;
     }
-    Ok(())
+    let (table, missed) = requirements::check(&report);
+    print!("{table}");
+    if missed.is_empty() { Ok(()) } else { Err(format!("missed: {}", missed.join("; ")).into()) }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().build()
+}
+
+/// Measures all cases at once: they share nothing.
+fn measure_all(cases: &[Case], python: Option<&Path>) -> Result<Vec<Report>, Failure> {
+    thread::scope(|scope| {
+        let baselines = scope.spawn(move || {
+            let mut report = Report::default();
+            let measured = python.map(|python| measure_baselines(python, cases, &mut report));
+            measured.transpose().map(|_| report).map_err(|error| error.to_string())
+        });
+        let one_by_one = cases.first().map(|case| {
+            scope.spawn(move || -> std::io::Result<_> {
+                let mut report = Report::default();
+                let cost = runtime()?.block_on(replay_one_by_one(case));
+                report.add_cost(format!("{}, one by one", case.file), &cost);
+                Ok(report)
+            })
+        });
+        let measure = |case| {
+            scope.spawn(move || -> std::io::Result<_> {
+                let mut report = Report::default();
+                runtime()?.block_on(measure_recommendations(case, &mut report));
+                Ok(report)
+            })
+        };
+        let measured: Vec<_> = one_by_one.into_iter().chain(cases.iter().map(measure)).collect();
+        let mut reports = vec![baselines.join().expect("no panic")?];
+        for report in measured {
+            reports.push(report.join().expect("no panic")?);
+        }
+        Ok(reports)
+    })
 }
 
 fn measure_popular(case: &Case, report: &mut Report) {
@@ -193,14 +233,34 @@ async fn measure_recommendations(case: &Case, report: &mut Report) {
     let cost = simulation.replay(&case.split.train, BATCH).await;
     report.add_cost(format!("{}, batches of {BATCH}", case.file), &cost);
     request(case, &simulation, "online lists", Some(0.0), NO_QUOTAS, report).await;
+    request_by_fewer_likes(case, &simulation, "online lists", report).await;
     let trained = simulation.train().await;
     eprintln!("{}: {trained:?}", case.file);
     assert_eq!(trained.drifted, 0, "counts equal likes");
     let lists = if trained.trained { "trained lists" } else { "lists after training" };
     request(case, &simulation, lists, Some(0.0), NO_QUOTAS, report).await;
+    request_by_fewer_likes(case, &simulation, lists, report).await;
     request(case, &simulation, "learned", None, NO_QUOTAS, report).await;
     let quotas = Model::default().quotas;
     request(case, &simulation, "learned, with quotas", None, quotas, report).await;
+}
+
+/// Requests recommendations from fewer than the 100 newest likes, which costs less.
+async fn request_by_fewer_likes(
+    case: &Case,
+    simulation: &Simulation,
+    lists: &str,
+    report: &mut Report,
+) {
+    if case.name != RANDOM {
+        return;
+    }
+    for likes in [5, 10, 25, 50] {
+        simulation.stores.limit_newest_likes(Some(likes));
+        let method = format!("{lists}, {likes} likes");
+        request(case, simulation, &method, Some(0.0), NO_QUOTAS, report).await;
+    }
+    simulation.stores.limit_newest_likes(None);
 }
 
 /// Requests recommendations with these parameters in place of those that are stored.

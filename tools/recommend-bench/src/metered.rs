@@ -1,7 +1,7 @@
 //! The memory adapters with the read and write units that `DynamoDB` charges for the same calls.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use domain::food::{Food, FoodCatalog};
 use domain::id::{FoodId, UserId};
@@ -34,6 +34,8 @@ pub(crate) struct Metered {
     writes: AtomicU64,
     /// Write units of the likes that lists show, which depend on the size of foods.
     shown: AtomicU64,
+    /// The maximum number of newest likes that a read returns; 0: as many as requested.
+    max_likes: AtomicUsize,
     /// Foods that were written, as the stream of foods reports them.
     changes: Mutex<Vec<FoodId>>,
 }
@@ -71,6 +73,11 @@ impl Units {
 }
 
 impl Metered {
+    /// Limits the newest likes that are read.
+    pub(crate) fn limit_newest_likes(&self, max: Option<usize>) {
+        self.max_likes.store(max.unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// Returns the foods that were written since the last call.
     pub(crate) fn take_changes(&self) -> Vec<FoodId> {
         std::mem::take(&mut self.changes.lock().expect("not poisoned"))
@@ -135,6 +142,10 @@ impl LikeRepository for Metered {
     }
 
     async fn newest_likes(&self, user: UserId, max: usize) -> Result<Vec<Like>, StorageError> {
+        let max = match self.max_likes.load(Ordering::Relaxed) {
+            0 => max,
+            limit => max.min(limit),
+        };
         let newest = self.likes.newest_likes(user, max).await?;
         self.read_consistent(newest.len() * LIKE);
         Ok(newest)

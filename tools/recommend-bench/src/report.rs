@@ -11,12 +11,13 @@ use crate::simulation::StreamCost;
 const TOLERANCE: f64 = 0.01;
 
 /// The mean results of cases with the same name.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
     costs: Vec<(String, StreamCost)>,
 }
 
+#[derive(Debug)]
 struct Row {
     name: String,
     runs: Vec<Quality>,
@@ -41,6 +42,34 @@ impl Report {
 
     pub(crate) fn add_reads(&mut self, case: &str, method: &str, group: &str, reads: f64) {
         self.row(case, method, group).reads.push(reads);
+    }
+
+    /// Adds the results of other cases.
+    pub(crate) fn extend(&mut self, other: Self) {
+        for row in other.rows {
+            match self.rows.iter_mut().find(|known| known.name == row.name) {
+                Some(known) => {
+                    known.runs.extend(row.runs);
+                    known.reads.extend(row.reads);
+                }
+                None => self.rows.push(row),
+            }
+        }
+        self.costs.extend(other.costs);
+    }
+
+    /// Returns the mean quality of the row with this name.
+    pub(crate) fn quality(&self, name: &str) -> Option<Quality> {
+        self.rows.iter().find(|row| row.name == name).map(Row::quality)
+    }
+
+    /// Returns the largest number of read units of any request.
+    pub(crate) fn largest_reads(&self) -> Option<f64> {
+        self.rows.iter().flat_map(|row| row.reads.iter().copied()).reduce(f64::max)
+    }
+
+    pub(crate) fn costs(&self) -> &[(String, StreamCost)] {
+        &self.costs
     }
 
     pub(crate) fn add_cost(&mut self, case: String, cost: &StreamCost) {
@@ -98,16 +127,27 @@ impl Report {
             }
             (row.name.clone(), value)
         };
-        let all: Map<String, Value> = self.rows.iter().map(row).collect();
-        format!("{:#}\n", Value::Object(all))
+        let cost = |(name, cost): &(String, StreamCost)| {
+            let mean = cost.units.divided_by(cost.likes);
+            let value = json!({
+                "lists": round(cost.lists_per_like()),
+                "read_units": { "mean": round(mean.reads), "largest": round(cost.largest.reads) },
+                "write_units": { "mean": round(mean.writes), "largest": round(cost.largest.writes) },
+                "write_units_of_shown_likes": round(mean.shown),
+            });
+            (name.clone(), value)
+        };
+        let requests: Map<String, Value> = self.rows.iter().map(row).collect();
+        let stream: Map<String, Value> = self.costs.iter().map(cost).collect();
+        format!("{:#}\n", json!({ "requests": requests, "stream_per_like": stream }))
     }
 
     /// Compares recall and nDCG with the JSON of an earlier run. Methods that one of the runs left out are ignored.
     pub(crate) fn compare(&self, recorded: &str) -> Result<(), Box<dyn std::error::Error>> {
-        let recorded: Map<String, Value> = serde_json::from_str(recorded)?;
+        let recorded: Value = serde_json::from_str(recorded)?;
         let mut compared = 0;
         for row in &self.rows {
-            let Some(before) = recorded.get(&row.name) else { continue };
+            let Some(before) = recorded["requests"].get(&row.name) else { continue };
             let quality = row.quality();
             for (measure, now) in [("recall", quality.recall), ("ndcg", quality.ndcg)] {
                 let before = before[measure].as_f64().ok_or("not a number")?;

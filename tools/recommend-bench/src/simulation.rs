@@ -27,6 +27,8 @@ use crate::metered::{Metered, Units};
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StreamCost {
     pub(crate) likes: usize,
+    /// The number of likes that were delivered at once.
+    pub(crate) batch: usize,
     pub(crate) computed: u64,
     pub(crate) units: Units,
     /// The most expensive batch, per like.
@@ -136,7 +138,7 @@ impl Simulation {
 
     /// Likes foods in order of time, and delivers the changes in batches.
     pub(crate) async fn replay(&mut self, ratings: &[Rating], batch: usize) -> StreamCost {
-        let mut cost = StreamCost::default();
+        let mut cost = StreamCost { batch, ..StreamCost::default() };
         let mut shown = Vec::new();
         for batch in ratings.chunks(batch) {
             for rating in batch {
