@@ -33,7 +33,7 @@ SAM_LOCAL = --template-file .aws-sam/local/local.json --parameter-overrides Arch
 BENCH = cargo run --profile driver --locked --package bench --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run engines test test-slow test-faults test-crash test-soak test-arm64 check fuzz bench-cold bench-guard bench-record charts costs tools build build-x86 build-host sizes watch invoke local-build local-invoke start-api validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
+.PHONY: help run engines test test-slow test-faults test-crash test-soak test-arm64 check fuzz bench-cold bench-guard bench-record recommend-bench charts costs tools build build-x86 build-host sizes watch invoke local-build local-invoke start-api validate template deploy-role package deploy-first deploy smoke rotate logs destroy delete-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-guard: ## fail if a function's size or instruction count exceeds tools/ben
 
 bench-record: ## update tools/bench/recorded.json
 	.ci/guard --write
+
+recommend-bench: ## measure recommendations beside `implicit` and EASE; .ci/recommend --write records (docs/RECOMMENDATIONS.md)
+	.ci/recommend
 
 charts: ## draw the charts in docs/images from docs/PERFORMANCE.md and the cost model
 	tools/bench/charts.py

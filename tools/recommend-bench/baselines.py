@@ -10,6 +10,7 @@ method fails. Needs the packages of requirements.txt.
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 os.environ.update({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"})  # before numpy is imported
@@ -17,7 +18,10 @@ os.environ.update({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"})  # befo
 import numpy as np
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender
+from implicit.utils import ParameterWarning
 from scipy.sparse import csr_matrix
+
+warnings.simplefilter("ignore", ParameterWarning)  # BM25Recommender converts its own matrix
 
 PAGE = 20
 # Dense EASE needs the square of the foods in memory, and its cube in time.

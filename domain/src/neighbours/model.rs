@@ -58,7 +58,7 @@ impl Default for Model {
     /// Returns the parameters before the first training.
     fn default() -> Self {
         Self {
-            weighting: Weighting { activity: 0.8, source: 0.7, target: 0.3, expected: 0.6 },
+            weighting: Weighting { activity: 0.8, source: 0.9, target: 0.3, expected: 0.6 },
             half_life: Some(Duration::from_hours(7 * 24)),
             trending: 0.5,
             quotas: Quotas { personal: 6, fresh: 2 },

@@ -148,7 +148,7 @@ impl LikeMatrix {
         weights: impl Fn(usize) -> &'a [f32],
     ) -> Vec<SparseList> {
         /// Likes of popular foods count less.
-        const SOURCE: f64 = 0.1;
+        const SOURCE: f64 = 0.2;
         /// The share of the online lists in the mean.
         const ONLINE: f64 = 0.5;
         let source: Vec<_> = self.likes.iter().map(|likes| likes.powf(-SOURCE)).collect();

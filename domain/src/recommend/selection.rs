@@ -14,7 +14,7 @@ const LIKES: usize = 100;
 /// The weightings that are tried: activity, source, target and expected. The first is the default, the second are plain
 /// counts. They are few and differ clearly, because the difference of similar ones is chance.
 const WEIGHTINGS: [[f64; 4]; 6] = [
-    [0.8, 0.7, 0.3, 0.6],
+    [0.8, 0.9, 0.3, 0.6],
     [0.5, 0.0, 0.0, 0.0],
     [0.8, 0.0, 0.0, 0.0],
     [0.8, 0.3, 0.2, 0.0],

@@ -235,7 +235,7 @@ async fn measure_recommendations(case: &Case, report: &mut Report) {
     request(case, &simulation, "online lists", Some(0.0), NO_QUOTAS, report).await;
     request_by_fewer_likes(case, &simulation, "online lists", report).await;
     let trained = simulation.train().await;
-    eprintln!("{}: {trained:?}", case.file);
+    eprintln!("{}: {:?}", case.file, trained.model);
     assert_eq!(trained.drifted, 0, "counts equal likes");
     let lists = if trained.trained { "trained lists" } else { "lists after training" };
     request(case, &simulation, lists, Some(0.0), NO_QUOTAS, report).await;
