@@ -89,7 +89,11 @@ impl LikeMatrix {
     /// lists for each of `lambdas`, the regularization in likes.
     ///
     /// The weights have the scale of the `online` lists, because users may like foods with lists of both kinds.
-    pub fn trained(&self, online: &[SparseList], lambdas: &[f64]) -> Vec<Vec<SparseList>> {
+    pub fn trained<'a>(
+        &'a self,
+        online: &'a [SparseList],
+        lambdas: &[f64],
+    ) -> impl Iterator<Item = Vec<SparseList>> + 'a {
         /// Likes of active users count less.
         const ACTIVITY: f64 = 0.25;
         let weights = self.user_weights(ACTIVITY);
@@ -112,18 +116,19 @@ impl LikeMatrix {
             lambdas.iter().copied().map(solve).collect::<Vec<_>>()
         };
         let solutions = parallel(self.foods.len(), || (), predict);
-        let lists = |nth: usize| self.reversed(online, |target| &solutions[target][nth]);
-        (0..lambdas.len()).map(lists).collect()
+        // One after the other, because memory holds few of them.
+        let lists = move |nth: usize| self.reversed(online, |target| &solutions[target][nth]);
+        (0..lambdas.len()).map(lists)
     }
 
     /// Computes lists with the regularization of the model.
     pub fn trained_by(&self, online: &[SparseList], model: &Model) -> Vec<SparseList> {
-        self.trained(online, &[model.ridge]).pop().unwrap_or_default()
+        self.trained(online, &[model.ridge]).flatten().collect()
     }
 
     /// Returns for each food the weighted number of users who also like another food: the largest numbers, in order of the
     /// other foods.
-    fn common_likes(&self, weights: &[f64]) -> Vec<Vec<(u32, f32)>> {
+    fn common_likes(&self, weights: &[f64]) -> Vec<Box<[(u32, f32)]>> {
         /// Limits the memory: 8 KB a food.
         const MAX: usize = 1_000;
         self.for_each_food(|sums, food| {
@@ -134,9 +139,8 @@ impl LikeMatrix {
                 });
                 row.truncate(MAX);
             }
-            row.shrink_to_fit();
             row.sort_unstable_by_key(|(other, _)| *other);
-            row
+            row.as_slice().into()
         })
     }
 
@@ -223,8 +227,9 @@ fn strongest(weights: impl Iterator<Item = (usize, f64)>) -> SparseList {
     };
     if list.len() > NeighbourList::MAX {
         list.select_nth_unstable_by(NeighbourList::MAX, order);
-        list.truncate(NeighbourList::MAX);
     }
+    // A copy, because truncating keeps the memory of all.
+    let mut list = list[..list.len().min(NeighbourList::MAX)].to_vec();
     list.sort_unstable_by(order);
     list
 }
@@ -319,12 +324,12 @@ mod tests {
         let likes = likes();
         let matrix = matrix(&likes);
         let online = matrix.lists(&WEIGHTING);
-        let trained = &matrix.trained(&online, &[10.0])[0];
+        let trained: Vec<_> = matrix.trained(&online, &[10.0]).flatten().collect();
         let sum =
             |lists: &[SparseList]| lists.iter().flatten().map(|(_, weight)| weight).sum::<f32>();
-        let ratio = sum(trained) / sum(&online);
+        let ratio = sum(&trained) / sum(&online);
         assert!((0.5..2.0).contains(&ratio), "{ratio}");
-        for (food, list) in matrix.packed(trained).iter().enumerate() {
+        for (food, list) in matrix.packed(&trained).iter().enumerate() {
             let half = |neighbour: &&Neighbour| {
                 usize::from(neighbour.food.as_bytes()[0]) / 16 == food / 16
             };
@@ -342,7 +347,8 @@ mod tests {
             .collect();
         let matrix = matrix(&likes);
         let symmetric = Weighting { activity: 0.5, source: 0.0, target: 0.0, expected: 0.0 };
-        let trained = &matrix.trained(&matrix.lists(&symmetric), &[1.0])[0];
+        let online = matrix.lists(&symmetric);
+        let trained: Vec<_> = matrix.trained(&online, &[1.0]).flatten().collect();
         let weight = |from: usize, to: usize| {
             trained[from].iter().find(|(food, _)| *food == to).map_or(0.0, |(_, weight)| *weight)
         };
@@ -352,6 +358,6 @@ mod tests {
     #[test]
     fn empty_matrix_has_no_lists() {
         let matrix = matrix(&[]);
-        assert!(matrix.trained(&matrix.lists(&WEIGHTING), &[100.0])[0].is_empty());
+        assert_eq!(matrix.trained(&matrix.lists(&WEIGHTING), &[100.0]).flatten().count(), 0);
     }
 }

@@ -82,7 +82,7 @@ pub fn select_lists(experiment: &Experiment) -> (Model, bool) {
         best(MARGIN, online, |(lists, _)| personal(lists, held_out));
     (model.measures.online, model.weighting) = (measure, weighting);
 
-    let trained = matrix.trained(&online, &RIDGE).into_iter().zip(RIDGE);
+    let trained = matrix.trained(&online, &RIDGE).zip(RIDGE);
     let (measure, (_, ridge)) = best(MARGIN, trained, |(lists, _)| personal(lists, held_out));
     (model.measures.trained, model.ridge) = (measure, ridge);
     model.measures.users = u64::try_from(experiment.users()).unwrap_or(u64::MAX);
