@@ -96,10 +96,12 @@ mod tests {
 
     use super::*;
     use crate::clock::Timestamp;
-    use crate::food::InsertFoodError;
+    use crate::food::{Food, InsertFoodError};
     use crate::like::Like;
+    use crate::neighbours::{NeighbourStore, Top, Versioned};
     use crate::testing::{Fault, Faulty, MemoryFoods, contended, sample, unavailable};
     use crate::use_cases::test_support::{AuthFixture, FoodFixture};
+    use crate::use_cases::{Change, list_likes, recommend, similar_food, update_recommendations};
 
     struct Fixture {
         auth: AuthFixture,
@@ -196,6 +198,64 @@ mod tests {
         fixture.delete(&users, &fixture.food.foods, ada).await.unwrap();
         assert!(fixture.food.likes.newest_likes(ada.id, 9).await.unwrap().is_empty());
         assert_eq!(fixture.food.likes.count(food).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn foods_of_a_deleted_user_are_in_no_list_after_one_delivery() {
+        let fixture = Fixture::new();
+        let (ada, eve, fan) = (fixture.user(5).await, fixture.user(5).await, fixture.user(0).await);
+        let (foods, likes, clock) = (&fixture.food.foods, &fixture.food.likes, &fixture.food.clock);
+        let all = foods.list(PageRequest::with_max_size(None)).await.unwrap().items;
+        for food in &all {
+            for user in [fan.id, UserId::new(sample::timestamp())] {
+                let like = Like { user, food: food.id, liked_at: clock.now() };
+                likes.create(&like).await.unwrap();
+            }
+        }
+        let deliver = async || loop {
+            let changed = likes.take_changes();
+            if changed.is_empty() {
+                return;
+            }
+            let of_likes = changed.into_iter().map(|(user, food)| Change::Like { user, food });
+            let changes: Vec<_> =
+                all.iter().map(|food| Change::Food(food.id)).chain(of_likes).collect();
+            let report = update_recommendations(likes, likes, foods, clock, &changes).await;
+            assert!(report.failed.is_empty(), "{:?}", report.errors);
+        };
+        deliver().await;
+        let of_eve = all.iter().find(|food| food.creator.id == eve.id).unwrap().id;
+        let lists = async || {
+            let similar = similar_food(likes, foods, clock, of_eve).await.unwrap();
+            let recommended = recommend(likes, likes, foods, clock, None).await.unwrap();
+            let page = PageRequest::with_max_size(None);
+            let liked = list_likes(likes, foods, fan, page).await.unwrap().foods;
+            [similar, recommended.into_iter().map(|found| found.food).collect(), liked]
+        };
+        let creators =
+            |foods: &[Food]| foods.iter().map(|food| food.creator.id).collect::<Vec<_>>();
+        for found in lists().await {
+            assert!(creators(&found).contains(&ada.id));
+        }
+        fixture.delete(&fixture.auth.users, foods, ada).await.unwrap();
+        // Reading leaves them out before the deletion is delivered.
+        let before_delivery = lists().await;
+        // A like of another user is the only other change.
+        let like = Like { user: eve.id, food: of_eve, liked_at: clock.now() };
+        likes.create(&like).await.unwrap();
+        deliver().await;
+        for found in before_delivery.into_iter().chain(lists().await) {
+            assert!(!found.is_empty());
+            assert!(!creators(&found).contains(&ada.id));
+        }
+        let (_, top) = likes.find_top().await.unwrap();
+        for food in all.iter().filter(|food| food.creator.id == ada.id) {
+            assert_eq!(likes.count(food.id).await.unwrap(), 0);
+            assert!(likes.find(&[food.id]).await.unwrap().is_empty());
+            let is_listed =
+                |list: &Versioned<Top>| list.value.as_slice().iter().any(|top| top.food == food.id);
+            assert!(!top.iter().any(is_listed));
+        }
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use crate::storage::StorageError;
 /// The number of newest likes from which foods are recommended.
 const LIKES: usize = 100;
 /// The maximum number of foods that are read: chosen foods and reasons.
-const MAX_READ: usize = 56;
+const MAX_READ: usize = 54;
 /// The maximum number of recommended foods of one creator.
 const PER_CREATOR: usize = 3;
 
@@ -41,8 +41,8 @@ pub struct Reason {
 /// Recommends at most 20 foods that the user neither likes nor created. Without a user or without likes these are
 /// trending, popular and fresh foods. The caller must check the session of the user, and may do so concurrently.
 ///
-/// The cost does not grow with users, foods or likes. For foods of up to 4 KB it is at most 114 R, in three round trips:
-/// the newest likes 3, the profile ½, parameters and lists 2 (cached), neighbours 50, foods and reasons 28, likes among them
+/// The cost does not grow with users, foods or likes. For foods of up to 4 KB it is at most 113 R, in three round trips:
+/// the newest likes 3, the profile ½, parameters and lists 2 (cached), neighbours 50, foods and reasons 27, likes among them
 /// 30. If foods were deleted, belong to the user or are among their older likes, two round trips more, but no units.
 pub async fn recommend(
     likes: &impl LikeRepository,

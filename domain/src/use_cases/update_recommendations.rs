@@ -542,7 +542,17 @@ mod tests {
         };
         let with_gaps = replay(&mut |changes: &mut Vec<Change>| changes.retain(&mut third)).await;
         let lost = replay(&mut |changes: &mut Vec<Change>| changes.clear()).await;
-        for (nth, other) in [doubled, reversed, shuffled, with_gaps, lost].iter().enumerate() {
+        let mut last = Vec::new();
+        let late =
+            replay(&mut |changes: &mut Vec<Change>| std::mem::swap(changes, &mut last)).await;
+        let mut all = Vec::new();
+        let repeat = &mut |changes: &mut Vec<Change>| {
+            all.append(changes);
+            changes.clone_from(&all);
+        };
+        let repeated = replay(repeat).await;
+        let others = [doubled, reversed, shuffled, with_gaps, lost, late, repeated];
+        for (nth, other) in others.iter().enumerate() {
             assert_eq!(other.len(), expected.len(), "{nth}");
             for (other, expected) in other.iter().zip(&expected) {
                 assert_eq!(other, expected, "{nth}");

@@ -37,6 +37,8 @@ const RANDOM: &str = "ml-100k at random";
 const SEEDS: [u32; 3] = [7, 11, 13];
 /// The number of likes that a stream delivers at once.
 const BATCH: usize = 100;
+/// Read units of checking the session of a request.
+const SESSION: f64 = 2.0;
 const NO_QUOTAS: Quotas = Quotas { personal: 0, fresh: 0 };
 
 /// Measures recommendations.
@@ -281,7 +283,7 @@ async fn request(
             simulation.stores.take_units();
             lists.insert(user, simulation.recommend(user).await);
             let units = simulation.stores.take_units();
-            report.add_reads(case.name, method, group, units.reads);
+            report.add_reads(case.name, method, group, units.reads + SESSION);
         }
         add(case, report, method, group, &lists);
     }
