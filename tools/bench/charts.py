@@ -135,7 +135,7 @@ PAGE_IN_ADVANCE = 2 + 0.5 + 10
 def recommendations():
     """Recall@20 over the mean read units of a request. Lists of `implicit` need the same reads as those of food-app."""
     requests = json.loads(costs.RECORDED_RECOMMENDATIONS.read_text())["requests"]
-    left, right, top, bottom, high = 88, 600, 66, 420, 0.4
+    left, right, top, bottom, low, high = 88, 600, 66, 420, 0.1, 0.4
 
     def found(method):
         return requests[f"ml-100k at random: {method}"]
@@ -144,7 +144,7 @@ def recommendations():
         return left + (right - left) * units / 60
 
     def y(recall):
-        return bottom - (bottom - top) * recall / high
+        return bottom - (bottom - top) * (recall - low) / (high - low)
 
     def point(units, recall, css, label, side=1):
         yield f'<circle cx="{x(units):.1f}" cy="{y(recall):.1f}" r="5" class="{css}"/>'
@@ -153,23 +153,23 @@ def recommendations():
     parts = []
     for units in range(0, 61, 10):
         parts += [grid(x(units), top, x(units), bottom), text(x(units), bottom + 20, str(units), "small middle")]
-    for tenth in range(5):
+    for tenth in range(1, 5):
         parts += [grid(left, y(tenth / 10), right, y(tenth / 10)), text(left - 8, y(tenth / 10) + 4, f".{tenth}0", "small end")]
     parts.append(text((left + right) / 2, bottom + 44, "read units of a request, mean", "middle"))
     parts.append(f'<text transform="translate(38 {(top + bottom) / 2}) rotate(-90)" class="middle">Recall@20</text>')
-    for css, lists, offset in (("c1", "trained lists", -6), ("c2", "online lists", 12)):
+    for css, lists, offset in (("c1", "trained lists", 0), ("c2", "online lists", 8)):
         methods = [f"{lists}, {likes} likes" for likes in (5, 10, 25, 50)] + [lists]
         points = [(x(found(method)["read_units"]["mean"]), y(found(method)["recall"])) for method in methods]
         parts.append(f'<polyline points="{" ".join(f"{at:.1f},{height:.1f}" for at, height in points)}" class="line {css}"/>')
         parts.append(text(points[-1][0] + 12, points[-1][1] + offset, f"food-app, {lists} {found(lists)['recall']:.3f}"))
     for likes in (5, 10, 25, 50):
         method = found(f"trained lists, {likes} likes")
-        parts.append(text(x(method["read_units"]["mean"]) + 10, y(method["recall"]) + 20, f"{likes} likes", "small"))
+        parts.append(text(x(method["read_units"]["mean"]) - 8, y(method["recall"]) - 8, f"{likes} likes", "small end"))
     units = found("online lists")["read_units"]["mean"]
     for method in ("BM25", "cosine"):
         parts += point(units, found(f"implicit {method}")["recall"], "other", f"implicit {method}, read as lists")
-    parts += point(PAGE_IN_ADVANCE, found("ease")["recall"], "other", "EASE, offline *", -1)
-    parts += point(PAGE_IN_ADVANCE, found("implicit ALS")["recall"], "other", "ALS, offline *", -1)
+    parts += point(PAGE_IN_ADVANCE, found("ease")["recall"], "other", "EASE *")
+    parts += point(PAGE_IN_ADVANCE, found("implicit ALS")["recall"], "other", "implicit ALS *", -1)
     popular = requests["ml-100k by time, new users: learned"]["read_units"]["mean"]
     parts += point(popular, found("popular")["recall"], "other", "popular foods")
     parts.append(text(left, bottom + 72, "MovieLens 100K at random, mean of 3 seeds. * Computed in advance for each user: a like counts after the next run.", "small"))
