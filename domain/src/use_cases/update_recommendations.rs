@@ -494,6 +494,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn lists_for_everybody_are_read_only_if_neighbours_are_stale() {
+        let (fixture, reads) = (LikeFixture::new(), AtomicUsize::new(0));
+        let food = fixture.add_food().await;
+        for _ in 0..20 {
+            fixture.like(new_user(), &food).await;
+        }
+        fixture.update().await;
+        let neighbours = Faulty::new(&fixture.likes, async |method| {
+            reads.fetch_add(usize::from(method == "find_top"), Ordering::SeqCst);
+            Fault::None
+        });
+        for expected in [0, 1] {
+            fixture.like(new_user(), &food).await;
+            let report = update(&fixture, &neighbours, &fixture.changes()).await;
+            assert_eq!(report.profiles, 1);
+            assert_eq!(reads.load(Ordering::SeqCst), expected);
+        }
+    }
+
+    #[tokio::test]
     async fn deleted_food_is_in_no_list_after_one_delivery() {
         let fixture = LikeFixture::new();
         let (soup, rice) = (fixture.add_food().await, fixture.add_food().await);
