@@ -11,7 +11,8 @@ use test_support::fixture::{Fixture, event};
 use test_support::recorder::RecordedCall;
 
 /// Functions that read the session and another item from `DynamoDB` concurrently.
-const CONCURRENT_READERS: [&str; 3] = ["create_food", "update_food", "delete_food"];
+const CONCURRENT_READERS: [&str; 5] =
+    ["create_food", "update_food", "delete_food", "like_food", "unlike_food"];
 
 /// Returns the event `name` with the access token of the event `other`.
 fn event_with_token_of(name: &str, other: &str) -> String {
@@ -83,6 +84,11 @@ async fn revoked_session_is_401_even_with_bad_input_or_failed_read() {
         ("create_food", 500),
         ("update_food", 500),
         ("delete_food", 500),
+        ("like_food", 500),
+        ("unlike_food", 500),
+        ("recommend", 500),
+        ("get_food.liked", 500),
+        ("like_food.bad_id", 400),
         ("create_food.not_a_form", 415),
         ("update_food.not_found", 500),
         ("delete_food.bad_id", 400),
@@ -125,6 +131,23 @@ async fn function_reuses_its_connections_across_events() {
         }
         assert_eq!(recorded.dynamodb.connections(), to_dynamodb, "{name}");
         assert_eq!(recorded.s3_proxy.connections(), to_s3, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn lists_that_are_equal_for_all_users_are_cached() {
+    for (name, path) in [("recommend", "recommend.anonymous"), ("similar_food", "similar_food")] {
+        let recorded = RecordedFixture::with(&[]).await;
+        let mut running = recorded.start(name).await;
+        let mut batches = Vec::new();
+        for _ in 0..3 {
+            let response = running.invoke(&event(path)).await;
+            assert_eq!(response["statusCode"], 200, "{name}: {response}");
+            let calls = recorded.take();
+            let batch = calls.iter().filter(|call| call.operation.ends_with("BatchGetItem"));
+            batches.push(batch.count());
+        }
+        assert_eq!(batches, [batches[0], batches[0] - 1, batches[0] - 1], "{name}");
     }
 }
 
