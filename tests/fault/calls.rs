@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use engines::Valkey;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::event::expected::{expected, function};
 use crate::event::recorded_fixture::{RecordedFixture, eves_login};
 use test_support::Function;
 use test_support::faults::Faults;
-use test_support::fixture::event;
+use test_support::fixture::{FUFU, event};
 use test_support::recorder::{Grant, RecordedCall};
 use test_support::redis_proxy::RedisProxy;
 use test_support::template::template;
@@ -135,9 +135,16 @@ pub(super) fn expected_status(event_name: &str) -> u64 {
 pub(super) fn payload(event_name: &str) -> String {
     match event_name {
         "login.bcrypt_hash" => eves_login(),
-        "update_recommendations.deleted_food" => event("update_recommendations"),
+        "update_recommendations.deleted_food" => deleted_food(),
         name => event(name),
     }
+}
+
+/// Returns the event of the change of a food instead of a like.
+fn deleted_food() -> String {
+    let mut event: Value = serde_json::from_str(&event("update_recommendations")).expect("JSON");
+    event["Records"][0]["dynamodb"]["Keys"] = json!({"pk": {"S": format!("FOOD#{FUFU}")}});
+    event.to_string()
 }
 
 /// Starts the function that handles an event, with the timeout that `template.yaml` sets for the function.
