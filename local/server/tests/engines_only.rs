@@ -197,7 +197,7 @@ async fn restart_restores_fixtures_changed_by_events() {
     }
     // The food that an event created still exists.
     let (_, foods) = Functions::of(&in_folder(folder.path())).invoke("list_food").await;
-    assert_eq!(foods.as_array().unwrap().len(), 3);
+    assert_eq!(foods.as_array().unwrap().len(), 4);
 }
 
 #[tokio::test]
