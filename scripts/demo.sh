@@ -51,6 +51,15 @@ for image in json.load(sys.stdin)["images"]:
     print("  {width} x {height}  {type:<10}  {url}".format(**image))'
 }
 
+# Prints recommended foods, one a line.
+recommendations() {
+  python3 -c '
+import json, sys
+for item in json.load(sys.stdin):
+    because = item["because"]
+    print("  {title}".format(**item["food"]), "because of {title}".format(**because) if because else "")'
+}
+
 step "Sign up as $email"
 request POST "$api/users" -d "{\"first_name\":\"Demo\",\"last_name\":\"User\",\"email\":\"$email\",\"password\":\"$password\"}"
 
@@ -68,6 +77,16 @@ renditions <<<"$food"
 
 step 'List the newest food'
 request GET "$api/food?limit=1"
+
+step 'As another user, like the food'
+other=other-$run@example.com
+request POST "$api/users" -d "{\"first_name\":\"Other\",\"last_name\":\"User\",\"email\":\"$other\",\"password\":\"$password\"}"
+tokens=$(request POST "$api/login" -d "{\"email\":\"$other\",\"password\":\"$password\"}")
+other_authorization="Authorization: Bearer $(field access_token <<<"$tokens")"
+request PUT "$api/food/$id/like" -H "$other_authorization"
+
+step 'Recommendations, and the liked food that is the reason; more with --demo'
+request GET "$api/recommendations" -H "$other_authorization" | recommendations
 
 step 'Upload a photo directly to the bucket: request a presigned POST ...'
 size=$(wc -c <"$photo")
@@ -102,7 +121,8 @@ request DELETE "$api/food/$id" -H "$authorization"
 step 'Log out'
 request POST "$api/logout" -H "$authorization"
 
-step 'Log in again and delete the account'
+step 'Log in again and delete both accounts'
 tokens=$(request POST "$api/login" -d "{\"email\":\"$email\",\"password\":\"$password\"}")
 request DELETE "$api/users/me" -H "Authorization: Bearer $(field access_token <<<"$tokens")"
+request DELETE "$api/users/me" -H "$other_authorization"
 printf '  done\n'

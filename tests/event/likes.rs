@@ -237,7 +237,7 @@ impl ManyFoods {
         let functions = Functions::new(&self.settings).unwrap();
         self.recorder.delay_responses(Duration::from_millis(150));
         self.recorder.take();
-        let (status, body) = client.invoke(&functions, name, &food.to_string()).await;
+        let (status, body) = Box::pin(client.invoke(&functions, name, &food.to_string())).await;
         assert_eq!(status, 200, "{body}");
         assert!(name != "recommend" || body.as_array().unwrap().len() == 20, "{body}");
         let calls = self.recorder.take();

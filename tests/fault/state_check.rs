@@ -92,30 +92,9 @@ impl StateCheck {
             }
             "like_food" => self.likes(ADA, WAAKYE),
             "unlike_food" => !self.likes(ADA, FUFU),
-            "update_recommendations" => {
-                self.has_item(&format!("USER#{ADA}"), "PROFILE")
-                    && self.has_item(&format!("FOOD#{FUFU}"), "NEIGHBOURS")
-                    && ["POPULAR", "TRENDING"].iter().all(|list| self.has_item("TOP", list))
-                    && self
-                        .food(FUFU)
-                        .is_some_and(|food| food["likes"].as_n() == Ok(&"2".to_owned()))
-            }
-            "update_recommendations.deleted_food" => {
-                !self.has_item(&format!("FOOD#{FUFU}"), "NEIGHBOURS")
-                    && ![ADA, BOLA].iter().any(|user| self.likes(user, FUFU))
-                    && self.likes(BOLA, WAAKYE)
-            }
-            "train_recommendations" => {
-                self.has_item("MODEL", "PARAMETERS")
-                    && ["POPULAR", "TRENDING"].iter().all(|list| self.has_item("TOP", list))
-                    && [EVE, BOLA]
-                        .iter()
-                        .all(|user| self.has_item(&format!("USER#{user}"), "PROFILE"))
-                    && [JOLLOF, WAAKYE]
-                        .iter()
-                        .all(|food| self.has_item(&format!("FOOD#{food}"), "NEIGHBOURS"))
-                    && ![ADA, BOLA].iter().any(|user| self.likes(user, FUFU))
-            }
+            "update_recommendations" => self.has_recommendations_of_like(),
+            "update_recommendations.deleted_food" => self.has_no_likes_of_deleted_food(),
+            "train_recommendations" => self.is_trained(),
             "delete_food" => self.food(JOLLOF).is_none() && self.food(FUFU).is_some(),
             "logout" | "revoke_session.current" | "refresh.reused_token" => {
                 !is_valid(ADAS_SESSION) && is_valid(ADAS_LAPTOP)
@@ -174,6 +153,36 @@ impl StateCheck {
             other => panic!("the effect of {other} is unknown"),
         };
         assert!(is_done, "{case}: {body:?}");
+    }
+
+    /// Whether everything that Ada's like of fufu changes is stored.
+    fn has_recommendations_of_like(&self) -> bool {
+        self.has_item(&format!("USER#{ADA}"), "PROFILE")
+            && self.has_item(&format!("FOOD#{FUFU}"), "NEIGHBOURS")
+            && self.has_top_lists()
+            && self.food(FUFU).is_some_and(|food| food["likes"].as_n() == Ok(&"2".to_owned()))
+    }
+
+    /// Whether fufu's likes and neighbours are deleted, and only these.
+    fn has_no_likes_of_deleted_food(&self) -> bool {
+        !self.has_item(&format!("FOOD#{FUFU}"), "NEIGHBOURS")
+            && ![ADA, BOLA].iter().any(|user| self.likes(user, FUFU))
+            && self.likes(BOLA, WAAKYE)
+    }
+
+    /// Whether everything that training derives is stored, and the likes of a food that does not exist are deleted.
+    fn is_trained(&self) -> bool {
+        let has_profile = |user: &&str| self.has_item(&format!("USER#{user}"), "PROFILE");
+        let has_neighbours = |food: &&str| self.has_item(&format!("FOOD#{food}"), "NEIGHBOURS");
+        self.has_item("MODEL", "PARAMETERS")
+            && self.has_top_lists()
+            && [EVE, BOLA].iter().all(has_profile)
+            && [JOLLOF, WAAKYE].iter().all(has_neighbours)
+            && ![ADA, BOLA].iter().any(|user| self.likes(user, FUFU))
+    }
+
+    fn has_top_lists(&self) -> bool {
+        ["POPULAR", "TRENDING"].iter().all(|list| self.has_item("TOP", list))
     }
 
     /// Whether the user likes the food.
