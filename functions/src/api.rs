@@ -69,7 +69,13 @@ impl Api {
     /// Runs the nightly training once. An error is logged.
     pub async fn train_recommendations(&self) {
         match self.train_recommendations.run().await {
-            Ok(report) => tracing::info!(?report, "trained recommendations"),
+            Ok(report) => {
+                tracing::info!(
+                    users = report.users,
+                    foods = report.foods,
+                    "trained recommendations"
+                );
+            }
             Err(error) => tracing::warn!(error, "could not train recommendations"),
         }
     }

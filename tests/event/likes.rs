@@ -166,7 +166,7 @@ impl ManyFoods {
         let aws = engines::settings(&dynamodb, &s3);
         let names = TableNames::with_prefix("many-");
         create_tables(&Aws::new(aws.clone()).unwrap().dynamodb(), &names).await.unwrap();
-        let recorder = Recorder::start(&dynamodb.url()).await;
+        let recorder = Recorder::start(dynamodb.url()).await;
         let buckets = ["images", "uploads"].map(str::to_owned);
         let mut settings = local::fixtures::settings(&aws, names.clone(), buckets);
         settings.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), recorder.url.clone()));

@@ -37,9 +37,9 @@ impl ScheduledHandler for TrainRecommendations {
 #[derive(Debug, Serialize)]
 pub struct ReportBody {
     /// Users with likes.
-    users: u64,
+    pub(crate) users: u64,
     /// Foods with likes.
-    foods: u64,
+    pub(crate) foods: u64,
     /// Profiles that were written.
     profiles: u64,
     /// Neighbour lists that were written.
