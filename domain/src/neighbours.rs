@@ -26,7 +26,7 @@ pub enum Source {
 pub struct FoodNeighbours {
     /// The foods that users like who like this food.
     pub list: NeighbourList,
-    /// The number of likes when the list was computed: stale lists have another. Lists of foods show this number.
+    /// The number of likes when the list was computed, without those that profiles did not have yet. Stale lists have another.
     pub likes_then: u64,
     /// How much the food is liked at present; see [`hot`](crate::recommend::hot).
     pub hot: f32,

@@ -63,6 +63,11 @@ impl Profile {
         self.likes
     }
 
+    /// Returns whether the user may like the food: a full profile does not have the oldest likes.
+    pub fn may_like(&self, food: FoodId) -> bool {
+        self.entries.len() == Self::MAX || self.entries.iter().any(|entry| entry.food == food)
+    }
+
     /// Packs the entries: 16 bytes of the food's id and one byte of its likes each.
     pub fn pack(&self) -> Vec<u8> {
         let entries = self.entries.iter();
@@ -105,6 +110,19 @@ mod tests {
         for (length, likes) in [(16, 1), (18, 1), (17, 0), (17 * 201, 201)] {
             let bytes = vec![7; length];
             assert_eq!(Profile::unpack(&bytes, likes), Err(InvalidPackedList), "{length} {likes}");
+        }
+    }
+
+    #[test]
+    fn full_profile_may_have_any_like() {
+        let entry = |id: usize| ProfileEntry {
+            food: FoodId::from_bytes(u128::try_from(id).unwrap().to_be_bytes()),
+            likes: LogLikes::new(1),
+        };
+        for (entries, liked, other) in [(0, false, false), (1, true, false), (200, true, true)] {
+            let profile = Profile::new((0..entries).map(entry).collect(), 0);
+            assert_eq!(profile.may_like(entry(0).food), liked, "{entries}");
+            assert_eq!(profile.may_like(entry(999).food), other, "{entries}");
         }
     }
 

@@ -329,6 +329,11 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
         let profiles = try_join_all(profiles).await?.into_iter().flatten();
         let mut profiles: HashMap<_, _> =
             profiles.map(|(user, stored)| (user, stored.value)).collect();
+        // A change that is not delivered yet adds the like to its user's profile, and computes the neighbours again.
+        let has_like =
+            |user: &UserId| profiles.get(user).is_some_and(|profile| profile.may_like(id));
+        let undelivered = users.iter().filter(|user| !has_like(user)).count();
+        let likes_then = likes.saturating_sub(u64::try_from(undelivered).unwrap_or(u64::MAX));
         // In the order of the likers, so that sums are equal bit by bit.
         let profiles: Vec<_> = users.iter().filter_map(|user| profiles.remove(user)).collect();
         let trained = stored.filter(|stored| stored.source == Source::Trained);
@@ -341,7 +346,7 @@ impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Batch<'_, L, N, C> {
                 &model.weighting,
                 trained.map(|stored| &stored.list),
             ),
-            likes_then: likes,
+            likes_then,
             hot: hot(&liked_at, likes, model.half_life),
             source: trained.map_or(Source::Online, |_| Source::Trained),
         };
@@ -491,6 +496,26 @@ mod tests {
         }
         let expected = (1..=11).chain([13, 15, 17, 19, 21, 24, 27, 30, 33, 37]);
         assert_eq!(computed, expected.collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn neighbours_are_computed_again_with_the_profile_of_a_later_change() {
+        let fixture = LikeFixture::new();
+        let (soup, rice) = (fixture.add_food().await, fixture.add_food().await);
+        let (ada, eve) = (new_user(), new_user());
+        fixture.update().await;
+        fixture.like(ada, &soup).await;
+        let first = fixture.changes();
+        fixture.like(eve, &rice).await;
+        fixture.like(eve, &soup).await;
+        // The count already has Eve's like, but her profile is not written yet.
+        assert_eq!(update(&fixture, &fixture.likes, &first).await.computed, 1);
+        let neighbours = neighbours_of(&fixture, soup.id).await.unwrap();
+        assert!(neighbours.list.as_slice().is_empty());
+        fixture.update().await;
+        let neighbours = neighbours_of(&fixture, soup.id).await.unwrap();
+        assert_eq!(neighbours.list.as_slice()[0].food, rice.id);
+        assert_eq!(neighbours.likes_then, 2);
     }
 
     #[tokio::test]
