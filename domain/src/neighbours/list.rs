@@ -27,7 +27,9 @@ impl NeighbourList {
     /// Creates a list of the strongest of these foods. Weights are rounded to 16 bits; those below 2^-25 are left out.
     pub fn new(weights: impl IntoIterator<Item = (FoodId, f64)>) -> Self {
         let round = |(food, weight): (FoodId, f64)| {
-            let weight = f16::from_f64(weight.min(f16::MAX.to_f64()));
+            // Without this, the minimum of NaN would be the maximum.
+            let weight = if weight > 0.0 { weight.min(f16::MAX.to_f64()) } else { 0.0 };
+            let weight = f16::from_f64(weight);
             (weight > f16::ZERO).then_some((Reverse(weight.to_bits()), food))
         };
         // The bits of positive numbers are in their order.
@@ -86,6 +88,15 @@ mod tests {
         let foods: Vec<_> = list.as_slice().iter().map(|neighbour| neighbour.food).collect();
         assert_eq!(foods, (156..=255).rev().map(food).collect::<Vec<_>>());
         assert!(list.pack().len() <= 1_800);
+    }
+
+    #[test]
+    fn only_positive_weights_are_listed() {
+        for weight in [f64::NAN, f64::NEG_INFINITY, -1.0, -0.0, 0.0, 1e-9] {
+            assert_eq!(NeighbourList::new([(food(1), weight)]), NeighbourList::default());
+        }
+        let list = NeighbourList::new([(food(1), f64::INFINITY)]);
+        assert_eq!(NeighbourList::unpack(&list.pack()), Ok(list));
     }
 
     #[test]

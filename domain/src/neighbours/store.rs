@@ -16,8 +16,8 @@ pub struct Versioned<T> {
 /// Port: derived data for recommendations. Everything can be computed again from the likes. R and W are read and write
 /// units of `DynamoDB`; reads are eventually consistent, because a write requires the version that was read.
 pub trait NeighbourStore {
-    /// Returns the neighbours of those of these foods (at most 100) that have some, in any order. `Corrupt` if a list
-    /// cannot be unpacked. One batch: ½ R a food.
+    /// Returns the neighbours of those of these foods (at most 100) that have some, in any order. Damaged ones are
+    /// empty. One batch: ½ R a food.
     async fn find(
         &self,
         foods: &[FoodId],

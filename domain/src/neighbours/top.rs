@@ -59,6 +59,16 @@ impl Top {
         Self::new(list, kept.chain(entered))
     }
 
+    /// Returns how `newer` differs from this list, for [`updated`](Self::updated).
+    pub fn changes(&self, newer: &Self) -> Vec<(FoodId, Option<f32>)> {
+        let score =
+            |list: &Self, food| list.0.iter().find(|top| top.food == food).map(|top| top.score);
+        let entered = newer.0.iter().map(|top| (top.food, Some(top.score)));
+        let left = self.0.iter().map(|top| (top.food, score(newer, top.food)));
+        let left = left.filter(|(_, score)| score.is_none());
+        entered.filter(|(food, new)| score(self, *food) != *new).chain(left).collect()
+    }
+
     /// Returns the foods, best first.
     pub fn as_slice(&self) -> &[TopFood] {
         &self.0
@@ -99,6 +109,15 @@ mod tests {
         let changed = [(id(1), Some(9.0)), (id(2), None), (id(4), Some(4.0))];
         let expected = Top::new(TopList::Popular, [top(1, 9.0), top(3, 4.0), top(4, 4.0)]);
         assert_eq!(list.updated(TopList::Popular, &changed), expected);
+    }
+
+    #[test]
+    fn changes_turn_a_list_into_a_newer_one() {
+        let list = Top::new(TopList::Popular, [top(1, 3.0), top(2, 5.0), top(3, 4.0)]);
+        let newer = Top::new(TopList::Popular, [top(1, 9.0), top(3, 4.0), top(4, 4.0)]);
+        let changes = list.changes(&newer);
+        assert_eq!(changes.len(), 3);
+        assert_eq!(list.updated(TopList::Popular, &changes), newer);
     }
 
     #[test]

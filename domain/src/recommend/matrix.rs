@@ -99,11 +99,12 @@ impl LikeMatrix {
         let weights = self.user_weights(ACTIVITY);
         let mean = weights.iter().sum::<f64>() / to_f64(count(weights.len().max(1)));
         let counts = self.common_likes(&weights);
-        let common = |one: usize, other: &usize| {
-            let row = &counts[one];
-            let found = row.binary_search_by_key(other, |(food, _)| *food as usize);
-            found.map_or(0.0, |at| f64::from(row[at].1))
+        let in_row = |row: usize, other: usize| {
+            let found = counts[row].binary_search_by_key(&other, |(food, _)| *food as usize);
+            found.map_or(0.0, |at| f64::from(counts[row][at].1))
         };
+        // A number may be left out of one of the rows.
+        let common = |one: usize, other: &usize| in_row(one, *other).max(in_row(*other, one));
         let predict = |(): &mut (), target: usize| {
             // The strongest neighbours of a food are also the strongest predictors of its likes.
             let candidates: Vec<_> = online[target].iter().map(|(food, _)| *food).collect();
@@ -212,7 +213,9 @@ fn small((food, count): (usize, f64)) -> (u32, f32) {
 
 #[expect(clippy::cast_possible_truncation, reason = "half of the memory, and precise enough")]
 fn small_weights(weights: &[f64]) -> Vec<f32> {
-    weights.iter().map(|weight| *weight as f32).collect()
+    // Counts that are left out may make the equations unsolvable: then only the online weights count.
+    let finite = |weight: &f64| if weight.is_finite() { *weight as f32 } else { 0.0 };
+    weights.iter().map(finite).collect()
 }
 
 /// Returns the [`NeighbourList::MAX`] strongest positive weights, strongest first.

@@ -214,6 +214,10 @@ impl<S: LikeRepository, P: AsyncFn(&'static str) -> Fault> LikeRepository for Fa
         self.call("count", async || self.inner.count(food).await).await
     }
 
+    async fn count_likers(&self, food: FoodId) -> Result<u64, StorageError> {
+        self.call("count_likers", async || self.inner.count_likers(food).await).await
+    }
+
     async fn find_liked(
         &self,
         user: UserId,

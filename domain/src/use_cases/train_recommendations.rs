@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::update_recommendations::{MAX_BATCH, TopChange};
+use futures_util::future::try_join_all;
+
+use super::update_recommendations::{MAX_ATTEMPTS, MAX_BATCH, TopChange, contended, count};
 use crate::clock::{Clock, Timestamp};
 use crate::food::FoodCatalog;
 use crate::id::{FoodId, UserId};
@@ -27,6 +29,8 @@ const HELD_OUT: usize = 5_000;
 const MIN_USERS: usize = 25;
 /// The periods of likes that are predicted from all likes before, in tenths of the likes.
 const PERIODS: std::ops::Range<usize> = 7..10;
+/// The number of requests at once.
+const CONCURRENCY: usize = 64;
 /// The half-lives that are tried, in days; `None`: likes count forever.
 const HALF_LIVES: [Option<u64>; 5] = [Some(3), Some(7), Some(14), Some(30), None];
 
@@ -47,7 +51,7 @@ pub struct TrainingReport {
     pub lists: u64,
     /// Likes of missing foods that were deleted.
     pub orphans: u64,
-    /// Foods whose number of likes differed from their stored likes and from none of their changes. Must be 0.
+    /// Foods whose number of likes differed from their stored likes. Must be 0.
     pub drifted: u64,
 }
 
@@ -69,6 +73,7 @@ pub async fn train_recommendations(
     rewrite: Rewrite,
 ) -> Result<TrainingReport, StorageError> {
     let now = clock.now();
+    let before = neighbours.find_top().await?;
     let mut table = Table::read(likes).await?;
     let foods = existing_foods(catalog, &table).await?;
     let orphans = delete_orphans(likes, &mut table, &foods).await?;
@@ -92,16 +97,23 @@ pub async fn train_recommendations(
         })
         .collect();
 
-    neighbours.write_model(&model).await?;
     let profiles = write_profiles(likes, &table.profiles, &users, &likers).await?;
-    write_top(neighbours, &foods, &computed, now).await?;
-    let lists = write_lists(neighbours, catalog, &table.neighbours, &computed, rewrite).await?;
+    let scores = |list| scores(list, &foods, &computed, now);
+    write_model_and_top(neighbours, &model, &before, scores).await?;
+    let stores = Stores { likes, neighbours, catalog };
+    let lists = stores.write_lists(&table.neighbours, &computed, rewrite).await?;
     let (users, foods) = (count(users.len()), count(computed.len()));
     Ok(TrainingReport { model, trained, users, foods, profiles, lists, orphans, drifted })
 }
 
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
+/// Whether the count of the food differs from its stored likes. Both are read now, because likes may have come while the table
+/// was read.
+async fn is_drifted(likes: &impl LikeRepository, food: FoodId) -> Result<bool, StorageError> {
+    match likes.count(food).await {
+        Ok(counted) => Ok(counted != likes.count_likers(food).await?),
+        Err(StorageError::Corrupt(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the foods that exist. The list may lack new foods, so those that users like are looked up.
@@ -146,18 +158,19 @@ impl Table {
         Ok(table)
     }
 
-    /// Returns how many counts differ from the stored likes. A count that changed since it was read proves nothing.
+    /// Returns how many counts differ from the stored likes.
     async fn drifted(&self, likes: &impl LikeRepository) -> Result<u64, StorageError> {
         let mut stored: HashMap<FoodId, u64> = self.counts.keys().map(|food| (*food, 0)).collect();
         for like in &self.likes {
             *stored.entry(like.food).or_default() += 1;
         }
+        let counted = |food: &FoodId| self.counts.get(food).copied().unwrap_or(0);
+        let differ: Vec<_> =
+            stored.into_iter().filter(|(food, stored)| counted(food) != *stored).collect();
         let mut drifted = 0;
-        for (food, stored) in stored {
-            let counted = self.counts.get(&food).copied().unwrap_or(0);
-            if counted != stored && likes.count(food).await? == counted {
-                drifted += 1;
-            }
+        for differ in differ.chunks(CONCURRENCY) {
+            let checks = differ.iter().map(|(food, _)| is_drifted(likes, *food));
+            drifted += sum(try_join_all(checks).await?);
         }
         Ok(drifted)
     }
@@ -206,8 +219,10 @@ async fn delete_orphans(
     let is_orphan = |like: &mut Like| !foods.contains(&like.food);
     let orphans: Vec<_> = table.likes.extract_if(.., is_orphan).collect();
     for like in &orphans {
-        likes.delete(like.user, like.food).await?;
         table.counts.remove(&like.food);
+    }
+    for orphans in orphans.chunks(CONCURRENCY) {
+        try_join_all(orphans.iter().map(|like| likes.delete(like.user, like.food))).await?;
     }
     Ok(count(orphans.len()))
 }
@@ -299,6 +314,10 @@ fn sort_newest_first(likes: &mut [Like]) {
     likes.sort_unstable_by_key(|like| Reverse((like.liked_at, like.food, like.user)));
 }
 
+fn sum(written: Vec<bool>) -> u64 {
+    written.into_iter().map(u64::from).sum()
+}
+
 /// Writes the profiles that differ.
 async fn write_profiles(
     likes: &impl LikeRepository,
@@ -307,81 +326,142 @@ async fn write_profiles(
     likers: &HashMap<FoodId, (u64, Vec<Timestamp>)>,
 ) -> Result<u64, StorageError> {
     let mut written = 0;
-    let mut without_likes: HashSet<_> = stored.keys().copied().collect();
-    for (user, liked) in users {
-        without_likes.remove(user);
-        let entry = |like: &Like| ProfileEntry {
-            food: like.food,
-            likes: LogLikes::new(likers[&like.food].0),
+    for users in users.chunks(CONCURRENCY) {
+        let write = |(user, liked): &(UserId, Vec<Like>)| {
+            let entry = |like: &Like| ProfileEntry {
+                food: like.food,
+                likes: LogLikes::new(likers[&like.food].0),
+            };
+            let entries = liked.iter().take(Profile::MAX).map(entry).collect();
+            let profile = Profile::new(entries, count(liked.len()));
+            write_profile(likes, *user, stored.get(user), Some(profile))
         };
-        let entries = liked.iter().take(Profile::MAX).map(entry).collect();
-        let profile = Profile::new(entries, count(liked.len()));
-        let stored = stored.get(user);
-        if stored.is_none_or(|stored| stored.value != profile) {
-            let version = stored.map(|stored| stored.version);
-            written += u64::from(likes.write_profile(*user, Some(&profile), version).await?);
-        }
+        written += sum(try_join_all(users.iter().map(write)).await?);
     }
-    for user in without_likes {
-        let version = stored.get(&user).map(|stored| stored.version);
-        written += u64::from(likes.write_profile(user, None, version).await?);
+    let with_likes: HashSet<_> = users.iter().map(|(user, _)| *user).collect();
+    let without_likes: Vec<_> =
+        stored.iter().filter(|(user, _)| !with_likes.contains(user)).collect();
+    for stored in without_likes.chunks(CONCURRENCY) {
+        let write =
+            |(user, stored): &(&UserId, _)| write_profile(likes, **user, Some(*stored), None);
+        written += sum(try_join_all(stored.iter().map(write)).await?);
     }
     Ok(written)
 }
 
-/// Writes the lists that are the same for everybody.
-async fn write_top(
-    neighbours: &impl NeighbourStore,
+/// Writes the profile if it differs.
+async fn write_profile(
+    likes: &impl LikeRepository,
+    user: UserId,
+    stored: Option<&Versioned<Profile>>,
+    profile: Option<Profile>,
+) -> Result<bool, StorageError> {
+    if stored.map(|stored| &stored.value) == profile.as_ref() {
+        return Ok(false);
+    }
+    likes.write_profile(user, profile.as_ref(), stored.map(|stored| stored.version)).await
+}
+
+/// Returns the scores of all foods in a list.
+fn scores(
+    list: TopList,
     foods: &HashSet<FoodId>,
     computed: &HashMap<FoodId, FoodNeighbours>,
     now: Timestamp,
+) -> Top {
+    let scored = foods.iter().filter_map(|food| {
+        let found = computed.get(food);
+        let likes = Some(found.map_or(0, |found| found.likes_then));
+        let change = TopChange { likes, hot: found.map_or(0.0, |found| found.hot) };
+        Some(TopFood { food: *food, score: change.score(list, *food, now)? })
+    });
+    Top::new(list, scored)
+}
+
+/// Writes the parameters and the lists that are the same for everybody. Changes since `before`, which was read before the likes,
+/// are newer.
+async fn write_model_and_top(
+    neighbours: &impl NeighbourStore,
+    model: &Model,
+    before: &(Model, [Versioned<Top>; 3]),
+    computed: impl Fn(TopList) -> Top,
 ) -> Result<(), StorageError> {
-    let (_, stored) = neighbours.find_top().await?;
-    for (list, stored) in TopList::ALL.into_iter().zip(stored) {
-        let scored = foods.iter().filter_map(|food| {
-            let found = computed.get(food);
-            let likes = Some(found.map_or(0, |found| found.likes_then));
-            let change = TopChange { likes, hot: found.map_or(0.0, |found| found.hot) };
-            Some(TopFood { food: *food, score: change.score(list, *food, now)? })
-        });
-        let top = Top::new(list, scored);
-        if top != stored.value {
-            neighbours.write_top(list, &top, stored.version).await?;
+    let (old_model, before) = before;
+    neighbours.write_model(model).await?;
+    for list in TopList::ALL {
+        let (before, computed) = (&before[list as usize].value, computed(list));
+        // Scores of another half-life cannot be compared: then only foods that left the list count.
+        let is_comparable = list != TopList::Trending || old_model.half_life == model.half_life;
+        let mut attempts = 0..MAX_ATTEMPTS;
+        loop {
+            let (_, stored) = neighbours.find_top().await?;
+            let Versioned { value, version } = &stored[list as usize];
+            let mut changes = before.changes(value);
+            changes.retain(|(_, score)| is_comparable || score.is_none());
+            let top = computed.updated(list, &changes);
+            if top == *value || neighbours.write_top(list, &top, *version).await? {
+                break;
+            }
+            attempts.next().ok_or_else(contended)?;
         }
     }
     Ok(())
 }
 
-/// Writes neighbour lists, and sets the number of likes that lists of foods show.
-async fn write_lists(
-    neighbours: &impl NeighbourStore,
-    catalog: &impl FoodCatalog,
-    stored: &HashMap<FoodId, Versioned<FoodNeighbours>>,
-    computed: &HashMap<FoodId, FoodNeighbours>,
-    rewrite: Rewrite,
-) -> Result<u64, StorageError> {
-    let mut written = 0;
-    for (food, computed) in computed {
-        let old = stored.get(food);
-        let likes_then = old.map(|old| old.value.likes_then);
-        if likes_then != Some(computed.likes_then) {
-            catalog.set_likes(*food, computed.likes_then).await?;
-        }
-        let is_written = match (old, rewrite) {
+/// Where neighbour lists are written, and the likes that lists of foods show.
+struct Stores<'a, L, N, C> {
+    likes: &'a L,
+    neighbours: &'a N,
+    catalog: &'a C,
+}
+
+impl<L: LikeRepository, N: NeighbourStore, C: FoodCatalog> Stores<'_, L, N, C> {
+    /// Writes neighbour lists.
+    async fn write_lists(
+        &self,
+        stored: &HashMap<FoodId, Versioned<FoodNeighbours>>,
+        computed: &HashMap<FoodId, FoodNeighbours>,
+        rewrite: Rewrite,
+    ) -> Result<u64, StorageError> {
+        let is_due = |(food, new): &(&FoodId, &FoodNeighbours)| match (stored.get(food), rewrite) {
             (None, _) => true,
-            (Some(old), Rewrite::All) => old.value != *computed,
-            (Some(old), Rewrite::Changed) => has_changed(&old.value, computed),
+            (Some(old), Rewrite::All) => old.value != **new,
+            (Some(old), Rewrite::Changed) => has_changed(&old.value, new),
         };
-        if is_written {
-            let version = old.map(|old| old.version);
-            written += u64::from(neighbours.write(*food, Some(computed), version).await?);
+        let due: Vec<_> = computed.iter().filter(is_due).collect();
+        let mut written = 0;
+        for due in due.chunks(CONCURRENCY) {
+            let write =
+                |(food, new): &(&FoodId, _)| self.write(**food, stored.get(food), Some(*new));
+            written += sum(try_join_all(due.iter().map(write)).await?);
         }
+        let without_likes: Vec<_> =
+            stored.iter().filter(|(food, _)| !computed.contains_key(food)).collect();
+        for without_likes in without_likes.chunks(CONCURRENCY) {
+            let write = |(food, old): &(&FoodId, _)| self.write(**food, Some(*old), None);
+            try_join_all(without_likes.iter().map(write)).await?;
+        }
+        Ok(written)
     }
-    for (food, old) in stored.iter().filter(|(food, _)| !computed.contains_key(food)) {
-        catalog.set_likes(*food, 0).await?;
-        neighbours.write(*food, None, Some(old.version)).await?;
+
+    /// Writes a list, and sets the number of likes that lists of foods show: as a stream function does, before, and again if
+    /// a concurrent update was first.
+    async fn write(
+        &self,
+        food: FoodId,
+        old: Option<&Versioned<FoodNeighbours>>,
+        new: Option<&FoodNeighbours>,
+    ) -> Result<bool, StorageError> {
+        let likes = new.map_or(0, |new| new.likes_then);
+        if new.is_none() || old.is_none_or(|old| old.value.likes_then != likes) {
+            self.catalog.set_likes(food, likes).await?;
+        }
+        let is_written = self.neighbours.write(food, new, old.map(|old| old.version)).await?;
+        if !is_written {
+            self.catalog.set_likes(food, self.likes.count(food).await?).await?;
+        }
+        Ok(is_written)
     }
-    Ok(written)
 }
 
 fn has_changed(old: &FoodNeighbours, new: &FoodNeighbours) -> bool {
@@ -394,6 +474,8 @@ fn has_changed(old: &FoodNeighbours, new: &FoodNeighbours) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::food::{Food, FoodRepository};
     use crate::testing::{Fault, Faulty, MemoryFoods, sample, unavailable};
@@ -552,20 +634,37 @@ mod tests {
         for _ in 0..9 {
             fixture.like(new_user(), &foods[0]).await;
         }
+        let new = Mutex::new(None);
         let neighbours = Faulty::new(&fixture.likes, async |method| {
             if method == "write_model" {
+                for _ in 0..9 {
+                    fixture.like(new_user(), &foods[0]).await;
+                }
+                fixture.delete_food(foods[1].id).await;
+                let food = fixture.add_food().await;
                 fixture.update().await;
+                *new.lock().unwrap() = Some(food.id);
             }
             Fault::None
         });
-        for _ in 0..9 {
-            fixture.like(new_user(), &foods[0]).await;
-        }
         let (likes, catalog) = (&fixture.likes, &fixture.foods);
         let clock = &fixture.clock;
         train_recommendations(likes, &neighbours, catalog, clock, Rewrite::All).await.unwrap();
+        let expected = likes.stored_likes(foods[0].id);
         let stored = fixture.likes.find(&[foods[0].id]).await.unwrap();
-        assert_eq!(stored[0].1.value.likes_then, likes.stored_likes(foods[0].id));
+        assert_eq!(stored[0].1.value.likes_then, expected);
+        assert_eq!(catalog.find_many(&[foods[0].id]).await.unwrap()[0].likes, expected);
+        let (_, lists) = likes.find_top().await.unwrap();
+        let has = |list: TopList, food| {
+            lists[list as usize].value.as_slice().iter().any(|top| top.food == food)
+        };
+        assert!(!TopList::ALL.into_iter().any(|list| has(list, foods[1].id)));
+        assert!(has(TopList::Fresh, new.lock().unwrap().unwrap()));
+        let popular = &lists[TopList::Popular as usize].value.as_slice()[0];
+        assert_eq!(popular.food, foods[0].id);
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        let likes = expected as f32;
+        assert!((popular.score - likes).abs() < 0.1, "{}", popular.score);
     }
 
     #[tokio::test]
@@ -574,6 +673,23 @@ mod tests {
         let (_, foods) = two_groups(&fixture).await;
         fixture.likes.add_to_count(foods[0].id);
         assert_eq!(fixture.train().await.drifted, 1);
+    }
+
+    #[tokio::test]
+    async fn like_during_the_training_is_no_difference() {
+        let fixture = LikeFixture::new();
+        let (_, foods) = two_groups(&fixture).await;
+        let (likes, catalog, clock) = (&fixture.likes, &fixture.foods, &fixture.clock);
+        let late = Faulty::new(likes, async |method| {
+            if method == "count" {
+                fixture.like(new_user(), &foods[0]).await;
+            }
+            Fault::None
+        });
+        likes.add_to_count(foods[1].id);
+        let report =
+            train_recommendations(&late, likes, catalog, clock, Rewrite::All).await.unwrap();
+        assert_eq!(report.drifted, 1);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem, Update};
 use domain::id::{FoodId, UserId};
 use domain::like::{
     LIKERS_PER_SHARD, Like, LikePosition, LikeRepository, Liker, Profile, SHARDS, StoredItem, shard,
@@ -116,6 +116,26 @@ impl DynamoDbLikes {
             .map_err(map_sdk_error)?;
         let liker = |item| like(item).map(|Like { liked_at, user, .. }| Liker { liked_at, user });
         response.items().iter().map(liker).collect()
+    }
+
+    /// Returns the number of likers of one shard.
+    async fn count_shard(&self, food: FoodId, shard: usize) -> Result<u64, StorageError> {
+        let query = self
+            .query()
+            .index_name(table::LIKERS_INDEX)
+            .key_condition_expression("by_food = :food")
+            .expression_attribute_values(":food", text(by_food(food, shard)))
+            .select(Select::Count);
+        let (mut likers, mut start) = (0, None);
+        loop {
+            let page = query.clone().set_exclusive_start_key(start).send().await;
+            let page = page.map_err(map_sdk_error)?;
+            likers += u64::try_from(page.count()).unwrap_or(0);
+            if page.last_evaluated_key.is_none() {
+                return Ok(likers);
+            }
+            start = page.last_evaluated_key;
+        }
     }
 
     /// Adds `change` to the number of likes of the food.
@@ -308,47 +328,48 @@ fn version(item: &Item) -> Option<u64> {
     read_number(item, VERSION).ok()
 }
 
-/// Returns a derived value with its version.
-fn versioned<T>(item: &Item, value: T) -> Result<Versioned<T>, StorageError> {
-    let version = version(item).ok_or_else(|| corrupt(VERSION))?;
-    Ok(Versioned { value, version })
+/// Returns a derived value with its version. An item with a damaged version counts as missing.
+fn versioned<T>(item: &Item, value: T) -> Option<Versioned<T>> {
+    version(item).map(|version| Versioned { value, version })
 }
 
-fn profile(item: &Item) -> Result<Profile, StorageError> {
-    let likes = read_number(item, LIKES)?;
-    unpack(item, FOODS, |bytes| Profile::unpack(bytes, likes))
-}
-
-fn food_neighbours(item: &Item) -> Result<FoodNeighbours, StorageError> {
-    Ok(FoodNeighbours {
-        list: unpack(item, "list", NeighbourList::unpack)?,
-        likes_then: read_number(item, "likes_then")?,
-        hot: read_number(item, "hot")?,
-        source: read(item, "source", |source| match source {
-            "online" => Ok(Source::Online),
-            "trained" => Ok(Source::Trained),
-            _ => Err(()),
-        })?,
-    })
-}
-
-/// Parses a derived item for training. A damaged value is read as empty, so that it differs and is written again; an item with a
-/// damaged version is left out, so that it is written as if it were missing.
-fn derived(item: &Item) -> Result<Option<StoredItem>, StorageError> {
-    let Some(version) = version(item) else { return Ok(None) };
-    let stored = if read_text(item, table::SK)? == PROFILE {
-        let value = profile(item).unwrap_or_else(|_| Profile::new(Vec::new(), 0));
-        StoredItem::Profile(user_id(item)?, Versioned { value, version })
-    } else {
-        let value = food_neighbours(item).unwrap_or_else(|_| FoodNeighbours {
-            list: NeighbourList::default(),
-            likes_then: 0,
-            hot: 0.0,
-            source: Source::Online,
-        });
-        StoredItem::Neighbours(food_id(item)?, Versioned { value, version })
+/// Parses a profile. A damaged one is read as empty, so that it differs and is written again.
+fn profile(item: &Item) -> Profile {
+    let profile = || {
+        let likes = read_number(item, LIKES)?;
+        unpack(item, FOODS, |bytes| Profile::unpack(bytes, likes))
     };
-    Ok(Some(stored))
+    profile().unwrap_or_else(|_| Profile::new(Vec::new(), 0))
+}
+
+/// Parses neighbours. Damaged ones are read as empty, so that they are stale and written again.
+fn food_neighbours(item: &Item) -> FoodNeighbours {
+    let neighbours = || {
+        Ok::<_, StorageError>(FoodNeighbours {
+            list: unpack(item, "list", NeighbourList::unpack)?,
+            likes_then: read_number(item, "likes_then")?,
+            hot: read_number(item, "hot")?,
+            source: read(item, "source", |source| match source {
+                "online" => Ok(Source::Online),
+                "trained" => Ok(Source::Trained),
+                _ => Err(()),
+            })?,
+        })
+    };
+    let (list, source) = (NeighbourList::default(), Source::Online);
+    neighbours().unwrap_or(FoodNeighbours { list, likes_then: 0, hot: 0.0, source })
+}
+
+/// Parses a derived item; `None` if its version is damaged.
+fn derived(item: &Item) -> Result<Option<StoredItem>, StorageError> {
+    if read_text(item, table::SK)? == PROFILE {
+        let user = user_id(item)?;
+        Ok(versioned(item, profile(item)).map(|stored| StoredItem::Profile(user, stored)))
+    } else {
+        let food = food_id(item)?;
+        Ok(versioned(item, food_neighbours(item))
+            .map(|stored| StoredItem::Neighbours(food, stored)))
+    }
 }
 
 fn like_or_count(item: &Item) -> Result<StoredItem, StorageError> {
@@ -394,6 +415,11 @@ impl LikeRepository for DynamoDbLikes {
         likes.sum()
     }
 
+    async fn count_likers(&self, food: FoodId) -> Result<u64, StorageError> {
+        let shards = (0..SHARDS).map(|shard| self.count_shard(food, shard));
+        Ok(try_join_all(shards).await?.into_iter().sum())
+    }
+
     async fn find_liked(
         &self,
         user: UserId,
@@ -432,9 +458,9 @@ impl LikeRepository for DynamoDbLikes {
         users: &[UserId],
     ) -> Result<Vec<(UserId, Versioned<Profile>)>, StorageError> {
         let items = self.get(users, profile_key, None).await?;
-        let stored = items.iter().map(|item| {
-            let stored = versioned(item, profile(item)?)?;
-            Ok((user_id(item)?, stored))
+        let stored = items.iter().filter_map(|item| {
+            let stored = versioned(item, profile(item))?;
+            Some(user_id(item).map(|user| (user, stored)))
         });
         stored.collect()
     }
@@ -461,7 +487,11 @@ impl LikeRepository for DynamoDbLikes {
         let filter = "begins_with(sk, :like) OR begins_with(sk, :count)";
         let values = [(":like", LIKE), (":count", COUNT)];
         let visit_like = |item: &Item| {
-            visit(like_or_count(item)?);
+            match like_or_count(item) {
+                Ok(item) => visit(item),
+                // Not derived, so nothing can repair it. Training goes on without it.
+                Err(error) => tracing::error!(error = %error, "damaged like or count"),
+            }
             Ok(())
         };
         self.scan_where(filter, values, visit_like).await

@@ -132,6 +132,10 @@ impl LikeRepository for Metered {
         self.likes.count(food).await
     }
 
+    async fn count_likers(&self, food: FoodId) -> Result<u64, StorageError> {
+        self.likes.count_likers(food).await
+    }
+
     async fn find_liked(
         &self,
         user: UserId,

@@ -222,5 +222,6 @@ pub async fn scan_visits_all_items(likes: &impl LikeRepository) {
     found.sort_unstable_by_key(Like::position);
     assert_eq!(found, stored);
     assert_eq!(count, 2);
+    assert_eq!(likes.count_likers(soup).await.expect("counted"), 2);
     assert_eq!(profiles, [profile]);
 }

@@ -11,7 +11,6 @@ use crate::like::{
 use crate::neighbours::{
     FoodNeighbours, Model, NeighbourList, NeighbourStore, Source, Top, TopList, Versioned,
 };
-use crate::packed::InvalidPackedList;
 use crate::page::{Page, PageRequest};
 use crate::storage::StorageError;
 
@@ -78,7 +77,7 @@ impl MemoryLikes {
     }
 
     /// Damages the stored neighbour list of the food.
-    pub fn corrupt(&self, food: FoodId) {
+    pub fn damage(&self, food: FoodId) {
         if let Some(stored) = lock(&self.0).neighbours.get_mut(&food) {
             stored.value.list.push(0);
         }
@@ -107,10 +106,6 @@ impl Table {
     }
 }
 
-fn corrupt(error: InvalidPackedList) -> StorageError {
-    StorageError::Corrupt(error.into())
-}
-
 /// Compares and swaps an entry; see [`LikeRepository::write_profile`].
 fn write<K: Ord, V>(
     items: &mut BTreeMap<K, Versioned<V>>,
@@ -133,22 +128,20 @@ fn write<K: Ord, V>(
     true
 }
 
-fn profile(item: &Versioned<PackedProfile>) -> Result<Versioned<Profile>, StorageError> {
-    let value = Profile::unpack(&item.value.foods, item.value.likes).map_err(corrupt)?;
-    Ok(Versioned { value, version: item.version })
+fn profile(item: &Versioned<PackedProfile>) -> Versioned<Profile> {
+    let value = Profile::unpack(&item.value.foods, item.value.likes).expect("a profile");
+    Versioned { value, version: item.version }
 }
 
-fn neighbours(
-    item: &Versioned<PackedNeighbours>,
-) -> Result<Versioned<FoodNeighbours>, StorageError> {
+/// A damaged list is read as empty, so that it is stale.
+fn neighbours(item: &Versioned<PackedNeighbours>) -> Versioned<FoodNeighbours> {
     let PackedNeighbours { list, likes_then, hot, source } = &item.value;
-    let value = FoodNeighbours {
-        list: NeighbourList::unpack(list).map_err(corrupt)?,
-        likes_then: *likes_then,
-        hot: *hot,
-        source: *source,
-    };
-    Ok(Versioned { value, version: item.version })
+    let (list, likes_then) =
+        NeighbourList::unpack(&list).map(|list| (list, *likes_then)).unwrap_or_default();
+    Versioned {
+        value: FoodNeighbours { list, likes_then, hot: *hot, source: *source },
+        version: item.version,
+    }
 }
 
 impl LikeRepository for MemoryLikes {
@@ -172,6 +165,10 @@ impl LikeRepository for MemoryLikes {
 
     async fn count(&self, food: FoodId) -> Result<u64, StorageError> {
         Ok(lock(&self.0).counts.get(&food).map_or(0, |shards| shards.iter().sum()))
+    }
+
+    async fn count_likers(&self, food: FoodId) -> Result<u64, StorageError> {
+        Ok(self.stored_likes(food))
     }
 
     async fn find_liked(
@@ -216,7 +213,7 @@ impl LikeRepository for MemoryLikes {
     ) -> Result<Vec<(UserId, Versioned<Profile>)>, StorageError> {
         let table = lock(&self.0);
         let stored = users.iter().filter_map(|user| Some((*user, table.profiles.get(user)?)));
-        stored.map(|(user, item)| Ok((user, profile(item)?))).collect()
+        stored.map(|(user, item)| Ok((user, profile(item)))).collect()
     }
 
     async fn write_profile(
@@ -233,10 +230,10 @@ impl LikeRepository for MemoryLikes {
     async fn scan(&self, mut visit: impl FnMut(StoredItem) + Send) -> Result<(), StorageError> {
         let table = lock(&self.0);
         for (user, item) in &table.profiles {
-            visit(StoredItem::Profile(*user, profile(item)?));
+            visit(StoredItem::Profile(*user, profile(item)));
         }
         for (food, item) in &table.neighbours {
-            visit(StoredItem::Neighbours(*food, neighbours(item)?));
+            visit(StoredItem::Neighbours(*food, neighbours(item)));
         }
         for like in table.likes.values() {
             visit(StoredItem::Like(*like));
@@ -257,7 +254,7 @@ impl NeighbourStore for MemoryLikes {
     ) -> Result<Vec<(FoodId, Versioned<FoodNeighbours>)>, StorageError> {
         let table = lock(&self.0);
         let stored = foods.iter().filter_map(|food| Some((*food, table.neighbours.get(food)?)));
-        stored.map(|(food, item)| Ok((food, neighbours(item)?))).collect()
+        stored.map(|(food, item)| Ok((food, neighbours(item)))).collect()
     }
 
     async fn write(
@@ -279,7 +276,7 @@ impl NeighbourStore for MemoryLikes {
         let table = lock(&self.0);
         let mut lists = TopList::ALL.map(|_| Versioned { value: Top::default(), version: 0 });
         for (list, item) in &table.top {
-            let value = Top::unpack(&item.value).map_err(corrupt)?;
+            let value = Top::unpack(&item.value).expect("a list");
             lists[*list as usize] = Versioned { value, version: item.version };
         }
         Ok((table.model.clone().unwrap_or_default(), lists))

@@ -100,9 +100,9 @@ impl NeighbourStore for DynamoDbLikes {
         foods: &[FoodId],
     ) -> Result<Vec<(FoodId, Versioned<FoodNeighbours>)>, StorageError> {
         let items = self.get(foods, neighbours_key, None).await?;
-        let stored = items.iter().map(|item| {
-            let stored = versioned(item, food_neighbours(item)?)?;
-            Ok((food_id(item)?, stored))
+        let stored = items.iter().filter_map(|item| {
+            let stored = versioned(item, food_neighbours(item))?;
+            Some(food_id(item).map(|food| (food, stored)))
         });
         stored.collect()
     }
