@@ -148,6 +148,11 @@ impl Dependencies {
         Ok(CachedTop::new(self.likes()?, SystemClock))
     }
 
+    /// Creates [`likes`](Self::likes) for functions that update what is derived.
+    pub fn consistent_likes(&self) -> Result<DynamoDbLikes, SettingsError> {
+        self.likes().map(DynamoDbLikes::consistent)
+    }
+
     /// Creates the store of likes, and of what is derived from them, on the table `LIKES_TABLE`.
     pub fn likes(&self) -> Result<DynamoDbLikes, SettingsError> {
         let table = self.settings.required("LIKES_TABLE")?.to_owned();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::{FoodId, UserId};
-use domain::like::{LikeRepository as _, LogLikes, Profile, ProfileEntry, StoredItem};
+use domain::like::{Like, LikeRepository as _, LogLikes, Profile, ProfileEntry, StoredItem, shard};
 use domain::neighbours::{
     FoodNeighbours, NeighbourList, NeighbourStore as _, Source, Top, TopFood, TopList,
 };
@@ -118,6 +118,25 @@ async fn damaged_lists_are_empty_until_written() {
     derived.repair().await;
     derived.damage(["version", "version"], no_list()).await;
     derived.repair().await;
+}
+
+#[tokio::test]
+async fn damaged_count_does_not_end_a_scan() {
+    let derived = Derived::stored().await;
+    let Derived { likes, table, user, food, .. } = &derived;
+    let like = Like { user: *user, food: *food, liked_at: sample::timestamp() };
+    assert!(likes.create(&like).await.unwrap());
+    let (pk, sk) = (format!("FOOD#{food}"), format!("COUNT#{}", shard(*user)));
+    damage(table, &pk, &sk, "likes", no_list()).await;
+    let (mut found, mut counts) = (Vec::new(), 0);
+    let visit = |item| match item {
+        StoredItem::Like(like) => found.push(like),
+        StoredItem::Count(..) => counts += 1,
+        _ => {}
+    };
+    likes.scan(visit).await.unwrap();
+    assert_eq!((found, counts), (vec![like], 0));
+    assert!(matches!(likes.count(*food).await, Err(StorageError::Corrupt(_))));
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ pub struct Versioned<T> {
 }
 
 /// Port: derived data for recommendations. Everything can be computed again from the likes. R and W are read and write
-/// units of `DynamoDB`; reads are eventually consistent, because a write requires the version that was read.
+/// units of `DynamoDB`; reads are eventually consistent for requests, and strongly for updates, which skip what is current: that costs
+/// twice as much.
 pub trait NeighbourStore {
     /// Returns the neighbours of those of these foods (at most 100) that have some, in any order. Damaged ones are
     /// empty. One batch: ½ R a food.

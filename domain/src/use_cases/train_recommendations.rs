@@ -388,24 +388,28 @@ async fn write_model_and_top(
 ) -> Result<(), StorageError> {
     let (old_model, before) = before;
     neighbours.write_model(model).await?;
-    for list in TopList::ALL {
-        let (before, computed) = (&before[list as usize].value, computed(list));
-        // Scores of another half-life cannot be compared: then only foods that left the list count.
-        let is_comparable = list != TopList::Trending || old_model.half_life == model.half_life;
-        let mut attempts = 0..MAX_ATTEMPTS;
-        loop {
-            let (_, stored) = neighbours.find_top().await?;
+    let mut pending = TopList::ALL.to_vec();
+    for _ in 0..MAX_ATTEMPTS {
+        let (_, stored) = neighbours.find_top().await?;
+        let mut conflicts = Vec::new();
+        for list in pending {
             let Versioned { value, version } = &stored[list as usize];
-            let mut changes = before.changes(value);
-            changes.retain(|(_, score)| is_comparable || score.is_none());
-            let top = computed.updated(list, &changes);
-            if top == *value || neighbours.write_top(list, &top, *version).await? {
-                break;
+            let mut changes = before[list as usize].value.changes(value);
+            // Scores of another half-life cannot be compared: then only foods that left the list count.
+            if list == TopList::Trending && old_model.half_life != model.half_life {
+                changes.retain(|(_, score)| score.is_none());
             }
-            attempts.next().ok_or_else(contended)?;
+            let top = computed(list).updated(list, &changes);
+            if top != *value && !neighbours.write_top(list, &top, *version).await? {
+                conflicts.push(list);
+            }
+        }
+        pending = conflicts;
+        if pending.is_empty() {
+            return Ok(());
         }
     }
-    Ok(())
+    Err(contended())
 }
 
 /// Where neighbour lists are written, and the likes that lists of foods show.

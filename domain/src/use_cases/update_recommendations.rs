@@ -53,8 +53,8 @@ pub struct UpdateReport {
 /// Updates the profiles of users, the neighbours of foods, and the lists that are the same for everybody. Each user and each
 /// food is updated once, however many changes the batch has of it.
 ///
-/// A like costs at most 120 R: its user's newest 200 likes 5 and profile ½, the food's count 1 and neighbours ½, 8 shards of
-/// likers 4, their profiles 100; the parameters and lists 2 a batch in which a list is stale. And 10 W: profile 4, neighbours 2, popular and trending foods
+/// A like costs at most 120 R: its user's newest 200 likes 5 and profile ½, the food's count 1 and neighbours 1, 8 shards of
+/// likers 4, their profiles 100; the parameters and lists 4 a batch in which a list is stale. And 10 W: profile 4, neighbours 2, popular and trending foods
 /// 4 a batch. Setting the likes that lists show costs W by the size of the food.
 pub async fn update_recommendations(
     likes: &impl LikeRepository,

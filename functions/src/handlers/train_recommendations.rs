@@ -9,7 +9,7 @@ use crate::Error;
 use crate::triggers::ScheduledHandler;
 
 crate::dependencies::function!(TrainRecommendations {
-    likes: DynamoDbLikes = likes,
+    likes: DynamoDbLikes = consistent_likes,
     foods: DynamoDbFoods = foods,
 });
 

@@ -13,7 +13,7 @@ use crate::error::error_chain;
 use crate::triggers::{BatchResponse, StreamEvent, StreamHandler, StreamRecord};
 
 crate::dependencies::function!(UpdateRecommendations {
-    likes: DynamoDbLikes = likes,
+    likes: DynamoDbLikes = consistent_likes,
     foods: DynamoDbFoods = foods,
 });
 

@@ -59,12 +59,21 @@ const SEGMENTS: i32 = 8;
 pub struct DynamoDbLikes {
     client: Client,
     table: String,
+    /// Whether reads of neighbours, lists and parameters are strongly consistent.
+    consistent: bool,
 }
 
 impl DynamoDbLikes {
     /// Creates a store on this table. Sends no request.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, consistent: false }
+    }
+
+    /// Returns the store with strongly consistent reads of neighbours, lists and parameters, which cost twice as much: for
+    /// updates, which write nothing if what they read is current.
+    #[must_use]
+    pub fn consistent(self) -> Self {
+        Self { consistent: true, ..self }
     }
 
     fn query(&self) -> QueryFluentBuilder {
@@ -158,14 +167,15 @@ impl DynamoDbLikes {
         Ok(matches!(outcome, Outcome::Written))
     }
 
-    /// Reads items by their keys. Eventually consistent.
+    /// Reads items by their keys.
     async fn get<Id: Copy + Ord>(
         &self,
         ids: &[Id],
         key: impl Fn(Id) -> Item,
         projection: Option<&str>,
+        consistent: bool,
     ) -> Result<Vec<Item>, StorageError> {
-        let batch = Batch { table: &self.table, projection, consistent: false };
+        let batch = Batch { table: &self.table, projection, consistent };
         batch.get(&self.client, ids, key).await
     }
 
@@ -426,7 +436,7 @@ impl LikeRepository for DynamoDbLikes {
         foods: &[FoodId],
     ) -> Result<Vec<FoodId>, StorageError> {
         let key = |food| key(user_key(user), like_key(food));
-        let items = self.get(foods, key, Some(table::SK)).await?;
+        let items = self.get(foods, key, Some(table::SK), false).await?;
         items.iter().map(liked_food).collect()
     }
 
@@ -457,7 +467,7 @@ impl LikeRepository for DynamoDbLikes {
         &self,
         users: &[UserId],
     ) -> Result<Vec<(UserId, Versioned<Profile>)>, StorageError> {
-        let items = self.get(users, profile_key, None).await?;
+        let items = self.get(users, profile_key, None, false).await?;
         let stored = items.iter().filter_map(|item| {
             let stored = versioned(item, profile(item))?;
             Some(user_id(item).map(|user| (user, stored)))

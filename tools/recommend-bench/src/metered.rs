@@ -1,7 +1,7 @@
 //! The memory adapters with the read and write units that `DynamoDB` charges for the same calls.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use domain::food::{Food, FoodCatalog};
 use domain::id::{FoodId, UserId};
@@ -36,6 +36,8 @@ pub(crate) struct Metered {
     shown: AtomicU64,
     /// The maximum number of newest likes that a read returns; 0: as many as requested.
     max_likes: AtomicUsize,
+    /// Whether neighbours, lists and parameters are read as by updates: strongly consistent.
+    is_update: AtomicBool,
     /// Foods that were written, as the stream of foods reports them.
     changes: Mutex<Vec<FoodId>>,
 }
@@ -76,6 +78,19 @@ impl Metered {
     /// Limits the newest likes that are read.
     pub(crate) fn limit_newest_likes(&self, max: Option<usize>) {
         self.max_likes.store(max.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Sets whether an update or a request reads.
+    pub(crate) fn set_update(&self, is_update: bool) {
+        self.is_update.store(is_update, Ordering::Relaxed);
+    }
+
+    /// Counts a read of so many bytes of what updates derive.
+    fn read_derived(&self, bytes: usize) {
+        self.read(bytes);
+        if self.is_update.load(Ordering::Relaxed) {
+            self.read(bytes);
+        }
     }
 
     /// Returns the foods that were written since the last call.
@@ -198,7 +213,9 @@ impl NeighbourStore for Metered {
         &self,
         foods: &[FoodId],
     ) -> Result<Vec<(FoodId, Versioned<FoodNeighbours>)>, StorageError> {
-        self.read_each(foods.len(), 18 * NeighbourList::MAX + OTHER);
+        for _ in foods {
+            self.read_derived(18 * NeighbourList::MAX + OTHER);
+        }
         self.likes.find(foods).await
     }
 
@@ -214,9 +231,9 @@ impl NeighbourStore for Metered {
 
     async fn find_top(&self) -> Result<(Model, [Versioned<Top>; 3]), StorageError> {
         let found = self.likes.find_top().await?;
-        self.read(OTHER);
+        self.read_derived(OTHER);
         for top in &found.1 {
-            self.read(top.value.pack().len() + TOP);
+            self.read_derived(top.value.pack().len() + TOP);
         }
         Ok(found)
     }

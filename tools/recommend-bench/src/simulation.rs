@@ -154,9 +154,11 @@ impl Simulation {
             let likes = likes.into_iter().map(|(user, food)| Change::Like { user, food });
             let changes: Vec<_> = likes.chain(shown.drain(..)).collect();
             let stores = &self.stores;
+            stores.set_update(true);
             let report =
                 update_recommendations(stores, stores, stores, &self.clock, &changes).await;
             assert!(report.failed.is_empty(), "{:?}", report.errors);
+            stores.set_update(false);
             let units = stores.take_units();
             cost.likes += batch.len();
             cost.computed += report.computed;

@@ -99,7 +99,7 @@ impl NeighbourStore for DynamoDbLikes {
         &self,
         foods: &[FoodId],
     ) -> Result<Vec<(FoodId, Versioned<FoodNeighbours>)>, StorageError> {
-        let items = self.get(foods, neighbours_key, None).await?;
+        let items = self.get(foods, neighbours_key, None, self.consistent).await?;
         let stored = items.iter().filter_map(|item| {
             let stored = versioned(item, food_neighbours(item))?;
             Some(food_id(item).map(|food| (food, stored)))
@@ -132,7 +132,7 @@ impl NeighbourStore for DynamoDbLikes {
     async fn find_top(&self) -> Result<(Model, [Versioned<Top>; 3]), StorageError> {
         let ids = [None, Some(TopList::Popular), Some(TopList::Trending), Some(TopList::Fresh)];
         let key = |list: Option<TopList>| list.map_or_else(model_key, top_key);
-        let items = self.get(&ids, key, None).await?;
+        let items = self.get(&ids, key, None, self.consistent).await?;
         let item_with = |name: &str, value: &str| {
             items.iter().find(|item| read_text(item, name).is_ok_and(|text| text == value))
         };
