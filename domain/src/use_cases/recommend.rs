@@ -4,19 +4,24 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::future::try_join;
 
-use super::listed_foods::{FoodReader, STEP};
+use super::listed_foods::FoodReader;
 use crate::clock::Clock;
 use crate::food::{Food, FoodCatalog, Title};
 use crate::id::{FoodId, UserId};
 use crate::like::{LikeRepository, Profile};
-use crate::neighbours::{NeighbourStore, Quotas};
-use crate::recommend::{self, Candidate, PAGE, anonymous, choose, fresh_foods};
+use crate::neighbours::NeighbourStore;
+use crate::recommend::{self, CHOSEN, Candidate, PAGE, anonymous, choose, fresh_foods};
 use crate::storage::StorageError;
 
 /// The number of newest likes from which foods are recommended.
 const LIKES: usize = 100;
-/// The maximum number of foods that are read: chosen foods and reasons.
+/// The maximum number of foods that are read, chosen foods and reasons, if likes among the chosen foods are read too: they cost
+/// as much as 60 foods.
 const MAX_READ: usize = 54;
+/// The number of chosen foods that are read at once: some more than a page, because some may be deleted, liked or own foods.
+const STEP: usize = 25;
+/// The number of likes from which a page has its full number of personal foods.
+const FEW_LIKES: usize = 5;
 /// The maximum number of recommended foods of one creator.
 const PER_CREATOR: usize = 3;
 
@@ -43,7 +48,8 @@ pub struct Reason {
 ///
 /// The cost does not grow with users, foods or likes. For foods of up to 4 KB it is at most 113 R, in three round trips:
 /// the newest likes 3, the profile ½, parameters and lists 2 (cached), neighbours 50, foods and reasons 27, likes among them
-/// 30. If foods were deleted, belong to the user or are among their older likes, two round trips more, but no units.
+/// 30. If foods were deleted, are of few creators or among older likes, some round trips more, but no units. With foods of
+/// 20 KB it is at most 220 R.
 pub async fn recommend(
     likes: &impl LikeRepository,
     neighbours: &impl NeighbourStore,
@@ -75,8 +81,11 @@ pub async fn recommend(
         candidates.retain(|found| !known.contains(&found.food));
         let unknown: Vec<_> = fresh.into_iter().filter(|food| !known.contains(food)).collect();
         // Few likes say little, so they recommend few foods.
-        let personal = model.quotas.personal.min(liked.len());
-        choose(&candidates, &unknown, Quotas { personal, ..model.quotas })
+        let mut quotas = model.quotas;
+        if liked.len() < FEW_LIKES {
+            quotas.personal = quotas.personal.min(liked.len());
+        }
+        choose(&candidates, &unknown, quotas)
     };
     // Of more likes, only the newest were read; the profile may be outdated.
     let may_be_liked = user.filter(|_| liked.len() == LIKES);
@@ -101,14 +110,21 @@ async fn read(
 ) -> Result<Vec<Recommendation>, StorageError> {
     let ids: Vec<_> = chosen.iter().map(|found| found.food).collect();
     let mut reader = FoodReader::new(catalog);
-    let (mut liked, mut budget) = (None, MAX_READ);
+    let mut liked = None;
+    let mut budget = if may_be_liked.is_some() { MAX_READ } else { MAX_READ + CHOSEN };
+    // The size of foods is known after the first step.
+    let mut allowed = budget;
     let mut by_creator: HashMap<UserId, usize> = HashMap::new();
     let mut page = Vec::with_capacity(PAGE);
     let mut rest = chosen;
-    while page.len() < PAGE && budget > 0 && !reader.is_full() && !rest.is_empty() {
-        let (step, step_ids) = next_step(rest, budget);
-        budget -= step_ids.len().min(budget);
-        let read = reader.read(&step_ids);
+    loop {
+        let missing = PAGE - page.len();
+        let (step, foods) = next_step(&reader, rest, missing, allowed);
+        if missing == 0 || step == 0 {
+            break;
+        }
+        budget -= foods.len();
+        let read = reader.read(&foods);
         match (&liked, may_be_liked) {
             (None, Some(user)) => {
                 let (found, ()) = try_join(likes.find_liked(user, &ids), read).await?;
@@ -116,38 +132,57 @@ async fn read(
             }
             _ => read.await?,
         }
-        for found in &rest[..step] {
-            let Some(food) = reader.get(found.food).cloned() else { continue };
+        let (read, after) = rest.split_at(step);
+        for found in read {
+            let Some(food) = reader.get(found.food) else { continue };
             let is_liked = liked.as_ref().is_some_and(|liked| liked.contains(&found.food));
-            let creator = food.creator.id;
-            let of_creator = by_creator.entry(creator).or_default();
-            if is_liked || user == Some(creator) || *of_creator == PER_CREATOR {
+            let of_creator = by_creator.entry(food.creator.id).or_default();
+            if is_liked
+                || user == Some(food.creator.id)
+                || *of_creator == PER_CREATOR
+                || page.len() == PAGE
+            {
                 continue;
             }
             *of_creator += 1;
-            let because = found.because.and_then(|id| reader.get(id));
-            let because = because.map(|food| Reason { id: food.id, title: food.title.clone() });
-            page.push(Recommendation { food, because });
+            page.push(found);
         }
-        rest = &rest[step..];
+        rest = after;
+        allowed = budget.min(reader.allowed());
     }
-    page.truncate(PAGE);
-    Ok(page)
+    // Of foods that were read in place of others.
+    let mut reasons: Vec<_> = page.iter().filter_map(|found| found.because).collect();
+    reasons.retain(|id| !reader.is_known(*id));
+    reasons.truncate(allowed);
+    reader.read(&reasons).await?;
+    let recommendation = |found: &Candidate| {
+        let because = found.because.and_then(|id| reader.get(id));
+        let because = because.map(|food| Reason { id: food.id, title: food.title.clone() });
+        Some(Recommendation { food: reader.get(found.food)?.clone(), because })
+    };
+    Ok(page.into_iter().filter_map(recommendation).collect())
 }
 
-/// Returns how many candidates are read next, and which foods with their reasons: at most `budget`.
-fn next_step(rest: &[Candidate], budget: usize) -> (usize, Vec<FoodId>) {
-    let (mut step, mut ids) = (0, Vec::new());
-    for found in rest.iter().take(STEP) {
-        let new = [Some(found.food), found.because].into_iter().flatten();
-        let new: Vec<_> = new.filter(|id| !ids.contains(id)).collect();
-        if ids.len() + new.len() > budget {
+/// Returns how many candidates are read next, and which foods: these, and the reasons of as many as the page still needs. These are at most
+/// `allowed` foods.
+fn next_step<C: FoodCatalog>(
+    reader: &FoodReader<'_, C>,
+    rest: &[Candidate],
+    missing: usize,
+    allowed: usize,
+) -> (usize, Vec<FoodId>) {
+    let (mut step, mut foods) = (0, Vec::new());
+    for (nth, found) in rest.iter().take(STEP).enumerate() {
+        let because = found.because.filter(|_| nth < missing);
+        let new = [Some(found.food), because].into_iter().flatten();
+        let new: Vec<_> = new.filter(|id| !reader.is_known(*id) && !foods.contains(id)).collect();
+        if foods.len() + new.len() > allowed {
             break;
         }
-        ids.extend(new);
+        foods.extend(new);
         step += 1;
     }
-    (step.max(1), ids)
+    (step, foods)
 }
 
 #[cfg(test)]
@@ -157,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::food::FoodRepository;
+    use crate::neighbours::Model;
     use crate::testing::{Fault, Faulty, sample, unavailable};
     use crate::use_cases::test_support::{LikeFixture, new_user};
 
@@ -247,6 +283,64 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn page_is_full_and_has_reasons_if_the_best_foods_are_of_one_creator() {
+        let fixture = LikeFixture::new();
+        let (ada, creator) = (new_user(), new_user().id);
+        for nth in 0..40 {
+            let liked = fixture.add_food().await;
+            let owner = if nth < 20 { creator } else { new_user().id };
+            let other = fixture.add_food_of(owner).await;
+            fixture.like(ada, &liked).await;
+            for _ in 0..if nth < 20 { 3 } else { 1 } {
+                let user = new_user();
+                fixture.like(user, &liked).await;
+                fixture.like(user, &other).await;
+            }
+        }
+        fixture.update().await;
+        let page = recommended(&fixture, Some(ada.id)).await;
+        assert_eq!(page.len(), PAGE);
+        let of_creator = |found: &&Recommendation| found.food.creator.id == creator;
+        assert_eq!(page.iter().filter(of_creator).count(), PER_CREATOR);
+        let reasons: HashSet<_> = page
+            .iter()
+            .filter_map(|found| found.because.as_ref())
+            .map(|because| because.id)
+            .collect();
+        assert!(reasons.len() >= PAGE - 2, "{}", reasons.len());
+    }
+
+    #[tokio::test]
+    async fn five_likes_recommend_six_personal_foods() {
+        let fixture = LikeFixture::new();
+        let (liked, near) = (add_foods(&fixture, 5).await, add_foods(&fixture, 8).await);
+        let popular = add_foods(&fixture, 40).await;
+        let others: Vec<_> = (0..60).map(|_| new_user()).collect();
+        for food in &popular {
+            for other in &others {
+                fixture.like(*other, food).await;
+            }
+        }
+        let ada = new_user();
+        for _ in 0..2 {
+            let user = new_user();
+            for food in liked.iter().chain(&near) {
+                fixture.like(user, food).await;
+            }
+        }
+        for food in &liked {
+            fixture.like(ada, food).await;
+        }
+        fixture.update().await;
+        // Only the quota lets personal foods in.
+        let model = Model { trending: 1_000.0, ..Model::default() };
+        fixture.likes.write_model(&model).await.unwrap();
+        let page = recommended(&fixture, Some(ada.id)).await;
+        let personal = page.iter().filter(|found| found.because.is_some()).count();
+        assert_eq!(personal, 6);
     }
 
     #[tokio::test]

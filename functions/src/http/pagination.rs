@@ -20,10 +20,10 @@ use crate::http::{request, response};
 /// How long caches may return a page that they got without `Authorization`.
 const ANONYMOUS_PAGE: &str = "public, max-age=5";
 
-/// A position after which a page can start. A cursor consists of the list's tag and the position, so that a list
-/// rejects the cursors of another list.
+/// A position after which a page can start. A cursor consists of the tag of its kind and the position, so that a list of
+/// users rejects a cursor of foods. All lists of foods by age have the same kind.
 pub trait Cursor: Copy {
-    /// The first byte of every cursor of the list.
+    /// The first byte of every cursor of this kind.
     const TAG: u8;
 
     /// The number of bytes of a position.
@@ -42,7 +42,7 @@ pub trait Cursor: Copy {
         URL_SAFE_NO_PAD.encode(cursor)
     }
 
-    /// Decodes a cursor. `None` if it is malformed or belongs to another list.
+    /// Decodes a cursor. `None` if it is malformed or of another kind.
     fn decode(raw: &str) -> Option<Self> {
         let cursor = URL_SAFE_NO_PAD.decode(raw).ok()?;
         let (tag, position) = cursor.split_first()?;
@@ -211,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn page_cursor_is_accepted_only_by_its_own_list(bytes: [u8; 16]) {
+        fn page_cursor_is_accepted_only_as_its_kind(bytes: [u8; 16]) {
             let food = FoodId::from_bytes(bytes);
             prop_assert_eq!(FoodId::decode(&food.encode()), Some(food));
             prop_assert_eq!(UserId::decode(&food.encode()), None);
