@@ -55,7 +55,7 @@ REQUESTS = [
     Request("PUT /food/{food_id}, text", "update_food", 16, 3, 2, 0, 0.01),
     Request("DELETE /food/{food_id}", "delete_food", 36, 3, 6, 0, 0.01),
     Request("PUT /food/{food_id}/like", "like_food", 20, 4, 6, 0, 0),
-    Request("GET /recommendations", "recommend", 20, 52, 0, 0, 0),
+    Request("GET /recommendations", "recommend", 20, 50, 0, 0, 0),
     Request("GET /food/{food_id}/similar", "similar_food", 12, 14, 0, 0, 0),
 ]
 FOOD_MB = 1.2  # eight renditions
