@@ -137,7 +137,7 @@ fn profile(item: &Versioned<PackedProfile>) -> Versioned<Profile> {
 fn neighbours(item: &Versioned<PackedNeighbours>) -> Versioned<FoodNeighbours> {
     let PackedNeighbours { list, likes_then, hot, source } = &item.value;
     let (list, likes_then) =
-        NeighbourList::unpack(&list).map(|list| (list, *likes_then)).unwrap_or_default();
+        NeighbourList::unpack(list).map(|list| (list, *likes_then)).unwrap_or_default();
     Versioned {
         value: FoodNeighbours { list, likes_then, hot: *hot, source: *source },
         version: item.version,
