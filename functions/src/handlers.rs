@@ -31,6 +31,7 @@ mod revoke_session;
 mod revoke_sessions;
 mod similar_food;
 mod sweep_images;
+mod train_recommendations;
 mod unlike_food;
 mod update_food;
 mod update_recommendations;

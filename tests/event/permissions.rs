@@ -201,10 +201,10 @@ async fn needed_by_sweep(settings: &[(&str, &str)]) -> Vec<Grant> {
 async fn needed_by_stream(settings: &[(&str, &str)]) -> Vec<Grant> {
     let recorded = RecordedFixture::with(settings).await;
     let mut running = recorded.start("update_recommendations").await;
-    recorded.delete_derived().await;
+    recorded.remove_derived().await;
     let like = event("update_recommendations");
     running.invoke(&like).await;
-    recorded.delete_item("FOODS_TABLE", &format!("FOOD#{FUFU}"), None).await;
+    recorded.remove_liked_food().await;
     let keys = json!({"pk": {"S": format!("FOOD#{FUFU}")}});
     let deletion = json!({"Records": [{"dynamodb": {"Keys": keys, "SequenceNumber": "1"}}]});
     for event in [&deletion.to_string(), &like] {
@@ -219,10 +219,10 @@ async fn needed_by_stream(settings: &[(&str, &str)]) -> Vec<Grant> {
 async fn needed_by_training(settings: &[(&str, &str)]) -> Vec<Grant> {
     let recorded = RecordedFixture::with(settings).await;
     let mut running = recorded.start("train_recommendations").await;
-    recorded.delete_derived().await;
+    recorded.remove_derived().await;
     let report = running.invoke(&event("train_recommendations")).await;
     assert_eq!(report["drifted"], 0, "{report}");
-    recorded.delete_item("FOODS_TABLE", &format!("FOOD#{FUFU}"), None).await;
+    recorded.remove_liked_food().await;
     recorded.add_to_count(JOLLOF).await;
     let report = running.invoke(&event("train_recommendations")).await;
     assert_eq!(report["drifted"], 1, "{report}");

@@ -148,6 +148,18 @@ impl RecordedFixture {
         update.expression_attribute_values(":value", value).send().await.unwrap();
     }
 
+    /// Adds one to the number of likes of a food, but no like.
+    pub(crate) async fn add_to_count(&self, food: &str) {
+        let text = |text: String| AttributeValue::S(text);
+        let update = self.dynamodb_engine().update_item();
+        let update = update.table_name(self.fixture.setting("LIKES_TABLE"));
+        let update = update.key("pk", text(format!("FOOD#{food}")));
+        let update = update.key("sk", text("COUNT#0".to_owned()));
+        let update = update.update_expression("ADD likes :one");
+        let one = AttributeValue::N("1".to_owned());
+        update.expression_attribute_values(":one", one).send().await.unwrap();
+    }
+
     /// Removes everything that is derived from likes.
     pub(crate) async fn remove_derived(&self) {
         let table = self.fixture.setting("LIKES_TABLE");

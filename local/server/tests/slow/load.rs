@@ -17,7 +17,7 @@ use crate::{derived, number};
 const MAX_ROUNDS: usize = 10_000;
 
 /// All routes, in the order in which a client calls them in a round. The second login's session revokes the first one.
-const ROUND: [&str; 28] = [
+const ROUND: [&str; 29] = [
     "create_user",
     "login",
     "create_image_upload",
@@ -32,12 +32,6 @@ const ROUND: [&str; 28] = [
     "unlike_food",
     "like_food",
     "update_food",
-    "like_food",
-    "list_likes",
-    "recommend",
-    "similar_food",
-    "list_user_food",
-    "unlike_food",
     "delete_food",
     "list_users",
     "get_user",
@@ -63,7 +57,7 @@ struct Client {
     access_token: String,
     refresh_token: String,
     food_id: String,
-    /// A food of another client, to like.
+    /// The food of another client.
     other_food_id: String,
     session_id: String,
 }
@@ -72,8 +66,10 @@ impl Client {
     fn request<'a>(&self, api: &'a Api, name: &str) -> Call<'a> {
         let route = ROUTES.iter().find(|route| route.name == name).unwrap();
         let path = route.path.replace("{user_id}", &self.user_id);
-        let is_like = matches!(name, "like_food" | "unlike_food");
-        let food_id = if is_like { &self.other_food_id } else { &self.food_id };
+        let food_id = match name {
+            "like_food" | "unlike_food" | "similar_food" => &self.other_food_id,
+            _ => &self.food_id,
+        };
         let path = path.replace("{food_id}", food_id);
         let path = path.replace("{session_id}", &self.session_id);
         let mut call = api.request(route.method.parse().unwrap(), &path);
@@ -145,14 +141,6 @@ impl Load {
             };
         }
         for name in ROUND {
-            if name == "like_food" {
-                let mut foods: Vec<_> =
-                    self.clients.iter().map(|client| client.food_id.clone()).collect();
-                foods.rotate_left(1);
-                for (client, food) in self.clients.iter_mut().zip(foods) {
-                    client.other_food_id = food;
-                }
-            }
             let calls = self.clients.iter().map(|client| async {
                 let request = client.request(&self.api, name);
                 let started = Instant::now();
