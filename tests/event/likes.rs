@@ -235,7 +235,7 @@ impl ManyFoods {
     /// Invokes a function in a new environment, with empty caches.
     async fn cost(&self, client: &Client, name: &str, food: FoodId) -> Cost {
         let functions = Box::new(Functions::new(&self.settings).unwrap());
-        self.recorder.delay_responses(Duration::from_millis(150));
+        self.recorder.delay_responses(Duration::from_millis(500));
         self.recorder.take();
         let (status, body) = Box::pin(client.invoke(&functions, name, &food.to_string())).await;
         assert_eq!(status, 200, "{body}");

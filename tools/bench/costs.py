@@ -44,7 +44,7 @@ class Request(NamedTuple):
 
 # Durations: measured CPU at the function's memory, and assumed waits (tools/bench/memory_sizes.py). Units: docs/CAPACITY.md.
 REQUESTS = [
-    Request("GET /food/{food_id}", "get_food", 6, 0.5, 0, 0, 0.45, images=1, image_kb=40),
+    Request("GET /food/{food_id}", "get_food", 6, 1.5, 0, 0, 0.45, images=1, image_kb=40),
     Request("GET /food?limit=20", "list_food", 8, 3, 0, 0, 0.30, images=20, image_kb=12),
     Request("GET /food (100 foods)", "list_food", 12, 13, 0, 0, 0),
     Request("GET /users/{user_id}", "get_user", 6, 0.5, 0, 0, 0.05),

@@ -12,6 +12,8 @@ use crate::clock::Clock;
 use crate::food::{Food, FoodRepository};
 use crate::id::{FoodId, ImageId, SessionId, UserId};
 use crate::image::UploadKey;
+use crate::like::{LikeRepository as _, Profile};
+use crate::neighbours::NeighbourStore as _;
 use crate::password::PasswordHash;
 use crate::rate_limit::{Attempt, Counter, LimitedAction, Limits};
 use crate::session::{Session, SessionStore};
@@ -261,9 +263,9 @@ impl LikeFixture {
     }
 }
 
-/// Replays likes, removed likes and deleted foods, delivers the changes as `deliver` leaves them, trains, and returns all
-/// data that is derived from the likes.
-pub(super) async fn replay(deliver: &mut impl FnMut(&mut Vec<Change>)) -> Vec<String> {
+/// Replays likes, removed likes and deleted foods, delivers the changes as `deliver` leaves them, and trains. Returns whether
+/// all profiles and the deletion were right before the training, and all data that is derived from the likes after it.
+pub(super) async fn replay(deliver: &mut impl FnMut(&mut Vec<Change>)) -> (bool, Vec<String>) {
     let (fixture, mut random) = (LikeFixture::new(), sample::Random::new(7));
     let id = |kind: u8, nth: u8| {
         let mut id = [kind; 16];
@@ -297,6 +299,13 @@ pub(super) async fn replay(deliver: &mut impl FnMut(&mut Vec<Change>)) -> Vec<St
             fixture.deliver(&changes).await;
         }
     }
+    let mut is_right = fixture.likes.find(&[foods[3].id]).await.unwrap().is_empty();
+    for user in &users {
+        let liked = fixture.likes.newest_likes(user.id, Profile::MAX).await.unwrap();
+        let profiles = fixture.likes.find_profiles(&[user.id]).await.unwrap();
+        let entries = profiles.iter().flat_map(|(_, stored)| stored.value.entries());
+        is_right &= entries.map(|entry| entry.food).eq(liked.iter().map(|like| like.food));
+    }
     fixture.train().await;
-    fixture.likes.derived()
+    (is_right, fixture.likes.derived())
 }

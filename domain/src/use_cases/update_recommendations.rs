@@ -616,8 +616,15 @@ mod tests {
             changes.clone_from(&all);
         };
         let repeated = replay(repeat).await;
+        for (is_right, _) in [&expected, &doubled, &reversed, &shuffled, &repeated] {
+            assert!(is_right);
+        }
+        for (is_right, _) in [&with_gaps, &lost, &late] {
+            assert!(!is_right);
+        }
+        let (_, expected) = expected;
         let others = [doubled, reversed, shuffled, with_gaps, lost, late, repeated];
-        for (nth, other) in others.iter().enumerate() {
+        for (nth, (_, other)) in others.iter().enumerate() {
             assert_eq!(other.len(), expected.len(), "{nth}");
             for (other, expected) in other.iter().zip(&expected) {
                 assert_eq!(other, expected, "{nth}");

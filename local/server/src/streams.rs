@@ -148,6 +148,14 @@ fn read(dir: &Path) -> BTreeMap<String, String> {
     })
 }
 
+/// The records of a delivery without failure.
+#[derive(Debug, Default)]
+struct Delivery {
+    read: usize,
+    /// Those that the filter selects.
+    handled: usize,
+}
+
 /// A failed delivery.
 #[derive(Debug)]
 struct Failure {
@@ -172,9 +180,9 @@ impl Mapping {
         let (mut failed, mut attempts) = (None, 0);
         loop {
             let pause = match Arc::clone(&self).deliver(&positions).await {
-                Ok(0) => IDLE,
-                Ok(_) => {
-                    changed.store(true, Ordering::Relaxed);
+                Ok(Delivery { read: 0, .. }) => IDLE,
+                Ok(Delivery { handled, .. }) => {
+                    changed.fetch_or(handled > 0, Ordering::Relaxed);
                     BUSY
                 }
                 Err(failure) => {
@@ -196,23 +204,24 @@ impl Mapping {
         }
     }
 
-    /// Delivers the next batch, and stores the position after the records that were handled. Returns how many records were read.
-    async fn deliver(self: Arc<Self>, positions: &Arc<Positions>) -> Result<usize, Failure> {
+    /// Delivers the next batch, and stores the position after the records that were handled.
+    async fn deliver(self: Arc<Self>, positions: &Arc<Positions>) -> Result<Delivery, Failure> {
         let (mapping, after) = (Arc::clone(&self), positions.get(&self.name));
         let read = spawn_blocking(move || mapping.stream.records(after.as_deref(), BATCH));
         let records = read.await.expect("reading does not panic")?;
         let records: Vec<_> = records.iter().map(|record| json!(record)).collect();
         let numbers: Vec<_> = records.iter().map(|record| number(record).to_owned()).collect();
-        let Some(last) = numbers.last() else { return Ok(0) };
+        let Some(last) = numbers.last() else { return Ok(Delivery::default()) };
         let batch: Vec<_> = records.into_iter().filter(|record| self.selects(record)).collect();
         let Some(first) = batch.first().map(|record| number(record).to_owned()) else {
             self.store(positions, last.clone()).await;
-            return Ok(numbers.len());
+            return Ok(Delivery { read: numbers.len(), handled: 0 });
         };
+        let delivery = Delivery { read: numbers.len(), handled: batch.len() };
         let failed = match self.invoke(batch).await {
             Ok(failed) if failed.is_empty() => {
                 self.store(positions, last.clone()).await;
-                return Ok(numbers.len());
+                return Ok(delivery);
             }
             // All numbers have 21 digits. As Lambda: an unknown one means that the whole batch failed.
             Ok(failed) => {
@@ -396,16 +405,20 @@ mod tests {
         for sk in ["LIKE#a", "PROFILE", "LIKE#b"] {
             put(dynamodb.database(), sk);
         }
-        let deliver = async || Arc::clone(&mapping).deliver(&positions).await.unwrap();
-        assert_eq!(deliver().await, 3);
-        assert_eq!(deliver().await, 0);
+        let deliver = async || {
+            let Delivery { read, handled } =
+                Arc::clone(&mapping).deliver(&positions).await.unwrap();
+            (read, handled)
+        };
+        assert_eq!(deliver().await, (3, 2));
+        assert_eq!(deliver().await, (0, 0));
         put(dynamodb.database(), "PROFILE");
-        assert_eq!(deliver().await, 1);
-        assert_eq!(deliver().await, 0);
+        assert_eq!(deliver().await, (1, 0));
+        assert_eq!(deliver().await, (0, 0));
         for number in 0..150 {
             put(dynamodb.database(), &format!("LIKE#{number}"));
         }
-        assert_eq!((deliver().await, deliver().await), (BATCH, 50));
+        assert_eq!((deliver().await, deliver().await), ((BATCH, BATCH), (50, 50)));
         let delivered = function.delivered();
         assert_eq!(delivered[0], "a b");
         let rest: Vec<_> = (0..150).map(|number| number.to_string()).collect();
@@ -428,7 +441,7 @@ mod tests {
         assert_eq!((error.record, error.reason.as_str()), (first, "out of order"));
         function.has_error.store(false, Ordering::Relaxed);
         function.failing.lock().unwrap().clear();
-        assert_eq!(deliver().await.unwrap(), 2);
+        assert_eq!(deliver().await.unwrap().read, 2);
         assert_eq!(function.delivered(), ["a b c d", "c d", "c d", "c d"]);
     }
 
@@ -439,7 +452,7 @@ mod tests {
         put(dynamodb.database(), "LIKE#a");
         let deliver = async || {
             let (positions, complete) = load(folder.path(), &mapping);
-            (complete, Arc::clone(&mapping).deliver(&positions).await.unwrap())
+            (complete, Arc::clone(&mapping).deliver(&positions).await.unwrap().read)
         };
         assert_eq!(deliver().await, (false, 1));
         put(dynamodb.database(), "LIKE#b");
@@ -481,7 +494,7 @@ mod tests {
         // b is the position of the slow mapping.
         assert_eq!(trim(), 2);
         function.failing.lock().unwrap().clear();
-        assert_eq!(Arc::clone(&slow).deliver(&positions).await.unwrap(), 1);
+        assert_eq!(Arc::clone(&slow).deliver(&positions).await.unwrap().read, 1);
         assert_eq!(trim(), 1);
         assert!(slow.stream.contains(&positions.get(NAME).unwrap()).unwrap());
     }
