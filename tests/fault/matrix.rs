@@ -28,13 +28,17 @@ const EXTRA_EVENTS: [&str; 10] = [
 ];
 
 /// Events that are not repeated with Redis: they make no calls to Redis, or the same calls as another event.
-const REDUNDANT_WITH_REDIS: [&str; 10] = [
+const REDUNDANT_WITH_REDIS: [&str; 14] = [
     "list_users",
     "get_user",
     "list_food",
     "get_food",
     "list_user_food",
     "similar_food",
+    "like_food",
+    "unlike_food",
+    "list_likes",
+    "recommend",
     "update_recommendations.deleted_food",
     "login.bcrypt_hash",
     "create_food.unique_title",
