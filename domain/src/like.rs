@@ -6,8 +6,8 @@ mod repository;
 use crate::clock::Timestamp;
 use crate::id::{FoodId, UserId};
 
-pub(crate) use profile::to_f64;
 pub use profile::{LogLikes, Profile, ProfileEntry};
+pub(crate) use profile::{count, to_f64};
 pub use repository::{LikeRepository, StoredItem};
 
 /// The number of shards of the likes of one food: transactions that meet on one counter cancel each other.

@@ -20,6 +20,11 @@ impl LogLikes {
     }
 }
 
+/// Converts the length of a list.
+pub(crate) fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 /// Converts a count. Exact up to 2^53.
 #[expect(clippy::cast_precision_loss, reason = "no count is that large")]
 pub(crate) fn to_f64(count: u64) -> f64 {
@@ -49,7 +54,7 @@ impl Profile {
     /// Creates a profile of a user with `likes` likes. `entries` are newest first and cut to [`Profile::MAX`].
     pub fn new(mut entries: Vec<ProfileEntry>, likes: u64) -> Self {
         entries.truncate(Self::MAX);
-        let likes = likes.max(u64::try_from(entries.len()).unwrap_or(u64::MAX));
+        let likes = likes.max(count(entries.len()));
         Self { entries, likes }
     }
 

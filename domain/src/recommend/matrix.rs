@@ -6,7 +6,7 @@ use super::parallel::parallel;
 use super::ridge::ridge;
 use super::similarity::expected;
 use crate::id::FoodId;
-use crate::like::{Profile, to_f64};
+use crate::like::{Profile, count, to_f64};
 use crate::neighbours::{Model, NeighbourList, Weighting};
 
 /// Foods of a [`LikeMatrix`], by their index, with positive weights.
@@ -200,10 +200,6 @@ impl LikeMatrix {
     fn user_weights(&self, exponent: f64) -> Vec<f64> {
         self.activity.iter().map(|likes| likes.max(1.0).powf(-exponent)).collect()
     }
-}
-
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "half of the memory, and precise enough")]

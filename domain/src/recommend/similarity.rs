@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::id::FoodId;
-use crate::like::{LogLikes, Profile, to_f64};
+use crate::like::{LogLikes, Profile, count, to_f64};
 use crate::neighbours::{NeighbourList, Weighting};
 
 /// Returns whether a list must be computed again: the number of likes has changed by 10 % since. Up to 10 likes, each
@@ -42,7 +42,7 @@ pub fn neighbours(
     sums.sort_unstable_by_key(|(food, ..)| *food);
     let popularity = expected(sums.iter().map(|(_, sum, likes)| (*sum, *likes)), weighting);
     let likes = to_f64(likes.max(1));
-    let read = to_f64(u64::try_from(likers.len()).unwrap_or(u64::MAX).max(1));
+    let read = to_f64(count(likers.len()).max(1));
     let scale = likes / read / likes.powf(weighting.source);
     let kept: HashMap<FoodId, f64> = trained
         .into_iter()

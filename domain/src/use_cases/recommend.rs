@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn page_is_full_and_has_reasons_if_the_best_foods_are_of_one_creator() {
+    async fn page_is_full_despite_one_dominant_creator() {
         let fixture = LikeFixture::new();
         let (ada, creator) = (new_user(), new_user().id);
         for nth in 0..40 {

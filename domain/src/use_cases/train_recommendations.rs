@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::update_recommendations::{MAX_ATTEMPTS, MAX_BATCH, TopChange, contended, count};
+use super::update_recommendations::{MAX_ATTEMPTS, MAX_BATCH, TopChange, contended};
 use crate::clock::{Clock, Timestamp};
 use crate::food::FoodCatalog;
 use crate::id::{FoodId, UserId};
 use crate::like::{
     LIKERS_PER_SHARD, Like, LikeRepository, LogLikes, Profile, ProfileEntry, SHARDS, StoredItem,
-    shard,
+    count, shard,
 };
 use crate::neighbours::{
     FoodNeighbours, Model, NeighbourStore, Source, Top, TopFood, TopList, Versioned,

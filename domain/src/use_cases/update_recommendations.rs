@@ -11,7 +11,7 @@ use futures_util::future::{join_all, try_join_all};
 use crate::clock::{Clock, Timestamp};
 use crate::food::FoodCatalog;
 use crate::id::{FoodId, UserId};
-use crate::like::{LIKERS_PER_SHARD, Like, LikeRepository, LogLikes, Profile, ProfileEntry};
+use crate::like::{LIKERS_PER_SHARD, Like, LikeRepository, LogLikes, Profile, ProfileEntry, count};
 use crate::neighbours::{FoodNeighbours, Model, NeighbourStore, Source, Top, TopList, Versioned};
 use crate::recommend::{self, hot, is_fresh, is_stale};
 use crate::storage::StorageError;
@@ -121,10 +121,6 @@ async fn in_steps<F: Future>(mut futures: Vec<F>) -> Vec<F::Output> {
         results.extend(join_all(step).await);
     }
     results
-}
-
-pub(super) fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 pub(super) fn contended() -> StorageError {
@@ -519,7 +515,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn neighbours_are_computed_again_with_the_profile_of_a_later_change() {
+    async fn neighbours_include_profiles_that_arrive_later() {
         let fixture = LikeFixture::new();
         let (soup, rice) = (fixture.add_food().await, fixture.add_food().await);
         let (ada, eve) = (new_user(), new_user());

@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn batches_have_selected_records_in_order_and_each_is_delivered_once() {
+    async fn batches_have_selected_records_in_order_and_once() {
         let (dynamodb, function) = (engine(), Function::default());
         let (mapping, positions) = (function.mapping(&dynamodb), Arc::default());
         for sk in ["LIKE#a", "PROFILE", "LIKE#b"] {
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn positions_survive_a_restart_and_a_damaged_file_repeats_records() {
+    async fn positions_survive_a_restart_but_not_a_damaged_file() {
         let (dynamodb, function, folder) = (engine(), Function::default(), tempdir().unwrap());
         let mapping = function.mapping(&dynamodb);
         put(dynamodb.database(), "LIKE#a");
