@@ -82,7 +82,7 @@ async fn main() -> Result<ExitCode, Error> {
         let program = Program::function(&arguments.functions, name);
         let instructions = match &backend {
             Some(backend) => {
-                let count = instructions(&program, backend, Path::new("/dev/null")).await?;
+                let count = repeated(&program, backend).await?;
                 Some(count.ok_or("valgrind is not installed")?)
             }
             None => None,
@@ -114,6 +114,17 @@ async fn main() -> Result<ExitCode, Error> {
         regressions.join("\n")
     );
     Ok(ExitCode::FAILURE)
+}
+
+/// Counts instructions. Repeats a failed count twice, because valgrind is slow and a call on a busy machine may time out.
+async fn repeated(program: &Program, backend: &Backend) -> Result<Option<u64>, Error> {
+    for _ in 0..2 {
+        match instructions(program, backend, Path::new("/dev/null")).await {
+            Err(error) => println!("again: {error}"),
+            counted => return counted,
+        }
+    }
+    instructions(program, backend, Path::new("/dev/null")).await
 }
 
 fn print(recorded: &Functions, measured: &Functions) {
