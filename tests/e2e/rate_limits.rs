@@ -1,6 +1,6 @@
 //! Rate limits of login and sign-up, with counters in `DynamoDB` and in Redis.
 
-use engines::{Engines, Valkey};
+use engines::Valkey;
 use functions::api::Api as Functions;
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ impl RateLimited {
             return keys(valkey, "operation:*").await.len();
         }
         let table = self.fixture.setting("SESSIONS_TABLE");
-        let scan = Engines::shared().aws().dynamodb().scan().table_name(table).send().await;
+        let scan = self.fixture.engines.aws().dynamodb().scan().table_name(table).send().await;
         let is_record = |item: &&std::collections::HashMap<_, _>| item.contains_key("fingerprint");
         scan.unwrap().items().iter().filter(is_record).count()
     }

@@ -118,15 +118,6 @@ impl RecordedFixture {
         self.aws.s3()
     }
 
-    /// Deletes the tables of the fixture, because a local `DynamoDB` with thousands of tables is slow.
-    pub(crate) async fn delete_tables(self) {
-        for name in ["USERS_TABLE", "FOODS_TABLE", "SESSIONS_TABLE", "LIKES_TABLE"] {
-            let delete = self.dynamodb_engine().delete_table();
-            let delete = delete.table_name(self.fixture.setting(name));
-            delete.send().await.unwrap();
-        }
-    }
-
     /// Replaces Eve's password hash by a bcrypt hash of [`EVES_PASSWORD`].
     pub(crate) async fn set_bcrypt_hash(&self) {
         let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";

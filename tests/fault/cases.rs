@@ -129,7 +129,6 @@ impl Case {
             self.check_response(&recorded, &mut running, &state, &response).await;
         }
         self.check_log(&running.into_log().await, result);
-        recorded.delete_tables().await;
         is_exposed
     }
 

@@ -73,8 +73,24 @@ impl fmt::Debug for DynamoDb {
 impl DynamoDb {
     /// Starts a server that stores its data in a temporary file, without syncing it. Drop deletes the file.
     pub fn temporary(key: &AccessKey) -> Result<Self, DynamoDbError> {
+        Self::temporary_with(key, |_| Ok(()))
+    }
+
+    /// Like [`temporary`](Self::temporary), with a copy of the data of this server.
+    pub fn copy(&self) -> Result<Self, DynamoDbError> {
+        Self::temporary_with(&self.key, |path| {
+            let name = utf8(path)?;
+            self.database.vacuum_into(name).map_err(|error| unusable(path, &error))
+        })
+    }
+
+    fn temporary_with(
+        key: &AccessKey,
+        create: impl FnOnce(&Path) -> Result<(), DynamoDbError>,
+    ) -> Result<Self, DynamoDbError> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("dynamodb.sqlite");
+        create(&path)?;
         let database = database(&path)?;
         database.enable_bulk_loading().map_err(|error| unusable(&path, &error))?;
         Self::start(&path, database, key, Some(folder))
@@ -156,8 +172,11 @@ fn damaged(path: &Path, reason: &(impl Display + ?Sized)) -> DynamoDbError {
 }
 
 fn database(path: &Path) -> Result<Database, DynamoDbError> {
-    let name = path.to_str().ok_or_else(|| unusable(path, "the path is not UTF-8"))?;
-    Database::new(name).map_err(|error| unusable(path, &error))
+    Database::new(utf8(path)?).map_err(|error| unusable(path, &error))
+}
+
+fn utf8(path: &Path) -> Result<&str, DynamoDbError> {
+    path.to_str().ok_or_else(|| unusable(path, "the path is not UTF-8"))
 }
 
 /// Creates an empty database under a temporary name and renames it to `path`. A killed process therefore

@@ -54,6 +54,8 @@ pub enum S3Error {
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
+    root: PathBuf,
+    key: AccessKey,
     // Dropped after the server, which writes to it.
     _temporary: Option<TempDir>,
 }
@@ -71,6 +73,14 @@ impl S3 {
         Self::start(&root, Some(folder), key)
     }
 
+    /// Like [`temporary`](Self::temporary), with a copy of the data of this server.
+    pub fn copy(&self) -> Result<Self, S3Error> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().to_owned();
+        copy_folder(&self.root, &root)?;
+        Self::start(&root, Some(folder), &self.key)
+    }
+
     fn start(root: &Path, temporary: Option<TempDir>, key: &AccessKey) -> Result<Self, S3Error> {
         let unusable = |reason: String| S3Error::Unusable { root: root.to_owned(), reason };
         fs::create_dir_all(root).map_err(|error| unusable(error.to_string()))?;
@@ -80,6 +90,8 @@ impl S3 {
         let service = service.build();
         Ok(Self {
             server: Server::start("s3", |listener, stop| serve(service, listener, stop))?,
+            root: root.to_owned(),
+            key: key.clone(),
             _temporary: temporary,
         })
     }
@@ -88,6 +100,21 @@ impl S3 {
     pub fn url(&self) -> &str {
         self.server.url()
     }
+}
+
+/// Copies the files of a folder and its subfolders.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Splits the body of a form into small chunks. s3s 0.14 rejects an upload (`BoundaryBufferTooLarge`) if a chunk of more than

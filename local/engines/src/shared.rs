@@ -1,4 +1,4 @@
-//! `DynamoDB` and S3, shared by the tests of a process. Each test has its own tables and buckets.
+//! `DynamoDB` and S3 with temporary files, for tests. Most tests of a process share them, with their own tables and buckets.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -23,13 +23,27 @@ impl Engines {
         if let Some(engines) = current.upgrade() {
             return engines;
         }
-        let key = Self::key();
-        let engines = Arc::new(Self {
-            dynamodb: DynamoDb::temporary(&key).expect("the DynamoDB engine starts"),
-            s3: S3::temporary(&key).expect("the S3 engine starts"),
-        });
+        let engines = Arc::new(Self::temporary());
         *current = Arc::downgrade(&engines);
         engines
+    }
+
+    /// Starts engines without data.
+    pub fn temporary() -> Self {
+        let key = Self::key();
+        Self {
+            dynamodb: DynamoDb::temporary(&key).expect("the DynamoDB engine starts"),
+            s3: S3::temporary(&key).expect("the S3 engine starts"),
+        }
+    }
+
+    /// Starts engines with a copy of the data of these. No request should write meanwhile.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            dynamodb: self.dynamodb.copy().expect("the DynamoDB engine starts"),
+            s3: self.s3.copy().expect("the S3 engine starts"),
+        }
     }
 
     /// Returns the access key of the shared engines.

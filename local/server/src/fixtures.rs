@@ -171,12 +171,11 @@ pub fn settings(
 /// open sessions, an upload, and likes with what is derived from them. Other data is not changed.
 pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
     let (users, foods) = (dependencies.users()?, dependencies.foods()?);
-    let (sessions, images) = (dependencies.sessions()?, dependencies.images()?);
-    let uploads = dependencies.uploads()?;
+    let (images, uploads) = (dependencies.images()?, dependencies.uploads()?);
     let now = SystemClock.now();
     for fixture in &USERS {
         let user = fixture.user(now);
-        let version = fixture.seed_user(&users, &user).await?;
+        fixture.seed_user(&users, &user).await?;
         let owner = user.public.id;
         for fixture in FOODS.iter().filter(|food| food.owner == fixture.id) {
             let food = fixture.food(user.public.clone(), now);
@@ -188,20 +187,34 @@ pub async fn seed(dependencies: &Dependencies) -> Result<(), SeedError> {
             let bytes = Bytes::from_static(IMAGE);
             let upload = uploads.put(UploadKey { owner, id }, ImageKind::Jpeg, bytes);
             upload.await?;
+        }
+    }
+    seed_sessions(dependencies).await?;
+    seed_likes(&dependencies.likes()?, &foods).await
+}
+
+/// Creates or restores the sessions of the fixture users, whose accounts exist.
+pub async fn seed_sessions(dependencies: &Dependencies) -> Result<(), SeedError> {
+    let (users, sessions) = (dependencies.users()?, dependencies.sessions()?);
+    let now = SystemClock.now();
+    for fixture in &USERS {
+        let stored = users.find_password(UserId::parse(fixture.id).expect("an id")).await?;
+        let version = stored.map_or(0, |password| password.credentials_version);
+        let session = fixture.session(version, now);
+        if fixture.id == ADA {
             // To be listed and revoked.
             let session = Session {
                 id: SessionId::parse(ADAS_LAPTOP).expect("an id"),
                 user_agent: UserAgent::parse("laptop/1.0"),
-                ..fixture.session(version, now)
+                ..session.clone()
             };
             sessions.create(&session, now).await?;
         }
-        let session = fixture.session(version, now);
         // An event may have rotated its refresh token.
         sessions.revoke(session.user, session.id).await?;
         sessions.create(&session, now).await?;
     }
-    seed_likes(&dependencies.likes()?, &foods).await
+    Ok(())
 }
 
 /// Creates or restores the likes of the fixture users, and what is derived from them.
@@ -235,17 +248,17 @@ async fn seed_likes(
 }
 
 impl FixtureUser {
-    /// Creates or restores an account. Returns its credentials version.
-    async fn seed_user(&self, users: &impl UserRepository, user: &User) -> Result<u64, SeedError> {
+    /// Creates or restores an account.
+    async fn seed_user(&self, users: &impl UserRepository, user: &User) -> Result<(), SeedError> {
         let id = user.public.id;
         // Events may have changed the password or deleted the account.
         if let Some(current) = users.find_password(id).await? {
             users.replace_password(id, &current.hash, &PASSWORD_HASH).await?;
-            return Ok(current.credentials_version);
+            return Ok(());
         }
         users.remove_tombstone(id).await?;
         let created = users.create(user, &PASSWORD_HASH).await;
-        created.map(|()| 0).map_err(|error| match error {
+        created.map_err(|error| match error {
             InsertUserError::EmailTaken => SeedError::EmailTaken(self.email),
             InsertUserError::Storage(error) => error.into(),
         })

@@ -1,24 +1,73 @@
 //! The test data that the example events in `events/` expect; see `events/README.md`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use domain::storage::StorageError;
+use engines::TableNames;
 use engines::shared::Engines;
 use functions::api::Api as Functions;
 use functions::dependencies::Dependencies;
 use functions::settings::Settings;
 use local::SeedError;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 pub use local::fixtures::{ADA, ADAS_LAPTOP, ADAS_SESSION, BOLA, EVE, FUFU, JOLLOF, WAAKYE};
 
 /// The tables and buckets of one test, seeded with users, their foods, sessions and likes.
 pub struct Fixture {
+    /// `DynamoDB` and S3 of this test.
+    pub engines: Box<Engines>,
     /// The settings, as name and value, with which a function uses these tables and buckets.
     pub settings: Vec<(String, String)>,
     dependencies: Box<Dependencies>,
-    _engines: Arc<Engines>,
+    _original: Arc<Original>,
+}
+
+/// The engines of which each fixture gets a copy, because seeding takes 100 requests.
+struct Original {
+    engines: Engines,
+    tables: TableNames,
+    buckets: [String; 2],
+}
+
+impl Original {
+    /// Returns the seeded engines of this process, which stop when the last fixture is dropped. A `static` would never be
+    /// dropped, and would not remove its temporary files.
+    async fn shared() -> Arc<Self> {
+        static CURRENT: Mutex<Weak<Original>> = Mutex::const_new(Weak::new());
+        let mut current = CURRENT.lock().await;
+        if let Some(original) = current.upgrade() {
+            return original;
+        }
+        let engines = Engines::temporary();
+        let (tables, buckets) = (engines.tables().await, engines.buckets().await);
+        let original = Arc::new(Self { engines, tables, buckets });
+        seed(&dependencies(original.settings(&original.engines))).await;
+        *current = Arc::downgrade(&original);
+        original
+    }
+
+    /// Returns the settings of functions that use these engines, which have the tables and buckets.
+    fn settings(&self, engines: &Engines) -> Vec<(String, String)> {
+        local::fixtures::settings(&engines.settings(), self.tables.clone(), self.buckets.clone())
+    }
+}
+
+fn dependencies(settings: Vec<(String, String)>) -> Dependencies {
+    Dependencies::new(Settings::new(settings)).expect("valid settings")
+}
+
+/// Seeds tables and buckets. Seeding is idempotent, so it is repeated if an engine on a busy machine does not respond in time.
+async fn seed(dependencies: &Dependencies) {
+    for _ in 0..10 {
+        match local::fixtures::seed(dependencies).await {
+            Err(SeedError::Storage(StorageError::Unavailable(_))) => {}
+            seeded => return seeded.expect("the fixture is seeded"),
+        }
+    }
+    panic!("the engines are unavailable");
 }
 
 impl Fixture {
@@ -29,29 +78,22 @@ impl Fixture {
 
     /// Creates and seeds tables and buckets, and adds `extra` to the settings of the functions.
     pub async fn with(extra: &[(&str, &str)]) -> Self {
-        let engines = Engines::shared();
-        let tables = engines.tables().await;
-        let buckets = engines.buckets().await;
-        let mut settings = local::fixtures::settings(&engines.settings(), tables, buckets);
-        let extra = extra.iter();
-        settings.extend(extra.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let dependencies =
-            Dependencies::new(Settings::new(settings.clone())).expect("valid settings");
-        let fixture = Self { settings, dependencies: Box::new(dependencies), _engines: engines };
-        fixture.restore().await;
-        fixture
+        let original = Original::shared().await;
+        let engines = Box::new(original.engines.copy());
+        let mut settings = original.settings(&engines);
+        let owned = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        settings.extend(owned);
+        let dependencies = Box::new(dependencies(settings.clone()));
+        if extra.iter().any(|(name, _)| *name == "TOKEN_STORE_URL") {
+            let seeded = local::fixtures::seed_sessions(&dependencies).await;
+            seeded.expect("the sessions are seeded");
+        }
+        Self { engines, settings, dependencies, _original: original }
     }
 
-    /// Restores the data that events have changed, by seeding again. Seeding is idempotent, so it is repeated if
-    /// an engine on a busy machine does not respond in time.
+    /// Restores the data that events have changed, by seeding again.
     pub async fn restore(&self) {
-        for _ in 0..10 {
-            match local::fixtures::seed(&self.dependencies).await {
-                Err(SeedError::Storage(StorageError::Unavailable(_))) => {}
-                seeded => return seeded.expect("the fixture is seeded"),
-            }
-        }
-        panic!("the engines are unavailable");
+        seed(&self.dependencies).await;
     }
 
     /// Returns the handlers of all functions, which run in this process.

@@ -3,11 +3,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engines::shared::Engines;
 use engines::tls;
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -22,38 +20,31 @@ const SYSTEM_ROOTS: [&str; 2] =
 
 /// Local `DynamoDB` and S3 behind TLS proxies.
 pub struct Backend {
-    dynamodb: String,
-    s3: String,
     /// A file with the root certificate of the proxies, which the functions trust instead of their five built-in roots.
     /// Reading the file costs as much as parsing these roots, so the measurements are realistic.
     test_root: NamedTempFile,
     /// A file with the roots of the operating system and of the proxies, which the AWS SDK trusts by default.
     system_roots: NamedTempFile,
-    _engines: Arc<Engines>,
 }
 
 impl Backend {
-    /// Starts `DynamoDB`, S3 and their TLS proxies.
+    /// Writes the certificates of the TLS proxies to temporary files.
     pub fn start() -> Result<Self, Error> {
-        let engines = Engines::shared();
         let system = SYSTEM_ROOTS.into_iter().find(|path| Path::new(path).exists());
         Ok(Self {
-            dynamodb: tls::terminate(engines.dynamodb().url())?,
-            s3: tls::terminate(engines.s3().url())?,
             test_root: bundle(&[])?,
             system_roots: bundle(&system.map(fs::read).transpose()?.unwrap_or_default())?,
-            _engines: engines,
         })
     }
 
-    /// Creates settings and events for `function`, with tables and buckets of their own.
+    /// Creates settings and events for `function`, with engines of their own behind TLS proxies.
     pub async fn workload(&self, function: &str) -> Result<Workload, Error> {
         let fixture = Fixture::seeded().await;
         let template = &template("functions")[function];
         let path = |file: &NamedTempFile| file.path().display().to_string();
         let mut settings = fixture.settings_with(&[
-            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
-            ("AWS_ENDPOINT_URL_S3", &self.s3),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &tls::terminate(fixture.engines.dynamodb().url())?),
+            ("AWS_ENDPOINT_URL_S3", &tls::terminate(fixture.engines.s3().url())?),
             ("AWS_CA_BUNDLE", &path(&self.test_root)),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &template["memory"].to_string()),
             // The benchmark creates thousands of accounts from one client IP.
