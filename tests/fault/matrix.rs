@@ -6,7 +6,20 @@ use std::collections::BTreeSet;
 use functions::routes::{ROUTES, WITHOUT_ROUTE};
 
 use crate::fault::calls::{SessionEngine, calls_of};
-use crate::fault::cases::{FAILURES, IDEMPOTENT_EVENTS, assert_survives};
+use crate::fault::cases::{ALWAYS, IDEMPOTENT_EVENTS, ONCE, assert_survives};
+use test_support::faults::Failure;
+
+/// Each failure at least once or always: `resilience.rs` covers both of each for some functions.
+const FAILURES: [(Failure, usize); 8] = [
+    (Failure::Throttled, ONCE),
+    (Failure::Refused, ALWAYS),
+    (Failure::Silent, ONCE),
+    (Failure::Silent, ALWAYS),
+    (Failure::Late, ONCE),
+    (Failure::Late, ALWAYS),
+    (Failure::Lost, ONCE),
+    (Failure::Failed, ALWAYS),
+];
 
 /// Events whose backend calls differ from those of their function's plain event: `login` is the plain event of
 /// `login.bcrypt_hash`.
