@@ -21,7 +21,8 @@ SAM = PATH="$$(.ci/tools aws-sam-cli cargo-lambda ziglang):$$PATH" SAM_CLI_TELEM
 # Without the tools that compile, because this command has credentials.
 SAM_DEPLOY = PATH="$$(.ci/tools aws-sam-cli):$$PATH" SAM_CLI_TELEMETRY=0 sam deploy --config-env $(STAGE)
 DELETE_DATA = "$$(.ci/tools aws-sam-cli)/python" scripts/delete-data.py
-BUILD = build --release --locked --package functions
+# BINARIES='get_food login' builds only these functions.
+BUILD = build --release --locked --package functions $(BINARIES:%=--bin %)
 
 # Functions in containers find the engines at host.docker.internal. On Linux that is the address of Docker's bridge; Docker Desktop has no
 # bridge on this machine and forwards to 127.0.0.1.

@@ -171,6 +171,8 @@ fn regressions(recorded: &Functions, measured: &Functions) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn functions(all: &[(&str, u64, u64)]) -> Functions {
@@ -179,6 +181,15 @@ mod tests {
             (name.to_owned(), measured)
         });
         all.collect()
+    }
+
+    #[test]
+    fn each_function_is_recorded() {
+        let recorded: BTreeMap<String, Functions> =
+            serde_json::from_str(include_str!("../../recorded.json")).unwrap();
+        let names: BTreeSet<_> = FUNCTIONS.iter().map(|function| function.name).collect();
+        let recorded: BTreeSet<_> = recorded["x86_64"].keys().map(String::as_str).collect();
+        assert_eq!(recorded, names);
     }
 
     #[test]
