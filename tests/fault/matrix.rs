@@ -77,8 +77,9 @@ async fn fault_test_of_sweep_images_covers_all_its_aws_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_survives_each_failed_backend_call() {
     let routes = ROUTES.iter().map(|route| route.name);
-    let events = routes.chain(IDEMPOTENT_EVENTS).chain(EXTRA_EVENTS).chain(WITHOUT_ROUTE);
-    let events: Vec<_> = events.collect();
+    // The functions without a route first: their cases mostly wait, and CI uses the processors for other steps meanwhile.
+    let events = WITHOUT_ROUTE.into_iter().chain(routes);
+    let events: Vec<_> = events.chain(IDEMPOTENT_EVENTS).chain(EXTRA_EVENTS).collect();
     assert_survives(SessionEngine::DynamoDb, &events, &FAILURES).await;
 }
 
