@@ -71,12 +71,12 @@ async fn seed(dependencies: &Dependencies) {
 }
 
 impl Fixture {
-    /// Creates and seeds tables and buckets.
+    /// Copies seeded tables and buckets.
     pub async fn seeded() -> Self {
         Self::with(&[]).await
     }
 
-    /// Creates and seeds tables and buckets, and adds `extra` to the settings of the functions.
+    /// Copies seeded tables and buckets, and adds `extra` to the settings of the functions.
     pub async fn with(extra: &[(&str, &str)]) -> Self {
         let original = Original::shared().await;
         let engines = Box::new(original.engines.copy());

@@ -18,7 +18,7 @@ use crate::Error;
 const SYSTEM_ROOTS: [&str; 2] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// Local `DynamoDB` and S3 behind TLS proxies.
+/// Certificates for functions that call local `DynamoDB` and S3 through TLS proxies.
 pub struct Backend {
     /// A file with the root certificate of the proxies, which the functions trust instead of their five built-in roots.
     /// Reading the file costs as much as parsing these roots, so the measurements are realistic.
